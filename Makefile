@@ -1,0 +1,49 @@
+# The developer's commands; `make` alone lists them. Each one sets itself up the first time (scripts/setup.sh); the
+# stamp that it leaves in .venv makes that cost nothing from then on. make PYTHON=python3.13 setup picks the Python.
+
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit lint format types layers lock moved
+
+ready := .venv/.ready
+inputs := pyproject.toml uv.lock scripts/setup.sh scripts/uv.sh scripts/uv.txt
+
+export PYTHON
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+
+setup: $(ready) ## make .venv with exactly what uv.lock names
+	@:
+
+demo: $(ready) ## watch the sender carry mail from a queue to a mailbox, on this machine only
+	@.venv/bin/python scripts/demo.py
+
+test: $(ready) packages lock lint types layers ## everything that CI runs
+	@.venv/bin/pytest
+
+unit: $(ready) ## the tests that need neither Debian packages nor processes of their own
+	@.venv/bin/pytest -m 'not debian' --ignore=tests/acceptance --ignore=tests/container
+
+lint: $(ready) ## ruff: rules and formatting
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+
+format: $(ready) ## ruff: mend what it can, and format
+	@.venv/bin/ruff check --fix --exit-zero
+	@.venv/bin/ruff format
+
+types: $(ready) ## mypy --strict
+	@.venv/bin/mypy
+
+layers: $(ready) ## import-linter: imports point one way
+	@.venv/bin/lint-imports --cache-dir .cache/import-linter
+
+lock: $(ready) ## uv.lock fits pyproject.toml
+	@scripts/uv.sh lock --check --quiet
+
+packages: # Debian packages for the tests, with CI=true as root only
+	@scripts/debian-packages.sh
+
+$(ready): $(inputs) $(if $(filter $(CURDIR),$(shell cat .venv/.ready 2>/dev/null)),,moved)
+	@scripts/setup.sh

@@ -1,0 +1,44 @@
+"""A mail address as people and identity servers write it, and how much of it a log may show.
+
+email-validator knows the grammar (RFC 5321, 5322, 6531, 5890). It also refuses special-use and dotless
+domains, which are normal inside a company (`corp.local`, `localhost`): those pass here.
+"""
+
+import email_validator
+
+# The way that its documentation names for allowing them.
+email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+
+
+class BadAddress(ValueError):
+    """The text is not a bare mail address; the message says why, without repeating it."""
+
+
+def parse(text: str) -> str:
+    """Return the address in the form that goes into an envelope: its domain in ASCII (RFC 5890).
+
+    Raises `BadAddress` for anything but `local@domain`: display names, comments, quoted local parts,
+    address literals, control characters, over-long parts.
+    """
+    try:
+        found = email_validator.validate_email(
+            text, strict=True, check_deliverability=False, globally_deliverable=False
+        )
+    except email_validator.EmailNotValidError as error:
+        raise BadAddress(_first_sentence(str(error))) from None
+    return f"{found.local_part}@{found.ascii_domain}"
+
+
+def _first_sentence(text: str) -> str:
+    return text.partition(". ")[0].rstrip(".")
+
+
+def domain(address: str) -> str:
+    """Return the part after the last `@`."""
+    return address.rpartition("@")[2]
+
+
+def mask(address: str) -> str:
+    """Return the address as logs show it: `e***@example.com`."""
+    local, _, host = address.rpartition("@")
+    return f"{local[:1]}***@{host}" if local else "***"

@@ -1,0 +1,143 @@
+"""The command line: Kanidm's flags, our exit codes, and the only place that prints.
+
+Without a command the sender runs in the foreground until a signal ends it. What goes wrong before that is one
+sentence on standard error and an exit code; the log takes over once the sender runs. What only one command needs
+is imported inside it, so that `--help` and `--version` answer at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mail_sender import __version__, privilege
+from mail_sender.errors import Exit, MailSenderError, UsageError
+from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Uncertain
+
+if TYPE_CHECKING:
+    from mail_sender.settings import Config
+    from mail_sender.trial import Result
+
+DEFAULT_CLIENT_CONFIG = Path("/etc/kanidm/config")
+DEFAULT_SENDER_CONFIG = Path("/etc/kanidm/mail-sender")
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        app()
+    except MailSenderError as error:
+        print(f"mail-sender: {error}", file=sys.stderr)  # noqa: T201 - the one printer
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mail-sender {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def run(
+    client_config: Annotated[
+        Path,
+        typer.Option(
+            "-c",
+            "--client-config",
+            envvar="MAIL_SENDER_CLIENT_CONFIG",
+            readable=False,  # ours says more than typer's check would
+            help="Kanidm's client config.",
+        ),
+    ] = DEFAULT_CLIENT_CONFIG,
+    sender_config: Annotated[
+        Path,
+        typer.Option(
+            "-m",
+            "--mail-sender-config",
+            envvar="MAIL_SENDER_CONFIG",
+            readable=False,
+            help="The mail-sender config.",
+        ),
+    ] = DEFAULT_SENDER_CONFIG,
+    test_email: Annotated[
+        str | None,
+        typer.Option("-t", "--test-email", metavar="ADDRESS", help="Send one test mail to ADDRESS, and end."),
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("-d", "--debug", envvar="KANIDM_DEBUG", help="Log more. Secrets are never logged.")
+    ] = False,
+    skip_root_check: Annotated[bool, typer.Option("-s", "--skip-root-check", help="Run even as root.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and end.")
+    ] = False,
+) -> None:
+    """Carry an identity server's mail: poll its queue, send through a TLS relay, mark what is sent.
+
+    Without -t it runs in the foreground until SIGTERM or SIGINT.
+
+    Exit codes: 0 done; 1 the relay said no; 2 wrong usage; 75 try again later; 77 not allowed (root, unreadable
+    config); 78 the configuration has faults.
+    """
+    if not skip_root_check:
+        privilege.refuse_real_root()
+    from mail_sender import config as configuration  # noqa: PLC0415 - see the module's text
+    from mail_sender import log  # noqa: PLC0415 - as above
+
+    recipient = _recipient(test_email)
+    config = configuration.load(client_config, sender_config)
+    log.configure(debug=debug, form=config.log_format, secrets=config.secrets)
+    if recipient is not None:
+        raise typer.Exit(_send_test(config, recipient))
+    _serve(config)
+
+
+def _recipient(text: str | None) -> str | None:
+    from mail_sender import address  # noqa: PLC0415 - see the module's text
+
+    if text is None:
+        return None
+    try:
+        return address.parse(text)
+    except address.BadAddress as error:
+        raise UsageError(f"{text!r} is not a mail address to test with: {error}") from None
+
+
+def _serve(config: "Config") -> None:
+    from mail_sender import lifecycle, wiring  # noqa: PLC0415 - see the module's text
+
+    lifecycle.run(lambda stop: wiring.run(config, stop), config.worker.stop_grace_seconds)
+
+
+def _send_test(config: "Config", recipient: str) -> Exit:
+    from mail_sender import lifecycle, wiring  # noqa: PLC0415 - see the module's text
+
+    for warning in config.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    place = f"{config.relay.place} ({config.relay.security.value})"
+    typer.echo(f"Sending a test mail to {recipient} through {place} ...")
+    result = lifecycle.run_once(lambda: wiring.trial(config).send(recipient))
+    typer.echo(_told(result))
+    typer.echo(f"identity server: {'' if result.server_fine else 'TROUBLE: '}{result.server}")
+    return result.exit_code
+
+
+def _told(result: "Result") -> str:
+    match result.verdict:
+        case Accepted(reply):
+            return (
+                f"Accepted: the relay answered {reply}\n"
+                f"  Message-ID {result.message_id}: look into the mailbox, and into its spam folder"
+            )
+        case Refused(stage, reason, reply):
+            return f"Refused{f' at {stage}' if stage else ''}: {reason}{f': {reply}' if reply else ''}"
+        case Deferred(stage, reply):
+            return f"Not taken now, at {stage}: {reply}; try again later"
+        case LaneDown():
+            return f"Not sent: {result.verdict}"
+        case Uncertain(detail):
+            return f"Cut off after the final dot ({detail}): it may have arrived; look into the mailbox"

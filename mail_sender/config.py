@@ -1,0 +1,232 @@
+"""The configuration: Kanidm's two TOML files and our own tables, as one small frozen slice for each stage.
+
+Two files are read: the client config (Kanidm's, the top level is the instance that counts) and the mail-sender
+config (Kanidm's keys at the top level, ours in tables beside them). `config_keys` checks each value; what spans
+several keys is checked here on the raw tables, so that one fault does not hide another. All faults are raised
+at once, as `ConfigError`; things that work but deserve a look are collected as warnings.
+"""
+
+import re
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from pydantic import SecretStr
+
+from mail_sender import address, relay_address, tls
+from mail_sender.config_faults import checked
+from mail_sender.config_keys import ClientFile, SenderFile
+from mail_sender.errors import ConfigError, Fault
+from mail_sender.schedule import Schedule
+from mail_sender.settings import Config, LetterConfig, RelayConfig, ServerConfig, WorkerConfig
+from mail_sender.toml_file import TomlFile, unreadable_file
+
+
+def load(client_path: Path, sender_path: Path) -> Config:
+    """Return the configuration that the two files make.
+
+    Raises `ConfigError` with every fault of both.
+    """
+    client_file, sender_file = TomlFile(client_path), TomlFile(sender_path)
+    faults = [*client_file.faults, *sender_file.faults]
+    warnings: list[str] = []
+    client = checked(client_file, ClientFile, faults, warnings)
+    sender = checked(sender_file, SenderFile, faults, warnings)
+    faults += [
+        *_proxy_faults(client),
+        *_whole_logins(sender_file),
+        *_headers(sender_file),
+        *_readable_pems(client_file, sender_file),
+    ]
+    if faults or client is None or sender is None:
+        raise ConfigError(faults)
+    relay = _relay_config(sender)
+    warnings += [*_weaknesses(client, sender, relay), *_exposure(sender_file)]
+    return Config(
+        server=_server_config(client, sender),
+        relay=relay,
+        letter=LetterConfig(
+            instance_display_name=sender.instance_display_name,
+            instance_url=sender.instance_url,
+            from_address=sender.mail_from_address,
+            reply_to_address=sender.mail_reply_to_address,
+            headers=tuple(sender.headers.items()),
+        ),
+        worker=WorkerConfig(
+            schedule=Schedule(sender.schedule),
+            batch_size=sender.worker.batch_size,
+            stop_grace_seconds=sender.worker.stop_grace_seconds,
+        ),
+        log_format=sender.observe.log_format,
+        warnings=tuple(warnings),
+        secrets=frozenset(
+            secret.get_secret_value() for secret in (sender.token, sender.mail_password, relay.password) if secret
+        ),
+    )
+
+
+def _server_config(client: ClientFile, sender: SenderFile) -> ServerConfig:
+    parts = urlsplit(client.uri)
+    return ServerConfig(
+        uri=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+        token=sender.token,
+        verify_ca=client.verify_ca,
+        verify_hostnames=client.verify_hostnames,
+        ca_path=Path(client.ca_path) if client.ca_path else None,
+        connect_timeout=float(client.connect_timeout or 15),
+        proxy=SecretStr(proxy) if (proxy := _proxy(client.uri)) else None,
+    )
+
+
+def _proxy(uri: str) -> str | None:
+    """Return the proxy that HTTPS_PROXY (for http:// HTTP_PROXY) and NO_PROXY name for the server."""
+    parts = urlsplit(uri)
+    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+
+
+def _proxy_faults(client: ClientFile | None) -> Iterator[Fault]:
+    proxy = _proxy(client.uri) if client else None
+    if proxy and not re.fullmatch(r"https?://(?:[^\s/]*@)?[\w.-]+(?::\d{1,5})?/?", proxy):
+        expected = "expected http://host:port (SOCKS is not supported), or unset it"
+        yield Fault(Path("environment"), None, "HTTPS_PROXY", "is not an HTTP proxy's URL", expected)
+
+
+def _relay_config(sender: SenderFile) -> RelayConfig:
+    place = relay_address.parse(sender.mail_relay.get_secret_value())
+    username = sender.mail_username if sender.mail_username is not None else place.username
+    password = (
+        sender.mail_password if sender.mail_password is not None else place.password and SecretStr(place.password)
+    )
+    login = bool(username and password and password.get_secret_value())
+    table = sender.relay
+    return RelayConfig(
+        host=place.host,
+        port=place.port,
+        security=place.security,
+        username=username if login else None,
+        password=password or None if login else None,
+        connect_timeout=float(sender.mail_connect_timeout_seconds),
+        ca_path=Path(table.ca_path) if table.ca_path else None,
+        client_cert_path=Path(table.client_cert_path) if table.client_cert_path else None,
+        client_key_path=Path(table.client_key_path) if table.client_key_path else None,
+        local_name=table.local_name or place.local_name or address.domain(sender.mail_from_address),
+    )
+
+
+def _whole_logins(file: TomlFile) -> Iterator[Fault]:
+    """Yield a fault for a user without a password, or the reverse; an empty password means "no login"."""
+    for keys, cure in (
+        (_LOGIN, 'set both, or neither; mail_password = "" means no login'),
+        (_CERTIFICATE, "set both, or neither"),
+    ):
+        values = [_lookup(file.values, key) for key in keys]
+        given = [value is not None for value in values]
+        if keys is _LOGIN and "" in values:
+            given = [bool(value) for value in values] if values[0] in {None, ""} else [True, True]
+        if any(given) and not all(given):
+            present, absent = keys if given[0] else keys[::-1]
+            yield file.fault(present, f"is set, but {absent[-1]} is not", cure)
+    yield from _whole_url_login(file)
+
+
+_LOGIN = (("mail_username",), ("mail_password",))
+_CERTIFICATE = (("relay", "client_cert_path"), ("relay", "client_key_path"))
+
+
+def _whole_url_login(file: TomlFile) -> Iterator[Fault]:
+    relay = file.values.get("mail_relay")
+    if not isinstance(relay, str) or any(key in file.values for (key,) in _LOGIN):
+        return
+    try:
+        place = relay_address.parse(relay)
+    except relay_address.BadRelay:
+        return
+    if bool(place.username) != bool(place.password):
+        yield file.fault(
+            ("mail_relay",),
+            "holds half a login",
+            "put both user and password into it, or set mail_username and mail_password",
+        )
+
+
+def _lookup(values: Mapping[str, Any], keys: tuple[str, ...]) -> object:
+    found: object = values
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+OURS = frozenset(
+    {
+        "auto-submitted", "bcc", "cc", "content-disposition", "content-language", "content-transfer-encoding",
+        "content-type", "date", "dkim-signature", "from", "message-id", "mime-version", "received", "reply-to",
+        "return-path", "sender", "subject", "to", "x-auto-response-suppress",
+    }
+)  # fmt: skip
+
+
+def _headers(file: TomlFile) -> Iterator[Fault]:
+    """Yield a fault for each extra header that is none, or that is ours to write."""
+    table = file.values.get("headers")
+    for name, value in table.items() if isinstance(table, dict) else ():
+        if not re.fullmatch(r"[!-9;-~]{1,60}", name):
+            yield file.fault(
+                ("headers", name),
+                "is no header's name",
+                "expected letters, digits and hyphens (RFC 5322, section 2.2)",
+            )
+        elif name.lower() in OURS:
+            yield file.fault(("headers", name), "is written by mail-sender itself", "leave it out")
+        elif isinstance(value, str) and not (value.isascii() and value.isprintable() and value.strip()):
+            yield file.fault(
+                ("headers", name),
+                "empty, or holds a line break or a character that is not ASCII",
+                "expected one line of ASCII text",
+            )
+
+
+def _readable_pems(client: TomlFile, sender: TomlFile) -> Iterator[Fault]:
+    scratch = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for file, key in ((client, ("ca_path",)), (sender, ("relay", "ca_path"))):
+        if isinstance(path := _lookup(file.values, key), str):
+            yield from _pem_fault(file, key, partial(tls.add_ca, scratch, Path(path)))
+    paths = [_lookup(sender.values, key) for key in _CERTIFICATE]
+    if isinstance(paths[0], str) and isinstance(paths[1], str):
+        pair = Path(paths[0]), Path(paths[1])
+        yield from _pem_fault(sender, _CERTIFICATE[0], partial(tls.add_client_certificate, scratch, *pair))
+
+
+def _pem_fault(file: TomlFile, key: tuple[str, ...], use: Callable[[], None]) -> Iterator[Fault]:
+    try:
+        use()
+    except tls.BadPem as error:
+        yield file.fault(key, str(error), "expected a PEM file")
+    except ValueError:  # a NUL in the path
+        yield file.fault(key, "is no path", "expected a PEM file")
+    except FileNotFoundError as error:
+        yield file.fault(key, f"{error.filename}: no such file", "expected a PEM file")
+    except OSError as error:
+        fault = unreadable_file(Path(error.filename), error)
+        yield file.fault(key, f"{fault.path} {fault.found}", fault.expected, unreadable=True)
+
+
+def _weaknesses(client: ClientFile, sender: SenderFile, relay: RelayConfig) -> Iterator[str]:
+    if not client.verify_ca:
+        yield "verify_ca = false: anybody on the way to the identity server can read its messages and the token"
+    elif not client.verify_hostnames:
+        yield "verify_hostnames = false: any certificate of a trusted CA passes for the identity server's"
+    if client.uri.startswith("http://"):
+        yield "uri is http://: messages and the token travel in clear; use https:// beyond loopback"
+    if sender.instance_url.startswith("http://"):
+        yield "instance_url is http://: the links in the mails lead to a page without TLS"
+    if relay.username is None:
+        yield "no login at the relay: no user is set, or an empty password"
+
+
+def _exposure(file: TomlFile) -> Iterator[str]:
+    if file.mode & 0o007:
+        yield f"{file.path} holds secrets and is open to everybody (mode {file.mode:04o}); chmod 0640 or less"

@@ -1,0 +1,162 @@
+"""The keys of the two configuration files, and the values that each takes.
+
+A check returns the value as the stages want it, or raises what was found and what was expected; a secret is
+never repeated. `config_faults` turns what pydantic reports into faults with file and line.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import idna
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticCustomError
+
+from mail_sender import address, relay_address
+from mail_sender.schedule import BadSchedule, Schedule
+
+
+def _expected(found: str, expected: str) -> PydanticCustomError:
+    return PydanticCustomError("value", "{found}|{expected}", {"found": found, "expected": expected})
+
+
+def _web_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in {"http", "https"} and _is_host(parts.hostname or "") and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid or not text.isprintable() or " " in text:
+        raise _expected(shown(text), "expected a URL such as https://idm.example.com")
+    return text
+
+
+def _is_host(name: str) -> bool:
+    if not name.isascii():
+        idna.encode(name.lower())  # what cannot be encoded is a ValueError
+    return bool(name)
+
+
+def _mail_address(text: str) -> str:
+    try:
+        parsed = address.parse(text)
+        if not parsed.isascii():
+            raise address.BadAddress("it needs SMTPUTF8 (RFC 6531), which relays seldom speak")
+        return parsed
+    except address.BadAddress as error:
+        raise _expected(f"{shown(text)} ({error})", "expected a bare address such as idm@example.com") from None
+
+
+def _one_line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise _expected("empty, or holds a line break or control character", "expected one line of text")
+    return text
+
+
+def _bearer_token(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value().strip()
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        what = (
+            "empty"
+            if not text
+            else f"{len(text)} characters with a line break, space or other stray character inside"
+        )
+        raise _expected(what, "expected the token as `kanidm service-account api-token generate` printed it")
+    return SecretStr(text)
+
+
+def _relay(secret: SecretStr) -> SecretStr:
+    try:
+        relay_address.parse(secret.get_secret_value())
+    except relay_address.BadRelay as error:
+        raise _expected(str(error), f"expected {relay_address.SPELLINGS}") from None
+    return secret
+
+
+def _cron(text: str) -> str:
+    try:
+        schedule = Schedule(text)
+    except BadSchedule as error:
+        raise _expected(
+            f"{shown(text)} ({error})", "expected cron with seconds first, such as */5 * * * * * *"
+        ) from None
+    if schedule.next_after(datetime.now(UTC)) is None:
+        raise _expected(f"{shown(text)} never fires", "expected a schedule with a tick to come")
+    return text
+
+
+def _host_name(text: str) -> str:
+    if not relay_address.EHLO_NAME.fullmatch(text):
+        raise _expected(shown(text), "expected a host name such as idm.example.com (RFC 5321, section 4.1.1.1)")
+    return text
+
+
+def shown(text: str) -> str:
+    """Return what stood in the file, quoted and cut; what may be a login in front of an @ is hidden."""
+    login, _, place = text.rpartition("@")
+    if ":" in login:
+        text = f"***@{place}"
+    short = text if len(text) <= 80 else f"{text[:77]}..."
+    return "an empty text" if not text else f'"{short}"'
+
+
+WebUrl = Annotated[str, AfterValidator(_web_url)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+OneLine = Annotated[str, AfterValidator(_one_line)]
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
+
+
+class ClientFile(BaseModel):
+    """Kanidm's client config (wire document, section 9)."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    uri: WebUrl
+    verify_ca: bool = True
+    verify_hostnames: bool = True
+    ca_path: str | None = None
+    connect_timeout: Seconds | None = None
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class _RelayTable(_Table):
+    ca_path: str | None = None
+    client_cert_path: str | None = None
+    client_key_path: str | None = None
+    local_name: Annotated[str, AfterValidator(_host_name)] | None = None
+
+
+class _WorkerTable(_Table):
+    stop_grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 8.0
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+
+
+class _ObserveTable(_Table):
+    log_format: Literal["text", "json"] = "text"
+
+
+class SenderFile(BaseModel):
+    """Kanidm's mail-sender config (wire document, section 13) and our tables beside its keys."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    token: Annotated[SecretStr, AfterValidator(_bearer_token)]
+    schedule: Annotated[str, AfterValidator(_cron)] = "*/5 * * * * * *"
+    instance_display_name: OneLine
+    instance_url: WebUrl
+    mail_from_address: MailAddress
+    mail_reply_to_address: MailAddress
+    mail_relay: Annotated[SecretStr, AfterValidator(_relay)]
+    mail_username: str | None = None
+    mail_password: SecretStr | None = None
+    mail_connect_timeout_seconds: Seconds = 15
+    relay: _RelayTable = _RelayTable()
+    headers: dict[str, str] = {}
+    worker: _WorkerTable = _WorkerTable()
+    observe: _ObserveTable = _ObserveTable()
+
+
+SECRETS = frozenset({"token", "mail_relay", "mail_password", "mail_username"})

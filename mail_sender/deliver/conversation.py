@@ -1,0 +1,253 @@
+"""One conversation with a relay (RFC 5321, section 3): connection, TLS, EHLO, login, and any number of mails.
+
+Built on aiosmtplib's protocol, command by command, so that `stage` always says how far it has come: whether a
+broken connection means "not sent" or "perhaps sent" depends on nothing else. TLS is not optional: before any
+login or mail the connection is checked to be encrypted. Each step has a deadline; only the dot's is the long one
+of RFC 5321, section 4.5.3.2.6, since a shorter one makes copies.
+
+A step that the relay refuses raises `Rejected`; what the network or the TLS library raises passes through. After
+any exception but a `Rejected` one the conversation is over, and only `abort` may be called.
+"""
+
+import asyncio
+import base64
+import re
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, cast
+
+from aiosmtplib.esmtp import parse_esmtp_extensions
+from aiosmtplib.protocol import SMTPProtocol
+from aiosmtplib.response import SMTPResponse
+
+from mail_sender.relay_address import Security
+from mail_sender.render import Letter
+from mail_sender.settings import RelayConfig
+from mail_sender.verdict import Reply, Stage
+
+_COMMAND_SECONDS = 60.0
+_SECONDS = {Stage.DATA: 120.0, Stage.BODY: 180.0, Stage.DOT: 600.0}
+_QUIT_SECONDS = 1.0
+_NUL = chr(0)  # parts the fields of PLAIN (RFC 4616)
+
+_LINE_START_DOT = re.compile(rb"(?m)^\.")
+
+
+class Rejected(Exception):
+    """The relay's reply was not the one that the step needs."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(str(reply))
+        self.reply = reply
+
+
+class NoStartTls(Exception):
+    """The relay does not offer STARTTLS."""
+
+
+class NoLogin(Exception):
+    """The relay offers no login, or none of our kinds; the text lists what it offers."""
+
+
+class Conversation:
+    """A connection to the relay, from `open` to `quit` or `abort`.
+
+    `stage` is the step under way, `tls_version` what the connection is encrypted with.
+    """
+
+    def __init__(self, config: RelayConfig, context: ssl.SSLContext) -> None:
+        self.stage = Stage.RESOLVE
+        self._config = config
+        self._context = context
+        self._protocol: SMTPProtocol | None = None
+        self._extensions: dict[str, str] = {}
+        self._mechanisms: list[str] = []
+
+    async def open(self, security: Security) -> None:
+        """Connect, start TLS, say EHLO, log in; `security` must be one of the two ways that there are."""
+        async with asyncio.timeout(self._config.connect_timeout):
+            await self._connect(implicit_tls=security is Security.IMPLICIT)
+        await self._ehlo()
+        if security is not Security.IMPLICIT:
+            await self._start_tls()
+            await self._ehlo()
+        self._require_tls()
+        if self._config.username is not None and self._config.password is not None:
+            await self._login(self._config.username, self._config.password.get_secret_value())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection still stands, as far as this side knows."""
+        return self._protocol is not None and self._protocol.is_connected
+
+    async def deliver(self, letter: Letter, before_dot: Callable[[], Awaitable[None]]) -> Reply:
+        """Hand over one letter and return the relay's 2xx reply to its dot (RFC 5321, section 3.3)."""
+        self._require_tls()
+        await self._command(Stage.MAIL, f"MAIL FROM:<{letter.sender}>{self._size(letter)}")
+        await self._command(Stage.RCPT, f"RCPT TO:<{letter.recipient}>")
+        await self._command(Stage.DATA, "DATA", expect=3)
+        return await self._content(_LINE_START_DOT.sub(b"..", letter.content), before_dot)
+
+    async def reset(self) -> None:
+        """Take back a mail that was begun, so that the next one finds the relay ready."""
+        await self._command(Stage.MAIL, "RSET")
+
+    async def quit(self) -> None:
+        """Say goodbye, briefly, and close; whatever goes wrong with that is of no interest any more."""
+        if self.is_open:
+            with suppress(Exception):  # the mail is settled; nothing that QUIT does can matter
+                async with asyncio.timeout(_QUIT_SECONDS):
+                    await self._command(Stage.MAIL, "QUIT")
+        self.abort()
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        if self._protocol is not None and self._protocol.transport is not None:
+            cast("asyncio.Transport", self._protocol.transport).abort()
+        self._protocol = None
+
+    async def _connect(self, *, implicit_tls: bool) -> None:
+        loop = asyncio.get_running_loop()
+        host = self._config.host
+        self.stage = Stage.RESOLVE
+        addresses = await loop.getaddrinfo(host, self._config.port, type=socket.SOCK_STREAM)
+        self.stage = Stage.CONNECT
+        connected = await _first_to_answer(loop, addresses, self._config.connect_timeout)
+        self.stage = Stage.TLS if implicit_tls else Stage.BANNER
+        try:
+            transport, self._protocol = await loop.create_connection(
+                lambda: SMTPProtocol(loop),
+                sock=connected,
+                ssl=self._context if implicit_tls else None,
+                server_hostname=host if implicit_tls else None,
+            )
+        except BaseException:
+            connected.close()
+            raise
+        _hold_back_nothing(transport)
+        self.stage = Stage.BANNER
+        self._expect(2, _reply(await self._protocol.read_response(timeout=None)))
+
+    async def _ehlo(self) -> None:
+        reply = await self._command(Stage.EHLO, f"EHLO {self._config.local_name}", one_line=False)
+        self._extensions, self._mechanisms = parse_esmtp_extensions(reply.text)
+
+    async def _start_tls(self) -> None:
+        self.stage = Stage.STARTTLS
+        if "starttls" not in self._extensions:
+            raise NoStartTls
+        reply = await self._open_protocol.start_tls(
+            self._context, server_hostname=self._config.host, timeout=self._config.connect_timeout
+        )
+        self._expect(2, _reply(reply))
+        _hold_back_nothing(cast("asyncio.Transport", self._open_protocol.transport))
+
+    def _require_tls(self) -> None:
+        transport = self._open_protocol.transport
+        if transport is None:
+            raise ConnectionResetError("the connection is gone")
+        if transport.get_extra_info("ssl_object") is None:
+            raise NoStartTls
+
+    async def _login(self, username: str, password: str) -> None:
+        """Log in by one mechanism, once: a second try would only help to lock the account (RFC 4954)."""
+        self.stage = Stage.AUTH
+        if "plain" in self._mechanisms:
+            await self._command(Stage.AUTH, f"AUTH PLAIN {_base64(chr(0).join(('', username, password)))}")
+        elif "login" in self._mechanisms:
+            await self._command(Stage.AUTH, "AUTH LOGIN", expect=3)
+            await self._command(Stage.AUTH, _base64(username), expect=3)
+            await self._command(Stage.AUTH, _base64(password))
+        else:
+            raise NoLogin(", ".join(self._mechanisms).upper() or "no AUTH at all")
+
+    def _size(self, letter: Letter) -> str:
+        return f" SIZE={len(letter.content)}" if "size" in self._extensions else ""
+
+    async def _content(self, stuffed: bytes, before_dot: Callable[[], Awaitable[None]]) -> Reply:
+        """Write the body, then the dot. The reply is read all along: a relay may refuse half-way through."""
+        protocol = self._open_protocol
+        reading = asyncio.ensure_future(protocol.read_response(timeout=None))
+        try:
+            self.stage = Stage.BODY
+            protocol.write(stuffed)
+            async with asyncio.timeout(_SECONDS[Stage.BODY]):
+                await self._drained(protocol, reading)
+            if not reading.done():
+                await before_dot()
+            if not reading.done():
+                protocol.write(b".\r\n")
+                self.stage = Stage.DOT
+            async with asyncio.timeout(_SECONDS[Stage.DOT]):
+                return self._expect(2, _reply(await reading))
+        finally:
+            reading.cancel()
+
+    async def _drained(self, protocol: SMTPProtocol, reading: "asyncio.Future[SMTPResponse]") -> None:
+        # What StreamWriter.drain does; a writer of our own would close the connection when it is collected.
+        draining = asyncio.ensure_future(protocol._drain_helper())  # noqa: SLF001
+        both: set[asyncio.Future[Any]] = {draining, reading}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if draining.done():
+                draining.result()
+        finally:
+            draining.cancel()
+
+    async def _command(self, stage: Stage, line: str, *, expect: int = 2, one_line: bool = True) -> Reply:
+        self.stage = stage
+        seconds = _SECONDS.get(stage, _COMMAND_SECONDS)
+        response = await self._open_protocol.execute_command(line.encode("ascii"), timeout=seconds)
+        return self._expect(expect, _reply(response, one_line=one_line))
+
+    def _expect(self, first_digit: int, reply: Reply) -> Reply:
+        """Act on the first digit alone (RFC 5321, section 4.2)."""
+        if reply.code // 100 != first_digit:
+            raise Rejected(reply)
+        return reply
+
+    @property
+    def _open_protocol(self) -> SMTPProtocol:
+        if self._protocol is None:
+            raise ConnectionResetError("the connection is gone")
+        return self._protocol
+
+
+async def _first_to_answer(loop: asyncio.AbstractEventLoop, addresses: list[Any], seconds: float) -> socket.socket:
+    """Return a socket connected to the first address that takes the connection, in the resolver's order."""
+    refusal: OSError = OSError("the name has no address")
+    share = seconds / (len(addresses) + 1) if len(addresses) > 1 else None
+    for family, kind, number, _, place in addresses:
+        candidate = socket.socket(family, kind, number)
+        candidate.setblocking(False)
+        try:
+            async with asyncio.timeout(share):
+                await loop.sock_connect(candidate, place)
+        except TimeoutError:
+            candidate.close()
+            refusal = TimeoutError("no answer")
+        except OSError as error:
+            candidate.close()
+            refusal = error
+        except BaseException:
+            candidate.close()
+            raise
+        else:
+            return candidate
+    raise refusal
+
+
+def _hold_back_nothing(transport: asyncio.WriteTransport) -> None:
+    """Let a drain return only when all is written; with 0, asyncio's TLS would pause though nothing waits."""
+    transport.set_write_buffer_limits(high=1, low=0)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _reply(response: tuple[int, str], *, one_line: bool = True) -> Reply:
+    code, text = response
+    return Reply(code, " ".join(text.split()) if one_line else text)

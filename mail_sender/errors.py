@@ -1,0 +1,108 @@
+"""What can go wrong before or beside a delivery, and the exit code that says so.
+
+    MailSenderError                 a sentence for a person; the command line prints it and exits
+    ├── UsageError            2     the command was used wrongly
+    ├── NotAllowed           77     real root, an unreadable config or secret
+    └── ConfigError          78     every fault of the configuration at once
+    ServerTrouble                   the identity server or the token; the sender keeps trying
+
+What a relay answers to one mail is never an exception above `deliver`: it is a verdict (`verdict.py`).
+Exit codes 75, 77 and 78 are those of sysexits.h.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from pathlib import Path
+
+
+class Exit(IntEnum):
+    """Exit codes of the program (DESIGN, section 2)."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    TEMPORARY = 75
+    NOT_ALLOWED = 77
+    BAD_CONFIG = 78
+
+
+class MailSenderError(Exception):
+    """The program cannot go on; the message is a sentence for the person who started it."""
+
+    exit_code = Exit.FAILED
+
+
+class UsageError(MailSenderError):
+    """The command was used wrongly."""
+
+    exit_code = Exit.USAGE
+
+
+class NotAllowed(MailSenderError):
+    """The operating system or a rule of ours forbids it."""
+
+    exit_code = Exit.NOT_ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with the configuration.
+
+    `found` never holds a secret: whoever makes the fault hides it.
+    """
+
+    path: Path
+    line: int | None
+    key: str
+    found: str
+    expected: str
+    unreadable: bool = False
+
+    def __str__(self) -> str:
+        """Give the one line that a person reads: place, key, what stood there, what was expected."""
+        place = f"{self.path}:{self.line}" if self.line else str(self.path)
+        subject = f"{self.key}: " if self.key else ""
+        return f"{place}: {subject}{self.found}; {self.expected}"
+
+
+class ConfigError(MailSenderError):
+    """The configuration has faults; all of them are told at once."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = tuple(faults)
+        unreadable = any(fault.unreadable for fault in faults)
+        self.exit_code = Exit.NOT_ALLOWED if unreadable else Exit.BAD_CONFIG
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__("\n".join([f"{count} in the configuration", *(f"  {fault}" for fault in faults)]))
+
+
+class Trouble(StrEnum):
+    """What kind of trouble the identity server gives (the rows of the issue's table)."""
+
+    UNREACHABLE = "server_unreachable"
+    UNTRUSTED = "server_untrusted"
+    NOT_KANIDM = "server_not_kanidm"
+    OVERLOADED = "server_overloaded"
+    ERROR = "server_error"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 - an event's name, not a token
+    TOKEN_READ_ONLY = "token_read_only"  # noqa: S105
+    NOT_A_SENDER = "token_without_group"
+
+
+class ServerTrouble(Exception):
+    """The identity server did not do what was asked.
+
+    `kind` and `detail` say what happened, `advice` what to do about it; `retry_after` is the number of
+    seconds that the server asked us to wait (RFC 9110, section 10.2.3), if it did.
+    """
+
+    def __init__(self, kind: Trouble, detail: str, advice: str, retry_after: float | None = None) -> None:
+        super().__init__(f"{detail}; {advice}")
+        self.kind = kind
+        self.detail = detail
+        self.advice = advice
+        self.retry_after = retry_after
+
+
+class MessageGone(Exception):
+    """The server does not know the message (any more), or does not show it to this token."""

@@ -1,0 +1,78 @@
+"""Start and stop of the process: signals, the grace period, and an end that nothing can hang.
+
+The first SIGTERM or SIGINT sets the stop event: nothing new is begun, what is under way may end. When the grace
+period runs out, what is left is cancelled; what does not even heed that is left behind by leaving the process. A
+second signal ends it at once. HUP, ALRM, USR1 and USR2 are ignored from the first line on (`__main__`).
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from mail_sender.errors import Exit
+from mail_sender.resolver import ResolvingLoop
+
+Result = TypeVar("Result")
+
+_log = structlog.get_logger()
+
+_LAST_WORDS_SECONDS = 0.5  # of the grace period, for cancelling
+
+
+def run(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) -> None:
+    """Run the work until it ends, or a signal ends it; returns within the grace period of the first one.
+
+    `work` gets the stop event and is expected to return soon after it is set.
+    """
+    with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
+        runner.run(_supervised(work, grace_seconds))
+
+
+def run_once(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Run the work to its end and return what it returns; an interrupt ends it as it does any program."""
+
+    async def call() -> Result:
+        return await work()
+
+    with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
+        return runner.run(call())
+
+
+async def _supervised(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _on_signal, signal.Signals(number).name, stop)
+    working = asyncio.ensure_future(work(stop))
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        await asyncio.wait({working}, timeout=max(0.0, grace_seconds - _LAST_WORDS_SECONDS))
+    if not working.done():
+        _log.warning("stop_cut", say=f"something still hung after {grace_seconds:g} s of grace; it was cut off")
+        working.cancel()
+        await asyncio.wait({working}, timeout=_LAST_WORDS_SECONDS / 2)
+    if not working.done():
+        _leave()
+    if not working.cancelled():
+        working.result()
+
+
+def _on_signal(name: str, stop: asyncio.Event) -> None:
+    if stop.is_set():
+        _log.warning("stop_now", signal=name, say="second signal: leaving at once")
+        _leave()
+    _log.info("stopping", signal=name, say="nothing new is begun")
+    stop.set()
+
+
+def _leave() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(Exit.DONE)

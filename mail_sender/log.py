@@ -1,0 +1,87 @@
+"""The log: one line per event on standard error, for a person at 3 a.m. or for a machine.
+
+An event has a stable name (`sent`, `lane_down`) and fields. Two nets keep secrets out: values of fields that
+are named like secrets are hidden, and the secrets of the configuration are cut out of every text, whoever
+wrote it. Addresses are masked by those who log them.
+"""
+
+import contextlib
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+import structlog
+
+Format = Literal["text", "json"]
+
+_SECRET_NAMES = frozenset({"token", "password", "intent_id", "link", "url", "body", "authorization"})
+_RESET_LINK = re.compile(r"(https?://\S*?[?&]token=)[^\s&\"'<>]+")
+_MARKS = {"debug": " ", "info": " ", "warning": "!", "error": "x"}
+
+
+def configure(*, debug: bool, form: Format, secrets: frozenset[str] = frozenset()) -> None:
+    """Set up the log of the process: its level, its form, and the secrets that it must never show."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _Redactor(secrets),
+            structlog.processors.JSONRenderer(ensure_ascii=True) if form == "json" else _text,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if debug else logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(_Unbreakable()),  # type: ignore[arg-type]  # write and flush suffice
+        cache_logger_on_first_use=False,
+    )
+    # Libraries log requests and conversations, headers and all: never, at any level.
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.getLogger().setLevel(logging.CRITICAL)
+
+
+class _Unbreakable:
+    """Standard error, but a full disk or a closed pipe behind it, or its absence, stops no mail."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
+
+
+class _Redactor:
+    def __init__(self, secrets: frozenset[str]) -> None:
+        # Longest first, so that a secret inside another one leaves nothing behind.
+        self._secrets = sorted((secret for secret in secrets if len(secret) > 3), key=len, reverse=True)
+
+    def __call__(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {key: "***" if key in _SECRET_NAMES else self._clean(value) for key, value in event.items()}
+
+    def _clean(self, value: object) -> object:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        text = str(value)
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return _RESET_LINK.sub(r"\1***", text)
+
+
+def _text(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    """Render `time mark event  key=value ...`; a `say` field is a sentence and comes last, as it is."""
+    moment = str(event.pop("timestamp"))[:19]
+    level, name, sentence = event.pop("level"), event.pop("event"), event.pop("say", None)
+    fields = [f"{key}={_quoted(value)}" for key, value in event.items() if value is not None]
+    head = f"{moment}Z {_MARKS.get(level, ' ')} {name:<20}"
+    return _printable(" ".join([head, *fields, *([f"- {sentence}"] if sentence else [])]).rstrip())
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return f'"{text}"' if re.search(r"[\s\"=]", text) or not text else text
+
+
+def _printable(text: str) -> str:
+    """Show control characters instead of obeying them: what a relay answers ends up on a terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

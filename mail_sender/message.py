@@ -1,0 +1,91 @@
+"""A message as the identity server queues it: frozen, and valid once it exists.
+
+Times are aware and in UTC. A message of a kind that this version does not know is a value too
+(`UnknownContent`), so that it can be held and named instead of hiding the good ones beside it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class TestMessage:
+    """`TestMessageV1`: somebody checks that mail arrives."""
+
+    kind = "test_message_v1"
+    __test__ = False  # pytest collects classes named Test*
+
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialReset:
+    """`CredentialResetV1`: a link with which a person sets new credentials.
+
+    `intent_id` is the secret of the link: it is left out of `repr`, and belongs nowhere but in the mail.
+    """
+
+    kind = "credential_reset_v1"
+
+    display_name: str
+    intent_id: "IntentId"
+    expires_at: datetime
+
+
+class IntentId(str):
+    """The secret part of a reset link; it prints as a row of stars."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Hide the secret from logs and tracebacks."""
+        return "IntentId('***')"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownContent:
+    """A template that this version has never heard of, by its kind: the wire's tag in snake case."""
+
+    kind: str
+
+
+Content = TestMessage | CredentialReset | UnknownContent
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of the queue (wire document, section 5).
+
+    `recipients` are the addresses as the server gave them, each once, in their order; whether an address is
+    one is decided when its mail is made.
+    """
+
+    id: UUID
+    send_after: datetime
+    delete_after: datetime
+    recipients: tuple[str, ...]
+    content: Content
+
+    @property
+    def deadline(self) -> datetime:
+        """The moment from which mailing it would be of no use: its link or the message itself is gone."""
+        if isinstance(self.content, CredentialReset):
+            return min(self.content.expires_at, self.delete_after)
+        return self.delete_after
+
+
+@dataclass(frozen=True, slots=True)
+class OddEntry:
+    """An entry of the queue that could not be read: its id, where it has one, and the place of the fault."""
+
+    id: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one look at the queue gave: the messages that are ready, oldest first, and the unreadable rest."""
+
+    messages: tuple[Message, ...]
+    odd: tuple[OddEntry, ...]

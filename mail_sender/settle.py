@@ -1,0 +1,43 @@
+"""Settle: what a delivery becomes after a verdict.
+
+A pure function of (delivery, verdict, now). The relay's word on this recipient or message counts as an attempt;
+faults of the way do not. A mail that was cut off at the dot may have arrived: it goes out once more, after a
+while, and a second time is never repaired by a third.
+"""
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from mail_sender.ledger.base import Delivery, Outcome
+from mail_sender.ledger.states import State
+from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Uncertain, Verdict
+
+RETRY_WAIT = timedelta(seconds=5)
+AMBIGUOUS_WAIT = timedelta(minutes=2)
+MOST_AMBIGUOUS = 1
+"""How often a delivery that may have arrived is sent once more."""
+
+
+def out_of_time(delivery: Delivery) -> State:
+    """Return what a delivery becomes when its time runs out: what may have arrived is not called expired."""
+    return State.UNKNOWN if delivery.ambiguous else State.EXPIRED
+
+
+def outcome(delivery: Delivery, verdict: Verdict, now: datetime) -> Outcome:
+    """Return what the verdict makes of the delivery."""
+    attempts, ambiguous = delivery.attempts, delivery.ambiguous
+    match verdict:
+        case Accepted():
+            return Outcome(State.SENT, now, attempts + 1, ambiguous)
+        case Refused():
+            return Outcome(State.FAILED, now, attempts + 1, ambiguous)
+        case Deferred():
+            return Outcome(State.QUEUED, now + RETRY_WAIT, attempts + 1, ambiguous)
+        case LaneDown():
+            return Outcome(State.QUEUED, now, attempts, ambiguous)
+        case Uncertain() if ambiguous < MOST_AMBIGUOUS:
+            return Outcome(State.QUEUED, now + AMBIGUOUS_WAIT, attempts, ambiguous + 1)
+        case Uncertain():
+            return Outcome(State.UNKNOWN, now, attempts, ambiguous + 1)
+        case _ as never:
+            assert_never(never)

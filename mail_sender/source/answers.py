@@ -1,0 +1,101 @@
+"""What an identity server's answers mean when they are not the ones asked for, and what mends it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from mail_sender.errors import ServerTrouble, Trouble
+from mail_sender.source.base import Standing
+
+SENDERS = "idm_message_senders"
+# What every sender is in as well: Kanidm puts it there by itself.
+_BY_NATURE = frozenset({SENDERS, "idm_all_accounts", "idm_high_privilege"})
+
+UNREADABLE = object()
+"""Stands for an answer that is not JSON."""
+
+_LONGEST_RETRY_AFTER = 300.0  # seconds
+
+
+def standing(name: str, groups: frozenset[str], may_write: bool | None) -> Standing:
+    """Return the account's standing.
+
+    Raises `ServerTrouble` where it is no sender, or its token may not write.
+    """
+    if SENDERS not in groups:
+        raise ServerTrouble(
+            Trouble.NOT_A_SENDER,
+            f"{name} is not in {SENDERS}, so the queue looks empty to it",
+            f"kanidm group add-members {SENDERS} {name}",
+        )
+    if may_write is False:
+        raise read_only(name)
+    return Standing(name, may_write, tuple(sorted(groups - _BY_NATURE)))
+
+
+def read_only(name: str) -> ServerTrouble:
+    """Return the trouble of a token that may not write."""
+    return ServerTrouble(
+        Trouble.TOKEN_READ_ONLY,
+        "the token is read-only: mail could be sent, but never be marked as sent",
+        f"kanidm service-account api-token generate {name} mail-sender --readwrite, and put it into the config",
+    )
+
+
+def trouble(server: str, status: int, answer: object, headers: Mapping[str, str]) -> ServerTrouble:
+    """Return what a status that was not asked for means (wire document, section 6)."""
+    said = _said(answer)
+    match status:
+        case 401:
+            return ServerTrouble(
+                Trouble.TOKEN_REFUSED,
+                f"the server refuses the token (401 {said})",
+                "it has expired, was revoked, or is another server's: "
+                "kanidm service-account api-token generate NAME mail-sender --readwrite, and put it into the config",
+            )
+        case 403:
+            return read_only("NAME")
+        case 408 | 429 | 502 | 503 | 504:
+            wait = _retry_after(headers.get("retry-after"))
+            advice = "it should pass" if wait is None else f"it asks to be left alone for {wait:.0f} s"
+            return ServerTrouble(Trouble.OVERLOADED, f"{server} answers {status}", advice, wait)
+        case _ if 300 <= status < 400:
+            return not_kanidm(server, f"it redirects ({status}), and the token is not sent along")
+        case _ if answer is UNREADABLE and status < 500:
+            return not_kanidm(server, f"it answers {status}, and not as Kanidm does")
+        case _:
+            return ServerTrouble(
+                Trouble.ERROR, f"{server} answers {status} {said}".rstrip(), "look at the server's log"
+            )
+
+
+def not_kanidm(server: str, detail: str) -> ServerTrouble:
+    """Return the trouble of an answer that Kanidm does not give."""
+    return ServerTrouble(
+        Trouble.NOT_KANIDM,
+        f"{server} does not answer like a Kanidm with a message queue: {detail}",
+        "check uri in the client config; a proxy or login page in between also looks like this",
+    )
+
+
+def _said(answer: object) -> str:
+    """Return the error's name: a bare word, or the key of a one-key object."""
+    word = next(iter(answer), "") if isinstance(answer, dict) else answer
+    return word[:64] if isinstance(word, str) and word.isprintable() else ""
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Return the wait in seconds, at most five minutes (RFC 9110, section 10.2.3: seconds or a date)."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value) if value.strip().isdecimal() else _seconds_until(value)
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+
+
+def _seconds_until(date: str) -> float:
+    moment = parsedate_to_datetime(date)
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - datetime.now(UTC)).total_seconds()

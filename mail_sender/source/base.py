@@ -1,0 +1,54 @@
+"""What the worker asks of an identity server, whichever it is.
+
+Every call ends within a deadline of the source's own. What the server or the token does wrong is raised as
+`ServerTrouble`; there is no other exception for the network.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from mail_sender.message import Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who we are to the server, where that is enough to send mail with.
+
+    `may_write` is None where the server does not tell; `excess_groups` are those that a sender does not need.
+    """
+
+    account: str
+    may_write: bool | None
+    excess_groups: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """A queue of messages on an identity server."""
+
+    async def standing(self) -> Standing:
+        """Return who we are to the server.
+
+        Raises `ServerTrouble`, also where that is not enough to send mail with (read-only, not a sender).
+        """
+        ...
+
+    async def list_ready(self, now: datetime) -> Listing:
+        """Return the messages that are to be sent at `now`: unsent, and past their `send_after`, oldest first.
+
+        A message that is missing from a long list is not gone: long lists may have gaps.
+        Raises `ServerTrouble`.
+        """
+        ...
+
+    async def mark_sent(self, message: UUID) -> None:
+        """Tell the server that the message is sent; doing so twice does no harm.
+
+        Raises `MessageGone` where the server does not know it, `ServerTrouble` where it could not be told.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back; closing twice does no harm."""
+        ...

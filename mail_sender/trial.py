@@ -1,0 +1,85 @@
+"""`-t`: one test mail, through the code that real mail takes, and nothing else.
+
+No ledger, no retry, no breaker. The identity server is looked at beside it, since a sender that cannot read the
+queue is of no use either, but it does not decide.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from mail_sender.clock import Clock
+from mail_sender.deliver.base import Transport
+from mail_sender.errors import Exit, ServerTrouble
+from mail_sender.message import Message, TestMessage
+from mail_sender.render import BrokenTemplate, Unrenderable, render
+from mail_sender.settings import LetterConfig
+from mail_sender.source.base import Source
+from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Uncertain, Verdict
+
+_SERVER_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a test mail: what the relay made of it, its Message-ID, and a sentence about the server."""
+
+    verdict: Verdict
+    message_id: str
+    server: str
+    server_fine: bool
+
+    @property
+    def exit_code(self) -> Exit:
+        """What the relay's verdict is to a script."""
+        match self.verdict:
+            case Accepted():
+                return Exit.DONE
+            case Refused() | LaneDown(lasting=True):
+                return Exit.FAILED
+            case Deferred() | LaneDown() | Uncertain():
+                return Exit.TEMPORARY
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The parts that a test mail needs."""
+
+    source: Source
+    transport: Transport
+    letter: LetterConfig
+    clock: Clock
+
+    async def send(self, recipient: str) -> Result:
+        """Send one test mail to an address, and look at the identity server meanwhile."""
+        try:
+            (verdict, message_id), (server, fine) = await asyncio.gather(self._mail(recipient), self._look())
+        finally:
+            await self.transport.close()
+            await self.source.close()
+        return Result(verdict, message_id, server, fine)
+
+    async def _mail(self, recipient: str) -> tuple[Verdict, str]:
+        now = self.clock.now().replace(microsecond=0)
+        message = Message(uuid4(), now, now + timedelta(days=7), (recipient,), TestMessage(display_name=""))
+        try:
+            letter = render(message, recipient, self.letter, now)
+        except (Unrenderable, BrokenTemplate) as error:
+            return Refused(None, str(error)), ""
+        return await self.transport.send(letter, _nothing), letter.message_id
+
+    async def _look(self) -> tuple[str, bool]:
+        try:
+            async with asyncio.timeout(_SERVER_SECONDS):
+                standing = await self.source.standing()
+                listing = await self.source.list_ready(self.clock.now())
+        except ServerTrouble as trouble:
+            return f"{trouble.detail}; {trouble.advice}", False
+        except TimeoutError:
+            return f"no answer within {_SERVER_SECONDS:.0f} s; look at the server", False
+        return f"{standing.account} may read the queue and mark it; {len(listing.messages)} ready", True
+
+
+async def _nothing() -> None:
+    """Write nothing before the dot: a test mail has no ledger."""

@@ -1,0 +1,111 @@
+"""What a relay made of one mail to one recipient: a closed set of verdicts.
+
+    Accepted    the relay answered 2xx to the final dot: the mail is its own from now on (RFC 5321, 4.2.5)
+    Refused     this recipient or message will never be taken (permanent, 5xx)
+    Deferred    this recipient or message was not taken now (transient, 4xx)
+    LaneDown    nobody's mail is to blame: the relay, the login, its certificate or the network
+    Uncertain   cut off between the dot and its reply: it may have arrived
+
+A verdict is data; nothing below `deliver` decides what follows from it.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+# RFC 3463: class, subject and detail, at the start of a reply's text.
+_ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
+_QUEUE_ID = re.compile(r"queued as ([A-Za-z0-9._-]{1,64})|\bid=([A-Za-z0-9._-]{1,64})")
+
+
+class Stage(StrEnum):
+    """How far the conversation with the relay had come (RFC 5321, section 3)."""
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    TLS = "tls"
+    BANNER = "banner"
+    EHLO = "ehlo"
+    STARTTLS = "starttls"
+    AUTH = "auth"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    BODY = "body"
+    DOT = "dot"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A relay's answer: its code and its text, as one line, control characters removed."""
+
+    code: int
+    text: str
+
+    @property
+    def enhanced(self) -> str | None:
+        """The enhanced status code (RFC 3463), where the relay gives one."""
+        match = _ENHANCED.match(self.text)
+        return match[1] if match else None
+
+    @property
+    def queue_id(self) -> str | None:
+        """The name under which the relay keeps the mail, where its reply tells."""
+        match = _QUEUE_ID.search(self.text)
+        return (match[1] or match[2]) if match else None
+
+    def __str__(self) -> str:
+        """Give code and text as they stand in the relay's own log."""
+        return f"{self.code} {self.text}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The relay took the mail over."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The relay refused this recipient or this message for good, or no mail could be made of it."""
+
+    stage: Stage | None
+    reason: str
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The relay did not take this recipient or this message now."""
+
+    stage: Stage
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class LaneDown:
+    """The way to the relay is shut: no message is to blame, and none pays for it.
+
+    `lasting` is true where only a person can mend it (login, certificate, STARTTLS), false for the weather.
+    """
+
+    stage: Stage
+    detail: str
+    advice: str
+    lasting: bool
+    reply: Reply | None = None
+
+    def __str__(self) -> str:
+        """Give stage, cause and cure in one line."""
+        return f"{self.stage}: {self.detail}; {self.advice}"
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """The dot was out and no reply came: the mail may have arrived."""
+
+    detail: str
+
+
+Verdict = Accepted | Refused | Deferred | LaneDown | Uncertain

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Writes what the image installs, with hashes, from uv.lock into a folder (requirements/ unless another is named):
+# runtime.lock is the production dependencies, build.lock what makes our own wheel. Run it after each lock; a test
+# fails while the folder and uv.lock differ.
+set -eu
+cd "$(dirname "$0")/.."
+folder=${1:-requirements}
+
+export_lock() {
+    scripts/uv.sh export --quiet --frozen --no-emit-project --no-annotate --no-header "$@"
+}
+
+mkdir -p "$folder"
+export_lock --no-dev >"$folder/runtime.lock"
+export_lock --only-group build >"$folder/build.lock"

@@ -1,0 +1,74 @@
+"""What stands in documents and examples is what the program does."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from mail_sender import config
+from mail_sender.config_keys import ClientFile, SenderFile
+from mail_sender.relay_address import Security
+from tests.support import configs
+from tests.support.certificates import Authority
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def keys(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from keys(field.annotation)
+
+
+@pytest.mark.parametrize("key", sorted({*keys(ClientFile), *keys(SenderFile)}))
+def test_every_key_stands_in_the_configuration_page(key: str) -> None:
+    """A key that no page names does not exist for those who run it."""
+    assert re.search(rf"`(\[\w+\] )?{key}`|`\[{key}\]", (ROOT / "docs/configuration.md").read_text())
+
+
+@pytest.mark.parametrize("key", sorted(keys(SenderFile)))
+def test_every_key_stands_in_the_full_example(key: str) -> None:
+    """The example with every key has every key."""
+    assert re.search(rf"(?m)^(\[{key}\]$|{key} = )", (ROOT / "examples/mail-sender-full.toml").read_text())
+
+
+def test_kanidms_own_example_loads(tmp_path: Path) -> None:
+    """A bare relay host, an empty password, no schedule: as Kanidm's file has it."""
+    loaded = config.load(configs.client(tmp_path), ROOT / "examples/mail-sender.toml")
+    assert (loaded.relay.host, loaded.relay.port) == ("smtp.example.com", 465)
+    assert loaded.relay.security is Security.IMPLICIT
+    assert loaded.relay.username is None
+    assert str(loaded.worker.schedule) == "*/5 * * * * * *"
+
+
+def test_the_full_example_loads(tmp_path: Path) -> None:
+    """With the certificates that it names in their place."""
+    Authority.make(tmp_path).client(tmp_path)
+    (tmp_path / "ca.pem").rename(tmp_path / "relay-ca.pem")
+    example = tmp_path / "mail-sender"
+    example.write_text((ROOT / "examples/mail-sender-full.toml").read_text().replace("/data/kanidm", str(tmp_path)))
+    loaded = config.load(configs.client(tmp_path), example)
+    assert loaded.letter.headers == (("X-SES-CONFIGURATION-SET", "identity"),)
+    assert loaded.relay.client_key_path == tmp_path / "client.key"
+
+
+def test_every_event_stands_in_the_log_page_and_no_other() -> None:
+    """The page that an operator reads at night knows every event by its name."""
+    source = "".join(path.read_text() for path in (ROOT / "mail_sender").rglob("*.py"))
+    events = set(re.findall(r"_log\.(?:debug|info|warning|error)\(\s*\"(\w+)\"", source))
+    events |= {f"{name}_{end}" for name in re.findall(r"Condition\(\"(\w+)\"\)", source) for end in ("up", "down")}
+    page = (ROOT / "docs/log.md").read_text()
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == events
+
+
+def test_every_exit_code_and_flag_stands_in_the_configuration_page() -> None:
+    """What scripts rely on is written down."""
+    page = (ROOT / "docs/configuration.md").read_text()
+    for code in (0, 1, 2, 75, 77, 78):
+        assert f"\n| {code} | " in page
+    for flag in ("-c", "-m", "-t", "-d", "-s", "--version", "--help"):
+        assert f"`{flag}`" in page or f"[{flag} " in page

@@ -1,0 +1,50 @@
+"""The shape of the repository: few things at the top, names that say something, no trace of a machine."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.repo import checkout
+
+TOP_LEVEL = {
+    ".ci",
+    ".dockerignore",
+    ".gitignore",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "Containerfile",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "docs",
+    "examples",
+    "mail_sender",
+    "pyproject.toml",
+    "requirements",
+    "scripts",
+    "server_stub",
+    "templates",
+    "tests",
+    "uv.lock",
+}
+LEFTOVERS = {"util", "utils", "common", "helper", "helpers", "misc", "shared", "lib"}
+MACHINE_PATH = re.compile(r"(?<![\w.}/-])/(?:work|root|home|Users)/[\w.]+")
+
+
+def test_the_top_level_holds_only_what_is_listed_here() -> None:
+    """A new file at the top is a decision, made in this list."""
+    assert {file.parts[0] for file in checkout.files()} <= TOP_LEVEL
+
+
+def test_no_folder_or_module_is_for_leftovers() -> None:
+    """What a file holds has a name; utils, common and helpers are none."""
+    named = [file for file in checkout.files() if LEFTOVERS & {*file.parts[:-1], file.stem}]
+    assert named == []
+
+
+@pytest.mark.parametrize("file", checkout.files(), ids=str)
+def test_no_file_names_a_path_of_somebodys_machine(file: Path) -> None:
+    """A path into a home or a workspace works on one machine only, and tells about it."""
+    text = (checkout.ROOT / file).read_text(errors="ignore")
+    assert MACHINE_PATH.findall(text) == []

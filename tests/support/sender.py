@@ -1,0 +1,86 @@
+"""The installed console script, as a process: run to its end, or watched while it runs."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+MAIL_SENDER = Path(sys.executable).with_name("mail-sender")
+DEADLINE = 30.0  # seconds; a test that meets it has failed
+
+
+def run(*args: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the program to its end; `-s` is added, since tests may run as root."""
+    return subprocess.run(
+        [MAIL_SENDER, "-s", *args],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(env or {})},
+        timeout=DEADLINE,
+        check=False,
+    )
+
+
+class Sender:
+    """A running sender; its log is read as it comes."""
+
+    def __init__(self, client_config: Path, sender_config: Path, *flags: str, env: Mapping[str, str] | None = None):
+        self._command = [str(MAIL_SENDER), "-s", "-c", str(client_config), "-m", str(sender_config), *flags]
+        self._env = {**os.environ, **(env or {})}
+        self._changed = threading.Condition()
+        self.lines: list[str] = []
+
+    def __enter__(self) -> Self:
+        self.process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, env=self._env)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+    @property
+    def log(self) -> str:
+        """All that was logged so far."""
+        return "\n".join(self.lines)
+
+    def events(self, name: str) -> list[str]:
+        """Return the lines of one event."""
+        return [line for line in self.lines if name in line.split()[1:3]]
+
+    def wait_for(self, name: str, count: int = 1, seconds: float = DEADLINE) -> list[str]:
+        """Wait until an event has been logged so many times, and return its lines."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self.events(name)) >= count or self._ended(), seconds)
+        assert len(self.events(name)) >= count, f"{count} x {name} expected; the log:\n{self.log}"
+        return self.events(name)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def stop(self, seconds: float = DEADLINE) -> int:
+        """End it by SIGTERM and return its exit code."""
+        self.process.terminate()
+        return self.process.wait(seconds)
+
+    def _ended(self) -> bool:
+        return self.process.poll() is not None and not self._reader.is_alive()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()

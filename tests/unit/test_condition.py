@@ -1,0 +1,65 @@
+"""A condition is said when it begins, changes and ends, and never in between."""
+
+from datetime import timedelta
+
+from structlog.testing import capture_logs
+
+from mail_sender.condition import Condition
+from tests.unit.samples import NOW
+
+
+def test_trouble_is_said_once_however_often_it_is_met() -> None:
+    """A hundred polls against a dead server make one line."""
+    condition = Condition("server")
+    with capture_logs() as events:
+        for second in range(100):
+            condition.down("unreachable", "no answer", "start it", NOW + timedelta(seconds=second))
+    assert events == [
+        {"event": "server_down", "log_level": "error", "kind": "unreachable", "say": "no answer; start it"}
+    ]
+    assert not condition.is_fine
+
+
+def test_other_trouble_is_said_as_a_change() -> None:
+    """Another kind, or another detail of the same kind, is news."""
+    condition = Condition("relay")
+    with capture_logs() as events:
+        for kind, detail in (("connect", "refused"), ("auth", "535"), ("auth", "535"), ("auth", "454")):
+            condition.down(kind, detail, "x", NOW)
+    assert [(event["event"], event["kind"], event["say"]) for event in events] == [
+        ("relay_down", "connect", "refused; x"),
+        ("relay_down", "auth", "535; x"),
+        ("relay_down", "auth", "454; x"),
+    ]
+
+
+def test_the_end_is_said_with_how_long_it_lasted() -> None:
+    """Counted from when the first trouble began, whatever it changed into."""
+    condition = Condition("relay")
+    with capture_logs() as events:
+        condition.down("connect", "refused", "x", NOW)
+        condition.down("auth", "535", "x", NOW + timedelta(seconds=60))
+        condition.up(NOW + timedelta(seconds=90))
+    assert events[-1] == {"event": "relay_up", "log_level": "info", "down_seconds": 90}
+    assert condition.is_fine
+
+
+def test_being_fine_is_not_said() -> None:
+    """Nothing is said of what was fine all along, nor twice of what is fine again."""
+    condition = Condition("relay")
+    with capture_logs() as events:
+        condition.up(NOW)
+        condition.down("connect", "refused", "x", NOW)
+        condition.up(NOW)
+        condition.up(NOW)
+    assert [event["event"] for event in events] == ["relay_down", "relay_up"]
+
+
+def test_a_second_outage_is_counted_from_its_own_beginning() -> None:
+    """The same trouble after an end is a new one, and is said again."""
+    condition = Condition("relay")
+    with capture_logs() as events:
+        for minute in (0, 10):
+            condition.down("connect", "refused", "x", NOW + timedelta(minutes=minute))
+            condition.up(NOW + timedelta(minutes=minute + 1))
+    assert [event.get("down_seconds") for event in events] == [None, 60, None, 60]

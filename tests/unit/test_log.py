@@ -1,0 +1,219 @@
+"""One line per event on standard error, with no secret and no control character in it, whatever happens to it."""
+
+import io
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mail_sender import log
+from mail_sender.verdict import Reply
+
+SECRET = "pa55w0rd-s3cr3t"
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    """Put the process's logging back as it was."""
+    root, config = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**config)
+
+
+class Output:
+    """What has been written to standard error."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self._text = ""
+
+    def getvalue(self) -> str:
+        """Return all of it."""
+        self._text += self._capsys.readouterr().err
+        return self._text
+
+
+@pytest.fixture
+def stderr(capsys: pytest.CaptureFixture[str]) -> Output:
+    """Give a standard error that can be read."""
+    return Output(capsys)
+
+
+def configure(
+    form: log.Format = "text", *, debug: bool = False, secrets: frozenset[str] = frozenset({SECRET})
+) -> None:
+    """Set the log up."""
+    log.configure(debug=debug, form=form, secrets=secrets)
+
+
+def lines(stream: Output) -> list[str]:
+    """Return what was written."""
+    return stream.getvalue().splitlines()
+
+
+def test_a_line_has_time_level_event_and_fields(stderr: Output) -> None:
+    """Time in UTC, a mark for the level, the event's name, fields in their order, and a sentence at the end."""
+    configure()
+    structlog.get_logger().warning("deferred", message=UUID(int=1), stage="rcpt", say="tried again later")
+    structlog.get_logger().info("sent", queue_id=None, reply=Reply(250, "2.0.0 Ok"), flag=True, count=3, empty="")
+    first, second = lines(stderr)
+    pattern = rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ ! deferred +message={UUID(int=1)} stage=rcpt - tried again later"
+    assert re.fullmatch(pattern, first)
+    assert second.split("Z   sent", 1)[1].strip() == 'reply="250 2.0.0 Ok" flag=True count=3 empty=""'
+
+
+def test_json_has_one_object_per_line(stderr: Output) -> None:
+    """For machines: the same event with its level and time, in ASCII."""
+    configure("json")
+    structlog.get_logger().error("failed", message=UUID(int=1), reply=Reply(550, "nön\r\n"), say="not tried again")
+    (line,) = lines(stderr)
+    found = json.loads(line)
+    assert line.isascii()
+    assert found.pop("timestamp").endswith("Z")
+    assert found == {
+        "event": "failed", "level": "error", "message": str(UUID(int=1)), "reply": "550 nön", "say": "not tried again",
+    }  # fmt: skip
+
+
+def test_debug_is_said_only_where_it_is_asked_for(stderr: Output) -> None:
+    """`-d` shows more."""
+    configure()
+    structlog.get_logger().debug("detail")
+    assert lines(stderr) == []
+    configure(debug=True)
+    structlog.get_logger().debug("detail")
+    assert len(lines(stderr)) == 1
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("name", ["token", "password", "intent_id", "link", "url", "body", "authorization"])
+def test_a_field_that_is_named_like_a_secret_is_hidden(stderr: Output, form: log.Format, name: str) -> None:
+    """Whatever its value is."""
+    configure(form, secrets=frozenset())
+    structlog.get_logger().info("event", **{name: "something"})
+    assert "something" not in stderr.getvalue()
+    assert "***" in stderr.getvalue()
+
+
+class Holder:
+    """Something that shows a secret when it is printed."""
+
+    def __str__(self) -> str:
+        return f"<{SECRET}>"
+
+    __repr__ = __str__
+
+
+VALUES = [
+    SECRET,
+    f"x{SECRET}y{SECRET}",
+    [SECRET],
+    {"x": [SECRET]},
+    {SECRET: 1},
+    Holder(),
+    ValueError(SECRET),
+    (Holder(),),
+]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_a_configured_secret_is_cut_out_of_every_value(stderr: Output, form: log.Format, value: object) -> None:
+    """In text, in structures, in exceptions, and in the sentence."""
+    configure(form)
+    structlog.get_logger().info("event", field=value, say=f"because of {value}")
+    assert SECRET not in stderr.getvalue()
+    assert stderr.getvalue().count("***") >= 2
+
+
+def test_a_secret_inside_another_leaves_nothing_behind(stderr: Output) -> None:
+    """The longer one is cut first."""
+    configure(secrets=frozenset({SECRET, f"{SECRET}-and-more"}))
+    structlog.get_logger().info("event", field=f"{SECRET}-and-more")
+    assert "more" not in stderr.getvalue()
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["https://idm.example.com/ui/reset?token=d1c2s-tuyyh", "http://x/ui/revoke?a=b&token=d1c2s-tuyyh&c=d",
+     "see <https://x/?token=d1c2s-tuyyh>, please", '"https://x/?token=d1c2s-tuyyh"'],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_reset_link_is_cut_out_of_every_text(stderr: Output, form: log.Format, link: str) -> None:
+    """The token of a link is nobody's business, though it is no secret of the configuration."""
+    configure(form, secrets=frozenset())
+    structlog.get_logger().info("event", field=link, say=link)
+    assert "d1c2s" not in stderr.getvalue()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60), st.sampled_from(["text", "json"]))
+def test_no_text_breaks_its_line_or_the_terminal(text: str, form: log.Format) -> None:
+    """What a relay or a server says is shown in one printable line."""
+    stream, old = io.StringIO(), sys.stderr
+    sys.stderr = stream
+    try:
+        configure(form)
+        structlog.get_logger().info("event", field=text, say=text)
+    finally:
+        sys.stderr = old
+    written = stream.getvalue()
+    assert written.endswith("\n")
+    assert written[:-1].isprintable()
+
+
+@pytest.mark.parametrize("evil", ["\r\nfake line", "\x1b[2J", "\x07", "\u2028", "\x85", "\u202e", "\ud800", "\x00"])
+def test_a_control_character_is_shown_not_obeyed(stderr: Output, evil: str) -> None:
+    """It stands there escaped, also in the name of an event or a field."""
+    configure()
+    structlog.get_logger().info(f"event{evil}", field=f"a{evil}b", say=f"c{evil}d")
+    written = stderr.getvalue()
+    assert written.count("\n") == 1
+    assert written[:-1].isprintable()
+    assert "fake line" not in evil or "\\r\\nfake line" in written
+
+
+class Broken(io.StringIO):
+    """A standard error that cannot be written to."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, _: str) -> int:
+        """Fail."""
+        raise self.error
+
+    def flush(self) -> None:
+        """Fail."""
+        raise self.error
+
+
+ERRORS = [OSError(28, "No space left on device"), BrokenPipeError(), ValueError("I/O operation on closed file")]
+
+
+@pytest.mark.parametrize("stream", [*map(Broken, ERRORS), None], ids=["full", "pipe", "closed", "none"])
+def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch, stream: Broken | None) -> None:
+    """A full disk, a closed pipe, or no standard error at all (`2>&-`) is nobody's mail's fault."""
+    configure()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stream)
+        structlog.get_logger().error("event", say="nobody reads this")
+
+
+def test_libraries_say_nothing(stderr: Output) -> None:
+    """Their loggers would show requests and conversations, headers and all."""
+    configure(debug=True)
+    for name in ("httpx", "httpcore.http11", "aiosmtplib", "asyncio"):
+        logging.getLogger(name).error("authorization: Bearer %s", SECRET)
+    assert stderr.getvalue() == ""

@@ -1,0 +1,409 @@
+"""A mail is a pure function of message, recipient, settings and date, and nothing in a queue entry can bend it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
+from email.utils import parseaddr
+from html.parser import HTMLParser
+from urllib.parse import parse_qsl, urlsplit
+
+import jinja2
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from mail_sender import render as render_module
+from mail_sender.message import Content, CredentialReset, IntentId, Message, TestMessage, UnknownContent
+from mail_sender.render import BrokenTemplate, Letter, Unrenderable, link, message_id, render
+from mail_sender.settings import LetterConfig
+from tests.unit.samples import ELLIE, INTENT, LETTER, NOW, message, reset
+
+HEADERS = [
+    "Date", "From", "Reply-To", "To", "Subject", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress",
+    "MIME-Version", "Content-Type",
+]  # fmt: skip
+
+
+def mail_of(letter: Letter) -> EmailMessage:
+    """Return the mail as a mail program reads it."""
+    mail = BytesParser(policy=default).parsebytes(letter.content)
+    assert isinstance(mail, EmailMessage)
+    return mail
+
+
+def name_in(letter: Letter, header: str) -> str:
+    """Return a mailbox's display name; the policy `default` reads long ones wrongly before Python 3.13."""
+    phrase, _ = parseaddr(str(message_from_bytes(letter.content)[header]))
+    return str(make_header(decode_header(phrase)))
+
+
+def bodies(letter: Letter) -> tuple[str, str]:
+    """Return the text and the HTML part, decoded."""
+    text, html = (part.get_content() for part in mail_of(letter).iter_parts() if isinstance(part, EmailMessage))
+    return text, html
+
+
+def rendered(content: Content, config: LetterConfig = LETTER, date: datetime = NOW) -> Letter:
+    """Return the mail of a message with this content."""
+    return render(message(content=content, number=1), ELLIE, config, date)
+
+
+# Headers
+
+
+def test_the_headers_are_exactly_these() -> None:
+    """Every header is ours and has its value; the envelope carries the bare addresses."""
+    letter = rendered(TestMessage("Ellie"))
+    mail = mail_of(letter)
+    assert mail.keys() == HEADERS
+    assert {name: str(mail[name]) for name in HEADERS[:-1]} == {
+        "Date": "Sat, 21 Nov 2026 12:00:00 +0000",
+        "From": "Example Identity <idm@example.com>",
+        "Reply-To": "Example Identity <support@example.com>",
+        "To": "ellie@example.com",
+        "Subject": "Example Identity: Test Message",
+        "Message-ID": "<00000000-0000-0000-0000-000000000001@example.com>",
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",
+        "MIME-Version": "1.0",
+    }
+    assert (letter.sender, letter.recipient, letter.message_id) == ("idm@example.com", ELLIE, mail["Message-ID"])
+
+
+def test_extra_headers_follow_in_their_order() -> None:
+    """What `[headers]` says stands after our own headers, before the structure's."""
+    config = replace(LETTER, headers=(("X-Tag", "one"), ("X-Other", "two")))
+    mail = mail_of(rendered(TestMessage("x"), config))
+    assert mail.keys() == [*HEADERS[:8], "X-Tag", "X-Other", *HEADERS[8:]]
+    assert (mail["X-Tag"], mail["X-Other"]) == ("one", "two")
+
+
+def test_a_reset_has_kanidms_subject() -> None:
+    """The subject is the instance's name and what the mail is."""
+    assert mail_of(rendered(reset()))["Subject"] == "Example Identity: Credential Reset Link"
+
+
+@pytest.mark.parametrize("name", ["Société d’Exemple", "识别 中心 " * 8, 'Say "hi", Inc.', "Ü" * 90, "Łódź (ID) <x>"])
+def test_an_instance_name_of_any_script_comes_back(name: str) -> None:
+    """From, Reply-To and Subject carry the display name through encoding and back."""
+    name = name.strip()
+    letter = rendered(TestMessage("x"), replace(LETTER, instance_display_name=name))
+    assert [name_in(letter, header) for header in ("From", "Reply-To")] == [name, name]
+    assert mail_of(letter)["Subject"] == f"{name}: Test Message"
+
+
+@pytest.mark.parametrize("name", ["x" * 2000, "Example Identity " * 100, "é" * 2000])
+def test_a_very_long_instance_name_makes_no_long_line(name: str) -> None:
+    """No line of a mail is longer than 998 octets (RFC 5322, section 2.1.1), whatever the configuration says."""
+    letter = rendered(reset(), replace(LETTER, instance_display_name=name.strip()))
+    assert max(map(len, letter.content.split(b"\r\n"))) <= 998
+
+
+# Message-ID
+
+
+def test_a_message_id_is_the_messages_own_for_every_attempt() -> None:
+    """The same message has the same Message-ID at any time, on the From domain."""
+    of = message(content=reset(), number=1)
+    early, late = (render(of, ELLIE, LETTER, NOW + timedelta(minutes=minutes)) for minutes in (0, 5))
+    assert early.message_id == late.message_id == f"<{of.id}@example.com>"
+
+
+def test_each_recipient_of_several_has_a_mark_of_its_own() -> None:
+    """Mails of one message to several recipients have different Message-IDs, each of them stable."""
+    recipients = ("a@example.com", "b@example.com", "c@example.com")
+    of = message(*recipients, number=1)
+    ids = [message_id(of.id, recipient, recipients, "example.com") for recipient in recipients]
+    assert len(set(ids)) == 3
+    assert all(re.fullmatch(rf"<{of.id}\.[0-9a-f]{{12}}@example\.com>", found) for found in ids)
+    assert ids == [render(of, recipient, LETTER, NOW).message_id for recipient in recipients]
+    assert ids[0] == message_id(of.id, "a@example.com", recipients[:2], "example.com")
+
+
+# Bytes
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(), st.integers(0, 10**9), st.sampled_from(["test", "reset"]))
+def test_the_same_input_makes_the_same_bytes(name: str, number: int, kind: str) -> None:
+    """A mail that must be sent twice is the same mail, byte for byte."""
+    content: Content = TestMessage(name) if kind == "test" else reset(name)
+    of = message(content=content, number=number)
+    assert render(of, ELLIE, LETTER, NOW) == render(of, ELLIE, LETTER, NOW)
+
+
+def test_ascii_goes_as_7bit_and_the_rest_as_quoted_printable() -> None:
+    """A plain name leaves the text readable as it is; another one is quoted."""
+    for name, encoding in (("Ellie", "7bit"), ("Éllie", "quoted-printable")):
+        parts = list(mail_of(rendered(TestMessage(name))).iter_parts())
+        assert [part["Content-Transfer-Encoding"] for part in parts] == [encoding, encoding]
+
+
+# What it says
+
+
+def test_a_reset_says_what_it_is_and_until_when() -> None:
+    """Name, both links, and the expiry in words, counted from the Date, stand in text and HTML."""
+    letter = rendered(reset("Ellie", NOW + timedelta(hours=2, minutes=5)))
+    for body in bodies(letter):
+        assert "Ellie" in body
+        assert f"https://idm.example.com/ui/reset?token={INTENT}" in body
+        assert f"https://idm.example.com/ui/revoke?token={INTENT}" in body
+        assert re.search(r"in 2 hours and 5 minutes(</strong>)?, at 14:05 UTC", body)
+
+
+def test_the_expiry_is_counted_from_the_date() -> None:
+    """A later Date leaves less time, until the same hour."""
+    text, _ = bodies(rendered(reset(expires_at=NOW + timedelta(minutes=55)), date=NOW + timedelta(minutes=30)))
+    assert "in 25 minutes, at 12:55 UTC" in text
+
+
+def test_a_name_that_is_left_out_leaves_a_whole_sentence() -> None:
+    """Without a showable name the greeting is just a greeting."""
+    for name in ("", "https://evil.example", "\r\n"):
+        text, html = bodies(rendered(TestMessage(name)))
+        assert text.startswith("Hello,")
+        assert "Hello," in html
+
+
+def test_a_message_carries_its_id_for_the_helpdesk() -> None:
+    """The body ends with the message's id, by which it is found in the queue."""
+    for body in bodies(rendered(TestMessage("x"))):
+        assert "00000000-0000-0000-0000-000000000001" in body
+
+
+# Links
+
+LINKS = {
+    "https://idm.example.com": "https://idm.example.com/ui/reset?token=T",
+    "https://idm.example.com/": "https://idm.example.com/ui/reset?token=T",
+    "https://idm.example.com/some/path": "https://idm.example.com/ui/reset?token=T",
+    "https://idm.example.com:8443": "https://idm.example.com:8443/ui/reset?token=T",
+    "https://idm.example.com?tenant=a%2Fb&x=1": "https://idm.example.com/ui/reset?tenant=a%2Fb&x=1&token=T",
+    "https://idm.example.com?flag": "https://idm.example.com/ui/reset?flag&token=T",
+    "https://idm.example.com?q=a%20b": "https://idm.example.com/ui/reset?q=a%20b&token=T",
+    "https://idm.example.com/#fragment": "https://idm.example.com/ui/reset?token=T",
+    "https://[2001:db8::1]": "https://[2001:db8::1]/ui/reset?token=T",
+}
+
+
+@pytest.mark.parametrize("instance_url", LINKS)
+def test_a_link_is_the_instances_address_with_another_path(instance_url: str) -> None:
+    """The path is replaced and the query kept as it stands, as Kanidm's sender does; a fragment goes."""
+    assert link(instance_url, "/ui/reset", IntentId("T")) == LINKS[instance_url]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_a_token_is_encoded_into_its_link(token: str) -> None:
+    """Whatever the intent id holds, it is the value of `token`, and the host stays the instance's."""
+    made = urlsplit(link("https://idm.example.com?a=1", "/ui/revoke", IntentId(token)))
+    assert (made.scheme, made.netloc, made.path, made.fragment) == ("https", "idm.example.com", "/ui/revoke", "")
+    assert parse_qsl(made.query, keep_blank_values=True) == [("a", "1"), ("token", token)]
+    assert made.query.isascii()
+
+
+def test_links_come_from_the_instance_url_alone() -> None:
+    """Every link of a mail leads to the instance, and to nowhere else."""
+    letter = rendered(reset("Ellie"), replace(LETTER, instance_url="https://login.example.org:8443/x"))
+    for body in bodies(letter):
+        found = re.findall(r"https?://[^/\s\"<]+", body)
+        assert set(found) == {"https://login.example.org:8443"}
+
+
+# Hostile names
+
+
+class Elements(HTMLParser):
+    """Collects the elements, attributes and text of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, tuple[tuple[str, str | None], ...]]] = []
+        self.text = ""
+        self.oddities: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep an element."""
+        self.elements.append((tag, tuple(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        """Keep text."""
+        self.text += data
+
+    def handle_comment(self, data: str) -> None:
+        """Keep what no template has."""
+        self.oddities.append(data)
+
+    def handle_pi(self, data: str) -> None:
+        """Keep what no template has."""
+        self.oddities.append(data)
+
+
+HOSTILE = [
+    "", "Ellie", "\r\nBcc: x@evil.example\r\n\r\nhello", "\nBcc: x", "\rBcc: x", "\x00", "\u2028Bcc: x\u2029", "\x85",
+    "\x0b\x0c\x1c\x1d\x1e", "=?utf-8?q?=0D=0ABcc:_x?=", "=?utf-8?b?DQpCY2M6IHg=?=", "=?=?=?utf-8?q?x?=?=",
+    "\u202eevil\u2066", "<script>alert(1)</script>", "</title><img src=x onerror=alert(1)>", "<a href='https://x'>y</a>",
+    '" onmouseover="x', "' style='x", "&lt;b&gt;", "&#60;b&#62;", "<!-- x -->", "<?php ?>", "]]>", "{{ 7 * 7 }}",
+    "{% raw %}", "{{ ''.__class__.__mro__ }}", "{#", "x" * 10_000, ".\n.\n..", "\r\n.\r\nMAIL FROM:<x>", "From me",
+    "--=_x", "\ud800\udc00\ud800", "💥" * 5_000, "a" + "\u0301" * 5_000, "%s%n{0}", "\\r\\nBcc: x", "*" * 999,
+    "Ellie, your account is at risk: http://evil.example/login", "=\r\n=", "=3D", "-- ",
+]  # fmt: skip
+HOSTILE_TEXT = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.text(st.characters(), max_size=300),
+    st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=5)), max_size=4).map("".join),
+)
+
+
+def skeleton(content: Content) -> list[tuple[str, tuple[tuple[str, str | None], ...]]]:
+    """Return the elements of the mail's HTML."""
+    return Elements(bodies(rendered(content))[1]).elements
+
+
+PLAIN_SKELETONS = {"test": skeleton(TestMessage("")), "reset": skeleton(reset(""))}
+
+
+@settings(max_examples=300, deadline=None)
+@given(HOSTILE_TEXT, st.sampled_from(["test", "reset"]))
+@example("<b>", "test")
+@example(HOSTILE[2], "reset")
+@example("\ud800", "reset")
+def test_a_hostile_name_makes_a_harmless_mail(name: str, kind: str) -> None:
+    """No header, part, element or attribute comes from a name; lines stay short, and nothing crashes."""
+    content: Content = TestMessage(name) if kind == "test" else reset(name)
+    letter = rendered(content)
+    mail = mail_of(letter)
+    assert mail.keys() == HEADERS
+    assert not mail.defects
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    assert mail["To"] == ELLIE
+    lines = letter.content.split(b"\r\n")
+    assert max(map(len, lines)) <= 998
+    assert not {b"\r", b"\n", b"\x00"} & {bytes([octet]) for octet in b"".join(lines)}
+    page = Elements(bodies(letter)[1])
+    assert page.elements == PLAIN_SKELETONS[kind]
+    assert page.oddities == []
+
+
+@pytest.mark.parametrize("name", ["<b>Ellie</b> & \"co\" 'x'", "{{ 7 * 7 }} {% if x %}", "&lt;b&gt; &amp;"])
+def test_markup_and_template_syntax_in_a_name_are_shown_as_they_are(name: str) -> None:
+    """A name is data: HTML shows its characters, and jinja never evaluates it."""
+    text, html = bodies(rendered(TestMessage(name)))
+    assert f"Hello {name}," in text
+    assert f"Hello {name}," in Elements(html).text
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_an_intent_id_cannot_leave_its_link(before: str, after: str) -> None:
+    """An intent id of quotes, markup and line breaks adds no element, attribute or header."""
+    token = IntentId((f'{before}"><b>\r\n{after}').encode("utf-8", "replace").decode())
+    letter = rendered(CredentialReset("", token, NOW + timedelta(hours=1)))
+    assert mail_of(letter).keys() == HEADERS
+    elements = Elements(bodies(letter)[1]).elements
+    assert [tag for tag, _ in elements] == [tag for tag, _ in PLAIN_SKELETONS["reset"]]
+
+
+# Faults
+
+BAD_RECIPIENTS = [
+    "", "ellie", "@example.com", "ellie@", "a@b@c", "Ellie <ellie@example.com>", "ellie@example.com\r\nBcc: x@y.example",
+    "ellie@example.com\x00", "a b@example.com", "ellie@exam ple.com", "x" * 65 + "@example.com", "ellie@[192.0.2.1]",
+    '"quoted local"@example.com', "ellie@example.com>", "<ellie@example.com>", "ellie@example.com, bob@example.com",
+    "\ud800@example.com", "ellie@\ud800.example", "jürgen@example.com", "a@" + "b." * 200 + "example", "ellie@-x-.example",
+    "ellie@example.com ", "..@example.com", "ellie@example..com",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("recipient", BAD_RECIPIENTS)
+def test_a_recipient_that_is_no_address_makes_no_mail(recipient: str) -> None:
+    """What no envelope can carry is the message's own fault, and the address is not repeated."""
+    with pytest.raises(Unrenderable) as caught:
+        render(message(recipient), recipient, LETTER, NOW)
+    assert len(recipient) < 6 or recipient not in str(caught.value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(st.text(), st.tuples(st.text(max_size=70), st.text(max_size=70)).map("@".join), st.emails()))
+def test_a_recipient_makes_a_good_mail_or_is_refused(recipient: str) -> None:
+    """There is no third way: a clean mail to one address, or `Unrenderable`."""
+    try:
+        letter = render(message(recipient, number=1), recipient, LETTER, NOW)
+    except Unrenderable:
+        return
+    mail = mail_of(letter)
+    assert mail.keys() == HEADERS
+    assert [found.addr_spec for found in mail["To"].addresses] == [letter.recipient]
+    assert letter.recipient.isascii()
+    assert letter.recipient.isprintable()
+
+
+def test_an_unknown_kind_has_no_template() -> None:
+    """A kind of some newer server is named, and is not the message's fault."""
+    with pytest.raises(BrokenTemplate, match="account_expiry_v1"):
+        rendered(UnknownContent("account_expiry_v1"))
+
+
+GOOD = {
+    "test_message_v1/subject.txt.j2": "Subject",
+    "test_message_v1/body.txt.j2": "Text",
+    "test_message_v1/body.html.j2": "<p>HTML</p>",
+}
+BROKEN = [
+    "{{ nobody }}", "{{ display_name.nothing }}", "{{ display_name() }}", "{% if %}", "{% include 'none' %}", "{{ 1 / 0 }}",
+    "{{ display_name + 1 }}", "{{ ''.__class__.__mro__ }}", "{{ display_name | nothing }}", "{{ [][5] }}",
+    "{{ range(10 ** 9) | list }}", "{{ 'é'.encode('ascii') }}",
+]  # fmt: skip
+
+
+def with_templates(monkeypatch: pytest.MonkeyPatch, templates: Mapping[str, str]) -> None:
+    """Put other templates in the place of those that ship."""
+    loader = jinja2.DictLoader({**GOOD, **templates})
+    environment = ImmutableSandboxedEnvironment(loader=loader, undefined=jinja2.StrictUndefined)
+    monkeypatch.setattr(render_module, "_environment", lambda: environment)
+
+
+@pytest.mark.parametrize("part", GOOD)
+@pytest.mark.parametrize("source", BROKEN)
+def test_a_broken_template_is_named_and_shows_nothing(
+    monkeypatch: pytest.MonkeyPatch, part: str, source: str
+) -> None:
+    """Whatever goes wrong in a template is the template's fault, told by its kind, without what the mail holds."""
+    with_templates(monkeypatch, {part: source})
+    with pytest.raises(BrokenTemplate, match="test_message_v1") as caught:
+        rendered(TestMessage("Confidential Ellie"))
+    assert "Confidential" not in str(caught.value)
+
+
+def test_a_missing_template_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind whose files are gone is held like an unknown one."""
+    with_templates(monkeypatch, {})
+    with pytest.raises(BrokenTemplate, match="credential_reset_v1"):
+        rendered(reset())
+
+
+def test_a_subject_over_several_lines_becomes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Line breaks in a subject's template cannot make headers."""
+    with_templates(monkeypatch, {"test_message_v1/subject.txt.j2": "One\r\nBcc: two\n\nthree"})
+    assert mail_of(rendered(TestMessage("x")))["Subject"] == "One Bcc: two three"
+
+
+def test_a_letter_of_a_message_hides_its_secret() -> None:
+    """A message's repr, which a traceback may show, does not hold the intent id."""
+    of: Message = message(content=reset())
+    assert INTENT not in repr(of)
+
+
+def test_the_date_may_be_in_any_zone() -> None:
+    """The Date header is the moment that was given."""
+    assert mail_of(rendered(TestMessage("x"), date=NOW.astimezone(UTC)))["Date"].datetime == NOW
