@@ -1,0 +1,180 @@
+"""The `server-stub` command: `serve`, the verbs of `kanidm` that concern the queue, and `queue --file`.
+
+Exit codes: 0 done, 1 a sentence says what failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server_stub import queue_text
+from server_stub.directory import Directory
+from server_stub.entry import complete
+from server_stub.errors import StubError
+from server_stub.ports import Ports
+from server_stub.queue_client import QueueClient
+from server_stub.store import Store
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="A stub identity server: Kanidm's message queue, and a relay that catches the mail.",
+)
+queue_app = typer.Typer(no_args_is_help=True, help="The queue, as `kanidm system message-queue` shows it.")
+person_app = typer.Typer(no_args_is_help=True, help="People, as `kanidm person` treats them.")
+credential_app = typer.Typer(no_args_is_help=True, help="People's credentials.")
+app.add_typer(queue_app, name="message-queue")
+app.add_typer(person_app, name="person")
+person_app.add_typer(credential_app, name="credential")
+
+Dir = Annotated[Path, typer.Option("--dir", help="The folder of the stub.", show_default=False)]
+Output = Annotated[str, typer.Option("-o", "--output", help="`json`; anything else is text.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 means any free one.")]
+
+
+@app.command()
+def serve(  # noqa: PLR0913, PLR0917 - one argument for each flag of the contract
+    dir: Dir,  # noqa: A002 - the flag's name
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Port = 8443,
+    smtps_port: Port = 8465,
+    smtp_port: Port = 8587,
+    web_port: Port = 8025,
+    people: Annotated[Path | None, typer.Option(help="A TOML file of [[person]] tables.")] = None,
+    ready_file: Annotated[Path | None, typer.Option(help="Written, with all ports, once everything answers.")] = None,
+) -> None:
+    """Run the API, the relay and the page until SIGTERM or SIGINT."""
+    # The servers take a fifth of a second to import, which the other verbs need not wait for.
+    from server_stub.service import Settings, run  # noqa: PLC0415 - see the line above
+
+    run(Settings(Directory.at(dir), host, Ports(port, smtps_port, smtp_port, web_port), people, ready_file))
+
+
+@app.command()
+def queue(
+    dir: Dir,  # noqa: A002 - the flag's name
+    file: Annotated[Path, typer.Option("--file", help="A JSON list of raw entries.", show_default=False)],
+) -> None:
+    """Queue raw entries, several recipients and malformed ones too, and print their ids.
+
+    What an entry lacks of id, class, schemas and times is filled in, unless it says "raw": true.
+    """
+    directory = Directory.at(dir)
+    if not directory.queue.exists():
+        raise StubError(f"No stub has been started on {directory.root}: server-stub serve --dir {directory.root}")
+    entries = [_completed(entry) for entry in _read_entries(file)]
+    store = Store.open(directory.queue, create=False)
+    try:
+        typer.echo("".join(f"{key}\n" for key in store.add(entries)), nl=False)
+    except (ValueError, sqlite3.Error) as error:
+        raise StubError(f"The entries of {file} cannot be queued: {error}.") from error
+    finally:
+        store.close()
+
+
+def _read_entries(file: Path) -> list[object]:
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8"), parse_constant=_not_json)
+    except OSError as error:
+        raise StubError(f"Cannot read {file} ({error.strerror}).") from error
+    except (ValueError, RecursionError) as error:
+        raise StubError(f"{file} is not JSON: {error}.") from error
+    if not isinstance(entries, list):
+        raise StubError(f"{file} must hold a JSON list of entries.")
+    return entries
+
+
+def _not_json(word: str) -> None:
+    raise ValueError(f"{word} is not a value")
+
+
+def _completed(entry: object) -> object:
+    if not isinstance(entry, dict):
+        return entry
+    wanted = {key: value for key, value in entry.items() if key != "raw"}
+    return wanted if entry.get("raw") is True else complete(wanted, time.time_ns())
+
+
+@queue_app.command("list")
+def list_messages(dir: Dir, output: Output = "text") -> None:  # noqa: A002 - the flag's name
+    """Show every message."""
+    answer = _client(dir).list()
+    if output == "json":
+        typer.echo(queue_text.list_json(answer))
+    else:
+        _with_success(queue_text.list_text(answer))
+
+
+@queue_app.command()
+def get(dir: Dir, message_id: uuid.UUID, output: Output = "text") -> None:  # noqa: A002 - the flag's name
+    """Show one message."""
+    answer = _client(dir).get(str(message_id))
+    if output == "json":
+        typer.echo(queue_text.entry_json(answer))
+    else:
+        _with_success(queue_text.entry_text(answer) + "\n")
+
+
+@queue_app.command()
+def mark_as_sent(dir: Dir, message_id: uuid.UUID, output: Output = "text") -> None:  # noqa: A002 - the flag's name
+    """Mark a message as sent."""
+    _client(dir).mark_as_sent(str(message_id))
+    _say("Message Marked as Sent", output)
+
+
+@queue_app.command()
+def send_test_message(dir: Dir, account: str, output: Output = "text") -> None:  # noqa: A002 - the flag's name
+    """Queue a test message to a person."""
+    _client(dir).send_test_message(account)
+    _say("Message Queued", output)
+
+
+@person_app.command("send-reset-token")
+@credential_app.command("send-reset-token")
+def send_reset_token(
+    dir: Dir,  # noqa: A002 - the flag's name
+    account: str,
+    address: Annotated[str | None, typer.Argument(help="Another of the person's addresses.")] = None,
+    ttl: Annotated[int | None, typer.Option(min=0, help="Seconds, from 300 to 86400.")] = None,
+    output: Output = "text",
+) -> None:
+    """Queue a credential reset to a person."""
+    _client(dir).send_reset(account, address, ttl)
+    typer.echo("Success")
+
+
+def _client(path: Path) -> QueueClient:
+    return QueueClient.open(Directory.at(path))
+
+
+def _with_success(text: str) -> None:
+    typer.echo(text, nl=False)
+    typer.echo("--\nSuccess", err=True)
+
+
+def _say(text: str, output: str) -> None:
+    typer.echo(json.dumps(text) if output == "json" else text)
+
+
+def run() -> None:
+    """Run the command line; whatever the machine refuses is a sentence and exit code 1."""
+    try:
+        app()
+    except StubError as error:
+        sentence = str(error)
+    except OSError as error:
+        sentence = f"Cannot use {error.filename or 'what is needed'}: {error.strerror or error}."
+    else:
+        return
+    typer.echo(sentence, err=True)
+    sys.exit(1)

@@ -1,0 +1,63 @@
+"""The files that a stub writes for its users at each start: two configs, the tokens, the ready file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from server_stub.directory import Directory, write_atomically
+from server_stub.errors import StubError
+from server_stub.identity import RELAY_LOGIN, Identity
+from server_stub.ports import Ports
+
+
+def write_configs(directory: Directory, identity: Identity, ports: Ports) -> None:
+    """Write `config`, `mail-sender` and `tokens.json`. Raises StubError."""
+    files = {
+        directory.client_config: client_config(directory, ports),
+        directory.sender_config: sender_config(directory, identity, ports),
+        directory.tokens: json.dumps(identity.tokens(), indent=2) + "\n",
+    }
+    try:
+        for path, text in files.items():
+            write_atomically(path, text)
+    except OSError as error:
+        raise StubError(f"Cannot write into the folder {directory.root} ({error.strerror}).") from error
+
+
+def write_ready_file(path: Path, ports: Ports) -> None:
+    """Write the bound ports as JSON. Raises StubError."""
+    try:
+        write_atomically(path, json.dumps(asdict(ports)) + "\n", 0o644)
+    except OSError as error:
+        raise StubError(f"Cannot write the ready file {path} ({error.strerror}).") from error
+
+
+def client_config(directory: Directory, ports: Ports) -> str:
+    """Return a Kanidm client config (wire section 9)."""
+    return f'uri = "https://localhost:{ports.api}"\nca_path = {_quoted(directory.ca)}\n'
+
+
+def sender_config(directory: Directory, identity: Identity, ports: Ports) -> str:
+    """Return a mail-sender config with every key of Kanidm's (wire section 13), and the CA for the relay."""
+    return f"""\
+token = {_quoted(identity.readwrite)}
+schedule = "*/5 * * * * * *"
+instance_display_name = "Example Identity"
+instance_url = "https://idm.example.com"
+mail_from_address = "idm@example.com"
+mail_reply_to_address = "support@example.com"
+mail_relay = "smtps://localhost:{ports.smtps}"
+mail_username = {_quoted(RELAY_LOGIN)}
+mail_password = {_quoted(identity.relay_password)}
+mail_connect_timeout_seconds = 15
+
+[relay]
+ca_path = {_quoted(directory.ca)}
+"""
+
+
+def _quoted(value: Path | str) -> str:
+    # A JSON string is a TOML basic string, as long as nothing outside the BMP is written as surrogates.
+    return json.dumps(str(value), ensure_ascii=False)

@@ -1,0 +1,128 @@
+"""What a stub is from its first start on: keys, account ids, tokens and passwords, kept in one file.
+
+`identity.json` is written once. `tokens.json`, which people and tests read, is a copy of its tokens, made at
+each start.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+from dataclasses import asdict, dataclass
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from server_stub.accounts import ADMIN, IDM_ADMIN_UUID, OUTSIDER, SENDER, Account, Role, spn
+from server_stub.directory import Directory, corrupt, write_atomically
+from server_stub.tokens import Keyring
+
+DAY = 86_400
+RELAY_LOGIN = "mail-sender"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The content of `identity.json`; every field is text."""
+
+    hs256_secret: str
+    es256_key: str
+    sender_uuid: str
+    outsider_uuid: str
+    cid: str
+    readwrite: str
+    readonly: str
+    outsider: str
+    expired: str
+    admin: str
+    idm_admin_password: str
+    relay_password: str
+
+    def keyring(self) -> Keyring:
+        """Return the signing keys. Raises ValueError where they are not keys."""
+        private = serialization.load_pem_private_key(self.es256_key.encode(), password=None)
+        if not isinstance(private, ec.EllipticCurvePrivateKey):
+            raise TypeError
+        return Keyring(bytes.fromhex(self.hs256_secret), private)
+
+    def accounts(self) -> dict[str, Account]:
+        """Return the accounts by uuid."""
+        known = ((SENDER, self.sender_uuid), (OUTSIDER, self.outsider_uuid), (ADMIN, IDM_ADMIN_UUID))
+        return {key: Account(role, key, self.cid) for role, key in known}
+
+    def tokens(self) -> dict[str, str]:
+        """Return the content of `tokens.json`."""
+        roles = ("readwrite", "readonly", "outsider", "expired", "admin", "idm_admin_password")
+        return {role: getattr(self, role) for role in roles}
+
+
+def ensure(directory: Directory, now: int) -> Identity:
+    """Return the kept identity, or make one; `now` is in unix seconds. Raises StubError where the file is corrupt."""
+    if directory.identity.exists():
+        return _load(directory)
+    identity = _make(now)
+    write_atomically(directory.identity, json.dumps(asdict(identity), indent=2))
+    return identity
+
+
+def _load(directory: Directory) -> Identity:
+    content = directory.read_json(directory.identity)
+    if not all(isinstance(value, str) for value in content.values()):
+        raise corrupt(directory.identity, "a value is not text")
+    try:
+        identity = Identity(**{key: str(value) for key, value in content.items()})
+        identity.keyring()
+    except (TypeError, ValueError) as error:
+        raise corrupt(directory.identity, "a key or a value is missing, unknown or damaged") from error
+    return identity
+
+
+def _make(now: int) -> Identity:
+    keyring = Keyring(secrets.token_bytes(32), ec.generate_private_key(ec.SECP256R1()))
+    sender, outsider = str(uuid.uuid4()), str(uuid.uuid4())
+    return Identity(
+        hs256_secret=keyring.secret.hex(),
+        es256_key=_pem(keyring.private),
+        sender_uuid=sender,
+        outsider_uuid=outsider,
+        cid=f"{now * 10**9:032}-{uuid.uuid4()}",
+        readwrite=keyring.sign_for_service(api_payload(sender, "readwrite", "readwrite", now)),
+        readonly=keyring.sign_for_service(api_payload(sender, "readonly", "readonly", now)),
+        outsider=keyring.sign_for_service(api_payload(outsider, "outsider", "readwrite", now)),
+        expired=keyring.sign_for_service(api_payload(sender, "expired", "readwrite", now - 2 * DAY, now - DAY)),
+        admin=keyring.sign_for_person(user_payload(ADMIN, IDM_ADMIN_UUID, now)),
+        idm_admin_password=secrets.token_urlsafe(18),
+        relay_password=secrets.token_urlsafe(18),
+    )
+
+
+def api_payload(account: str, label: str, purpose: str, issued: int, expiry: int | None = None) -> dict[str, object]:
+    """Return what a service account's token says (wire section 2); times in unix seconds."""
+    return {
+        "account_id": account,
+        "token_id": str(uuid.uuid4()),
+        "label": label,
+        "expiry": expiry,
+        "issued_at": issued,
+        "purpose": purpose,
+    }
+
+
+def user_payload(role: Role, account: str, issued: int) -> dict[str, object]:
+    """Return what a person's token says (wire section 12); it never runs out, since nobody can log in again yet."""
+    return {
+        "session_id": str(uuid.uuid4()),
+        "issued_at": issued,
+        "expiry": None,
+        "purpose": {"readwrite": {"expiry": None}},
+        "uuid": account,
+        "displayname": role.displayname,
+        "spn": spn(role.name),
+        "ui_hints": [],
+    }
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> str:
+    form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, form, plain).decode()

@@ -1,0 +1,220 @@
+"""What every transport promises: SMTP to the stub's relay over TLS, and the one that tests record letters with."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Protocol
+
+import pytest
+import tomli
+from pydantic import SecretStr
+
+from mail_sender.deliver.base import Transport
+from mail_sender.deliver.smtp import SmtpTransport
+from mail_sender.relay_address import Security
+from mail_sender.render import Letter
+from mail_sender.settings import RelayConfig
+from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Reply, Stage, Verdict
+from tests.support.recording_transport import RecordingTransport
+from tests.support.stub import Stub
+
+SENDER = "idm@example.com"
+CONTENT = b"From: idm@example.com\r\nSubject: x\r\n\r\nhello\r\n"
+
+
+class World(Protocol):
+    """A relay, as a test wants it."""
+
+    transport: Transport
+
+    def refuse(self, recipient: str, code: int) -> None:
+        """Refuse a recipient from now on."""
+        ...
+
+    def shut(self) -> None:
+        """Have the relay be gone."""
+        ...
+
+    def arrived(self) -> list[tuple[str, bytes]]:
+        """Return recipient and content of what arrived, in order."""
+        ...
+
+
+class StubWorld:
+    """The stub's relay, a process, over TLS with a login."""
+
+    def __init__(self, stub: Stub, security: Security) -> None:
+        self._stub = stub
+        config = tomli.loads(stub.sender_config.read_text())
+        self.transport: Transport = SmtpTransport(
+            RelayConfig(
+                host="localhost",
+                port=stub.ports["smtps" if security is Security.IMPLICIT else "smtp"],
+                security=security,
+                local_name="client.example",
+                username=config["mail_username"],
+                password=SecretStr(config["mail_password"]),
+                ca_path=stub.ca,
+            ),
+            lambda _: None,
+        )
+
+    def refuse(self, recipient: str, code: int) -> None:
+        """Through the stub's file of refusals."""
+        self._stub.refuse(recipient, code, f"{code // 100}.1.1 no")
+
+    def shut(self) -> None:
+        """Kill the stub."""
+        self._stub.kill()
+
+    def arrived(self) -> list[tuple[str, bytes]]:
+        """Read the stub's folder."""
+        paths = sorted((self._stub.dir / "mail").glob("*.eml"))
+        envelopes = self._stub.envelopes()
+        return [(",".join(one["rcpt_to"]), path.read_bytes()) for one, path in zip(envelopes, paths, strict=True)]
+
+
+class RecordingWorld:
+    """The transport that records."""
+
+    def __init__(self) -> None:
+        self._recording = RecordingTransport()
+        self.transport: Transport = self._recording
+
+    def refuse(self, recipient: str, code: int) -> None:
+        """Script it."""
+        reply = Reply(code, f"{code // 100}.1.1 no")
+        verdict = Refused(Stage.RCPT, "refused by the relay", reply) if code >= 500 else Deferred(Stage.RCPT, reply)
+        self._recording.script(recipient, *[verdict] * 3)
+
+    def shut(self) -> None:
+        """Script it."""
+        self._recording.always(LaneDown(Stage.CONNECT, "no connection", "start it", lasting=False))
+
+    def arrived(self) -> list[tuple[str, bytes]]:
+        """Return what was recorded."""
+        return [(letter.recipient, letter.content) for letter in self._recording.arrived]
+
+
+@pytest.fixture(scope="module")
+def shared_stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stub]:
+    """Give a stub to all tests of this file."""
+    with Stub(tmp_path_factory.mktemp("transport") / "stub") as running:
+        yield running
+
+
+@pytest.fixture(params=["recording", Security.IMPLICIT, Security.STARTTLS, Security.DISCOVER])
+def world(request: pytest.FixtureRequest, shared_stub: Stub) -> Iterator[World]:
+    """Give a relay that takes everything."""
+    if request.param == "recording":
+        yield RecordingWorld()
+        return
+    shared_stub.__enter__()  # starts it again where a test has shut it
+    yield StubWorld(shared_stub, request.param)
+    (shared_stub.dir / "refuse.toml").unlink(missing_ok=True)
+    for path in (shared_stub.dir / "mail").iterdir():
+        path.unlink()
+
+
+@pytest.fixture
+async def transport(world: World) -> AsyncIterator[Transport]:
+    """Give the transport, and close it."""
+    yield world.transport
+    await world.transport.close()
+
+
+def letter(recipient: str, content: bytes = CONTENT) -> Letter:
+    """Return a letter."""
+    return Letter("<1@example.com>", SENDER, recipient, content)
+
+
+class Dots:
+    """Counts how often all but the final dot was written."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def __call__(self) -> None:
+        """Count one."""
+        self.count += 1
+
+
+async def send(transport: Transport, recipient: str, content: bytes = CONTENT) -> Verdict:
+    """Hand a letter over."""
+    return await transport.send(letter(recipient, content), Dots())
+
+
+async def test_an_accepted_letter_has_arrived_byte_for_byte(world: World, transport: Transport) -> None:
+    """With dots at line starts, and the relay's 2xx as the verdict."""
+    content = CONTENT + b".\r\n..\r\n.dot\r\n\r\n.\r\nend\r\n"
+    verdict = await send(transport, "a@example.com", content)
+    assert isinstance(verdict, Accepted)
+    assert verdict.reply.code // 100 == 2
+    assert world.arrived() == [("a@example.com", content)]
+
+
+async def test_letters_follow_each_other_in_order(world: World, transport: Transport) -> None:
+    """Ten letters, one after the other."""
+    recipients = [f"{number}@example.com" for number in range(10)]
+    for recipient in recipients:
+        assert isinstance(await send(transport, recipient), Accepted)
+    assert [recipient for recipient, _ in world.arrived()] == recipients
+
+
+async def test_a_refused_recipient_is_a_verdict_and_the_next_letter_goes(world: World, transport: Transport) -> None:
+    """5xx is refused, 4xx deferred, with stage and reply; neither arrives, and neither is in the next one's way."""
+    world.refuse("no@example.com", 550)
+    world.refuse("later@example.com", 450)
+    refused, deferred = await send(transport, "no@example.com"), await send(transport, "later@example.com")
+    assert isinstance(refused, Refused)
+    assert isinstance(deferred, Deferred)
+    assert (refused.stage, deferred.stage) == (Stage.RCPT, Stage.RCPT)
+    assert refused.reply is not None
+    assert (refused.reply.code, deferred.reply.code) == (550, 450)
+    assert isinstance(await send(transport, "yes@example.com"), Accepted)
+    assert [recipient for recipient, _ in world.arrived()] == ["yes@example.com"]
+
+
+async def test_the_dot_is_announced_once_and_before_it_is_out(world: World, transport: Transport) -> None:
+    """When `before_dot` is awaited nothing has arrived yet; what never comes to the dot is not announced."""
+    arrived: list[int] = []
+
+    async def look() -> None:
+        arrived.append(len(world.arrived()))
+
+    assert isinstance(await transport.send(letter("a@example.com"), look), Accepted)
+    world.refuse("no@example.com", 550)
+    assert isinstance(await transport.send(letter("no@example.com"), look), Refused)
+    assert arrived == [0]
+    assert len(world.arrived()) == 1
+
+
+async def test_what_before_dot_raises_stops_the_letter(world: World, transport: Transport) -> None:
+    """A ledger that cannot be written means that nothing is handed over; a later letter goes."""
+
+    async def fail() -> None:
+        raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError, match="disk is full"):
+        await transport.send(letter("a@example.com"), fail)
+    assert world.arrived() == []
+    assert isinstance(await send(transport, "b@example.com"), Accepted)
+    assert [recipient for recipient, _ in world.arrived()] == ["b@example.com"]
+
+
+async def test_a_relay_that_is_gone_is_a_verdict(world: World, transport: Transport) -> None:
+    """The lane is down, nobody's mail is to blame, and nothing is raised; also after letters that went well."""
+    assert isinstance(await send(transport, "a@example.com"), Accepted)
+    world.shut()
+    for _ in range(2):
+        verdict = await send(transport, "b@example.com")
+        assert isinstance(verdict, LaneDown)
+        assert not verdict.lasting
+        assert verdict.advice
+
+
+async def test_a_transport_works_on_after_it_was_closed(world: World, transport: Transport) -> None:
+    """Closing twice does no harm, unused as well; a later letter opens what it needs."""
+    for _ in range(2):
+        await transport.close()
+        await transport.close()
+        assert isinstance(await send(transport, "a@example.com"), Accepted)
+    assert len(world.arrived()) == 2
