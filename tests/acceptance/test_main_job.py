@@ -1,0 +1,184 @@
+"""The main job, by the installed programs: from the stub's queue to its mailbox, over TLS, with a login."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support import configs
+from tests.support.sender import Sender
+from tests.support.stub import Stub
+
+
+def reset(minutes: float, **more: object) -> dict[str, object]:
+    expiry = int((datetime.now(UTC) + timedelta(minutes=minutes)).timestamp())
+    fields = {"display_name": "Ellie", "intent_id": "aaaaa-bbbbb-ccccc-ddddd", "expiry_time": expiry}
+    return {
+        "message_template": {"CredentialResetV1": fields},
+        "mail_destination": [{"primary": True, "value": "ellie@example.com"}],
+        **more,
+    }
+
+
+def a_message(*addresses: str, display_name: str = "Ellie") -> dict[str, object]:
+    return {
+        "message_template": {"TestMessageV1": {"display_name": display_name}},
+        "mail_destination": [{"primary": True, "value": address} for address in addresses],
+    }
+
+
+def unsent(stub: Stub) -> list[str]:
+    return [entry["id"] for entry in stub.messages() if "sent_at" not in entry]
+
+
+def test_a_test_message_and_a_reset_are_mailed_once_and_marked_once(brisk: Stub) -> None:
+    """What the queue holds arrives in the mailbox, over TLS and with a login, and the server is told."""
+    brisk.send_test("ellie")
+    brisk.send_reset("ellie")
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("marked", 2)
+        assert sender.stop() == 0
+    assert [mail["subject"] for mail in brisk.mails()] == [
+        "Example Identity: Test Message",
+        "Example Identity: Credential Reset Link",
+    ]
+    assert all(envelope["tls_version"] == "TLSv1.3" for envelope in brisk.envelopes())
+    assert all(envelope["login"] == "mail-sender" for envelope in brisk.envelopes())
+    assert unsent(brisk) == []
+
+
+def test_a_reset_mail_has_the_headers_and_both_parts_that_people_and_programs_look_for(brisk: Stub) -> None:
+    """Names on From and Reply-To, Message-ID from the message's id, Auto-Submitted, the same link in both parts."""
+    brisk.queue([reset(55)])
+    (identity,) = unsent(brisk)
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("marked")
+    (mail,) = brisk.mails()
+    assert mail["from"] == "Example Identity <idm@example.com>"
+    assert mail["reply-to"] == "Example Identity <support@example.com>"
+    assert mail["to"] == "ellie@example.com"
+    assert mail["message-id"] == f"<{identity}@example.com>"
+    assert (mail["mime-version"], mail["auto-submitted"]) == ("1.0", "auto-generated")
+    assert abs(mail["date"].datetime - datetime.now(UTC)) < timedelta(minutes=2)
+    text, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
+    assert text is not None
+    assert html is not None
+    link = "https://idm.example.com/ui/reset?token=aaaaa-bbbbb-ccccc-ddddd"
+    assert link in text.get_content().splitlines()
+    assert link in html.get_content()
+    assert re.search(r"in 5[45] minutes, at \d\d:\d\d UTC", text.get_content())
+
+
+def test_links_lead_to_instance_url_however_the_server_is_reached(brisk: Stub) -> None:
+    """`instance_url` alone makes the links, not the client config's uri; its path is replaced, its query kept."""
+    configs.change(brisk.sender_config, instance_url="https://login.example.org/somewhere?lang=de")
+    brisk.queue([reset(55)])
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("marked")
+    text = brisk.mails()[0].as_string()
+    assert "https://login.example.org/ui/reset?lang=de&token=aaaaa-bbbbb-ccccc-ddddd" in text
+    assert "https://login.example.org/ui/revoke?lang=de&token=aaaaa-bbbbb-ccccc-ddddd" in text
+    assert brisk.url not in text
+
+
+def test_one_refused_recipient_of_three_keeps_nothing_from_the_other_two(brisk: Stub) -> None:
+    """One mail for each recipient; the refused one is final, the message is marked once when all are."""
+    brisk.refuse("b@example.com")
+    brisk.queue([a_message("a@example.com", "b@example.com", "c@example.com")])
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("marked")
+        (failed,) = sender.events("failed")
+        assert len(sender.events("marked")) == 1
+    assert "550 5.1.1 No such user here" in failed
+    assert [envelope["rcpt_to"] for envelope in brisk.envelopes()] == [["a@example.com"], ["c@example.com"]]
+    assert unsent(brisk) == []
+
+
+def test_a_message_whose_recipients_are_all_refused_is_never_marked_nor_tried_again(brisk: Stub) -> None:
+    """Nobody got it: the server goes on listing it, and this process goes on ignoring it."""
+    brisk.refuse("b@example.com")
+    brisk.queue([a_message("b@example.com")])
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("failed")
+        brisk.send_test("ellie")
+        sender.wait_for("marked")
+        assert len(sender.events("failed")) == 1
+    assert len(unsent(brisk)) == 1
+
+
+def test_a_transient_refusal_waits_for_a_later_poll(brisk: Stub) -> None:
+    """4xx is not the end: once the relay takes the recipient, the mail arrives."""
+    brisk.refuse("ellie@example.com", 451, "4.7.1 Greylisted, come back")
+    brisk.send_test("ellie")
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("deferred")
+        (brisk.dir / "refuse.toml").unlink()
+        sender.wait_for("marked")
+    assert len(brisk.mails()) == 1
+
+
+def test_an_expired_link_is_not_mailed(brisk: Stub) -> None:
+    """A dead link helps nobody: it is named, left in the queue, and keeps nothing from the next message."""
+    brisk.queue([reset(-5), a_message("ellie@example.com")])
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("expired")
+        sender.wait_for("marked")
+    assert [mail["subject"] for mail in brisk.mails()] == ["Example Identity: Test Message"]
+    assert len(unsent(brisk)) == 1
+
+
+def test_odd_entries_and_unknown_templates_are_named_once_and_hold_up_nobody(brisk: Stub) -> None:
+    """The good ones go out around them; each odd one is named once however often it is listed."""
+    odd = {"raw": True, "id": "not-a-uuid", "schemas": [], "mail_destination": "nobody"}
+    unknown = {**a_message("ellie@example.com"), "message_template": {"WelcomeV1": {"link": "https://secret"}}}
+    brisk.queue([odd, a_message("ellie@example.com"), unknown, {**a_message(), "mail_destination": []}])
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("marked")
+        brisk.send_test("ellie")
+        sender.wait_for("marked", 2)
+        assert len(sender.events("odd_entry")) == 2
+        (held,) = sender.events("held")
+    assert "welcome_v1" in held
+    assert "https://secret" not in sender.log
+    assert len(brisk.mails()) == 2
+    assert len(unsent(brisk)) == 3
+
+
+def test_two_hundred_messages_drain_in_one_poll(brisk: Stub) -> None:
+    """Kanidm's own sender hangs at 34; here each is mailed once and marked once before the next poll."""
+    configs.change(brisk.sender_config, schedule="@yearly")
+    brisk.queue([a_message(f"u{number}@example.com") for number in range(200)])
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("marked", 200, seconds=60)
+        assert sender.stop() == 0
+        assert len(sender.events("sent")) == len(sender.events("marked")) == 200
+    recipients = [envelope["rcpt_to"][0] for envelope in brisk.envelopes()]
+    assert sorted(recipients) == sorted(f"u{number}@example.com" for number in range(200))
+    assert unsent(brisk) == []
+
+
+@pytest.mark.timeout(600)
+def test_seventeen_thousand_messages_drain(brisk: Stub) -> None:
+    """Where `_ready` answers 500 for sheer length the queue is read another way, and drains all the same."""
+    count = 17_000
+    brisk.queue([a_message(f"u{number}@example.com") for number in range(count)])
+    assert brisk.request("GET", "/scim/v1/Message/_ready").status_code == 500
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("marked", count, seconds=500)
+        assert len(sender.events("sent")) == count
+        assert sender.stop() == 0
+    assert len({envelope["rcpt_to"][0] for envelope in brisk.envelopes()}) == count
+    assert unsent(brisk) == []
+
+
+@pytest.mark.parametrize("port", ["smtps", "smtp"])
+def test_a_port_whose_tls_nobody_named_is_found_out(brisk: Stub, port: str) -> None:
+    """`host:port` with an unknown port: TLS or STARTTLS is found out on the first connection, and said."""
+    configs.change(brisk.sender_config, mail_relay=f"localhost:{brisk.ports[port]}")
+    brisk.send_test("ellie")
+    brisk.send_test("ellie")
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("marked", 2)
+        (found,) = sender.events("relay_security")
+    assert ("TLS" if port == "smtps" else "STARTTLS") in found
+    assert [envelope["listener"] for envelope in brisk.envelopes()] == [port, port]

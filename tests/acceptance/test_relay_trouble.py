@@ -1,0 +1,264 @@
+"""A relay in trouble: one line that says which stage failed and what to try; nothing in clear, nothing marked."""
+
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import configs
+from tests.support.certificates import Authority
+from tests.support.scripted_relay import CUT, HANG, ScriptedRelay
+from tests.support.sender import Sender, run
+from tests.support.stub import Stub
+
+Make = Callable[[Authority], ScriptedRelay]
+
+
+def try_mail(stub: Stub, relay: str, **table: object) -> tuple[int, str]:
+    """Send a `-t` mail through a relay of the test's own; return exit code and the line that tells what happened."""
+    sender = configs.change(stub.sender_config, mail_relay=relay, mail_connect_timeout_seconds=2, relay=table)
+    done = run("-c", stub.client_config, "-m", sender, "-t", "you@example.com")
+    assert "Traceback" not in done.stderr
+    assert "may read the queue" in done.stdout  # the relay's trouble is not the server's
+    return done.returncode, done.stdout.splitlines()[1]
+
+
+def test_a_host_that_does_not_exist_is_told(stub: Stub) -> None:
+    """Stage resolve: the name, and whose view of it counts."""
+    code, told = try_mail(stub, "smtps://relay.invalid")
+    assert code == 75
+    assert told.startswith("Not sent: resolve: ")
+    assert "relay.invalid" in told
+
+
+def test_a_refused_connection_is_told_with_firewall_and_ports(stub: Stub) -> None:
+    """Stage connect: nothing listens, or something blocks."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        code, told = try_mail(stub, f"smtps://localhost:{taken.getsockname()[1]}")
+    assert code == 75
+    assert "connect: no connection to" in told
+    assert "firewall" in told
+    assert "2525" in told
+
+
+@pytest.mark.parametrize(
+    ("make", "scheme", "code", "told"),
+    [
+        (
+            lambda ca: ScriptedRelay(tls=ca.server("other.example")),
+            "smtps",
+            1,
+            ["Not sent: tls: ", "another name"],
+        ),
+        (lambda ca: ScriptedRelay(tls=ca.server(days=-1)), "smtps", 1, ["Not sent: tls: ", "expired"]),
+        (lambda ca: ScriptedRelay(starttls=ca.server(days=-1)), "smtp", 1, ["Not sent: starttls: ", "expired"]),
+        (lambda _: ScriptedRelay(), "smtps", 1, ["Not sent: tls: ", "does not speak TLS", "smtp://localhost:"]),
+        (
+            lambda _: ScriptedRelay(),
+            "smtp",
+            1,
+            ["Not sent: starttls: ", "does not offer STARTTLS", "smtps://localhost:"],
+        ),
+        (
+            lambda ca: ScriptedRelay(tls=ca.server()),
+            "smtp",
+            75,
+            ["Not sent: banner: ", "no greeting", "smtps://localhost:"],
+        ),
+        (
+            lambda ca: ScriptedRelay({"AUTH": "535 5.7.8 bad"}, tls=ca.server()),
+            "smtps",
+            1,
+            ["Not sent: auth: ", "535", "password"],
+        ),
+        (
+            lambda ca: ScriptedRelay({"AUTH": "454 4.7.0 later"}, tls=ca.server()),
+            "smtps",
+            75,
+            ["Not sent: auth: ", "454"],
+        ),
+        (
+            lambda ca: ScriptedRelay({"EHLO": "250 relay.example"}, tls=ca.server()),
+            "smtps",
+            1,
+            ["Not sent: auth: ", "no login that we speak", "PLAIN"],
+        ),
+        (
+            lambda ca: ScriptedRelay({"BANNER": "554 no"}, tls=ca.server()),
+            "smtps",
+            1,
+            ["Not sent: banner: ", "554 no"],
+        ),
+        (
+            lambda ca: ScriptedRelay({"BANNER": "421 busy"}, tls=ca.server()),
+            "smtps",
+            75,
+            ["Not sent: banner: ", "421 busy"],
+        ),
+        (
+            lambda ca: ScriptedRelay({"EHLO": "550 who?"}, tls=ca.server()),
+            "smtps",
+            1,
+            ["Not sent: ehlo: ", "local_name"],
+        ),
+        (
+            lambda ca: ScriptedRelay({"MAIL": "553 5.7.1 not yours"}, tls=ca.server()),
+            "smtps",
+            1,
+            ["Not sent: mail: ", "may not send as mail_from_address"],
+        ),
+        (
+            lambda ca: ScriptedRelay({"RCPT": CUT}, tls=ca.server()),
+            "smtps",
+            75,
+            ["Not sent: rcpt: ", "connection cut"],
+        ),
+        (
+            lambda ca: ScriptedRelay({"EHLO": "nonsense"}, tls=ca.server()),
+            "smtps",
+            75,
+            ["Not sent: ehlo: ", "not SMTP"],
+        ),
+    ],
+    ids=[
+        "wrong name",
+        "expired",
+        "expired behind STARTTLS",
+        "plain text on a TLS port",
+        "STARTTLS missing",
+        "TLS on a STARTTLS port",
+        "wrong password",
+        "login throttled",
+        "no login offered",
+        "banner 554",
+        "banner 421",
+        "EHLO refused",
+        "From refused",
+        "cut at RCPT",
+        "not SMTP",
+    ],
+)
+def test_each_stage_says_what_failed_and_what_to_try(
+    stub: Stub, authority: Authority, make: Make, scheme: str, code: int, told: list[str]
+) -> None:
+    """One line: the stage, the cause, the cure; 1 where the relay says no, 75 where it may pass."""
+    with make(authority) as relay:
+        found, line = try_mail(stub, f"{scheme}://localhost:{relay.port}", ca_path=authority.pem)
+    assert [part for part in told if part not in line] == []
+    assert found == code
+    assert relay.mails == []
+
+
+def test_an_untrusted_certificate_is_told_and_nothing_is_sent(stub: Stub, authority: Authority) -> None:
+    """The relay's CA is not ours: neither login nor mail leaves, and the key that mends it is named."""
+    with ScriptedRelay(tls=authority.server()) as relay:
+        code, told = try_mail(stub, f"smtps://localhost:{relay.port}")
+    assert code == 1
+    assert "not trusted" in told
+    assert "[relay] ca_path" in told
+    assert relay.commands == []
+
+
+def test_nothing_but_ehlo_is_ever_said_in_clear(stub: Stub, authority: Authority) -> None:
+    """Where STARTTLS is missing neither login nor mail leaves; where it is there both come after it."""
+    with ScriptedRelay() as relay:
+        try_mail(stub, f"smtp://localhost:{relay.port}", ca_path=authority.pem)
+    assert [line.split()[0] for line in relay.in_clear] == [b"EHLO"]
+    with ScriptedRelay(starttls=authority.server()) as relay:
+        code, _ = try_mail(stub, f"smtp://localhost:{relay.port}", ca_path=authority.pem)
+    assert code == 0
+    assert [line.split()[0] for line in relay.in_clear] == [b"EHLO", b"STARTTLS"]
+
+
+def test_a_wrong_password_is_tried_once_a_minute_and_nothing_is_marked(brisk: Stub) -> None:
+    """A login that fails is a matter of the configuration: no message pays for it, and no account gets locked."""
+    configs.change(brisk.sender_config, mail_password="wrong")
+    brisk.send_test("ellie")
+    brisk.send_test("ellie")
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        (down,) = sender.wait_for("relay_down")
+        brisk.queue([{"raw": True, "id": "a sign that it polls on"}])
+        sender.wait_for("odd_entry")
+        assert len(sender.events("relay_down")) == 1
+    assert "535" in down
+    assert "mail_username and mail_password" in down
+    assert brisk.mails() == []
+    assert all("sent_at" not in entry for entry in brisk.messages())
+
+
+@pytest.mark.parametrize("mode", ["tls", "starttls"])
+def test_a_relay_that_asks_for_a_client_certificate_gets_it(stub: Stub, authority: Authority, mode: str) -> None:
+    """`[relay] client_cert_path` and `client_key_path`; without them the line says so."""
+    context = authority.server(client_ca=authority.pem)
+    contexts: dict[str, ssl.SSLContext] = {mode: context}
+    certificate, key = authority.client(authority.pem.parent)
+    with ScriptedRelay(**contexts) as relay:  # type: ignore[arg-type]  # the key says which of two
+        place = f"{'smtps' if mode == 'tls' else 'smtp'}://localhost:{relay.port}"
+        code, told = try_mail(stub, place, ca_path=authority.pem)
+        assert code != 0
+        assert "client_cert_path" in told
+        table = {"ca_path": authority.pem, "client_cert_path": certificate, "client_key_path": key}
+        assert try_mail(stub, place, **table)[0] == 0
+
+
+def test_the_ehlo_name_is_the_from_domain_unless_set(stub: Stub, authority: Authority) -> None:
+    """Never `localhost`, never a container's id; `[relay] local_name` and the URL's path change it."""
+    with ScriptedRelay(tls=authority.server()) as relay:
+        place = f"smtps://localhost:{relay.port}"
+        try_mail(stub, place, ca_path=authority.pem)
+        try_mail(stub, f"{place}/from.url.example", ca_path=authority.pem)
+        try_mail(stub, place, ca_path=authority.pem, local_name="set.example")
+    names = [command.split()[1] for command in relay.commands if command.startswith("EHLO")]
+    assert names == ["example.com", "from.url.example", "set.example"]
+
+
+def test_extra_headers_arrive_as_they_were_written(stub: Stub) -> None:
+    """`[headers]`: long values, as Amazon's, neither folded nor cut."""
+    value = "arn:aws:ses:eu-central-1:123456789012:identity/" + "long-" * 30 + "example.com"
+    configs.change(stub.sender_config, headers={"X-SES-SOURCE-ARN": value})
+    assert run("-c", stub.client_config, "-m", stub.sender_config, "-t", "you@example.com").returncode == 0
+    (path,) = (stub.dir / "mail").glob("*.eml")
+    assert f"\r\nX-SES-SOURCE-ARN: {value}\r\n".encode() in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("replies", "code", "told"),
+    [
+        ({"RCPT": "550 5.1.1 nobody"}, 1, "Refused at rcpt: refused by the relay: 550 5.1.1 nobody"),
+        ({"RCPT": "450 4.2.1 later"}, 75, "Not taken now, at rcpt: 450 4.2.1 later"),
+        ({"DOT": "554 5.7.1 spam"}, 1, "Refused at dot: refused by the relay: 554 5.7.1 spam"),
+        ({"DOT": CUT}, 75, "Cut off after the final dot"),
+        ({"DOT": "251 2.0.0 forwarded"}, 0, "Accepted: the relay answered 251 2.0.0 forwarded"),
+        ({"MAIL": "552 5.3.4 too big"}, 1, "Refused at mail: too large for the relay"),
+    ],
+)
+def test_what_the_relay_says_of_the_mail_decides_the_exit_code_of_t(
+    stub: Stub, authority: Authority, replies: dict[str, str | list[str]], code: int, told: str
+) -> None:
+    """0 accepted, 1 refused for good, 75 may pass; any 2xx to the dot is an acceptance."""
+    with ScriptedRelay(replies, tls=authority.server()) as relay:
+        found, line = try_mail(stub, f"smtps://localhost:{relay.port}", ca_path=authority.pem)
+    assert line.startswith(told)
+    assert found == code
+
+
+def test_t_reports_trouble_with_the_server_beside_the_result_which_decides(stub: Stub, tmp_path: Path) -> None:
+    """The relay took the mail: 0, although the token is read-only or nobody answers."""
+    configs.change(stub.sender_config, token=stub.tokens["readonly"])
+    done = run("-c", stub.client_config, "-m", stub.sender_config, "-t", "you@example.com")
+    assert done.returncode == 0
+    assert "identity server: TROUBLE: the token is read-only" in done.stdout
+    done = run("-c", configs.client(tmp_path), "-m", stub.sender_config, "-t", "you@example.com")
+    assert done.returncode == 0
+    assert "cannot be reached: connection refused" in done.stdout
+
+
+def test_a_silent_relay_holds_a_test_mail_no_longer_than_its_timeout(stub: Stub, authority: Authority) -> None:
+    """`mail_connect_timeout_seconds` covers the greeting, not only the connection."""
+    with ScriptedRelay({"BANNER": HANG}, tls=authority.server()) as relay:
+        code, told = try_mail(stub, f"smtps://localhost:{relay.port}", ca_path=authority.pem)
+    assert code == 75
+    assert "banner" in told

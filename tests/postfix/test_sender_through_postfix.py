@@ -1,0 +1,85 @@
+"""The installed sender through a real Postfix: what people run has no aiosmtpd in it."""
+
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+
+from tests.support import configs
+from tests.support.postfix import Postfix
+from tests.support.sender import Sender, run
+from tests.support.stub import Stub, stub
+
+__all__ = ["stub"]
+
+pytestmark = pytest.mark.debian("postfix", "sasl2-bin", "libsasl2-modules", root=True)
+
+
+def through(postfix: Postfix, stub: Stub, scheme: str) -> None:
+    """Have the stub's sender config name Postfix as the relay."""
+    port = postfix.ports.smtps if scheme == "smtps" else postfix.ports.smtp
+    configs.change(
+        stub.sender_config,
+        mail_relay=f"{scheme}://localhost:{port}",
+        mail_username=postfix.username,
+        mail_password=postfix.password,
+        schedule="* * * * * *",
+        relay={"ca_path": postfix.ca_pem},
+    )
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp"])
+def test_queued_messages_arrive_through_postfix_once_and_are_marked(
+    postfix: Postfix, stub: Stub, scheme: str
+) -> None:
+    """TLS both ways, a login, and Postfix's queue id in the log, by which its own log can be searched."""
+    through(postfix, stub, scheme)
+    stub.send_test("ellie")
+    stub.send_reset("ellie")
+    with Sender(stub.client_config, stub.sender_config) as sender:
+        sender.wait_for("marked", 2)
+        sent = sender.events("sent")
+        assert sender.stop() == 0
+    mails = [message_from_bytes(mail, policy=default) for mail in postfix.delivered(at_least=2)]
+    assert sorted(str(mail["subject"]) for mail in mails) == [
+        "Example Identity: Credential Reset Link",
+        "Example Identity: Test Message",
+    ]
+    assert all("with ESMTPSA" in str(mail["received"]) for mail in mails)
+    log = postfix.log()
+    for line in sent:
+        (queue_id,) = (word.removeprefix("queue_id=") for word in line.split() if word.startswith("queue_id="))
+        assert f"{queue_id}: client=" in log
+
+
+def test_a_recipient_that_postfix_does_not_know_is_final_and_the_other_gets_the_mail(
+    postfix: Postfix, stub: Stub
+) -> None:
+    """Postfix's own 550 5.1.1, and the same connection goes on."""
+    through(postfix, stub, "smtps")
+    stub.queue(
+        [
+            {
+                "message_template": {"TestMessageV1": {"display_name": "x"}},
+                "mail_destination": [
+                    {"primary": True, "value": "nobody-here@example.com"},
+                    {"primary": False, "value": "ellie@example.com"},
+                ],
+            }
+        ]
+    )
+    with Sender(stub.client_config, stub.sender_config) as sender:
+        sender.wait_for("marked")
+        (failed,) = sender.events("failed")
+    assert "stage=rcpt" in failed
+    assert "550 5.1.1" in failed
+    assert len(postfix.delivered(at_least=1)) == 1
+
+
+def test_a_wrong_password_at_postfix_is_exit_1_with_its_535(postfix: Postfix, stub: Stub) -> None:
+    """The login is the configuration's matter, and `-t` says so."""
+    through(postfix, stub, "smtp")
+    configs.change(stub.sender_config, mail_password="wrong")
+    done = run("-c", stub.client_config, "-m", stub.sender_config, "-t", "ellie@example.com")
+    assert done.returncode == 1
+    assert "Not sent: auth: the relay answers 535 5.7.8" in done.stdout
