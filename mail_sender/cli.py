@@ -32,8 +32,6 @@ def main() -> None:
     except MailSenderError as error:
         print(f"mail-sender: {error}", file=sys.stderr)  # noqa: T201 - the one printer
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _show_version(wanted: bool) -> None:

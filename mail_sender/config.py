@@ -38,7 +38,7 @@ def load(client_path: Path, sender_path: Path) -> Config:
     sender = checked(sender_file, SenderFile, faults, warnings)
     faults += [
         *_proxy_faults(client),
-        *_whole_logins(sender_file),
+        *_half_pairs(sender_file),
         *_headers(sender_file),
         *_readable_pems(client_file, sender_file),
     ]
@@ -117,29 +117,31 @@ def _relay_config(sender: SenderFile) -> RelayConfig:
     )
 
 
-def _whole_logins(file: TomlFile) -> Iterator[Fault]:
-    """Yield a fault for a user without a password, or the reverse; an empty password means "no login"."""
-    for keys, cure in (
-        (_LOGIN, 'set both, or neither; mail_password = "" means no login'),
-        (_CERTIFICATE, "set both, or neither"),
-    ):
-        values = [_lookup(file.values, key) for key in keys]
-        given = [value is not None for value in values]
-        if keys is _LOGIN and "" in values:
-            given = [bool(value) for value in values] if values[0] in {None, ""} else [True, True]
-        if any(given) and not all(given):
-            present, absent = keys if given[0] else keys[::-1]
-            yield file.fault(present, f"is set, but {absent[-1]} is not", cure)
-    yield from _whole_url_login(file)
+def _half_pairs(file: TomlFile) -> Iterator[Fault]:
+    """Yield a fault for a user without a password, for a certificate without its key, or the reverse of either."""
+    user, password = (_lookup(file.values, key) for key in _LOGIN)
+    # An empty password means that there is no login, whatever the user.
+    if password != "" and bool(user) != (password is not None):
+        yield _half(file, _LOGIN, 'set both, or neither; mail_password = "" means no login', first=bool(user))
+    certificate, key = (_lookup(file.values, key) for key in _CERTIFICATE)
+    if (certificate is None) != (key is None):
+        yield _half(file, _CERTIFICATE, "set both, or neither", first=certificate is not None)
+    yield from _half_url_login(file)
 
 
-_LOGIN = (("mail_username",), ("mail_password",))
-_CERTIFICATE = (("relay", "client_cert_path"), ("relay", "client_key_path"))
+Pair = tuple[tuple[str, ...], tuple[str, ...]]
+_LOGIN: Pair = (("mail_username",), ("mail_password",))
+_CERTIFICATE: Pair = (("relay", "client_cert_path"), ("relay", "client_key_path"))
 
 
-def _whole_url_login(file: TomlFile) -> Iterator[Fault]:
+def _half(file: TomlFile, pair: Pair, cure: str, *, first: bool) -> Fault:
+    present, absent = pair if first else pair[::-1]
+    return file.fault(present, f"is set, but {absent[-1]} is not", cure)
+
+
+def _half_url_login(file: TomlFile) -> Iterator[Fault]:
     relay = file.values.get("mail_relay")
-    if not isinstance(relay, str) or any(key in file.values for (key,) in _LOGIN):
+    if not isinstance(relay, str) or any(_lookup(file.values, key) is not None for key in _LOGIN):
         return
     try:
         place = relay_address.parse(relay)
@@ -209,6 +211,8 @@ def _pem_fault(file: TomlFile, key: tuple[str, ...], use: Callable[[], None]) ->
         yield file.fault(key, "is no path", "expected a PEM file")
     except FileNotFoundError as error:
         yield file.fault(key, f"{error.filename}: no such file", "expected a PEM file")
+    except IsADirectoryError as error:
+        yield file.fault(key, f"{error.filename} is a folder", "expected a PEM file")
     except OSError as error:
         fault = unreadable_file(Path(error.filename), error)
         yield file.fault(key, f"{fault.path} {fault.found}", fault.expected, unreadable=True)

@@ -41,7 +41,7 @@ def _misspelt(file: TomlFile, model: type[BaseModel], warnings: list[str]) -> It
     for key, value in file.values.items():
         if key in model.model_fields or (model is ClientFile and isinstance(value, dict)):
             continue
-        if near := _nearest(key, set(model.model_fields) - set(file.values)):
+        if near := _nearest(key, set(model.model_fields)):
             yield file.fault((key,), "unknown key", f'did you mean "{near}"?')
         else:
             warnings.append(f"{file.path}:{file.line(key)}: unknown key {shown(key)} is ignored")

@@ -4,6 +4,7 @@ A check returns the value as the stages want it, or raises what was found and wh
 never repeated. `config_faults` turns what pydantic reports into faults with file and line.
 """
 
+import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -48,7 +49,8 @@ def _mail_address(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    if not text.strip() or not text.isprintable():
+    # Joiners and hard spaces belong to some scripts; control characters, surrogates and line ends belong to none.
+    if not text.strip() or any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text):
         raise _expected("empty, or holds a line break or control character", "expected one line of text")
     return text
 

@@ -11,7 +11,7 @@ import unicodedata
 LONGEST = 128  # characters
 
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bBqQ]\?[^?]*\?=")  # RFC 2047, section 2
-_LINK = re.compile(r"://|www\.|@|\.[a-z]{2,}/", re.IGNORECASE)
+_LINK = re.compile(r"://|@|\w\.[^\W\d]{2,}")
 # Controls, formats (bidirectional ones among them), surrogates, private use and the two Unicode line breaks.
 _UNWANTED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 

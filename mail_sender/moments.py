@@ -22,7 +22,10 @@ def until(moment: datetime, now: datetime) -> str:
 
 
 def clock_time(moment: datetime, now: datetime) -> str:
-    """Return the time of day, with the day where it is not today's: "at 14:05 UTC", "on 22 November at 09:30 UTC"."""
+    """Return the time of day, with the day where it is not today's.
+
+    "at 14:05 UTC", "tomorrow at 00:10 UTC", "on 23 November 2026 at 09:30 UTC".
+    """
     there, here = moment.astimezone(UTC), now.astimezone(UTC)
     time = f"at {there:%H:%M} UTC"
     if there.date() == here.date():

@@ -144,6 +144,38 @@ def test_odd_entries_and_unknown_templates_are_named_once_and_hold_up_nobody(bri
     assert len(unsent(brisk)) == 3
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Eve\r\nBcc: victim@example.com\r\n\r\nowned",
+        "Eve =?UTF-8?Q?=0A?=Reply-To: phish@example.org",
+        "<script>alert(1)</script><a href='https://evil.example'>click</a>",
+        "{{ 7*7 }}{% raw %}",
+        ".\r\n.\r\nQUIT\r\n",
+        "\u202eevil\u2028\u0000\u0085",
+        "x" * 10_000,
+    ],
+    ids=["line breaks", "encoded word", "markup", "template", "dots", "bidi and controls", "10 kB"],
+)
+def test_a_hostile_display_name_makes_a_harmless_mail(brisk: Stub, name: str) -> None:
+    """No header that we did not write, HTML escaped, a mail of the usual size; and it arrives."""
+    brisk.queue([a_message("ellie@example.com", display_name=name)])
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("marked")
+    (mail,) = brisk.mails()
+    assert mail.keys() == [
+        *("Date", "From", "Reply-To", "To", "Subject", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress"),
+        *("MIME-Version", "Content-Type"),
+    ]
+    assert mail["reply-to"] == "Example Identity <support@example.com>"
+    assert len(mail.as_bytes()) < 10_000
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert "<script" not in html.get_content()
+    assert "evil.example" not in html.get_content()
+    assert "49" not in mail.as_string().partition("Hello")[2].partition("\n")[0]
+
+
 def test_two_hundred_messages_drain_in_one_poll(brisk: Stub) -> None:
     """Kanidm's own sender hangs at 34; here each is mailed once and marked once before the next poll."""
     configs.change(brisk.sender_config, schedule="@yearly")

@@ -92,6 +92,21 @@ def test_a_resolver_that_hangs_delays_the_end_by_no_more_than_the_grace_period(
         assert sender.stop(IN_TIME) == 0
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_test_mail_can_be_interrupted_without_a_traceback(
+    stub: Stub, authority: Authority, number: signal.Signals, code: int
+) -> None:
+    """Ctrl-C ends `-t` as it ends any command."""
+    with ScriptedRelay({"MAIL": HANG}, tls=authority.server()) as relay:
+        place = f"smtps://localhost:{relay.port}"
+        configs.change(stub.sender_config, mail_relay=place, relay={"ca_path": authority.pem})
+        with Sender(stub.client_config, stub.sender_config, "-t", "you@example.com") as sender:
+            relay.wait_for("MAIL")
+            sender.signal(number)
+            assert sender.process.wait(20) == code
+        assert sender.log == ""
+
+
 def test_a_second_signal_ends_at_once(brisk: Stub, authority: Authority) -> None:
     """Whoever presses Ctrl-C twice does not want to wait for the grace period."""
     with ScriptedRelay({"DOT": HANG}, tls=authority.server()) as relay:

@@ -211,6 +211,8 @@ FAULTS: list[tuple[dict[str, str | None], str, str]] = [
     ({"mail_relay": '"smtps://relay.example.com/two words"'}, "mail_relay", "expected"),
     ({"mail_username": "5"}, "mail_username", "text in quotes"),
     ({"mail_password": "5"}, "mail_password", "text in quotes"),
+    ({"mail_username": "[]", "mail_password": '""'}, "mail_username", "text in quotes"),
+    ({"mail_username": "{}", "mail_password": '""'}, "mail_username", "text in quotes"),
     ({"mail_connect_timeout_seconds": '"15"'}, "mail_connect_timeout_seconds", "a whole number without quotes"),
     ({"mail_connect_timeout_seconds": "0"}, "mail_connect_timeout_seconds", "at least 1"),
     ({"mail_connect_timeout_seconds": "-3"}, "mail_connect_timeout_seconds", "-3"),
