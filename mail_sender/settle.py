@@ -1,8 +1,8 @@
 """Settle: what a delivery becomes after a verdict.
 
 A pure function of (delivery, verdict, now). The relay's word on this recipient or message counts as an attempt;
-faults of the way do not. A mail that was cut off at the dot may have arrived: it goes out once more, after a
-while, and a second time is never repaired by a third.
+faults of the way do not. Where the way breaks under a letter, another letter tries it next. A mail that was cut off
+at the dot may have arrived: it goes out once more, after a while, and a second time is never repaired by a third.
 """
 
 from datetime import datetime, timedelta
@@ -10,12 +10,17 @@ from typing import assert_never
 
 from mail_sender.ledger.base import Delivery, Outcome
 from mail_sender.ledger.states import State
-from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Uncertain, Verdict
+from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Stage, Uncertain, Verdict
 
 RETRY_WAIT = timedelta(seconds=5)
 AMBIGUOUS_WAIT = timedelta(minutes=2)
+STEP_BACK = timedelta(minutes=2)
+"""How long a delivery lets others go first, after the lane broke while it was under way: it may be what breaks it."""
 MOST_AMBIGUOUS = 1
 """How often a delivery that may have arrived is sent once more."""
+
+
+_OF_THE_MAIL = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY})
 
 
 def out_of_time(delivery: Delivery) -> State:
@@ -33,8 +38,9 @@ def outcome(delivery: Delivery, verdict: Verdict, now: datetime) -> Outcome:
             return Outcome(State.FAILED, now, attempts + 1, ambiguous)
         case Deferred():
             return Outcome(State.QUEUED, now + RETRY_WAIT, attempts + 1, ambiguous)
-        case LaneDown():
-            return Outcome(State.QUEUED, now, attempts, ambiguous)
+        case LaneDown(stage):
+            wait = STEP_BACK if stage in _OF_THE_MAIL else timedelta(0)
+            return Outcome(State.QUEUED, now + wait, attempts, ambiguous)
         case Uncertain() if ambiguous < MOST_AMBIGUOUS:
             return Outcome(State.QUEUED, now + AMBIGUOUS_WAIT, attempts, ambiguous + 1)
         case Uncertain():

@@ -6,7 +6,7 @@ import pytest
 
 from mail_sender.ledger.base import Outcome
 from mail_sender.ledger.states import State
-from mail_sender.settle import AMBIGUOUS_WAIT, RETRY_WAIT, outcome
+from mail_sender.settle import AMBIGUOUS_WAIT, RETRY_WAIT, STEP_BACK, outcome
 from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Reply, Stage, Uncertain, Verdict
 from tests.unit.samples import NOW, delivery
 
@@ -21,6 +21,8 @@ TABLE: list[tuple[Verdict, int, Outcome]] = [
     (Deferred(Stage.RCPT, LATER), 1, Outcome(State.QUEUED, NOW + RETRY_WAIT, 4, 1)),
     (LaneDown(Stage.AUTH, "x", "y", lasting=True), 0, Outcome(State.QUEUED, NOW, 3, 0)),
     (LaneDown(Stage.CONNECT, "x", "y", lasting=False), 1, Outcome(State.QUEUED, NOW, 3, 1)),
+    (LaneDown(Stage.RCPT, "x", "y", lasting=False), 0, Outcome(State.QUEUED, NOW + STEP_BACK, 3, 0)),
+    (LaneDown(Stage.BODY, "x", "y", lasting=False), 1, Outcome(State.QUEUED, NOW + STEP_BACK, 3, 1)),
     (Uncertain("cut"), 0, Outcome(State.QUEUED, NOW + AMBIGUOUS_WAIT, 3, 1)),
     (Uncertain("cut"), 1, Outcome(State.UNKNOWN, NOW, 3, 2)),
     (Uncertain("cut"), 2, Outcome(State.UNKNOWN, NOW, 3, 3)),

@@ -292,6 +292,14 @@ async def test_a_lane_that_is_down_ends_the_round_after_one_letter() -> None:
     assert table.said() == ["server_ready", "relay_down"]
 
 
+async def test_a_letter_that_breaks_the_lane_does_not_hold_up_the_others_for_ever() -> None:
+    """A relay that cuts the connection whenever it sees one message: the next try is another message's."""
+    table = bench(message(A), message(B))
+    table.transport.script(A, *[LaneDown(Stage.DATA, "connection cut", "look", lasting=False)] * 1_000)
+    await table.run(polls=2 * 12)
+    assert table.transport.recipients == [A, B]
+
+
 async def test_a_lane_that_is_down_is_tried_once_a_minute_by_one_letter() -> None:
     """Ten minutes of polls every five seconds make eleven tries, one line when it began, one when it ends."""
     table = bench(message(A), message(B))
