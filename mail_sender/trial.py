@@ -78,7 +78,8 @@ class Trial:
             return f"{trouble.detail}; {trouble.advice}", False
         except TimeoutError:
             return f"no answer within {_SERVER_SECONDS:.0f} s; look at the server", False
-        return f"{standing.account} may read the queue and mark it; {len(listing.messages)} ready", True
+        marks = " and mark it" if standing.may_write else "; whether it may mark it, this server does not tell"
+        return f"{standing.account} may read the queue{marks}; {len(listing.messages)} ready", True
 
 
 async def _nothing() -> None:

@@ -40,6 +40,8 @@ _LIST_SECONDS = 120.0
 # httpx grows slower with more connections, and one in its pool may be closed under a waiting request.
 _CONNECTIONS = 4
 
+_CUT = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+
 
 class KanidmSource:
     """A Kanidm server.
@@ -150,12 +152,8 @@ class KanidmSource:
         Raises `ServerTrouble` for every status that is not in `accept`, and for all that the network can do.
         """
         try:
-            async with (
-                asyncio.timeout(seconds),
-                self._slots,
-                self._client.stream(method, path, params=query) as response,
-            ):
-                body = await _bounded(response)
+            async with asyncio.timeout(seconds), self._slots:
+                response, body = await self._exchange(method, path, query)
         except TimeoutError as error:
             raise _network_trouble(self._config, error) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -166,6 +164,17 @@ class KanidmSource:
         if response.status_code == 200 and answer is answers.UNREADABLE:
             raise answers.not_kanidm(self._server, f"{path} answered 200 with something that is not JSON")
         return response.status_code, answer
+
+    async def _exchange(self, method: str, path: str, query: dict[str, str] | None) -> tuple[httpx.Response, bytes]:
+        """Ask, and once more where a kept connection turns out to be closed: asking twice does no harm."""
+        try:
+            return await self._ask(method, path, query)
+        except _CUT:
+            return await self._ask(method, path, query)
+
+    async def _ask(self, method: str, path: str, query: dict[str, str] | None) -> tuple[httpx.Response, bytes]:
+        async with self._client.stream(method, path, params=query) as response:
+            return response, await _bounded(response)
 
 
 class _TooLarge(httpx.HTTPError):
