@@ -41,4 +41,4 @@ def domain(address: str) -> str:
 def mask(address: str) -> str:
     """Return the address as logs show it: `e***@example.com`."""
     local, _, host = address.rpartition("@")
-    return f"{local[:1]}***@{host}" if local else "***"
+    return f"{local[:1]}***@{host[:64]}" if local else "***"

@@ -8,7 +8,7 @@ second signal ends it at once. HUP, ALRM, USR1 and USR2 are ignored from the fir
 import asyncio
 import os
 import signal
-import sys
+import threading
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -45,9 +45,7 @@ def run_once(work: Callable[[], Awaitable[Result]]) -> Result:
 
 async def _supervised(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _on_signal, signal.Signals(number).name, stop)
+    _install(asyncio.get_running_loop(), stop, grace_seconds)
     working = asyncio.ensure_future(work(stop))
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -64,15 +62,29 @@ async def _supervised(work: Callable[[asyncio.Event], Awaitable[None]], grace_se
         working.result()
 
 
-def _on_signal(name: str, stop: asyncio.Event) -> None:
-    if stop.is_set():
-        _log.warning("stop_now", signal=name, say="second signal: leaving at once")
-        _leave()
-    _log.info("stopping", signal=name, say="nothing new is begun")
+def _install(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, grace_seconds: float) -> None:
+    """Handle the two signals outside the loop, which may be busy, or blocked by a log that nobody reads."""
+    asked = False
+
+    def on_signal(number: int, _frame: object) -> None:
+        nonlocal asked
+        if asked:
+            _leave()
+        asked = True
+        last_resort = threading.Timer(grace_seconds, _leave)
+        last_resort.daemon = True
+        last_resort.start()
+        loop.call_soon_threadsafe(_begin_to_stop, signal.Signals(number).name, stop)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+
+
+def _begin_to_stop(name: str, stop: asyncio.Event) -> None:
     stop.set()
+    _log.info("stopping", signal=name, say="nothing new is begun")
 
 
 def _leave() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    """End the process without another word: writing one could hang."""
     os._exit(Exit.DONE)

@@ -1,14 +1,15 @@
 """Plan: what one round does, decided before anything is done.
 
-A pure function of (messages, deliveries, now, limit). Messages come oldest first, and so do their steps, so that
-two messages to one address go in their order. A message past its deadline is expired, not mailed: a dead link
+A pure function of (messages, deliveries, now, limit). What has been due longest goes first, and among those the
+oldest message, so that two messages to one address go in their order, and retries by the thousand do not keep a new
+message waiting. A message past its deadline is expired, not mailed: a dead link
 helps nobody. A message of an unknown kind is held. Whatever is final, or not due yet, makes no step.
 """
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from uuid import UUID
 
 from mail_sender.ledger.base import Delivery
@@ -56,7 +57,7 @@ def plan(
         for delivery in deliveries.get(message.id, ())
         for step in _steps(message, delivery, now)
     )
-    return list(islice(steps, limit))
+    return heapq.nsmallest(limit, steps, key=lambda step: (step.delivery.next_attempt, step.message.send_after))
 
 
 def _steps(message: Message, delivery: Delivery, now: datetime) -> Iterator[Step]:

@@ -13,7 +13,7 @@ holds.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from functools import cache
@@ -42,13 +42,15 @@ class BrokenTemplate(Exception):
 class Letter:
     """One mail with its envelope: one sender, one recipient, and the bytes between DATA and the dot.
 
-    Lines of `content` end in CRLF; dots are not stuffed yet (RFC 5321, section 4.5.2).
+    Lines of `content` end in CRLF; dots are not stuffed yet (RFC 5321, section 4.5.2). `secrets` are what in it no
+    log may repeat.
     """
 
     message_id: str
     sender: str
     recipient: str
-    content: bytes
+    content: bytes = field(repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 def render(message: Message, recipient: str, config: LetterConfig, date: datetime) -> Letter:
@@ -70,7 +72,8 @@ def render(message: Message, recipient: str, config: LetterConfig, date: datetim
         content = mime.compose(headers, parts.text, parts.html, seed=identity)
     except mime.ForeignHeader:
         raise Unrenderable("the finished mail has other headers than were set") from None
-    return Letter(identity, config.from_address, to, content)
+    secrets = (str(message.content.intent_id),) if isinstance(message.content, CredentialReset) else ()
+    return Letter(identity, config.from_address, to, content, secrets)
 
 
 def message_id(message: UUID, recipient: str, recipients: tuple[str, ...], domain: str) -> str:

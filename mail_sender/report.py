@@ -3,6 +3,7 @@
 Recipients are masked, and nothing that a message holds is repeated.
 """
 
+from collections.abc import Sequence
 from typing import assert_never
 
 import structlog
@@ -12,12 +13,17 @@ from mail_sender.ledger.base import Delivery
 from mail_sender.message import Message, OddEntry
 from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Uncertain, Verdict
 
+MOST_NAMED = 20
+
 _log = structlog.get_logger()
 
 
-def odd(entry: OddEntry) -> None:
-    """Name an entry that cannot be read."""
-    _log.error("odd_entry", message=entry.id, say=f"{entry.problem}; left in the queue, the others go on")
+def odd(entries: Sequence[OddEntry]) -> None:
+    """Name entries that cannot be read; of very many only the first, so that the log stays one."""
+    for entry in entries[:MOST_NAMED]:
+        _log.error("odd_entry", message=entry.id, say=f"{entry.problem}; left in the queue, the others go on")
+    if more := len(entries[MOST_NAMED:]):
+        _log.error("odd_entries", more=more, say="left in the queue as well")
 
 
 def expired(message: Message, delivery: Delivery) -> None:

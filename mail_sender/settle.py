@@ -12,7 +12,8 @@ from mail_sender.ledger.base import Delivery, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Stage, Uncertain, Verdict
 
-RETRY_WAIT = timedelta(seconds=5)
+RETRY_WAITS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 60, 120, 300, 600, 900))
+"""How long a delivery waits after its first transient refusal, its second, and so on; the last one repeats."""
 AMBIGUOUS_WAIT = timedelta(minutes=2)
 STEP_BACK = timedelta(minutes=2)
 """How long a delivery lets others go first, after the lane broke while it was under way: it may be what breaks it."""
@@ -37,10 +38,11 @@ def outcome(delivery: Delivery, verdict: Verdict, now: datetime) -> Outcome:
         case Refused():
             return Outcome(State.FAILED, now, attempts + 1, ambiguous)
         case Deferred():
-            return Outcome(State.QUEUED, now + RETRY_WAIT, attempts + 1, ambiguous)
+            wait = RETRY_WAITS[min(attempts, len(RETRY_WAITS) - 1)]
+            return Outcome(State.QUEUED, now + wait, attempts + 1, ambiguous)
         case LaneDown(stage):
-            wait = STEP_BACK if stage in _OF_THE_MAIL else timedelta(0)
-            return Outcome(State.QUEUED, now + wait, attempts, ambiguous)
+            due = now + STEP_BACK if stage in _OF_THE_MAIL else delivery.next_attempt
+            return Outcome(State.QUEUED, due, attempts, ambiguous)
         case Uncertain() if ambiguous < MOST_AMBIGUOUS:
             return Outcome(State.QUEUED, now + AMBIGUOUS_WAIT, attempts, ambiguous + 1)
         case Uncertain():

@@ -118,9 +118,7 @@ class Worker:
     async def _poll(self) -> tuple[Message, ...]:
         now = self._clock.now()
         listing = await self._stages.source.list_ready(now)
-        for odd in listing.odd:
-            if odd not in self._named:
-                report.odd(odd)
+        report.odd([entry for entry in listing.odd if entry not in self._named])
         self._named = frozenset(listing.odd)
         await self._stages.ledger.admit(listing.messages, now)
         await self._stages.ledger.forget(now, keep=frozenset(message.id for message in listing.messages))

@@ -22,6 +22,7 @@ from aiosmtplib.esmtp import parse_esmtp_extensions
 from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
+from mail_sender import address
 from mail_sender.relay_address import Security
 from mail_sender.render import Letter
 from mail_sender.settings import RelayConfig
@@ -30,7 +31,8 @@ from mail_sender.verdict import Reply, Stage
 _COMMAND_SECONDS = 60.0
 _SECONDS = {Stage.DATA: 120.0, Stage.BODY: 180.0, Stage.DOT: 600.0}
 _QUIT_SECONDS = 1.0
-_NUL = chr(0)  # parts the fields of PLAIN (RFC 4616)
+_RESET_SECONDS = 5.0
+_LONGEST_REPLY = 200  # characters
 
 _LINE_START_DOT = re.compile(rb"(?m)^\.")
 
@@ -47,6 +49,10 @@ class NoStartTls(Exception):
     """The relay does not offer STARTTLS."""
 
 
+class Desynced(ConnectionError):
+    """The relay said something that answers nothing: whose reply the next one would be, nobody could tell."""
+
+
 class NoLogin(Exception):
     """The relay offers no login, or none of our kinds; the text lists what it offers."""
 
@@ -54,19 +60,23 @@ class NoLogin(Exception):
 class Conversation:
     """A connection to the relay, from `open` to `quit` or `abort`.
 
-    `stage` is the step under way, `tls_version` what the connection is encrypted with.
+    `stage` is the step under way, `security` the way in which TLS is started.
     """
 
     def __init__(self, config: RelayConfig, context: ssl.SSLContext) -> None:
         self.stage = Stage.RESOLVE
+        self.security = config.security
         self._config = config
         self._context = context
         self._protocol: SMTPProtocol | None = None
+        self._letter: Letter | None = None
+        self._begun = False  # a mail that was not accepted has to be taken back before the next one
         self._extensions: dict[str, str] = {}
         self._mechanisms: list[str] = []
 
     async def open(self, security: Security) -> None:
         """Connect, start TLS, say EHLO, log in; `security` must be one of the two ways that there are."""
+        self.security = security
         async with asyncio.timeout(self._config.connect_timeout):
             await self._connect(implicit_tls=security is Security.IMPLICIT)
         await self._ehlo()
@@ -79,20 +89,23 @@ class Conversation:
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection still stands, as far as this side knows."""
-        return self._protocol is not None and self._protocol.is_connected
+        """Whether the connection still stands, and nothing came that was not asked for (such as a goodbye)."""
+        return self._protocol is not None and self._protocol.is_connected and not self._unasked
 
     async def deliver(self, letter: Letter, before_dot: Callable[[], Awaitable[None]]) -> Reply:
         """Hand over one letter and return the relay's 2xx reply to its dot (RFC 5321, section 3.3)."""
+        self.stage = Stage.MAIL
+        self._letter = letter
         self._require_tls()
+        if self._begun:
+            await self._command(Stage.MAIL, "RSET", seconds=_RESET_SECONDS)
+        self._begun = True
         await self._command(Stage.MAIL, f"MAIL FROM:<{letter.sender}>{self._size(letter)}")
         await self._command(Stage.RCPT, f"RCPT TO:<{letter.recipient}>")
         await self._command(Stage.DATA, "DATA", expect=3)
-        return await self._content(_LINE_START_DOT.sub(b"..", letter.content), before_dot)
-
-    async def reset(self) -> None:
-        """Take back a mail that was begun, so that the next one finds the relay ready."""
-        await self._command(Stage.MAIL, "RSET")
+        reply = await self._content(_LINE_START_DOT.sub(b"..", letter.content), before_dot)
+        self._begun = False
+        return reply
 
     async def quit(self) -> None:
         """Say goodbye, briefly, and close; whatever goes wrong with that is of no interest any more."""
@@ -128,11 +141,15 @@ class Conversation:
             raise
         _hold_back_nothing(transport)
         self.stage = Stage.BANNER
-        self._expect(2, _reply(await self._protocol.read_response(timeout=None)))
+        self._expect(2, self._reply(await self._protocol.read_response(timeout=None)))
 
     async def _ehlo(self) -> None:
-        reply = await self._command(Stage.EHLO, f"EHLO {self._config.local_name}", one_line=False)
-        self._extensions, self._mechanisms = parse_esmtp_extensions(reply.text)
+        self.stage = Stage.EHLO
+        self._require_quiet()
+        line = f"EHLO {self._config.local_name}".encode("ascii")
+        response = await self._open_protocol.execute_command(line, timeout=_COMMAND_SECONDS)
+        self._expect(2, self._reply(response))
+        self._extensions, self._mechanisms = parse_esmtp_extensions(response.message)
 
     async def _start_tls(self) -> None:
         self.stage = Stage.STARTTLS
@@ -141,7 +158,7 @@ class Conversation:
         reply = await self._open_protocol.start_tls(
             self._context, server_hostname=self._config.host, timeout=self._config.connect_timeout
         )
-        self._expect(2, _reply(reply))
+        self._expect(2, self._reply(reply))
         _hold_back_nothing(cast("asyncio.Transport", self._open_protocol.transport))
 
     def _require_tls(self) -> None:
@@ -163,11 +180,24 @@ class Conversation:
         else:
             raise NoLogin(", ".join(self._mechanisms).upper() or "no AUTH at all")
 
+    @property
+    def _unasked(self) -> bool:
+        # aiosmtplib drops what arrives between commands, but keeps what came in one packet with a reply.
+        return bool(self._open_protocol._buffer)  # noqa: SLF001
+
+    def _require_quiet(self) -> None:
+        if self._unasked:
+            raise Desynced
+
     def _size(self, letter: Letter) -> str:
         return f" SIZE={len(letter.content)}" if "size" in self._extensions else ""
 
     async def _content(self, stuffed: bytes, before_dot: Callable[[], Awaitable[None]]) -> Reply:
-        """Write the body, then the dot. The reply is read all along: a relay may refuse half-way through."""
+        """Write the body, then the dot. The reply is read all along: a relay may refuse half-way through.
+
+        A yes before the dot is none.
+        """
+        self._require_quiet()
         protocol = self._open_protocol
         reading = asyncio.ensure_future(protocol.read_response(timeout=None))
         try:
@@ -177,11 +207,12 @@ class Conversation:
                 await self._drained(protocol, reading)
             if not reading.done():
                 await before_dot()
-            if not reading.done():
-                protocol.write(b".\r\n")
-                self.stage = Stage.DOT
+            if reading.done():
+                raise Rejected(self._reply(await reading))
+            protocol.write(b".\r\n")
+            self.stage = Stage.DOT
             async with asyncio.timeout(_SECONDS[Stage.DOT]):
-                return self._expect(2, _reply(await reading))
+                return self._expect(2, self._reply(await reading))
         finally:
             reading.cancel()
 
@@ -196,11 +227,29 @@ class Conversation:
         finally:
             draining.cancel()
 
-    async def _command(self, stage: Stage, line: str, *, expect: int = 2, one_line: bool = True) -> Reply:
+    async def _command(self, stage: Stage, line: str, *, expect: int = 2, seconds: float | None = None) -> Reply:
         self.stage = stage
-        seconds = _SECONDS.get(stage, _COMMAND_SECONDS)
-        response = await self._open_protocol.execute_command(line.encode("ascii"), timeout=seconds)
-        return self._expect(expect, _reply(response, one_line=one_line))
+        self._require_quiet()
+        timeout = seconds or _SECONDS.get(stage, _COMMAND_SECONDS)
+        response = await self._open_protocol.execute_command(line.encode("ascii"), timeout=timeout)
+        return self._expect(expect, self._reply(response))
+
+    def _reply(self, response: tuple[int, str]) -> Reply:
+        """Return the reply without what nobody should read in it: relays quote what they were told."""
+        code, text = response
+        for secret in (*self._login_secrets(), *(self._letter.secrets if self._letter else ())):
+            text = text.replace(secret, "***")
+        if self._letter:
+            recipient = self._letter.recipient
+            text = re.sub(re.escape(recipient), lambda _: address.mask(recipient), text, flags=re.IGNORECASE)
+        plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+        return Reply(code, plain[:_LONGEST_REPLY])
+
+    def _login_secrets(self) -> tuple[str, ...]:
+        if self._config.username is None or self._config.password is None:
+            return ()
+        password = self._config.password.get_secret_value()
+        return _plain(self._config.username, password), _base64(password), password
 
     def _expect(self, first_digit: int, reply: Reply) -> Reply:
         """Act on the first digit alone (RFC 5321, section 4.2)."""
@@ -248,6 +297,6 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _reply(response: tuple[int, str], *, one_line: bool = True) -> Reply:
-    code, text = response
-    return Reply(code, " ".join(text.split()) if one_line else text)
+def _plain(username: str, password: str) -> str:
+    """Return the one answer of PLAIN (RFC 4616)."""
+    return _base64(f"\0{username}\0{password}")

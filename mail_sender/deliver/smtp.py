@@ -2,7 +2,7 @@
 
 A letter goes out on the open connection, or on a new one. Where an open one turns out to be dead before the
 letter was begun (relays close idle connections, and some close after so many mails), a new one is opened, once.
-After a refusal the connection is reset and kept; after anything else it is dropped, also when we are cancelled.
+After a refusal the connection is kept; after anything else it is dropped, also when we are cancelled.
 Where the configuration leaves open how TLS starts on the port, TLS from the first byte is tried first: a relay
 that wants STARTTLS answers that in plain text, which tells; what was found is kept.
 """
@@ -17,7 +17,7 @@ from mail_sender.deliver.conversation import Conversation
 from mail_sender.relay_address import Security
 from mail_sender.render import Letter
 from mail_sender.settings import RelayConfig
-from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Stage, Verdict
+from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Reply, Stage, Verdict
 
 Discovered = Callable[[Security], None]
 
@@ -38,7 +38,9 @@ class SmtpTransport:
 
     async def send(self, letter: Letter, before_dot: BeforeDot) -> Verdict:
         """Hand the letter to the relay, and return what became of it."""
-        reused = self._conversation is not None
+        reused = self._conversation is not None and self._conversation.is_open
+        if not reused:
+            self._drop()
         verdict = await self._attempt(letter, before_dot)
         if reused and isinstance(verdict, LaneDown) and verdict.stage is Stage.MAIL and not verdict.lasting:
             verdict = await self._attempt(letter, before_dot)
@@ -56,7 +58,8 @@ class SmtpTransport:
             return Accepted(await conversation.deliver(letter, before_dot))
         except replies.FAULTS as error:
             verdict = self._verdict(error)
-            await self._clear_up(verdict)
+            if not self._may_go_on(verdict):
+                self._drop()
             return verdict
         except BaseException:
             self._drop()
@@ -67,13 +70,12 @@ class SmtpTransport:
             return await self._begin(self._security)
         try:
             conversation = await self._begin(Security.IMPLICIT)
-            self._security = Security.IMPLICIT
         except OSError as error:
             if not replies.speaks_plain(error):
                 raise
             self._drop()
-            self._security = Security.STARTTLS
             conversation = await self._begin(Security.STARTTLS)
+        self._security = conversation.security
         self._discovered(self._security)
         return conversation
 
@@ -83,19 +85,17 @@ class SmtpTransport:
         return self._conversation
 
     def _verdict(self, error: Exception) -> Verdict:
-        stage = self._conversation.stage if self._conversation else Stage.RESOLVE
-        return replies.verdict(stage, error, self._config, self._security)
+        if self._conversation is None:
+            return replies.verdict(Stage.RESOLVE, error, self._config, self._security)
+        return replies.verdict(self._conversation.stage, error, self._config, self._conversation.security)
 
-    async def _clear_up(self, verdict: Verdict) -> None:
-        """Keep the connection after a refusal, else drop it."""
-        refused = isinstance(verdict, Refused | Deferred) and verdict.reply is not None and verdict.reply.code != 421
-        if not refused or self._conversation is None:
-            self._drop()
-            return
-        try:
-            await self._conversation.reset()
-        except replies.FAULTS:
-            self._drop()
+    def _may_go_on(self, verdict: Verdict) -> bool:
+        """Say whether the connection can be kept: after a refusal, but not from the middle of a body."""
+        match verdict:
+            case Refused(stage, _, Reply(code)) | Deferred(stage, Reply(code)):
+                return code != 421 and stage is not Stage.BODY
+            case _:
+                return False
 
     def _drop(self) -> None:
         if self._conversation is not None:

@@ -17,6 +17,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from datetime import datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote
 from uuid import UUID
 
@@ -58,6 +59,7 @@ class KanidmSource:
             headers={
                 "authorization": f"Bearer {config.token.get_secret_value()}",
                 "accept": "application/json",
+                "accept-encoding": "identity",
                 "user-agent": f"mail-sender/{__version__}",
             },
             verify=_context(config),
@@ -67,6 +69,7 @@ class KanidmSource:
             ),
             follow_redirects=False,
             proxy=config.proxy.get_secret_value() if config.proxy else None,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             # Else ALL_PROXY and .netrc would have a say, too.
             trust_env=False,
         )
@@ -79,7 +82,9 @@ class KanidmSource:
             account = str(attributes["name"][0])
             groups = frozenset(str(group).partition("@")[0] for group in attributes.get("memberof", []))
         except (KeyError, IndexError, TypeError, AttributeError):
-            raise answers.not_kanidm(self._server, "/v1/self answered something else than an account") from None
+            account, groups = "", frozenset()
+        if not account or not account.isprintable():
+            raise answers.not_kanidm(self._server, "/v1/self answered something else than an account")
         return answers.standing(account, groups, await self._may_write(account))
 
     async def list_ready(self, now: datetime) -> Listing:
@@ -124,6 +129,7 @@ class KanidmSource:
 
     async def _pages(self, first: ServerTrouble) -> list[object]:
         pages: list[object] = []
+        seen: set[str] = set()
         for number in range(_MOST_PAGES):
             query = {"filter": _UNSENT, "count": str(_PAGE), "startIndex": str(number * _PAGE + 1)}
             try:
@@ -134,8 +140,10 @@ class KanidmSource:
                     break
                 raise first from None
             pages.append(answer)
-            if (number + 1) * _PAGE >= wire.total(answer):
+            new = wire.ids(answer) - seen
+            if not new or (number + 1) * _PAGE >= wire.total(answer):
                 break
+            seen |= new
         return pages
 
     async def _call(
@@ -182,8 +190,11 @@ class _TooLarge(httpx.HTTPError):
 
 
 async def _bounded(response: httpx.Response) -> bytes:
+    """Return the body as it came; a compressed one was not asked for, and may be a bomb."""
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        return b""
     body = bytearray()
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > _LARGEST_ANSWER:
             raise _TooLarge("too large")

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from mail_sender import address
 from mail_sender.message import (
     Content,
     CredentialReset,
@@ -55,7 +56,7 @@ class _TestMessageV1(_Wire):
 
 class _CredentialResetV1(_Wire):
     display_name: str
-    intent_id: Annotated[str, Field(min_length=1, repr=False)]
+    intent_id: Annotated[str, Field(pattern=r"^[!-~]{1,256}$", repr=False)]
     expiry_time: Annotated[int, Field(strict=True, ge=0, le=_LATEST)]  # unix seconds
 
 
@@ -68,6 +69,12 @@ def entries(answer: object) -> list[object]:
     if not isinstance(found, list):
         raise NotAList
     return found
+
+
+def ids(answer: object) -> set[str]:
+    """Return the ids of a list answer, as they stand there."""
+    found = answer.get("resources") if isinstance(answer, dict) else None
+    return {_name(entry) for entry in found} if isinstance(found, list) else set()
 
 
 def total(answer: object) -> int:
@@ -97,9 +104,26 @@ def _message(entry: _Entry) -> Message:
         id=entry.id,
         send_after=entry.send_after,
         delete_after=entry.delete_after,
-        recipients=tuple(dict.fromkeys(destination.value for destination in entry.mail_destination)),
+        recipients=_each_once([destination.value for destination in entry.mail_destination]),
         content=_content(*next(iter(entry.message_template.items()))),
     )
+
+
+def _each_once(recipients: list[str]) -> tuple[str, ...]:
+    """Return the recipients without those that are another one in another spelling."""
+    if len(recipients) == 1:
+        return (recipients[0],)
+    found: dict[str, str] = {}
+    for recipient in recipients:
+        found.setdefault(_mailbox(recipient), recipient)
+    return tuple(found.values())
+
+
+def _mailbox(recipient: str) -> str:
+    try:
+        return address.parse(recipient)
+    except address.BadAddress:
+        return recipient
 
 
 def _content(tag: str, fields: dict[str, Any]) -> Content:

@@ -77,7 +77,7 @@ def test_no_event_holds_an_intent_id_a_name_or_an_address(event: Callable[[Messa
 def test_an_odd_entry_is_named_with_its_problem() -> None:
     """So that an operator finds it in the queue."""
     with capture_logs() as events:
-        report.odd(OddEntry("some-id", "cannot be read: id (uuid_parsing)"))
+        report.odd([OddEntry("some-id", "cannot be read: id (uuid_parsing)")])
     assert (events[0]["event"], events[0]["message"]) == ("odd_entry", "some-id")
     assert "id (uuid_parsing)" in events[0]["say"]
 

@@ -144,6 +144,13 @@ def test_times_have_up_to_nine_digits_after_the_second(text: str) -> None:
     assert moment.microsecond in {0, 600_000, 644_116}
 
 
+def test_one_mailbox_written_in_several_ways_is_one_recipient() -> None:
+    """Domains know no case (RFC 5321, section 2.4), and an envelope has them in ASCII."""
+    ways = ("ellie@münchen.example", "ellie@MÜNCHEN.example", "ellie@xn--mnchen-3ya.example", "Ellie@münchen.example")
+    entry = raw(mail_destination=[{"primary": True, "value": way} for way in ways])
+    assert one(entry).recipients == (ways[0], ways[3])
+
+
 def test_recipients_come_each_once_and_in_their_order() -> None:
     """Several destinations are several recipients, whichever is primary."""
     values = ["b@example.com", "a@example.com", "b@example.com", "not an address"]

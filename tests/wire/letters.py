@@ -1,0 +1,43 @@
+"""A letter and the SMTP transport that carries it, for tests that play the relay."""
+
+from pydantic import SecretStr
+
+from mail_sender.deliver.smtp import SmtpTransport
+from mail_sender.relay_address import Security
+from mail_sender.render import Letter
+from mail_sender.settings import RelayConfig
+from mail_sender.verdict import Verdict
+from tests.support.certificates import Authority
+
+PASSWORD = "a-password-that-no-log-may-show"
+LETTER = Letter(
+    "<1@example.com>", "idm@example.com", "a@example.com", b"From: idm@example.com\r\nSubject: x\r\n\r\nhello\r\n"
+)
+
+
+def transport(
+    authority: Authority, port: int, security: Security = Security.IMPLICIT, seconds: float = 2.0
+) -> SmtpTransport:
+    """Return a transport with a login to a relay on this port of localhost; `seconds` are its connect timeout."""
+    return SmtpTransport(
+        RelayConfig(
+            host="localhost",
+            port=port,
+            security=security,
+            local_name="client.example",
+            username="mail-sender",
+            password=SecretStr(PASSWORD),
+            connect_timeout=seconds,
+            ca_path=authority.pem,
+        ),
+        lambda _: None,
+    )
+
+
+async def send(through: SmtpTransport, letter: Letter = LETTER) -> Verdict:
+    """Hand a letter over."""
+    return await through.send(letter, nothing)
+
+
+async def nothing() -> None:
+    """Do nothing before the dot."""
