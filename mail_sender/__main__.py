@@ -1,5 +1,6 @@
 """The program's entry: `mail-sender`, and `python -m mail_sender`."""
 
+import os
 import signal
 import sys
 
@@ -12,6 +13,8 @@ def main() -> None:
     Stray ones are ignored. SIGTERM ends the program from the first moment on, also as a container's process 1, for
     which the kernel ignores what has no handler.
     """
+    for descriptor in range(3):
+        _keep_open(descriptor)
     for number in _STRAY:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
@@ -21,6 +24,14 @@ def main() -> None:
         cli.main()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+
+
+def _keep_open(descriptor: int) -> None:
+    """Put nothing in the place of a closed standard stream, or a connection would take it and get what is printed."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        os.open(os.devnull, os.O_RDWR)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ sentence on standard error and an exit code; the log takes over once the sender 
 is imported inside it, so that `--help` and `--version` answer at once.
 """
 
+import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 DEFAULT_CLIENT_CONFIG = Path("/etc/kanidm/config")
 DEFAULT_SENDER_CONFIG = Path("/etc/kanidm/mail-sender")
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 
 
 def main() -> None:
@@ -35,8 +41,19 @@ def main() -> None:
     try:
         app()
     except MailSenderError as error:
-        print(f"mail-sender: {error}", file=sys.stderr)  # noqa: T201 - the one printer
+        _say(f"mail-sender: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # typer's own output, into a full disk or a closed pipe
+        _say(f"mail-sender: cannot write its output: {error.strerror}", err=True)
+        sys.exit(Exit.FAILED)
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """Print, and go on where nobody can read it: what was asked for decides the exit code, not its telling."""
+    try:
+        typer.echo(text, err=err)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2 if err else 1)
 
 
 def _show_version(wanted: bool) -> None:
@@ -117,15 +134,16 @@ def _serve(config: "Config") -> None:
 
 
 def _send_test(config: "Config", recipient: str) -> Exit:
-    from mail_sender import lifecycle, wiring  # noqa: PLC0415 - see the module's text
+    from mail_sender import lifecycle, log, wiring  # noqa: PLC0415 - see the module's text
 
     for warning in config.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        _say(f"warning: {warning}", err=True)
     place = f"{config.relay.place} ({config.relay.security.value})"
-    typer.echo(f"Sending a test mail to {recipient} through {place} ...")
+    _say(f"Sending a test mail to {recipient} through {place} ...")
     result = lifecycle.run_once(lambda: wiring.trial(config).send(recipient))
-    typer.echo(_told(result))
-    typer.echo(f"identity server: {'' if result.server_fine else 'TROUBLE: '}{result.server}")
+    redact = log.Redactor(config.secrets).text
+    _say(redact(_told(result)))
+    _say(redact(f"identity server: {'' if result.server_fine else 'TROUBLE: '}{result.server}"))
     return result.exit_code
 
 

@@ -43,7 +43,7 @@ def load(client_path: Path, sender_path: Path) -> Config:
         *_readable_pems(client_file, sender_file),
     ]
     if faults or client is None or sender is None:
-        raise ConfigError(faults)
+        raise ConfigError(faults, warnings)
     relay = _relay_config(sender)
     warnings += [*_weaknesses(client, sender, relay), *_exposure(sender_file)]
     return Config(
@@ -199,7 +199,11 @@ def _readable_pems(client: TomlFile, sender: TomlFile) -> Iterator[Fault]:
     paths = [_lookup(sender.values, key) for key in _CERTIFICATE]
     if isinstance(paths[0], str) and isinstance(paths[1], str):
         pair = Path(paths[0]), Path(paths[1])
-        yield from _pem_fault(sender, _CERTIFICATE[0], partial(tls.add_client_certificate, scratch, *pair))
+        faults = [
+            *_pem_fault(sender, _CERTIFICATE[0], partial(tls.require_pem, pair[0], "CERTIFICATE")),
+            *_pem_fault(sender, _CERTIFICATE[1], partial(tls.require_pem, pair[1], "PRIVATE KEY")),
+        ]
+        yield from faults or _pem_fault(sender, _CERTIFICATE[1], partial(tls.add_client_certificate, scratch, *pair))
 
 
 def _pem_fault(file: TomlFile, key: tuple[str, ...], use: Callable[[], None]) -> Iterator[Fault]:

@@ -76,7 +76,7 @@ def _translated(file: TomlFile, model: type[BaseModel], detail: ErrorDetails) ->
         return file.fault(key, "is missing", "it is required")
     if kind == "extra_forbidden":
         return file.fault(key, "unknown key", _known_keys(model, key))
-    found = f"a {type(detail['input']).__name__}" if hidden else _toml_text(detail["input"])
+    found = _kind(detail["input"]) if hidden else _toml_text(detail["input"])
     if kind == "literal_error":
         return file.fault(key, found, f"expected {context['expected']}")
     if kind in {"greater_than_equal", "less_than_equal"}:
@@ -97,4 +97,16 @@ def _toml_text(value: object) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return shown(value)
-    return str(value) if isinstance(value, int | float) else f"a {type(value).__name__}"
+    return str(value) if isinstance(value, int | float) else _kind(value)
+
+
+def _kind(value: object) -> str:
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "a table",
+    }
+    return names.get(type(value), f"a {type(value).__name__}")

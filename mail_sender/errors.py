@@ -66,14 +66,15 @@ class Fault:
 
 
 class ConfigError(MailSenderError):
-    """The configuration has faults; all of them are told at once."""
+    """The configuration has faults; all of them are told at once, with what was odd besides."""
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[Fault], warnings: list[str]) -> None:
         self.faults = tuple(faults)
         unreadable = any(fault.unreadable for fault in faults)
         self.exit_code = Exit.NOT_ALLOWED if unreadable else Exit.BAD_CONFIG
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        super().__init__("\n".join([f"{count} in the configuration", *(f"  {fault}" for fault in faults)]))
+        lines = [*(f"  {fault}" for fault in faults), *(f"  {warning} (a warning)" for warning in warnings)]
+        super().__init__("\n".join([f"{count} in the configuration", *lines]))
 
 
 class Trouble(StrEnum):

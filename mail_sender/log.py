@@ -17,7 +17,7 @@ import structlog
 Format = Literal["text", "json"]
 
 _SECRET_NAMES = frozenset({"token", "password", "intent_id", "link", "url", "body", "authorization"})
-_RESET_LINK = re.compile(r"(https?://\S*?[?&]token=)[^\s&\"'<>]+")
+_RESET_LINK = re.compile(r"([?&]token=(?:3D)?)[^\s&\"'<>]+")
 _MARKS = {"debug": " ", "info": " ", "warning": "!", "error": "x"}
 
 
@@ -27,7 +27,7 @@ def configure(*, debug: bool, form: Format, secrets: frozenset[str] = frozenset(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _Redactor(secrets),
+            Redactor(secrets),
             structlog.processors.JSONRenderer(ensure_ascii=True) if form == "json" else _text,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if debug else logging.INFO),
@@ -51,18 +51,22 @@ class _Unbreakable:
             sys.stderr.flush()
 
 
-class _Redactor:
+class Redactor:
+    """Cuts secrets out of what is logged or printed: fields by their name, texts by what they hold."""
+
     def __init__(self, secrets: frozenset[str]) -> None:
         # Longest first, so that a secret inside another one leaves nothing behind.
         self._secrets = sorted((secret for secret in secrets if len(secret) > 3), key=len, reverse=True)
 
     def __call__(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Return the event without secrets; a processor of structlog's."""
         return {key: "***" if key in _SECRET_NAMES else self._clean(value) for key, value in event.items()}
 
     def _clean(self, value: object) -> object:
-        if value is None or isinstance(value, bool | int | float):
-            return value
-        text = str(value)
+        return value if value is None or isinstance(value, bool | int | float) else self.text(str(value))
+
+    def text(self, text: str) -> str:
+        """Return the text without the secrets, and without the secret part of any reset link."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return _RESET_LINK.sub(r"\1***", text)

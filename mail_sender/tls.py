@@ -50,9 +50,6 @@ def add_client_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -
     def no_password() -> str:
         raise BadPem("the key is encrypted; take its passphrase off (openssl pkey)")
 
-    for path, what in ((certificate, "CERTIFICATE-----"), (key, "PRIVATE KEY-----")):
-        if what not in path.read_bytes().decode("ascii", errors="replace"):
-            raise BadPem(f"{path.name} holds no PEM {what.rstrip('-').lower()}")
     try:
         made.load_cert_chain(certificate, key, password=no_password)
     except ssl.SSLError as error:
@@ -60,6 +57,12 @@ def add_client_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -
         raise BadPem(
             "the key is not the certificate's" if mismatch else "certificate or key cannot be read"
         ) from None
+
+
+def require_pem(path: Path, what: str) -> None:
+    """Raise `BadPem` where the file holds no `CERTIFICATE` or no `PRIVATE KEY`, `OSError` where it cannot be read."""
+    if f"{what}-----" not in path.read_bytes().decode("ascii", errors="replace"):
+        raise BadPem(f"holds no PEM {what.lower()}")
 
 
 def trouble(error: ssl.SSLError, host: str) -> str:

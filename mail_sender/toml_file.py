@@ -73,11 +73,17 @@ class TomlFile:
         try:
             self.values = tomli.loads(text)
         except tomli.TOMLDecodeError as error:
-            found = f"not TOML: {error.msg} (column {error.colno})"
-            self.faults.append(Fault(self.path, error.lineno, "", found, "mend the line"))
+            found = f"not TOML: {error.msg.lower()}"
+            self.faults.append(Fault(self.path, error.lineno, "", found, _cure(error.msg)))
         except RecursionError:
             self._refuse("nested too deep", "expected a few plain tables")
         self._lines = _key_lines(text)
+
+
+def _cure(complaint: str) -> str:
+    if "value" in complaint and "nvalid" in complaint:
+        return "a text stands in quotes"
+    return "each key may stand there once" if "overwrite" in complaint else "mend the line"
 
 
 def unreadable_file(path: Path, error: OSError) -> Fault:

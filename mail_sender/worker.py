@@ -118,6 +118,7 @@ class Worker:
     async def _poll(self) -> tuple[Message, ...]:
         now = self._clock.now()
         listing = await self._stages.source.list_ready(now)
+        _log.debug("polled", ready=len(listing.messages), odd=len(listing.odd))
         report.odd([entry for entry in listing.odd if entry not in self._named])
         self._named = frozenset(listing.odd)
         await self._stages.ledger.admit(listing.messages, now)
@@ -127,6 +128,7 @@ class Worker:
     async def _work_off(self, messages: tuple[Message, ...], stop: asyncio.Event) -> _Round:
         deliveries = await self._stages.ledger.deliveries(message.id for message in messages)
         steps = plan(messages, deliveries, self._clock.now(), self._config.batch_size)
+        _log.debug("planned", steps=len(steps))
         for step in steps:
             if stop.is_set() or not await self._take(step):
                 return _Round()

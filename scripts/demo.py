@@ -5,7 +5,9 @@ own. Waits for what it waits for by its log, ends both, and leaves nothing behin
 """
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -30,6 +32,8 @@ class DemoFailed(Exception):
 
 def main() -> int:
     """Run the demo; return its exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     folder = ROOT / ".demo"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -38,6 +42,9 @@ def main() -> int:
             perform(state)
     except DemoFailed as failure:
         print(f"\nThe demo failed: {failure}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: end without a word
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted; everything that was started has been ended.", file=sys.stderr)
@@ -50,7 +57,7 @@ def main() -> int:
 def perform(state: Path) -> None:
     """Queue, send, look."""
     configs = ["-c", str(state / "config"), "-m", str(state / "mail-sender")]
-    title("1. One test mail, straight to the relay: mail-sender -t you@example.com")
+    title("1. One test mail, straight to the relay: mail-sender -s -c config -m mail-sender -t you@example.com")
     show(run("mail-sender", "-s", *configs, "-t", "you@example.com"))
 
     title("2. Two messages are queued at the identity server, as Kanidm does it")
@@ -60,7 +67,7 @@ def perform(state: Path) -> None:
     print("\n  $ kanidm system message-queue list        (the stub's own, with the same output)\n")
     show(run("server-stub", "message-queue", "list", "--dir", str(state)))
 
-    title("3. mail-sender runs, as it would beside a Kanidm")
+    title("3. mail-sender runs, as it would beside a Kanidm: mail-sender -s -c config -m mail-sender")
     send(configs, marks=2)
 
     title("4. The queue afterwards: both are marked, with the time")

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, cast
 
+import structlog
 from aiosmtplib.esmtp import parse_esmtp_extensions
 from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
@@ -27,6 +28,8 @@ from mail_sender.relay_address import Security
 from mail_sender.render import Letter
 from mail_sender.settings import RelayConfig
 from mail_sender.verdict import Reply, Stage
+
+_log = structlog.get_logger()
 
 _COMMAND_SECONDS = 60.0
 _SECONDS = {Stage.DATA: 120.0, Stage.BODY: 180.0, Stage.DOT: 600.0}
@@ -84,6 +87,7 @@ class Conversation:
             await self._start_tls()
             await self._ehlo()
         self._require_tls()
+        _log.debug("relay_open", security=security.value, tls=self._tls_version, offers=" ".join(self._extensions))
         if self._config.username is not None and self._config.password is not None:
             await self._login(self._config.username, self._config.password.get_secret_value())
 
@@ -161,11 +165,17 @@ class Conversation:
         self._expect(2, self._reply(reply))
         _hold_back_nothing(cast("asyncio.Transport", self._open_protocol.transport))
 
+    @property
+    def _tls_version(self) -> str | None:
+        transport = self._open_protocol.transport
+        encrypted = transport.get_extra_info("ssl_object") if transport else None
+        return encrypted.version() if encrypted else None
+
     def _require_tls(self) -> None:
         transport = self._open_protocol.transport
         if transport is None:
             raise ConnectionResetError("the connection is gone")
-        if transport.get_extra_info("ssl_object") is None:
+        if self._tls_version is None:
             raise NoStartTls
 
     async def _login(self, username: str, password: str) -> None:

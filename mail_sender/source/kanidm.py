@@ -22,6 +22,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 import httpx
+import structlog
 
 from mail_sender import __version__, tls
 from mail_sender.errors import MessageGone, ServerTrouble, Trouble
@@ -29,6 +30,8 @@ from mail_sender.message import Listing
 from mail_sender.settings import ServerConfig
 from mail_sender.source import answers, wire
 from mail_sender.source.base import Standing
+
+_log = structlog.get_logger()
 
 _QUEUE = "/scim/v1/Message"
 _UNSENT = "not (sent_at pr)"
@@ -166,6 +169,7 @@ class KanidmSource:
             raise _network_trouble(self._config, error) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise _network_trouble(self._config, error) from error
+        _log.debug("asked", method=method, path=path, status=response.status_code, octets=len(body))
         answer = _decoded(body)
         if response.status_code not in accept:
             raise answers.trouble(self._server, response.status_code, answer, response.headers)
@@ -226,7 +230,7 @@ def _network_trouble(config: ServerConfig, error: BaseException) -> ServerTroubl
         if isinstance(cause, ssl.SSLError):
             host = httpx.URL(config.uri).host
             advice = (
-                "set verify_ca or ca_path in the client config to the CA that signed it, or mend its certificate"
+                "set ca_path in the client config to the PEM file of its CA, or have its certificate mended"
                 if isinstance(cause, ssl.SSLCertVerificationError)
                 else "check scheme and port of uri in the client config"
             )

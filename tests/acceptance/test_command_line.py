@@ -8,7 +8,7 @@ import pytest
 
 import mail_sender
 from tests.support import configs
-from tests.support.sender import MAIL_SENDER, run
+from tests.support.sender import MAIL_SENDER, Sender, run
 from tests.support.stub import Stub
 
 # The rule alone: a user other than root may not reach the interpreter and modules of root's environment.
@@ -53,6 +53,43 @@ def test_wrong_usage_is_exit_2_with_a_sentence(arguments: list[str], env: dict[s
 def test_kanidm_debug_is_read_as_kanidm_reads_it_and_as_a_number(tmp_path: Path, debug: str) -> None:
     """The environment of a Kanidm container works unchanged: the flag parses, and the config is looked at."""
     assert run("-c", tmp_path / "x", "-m", tmp_path / "y", env={"KANIDM_DEBUG": debug}).returncode == 78
+
+
+def test_debug_logs_more_and_no_secret(stub: Stub) -> None:
+    """`-d` tells what was asked, listed and offered; the token and the password stay out of it."""
+    with Sender(stub.client_config, stub.sender_config, "-d") as sender:
+        for event in ("asked", "polled", "planned"):
+            sender.wait_for(event)
+        assert sender.stop() == 0
+    assert stub.tokens["readwrite"] not in sender.log
+    assert "password" not in sender.log.lower()
+
+
+def test_output_that_cannot_be_written_changes_no_result_and_makes_no_traceback(stub: Stub) -> None:
+    """A full disk behind the output: the mail goes out all the same, and 0 says so."""
+    configs_of = ["-c", str(stub.client_config), "-m", str(stub.sender_config)]
+    arguments = [str(MAIL_SENDER), "-s", *configs_of, "-t", "you@example.com"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+        told = subprocess.run(
+            [MAIL_SENDER, "-h"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(stub.mails()) == 1
+    assert told.returncode == 1
+    assert "No space left" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_closed_standard_streams_are_not_taken_by_connections(brisk: Stub) -> None:
+    """With 0, 1 and 2 closed at the start, nothing that is printed may end up in a conversation."""
+    brisk.send_test("ellie")
+    command = (
+        f"exec {MAIL_SENDER} -s -c {brisk.client_config} -m {brisk.sender_config} -t you@example.com <&- >&- 2>&-"
+    )
+    done = subprocess.run(["sh", "-c", command], timeout=30, check=False)
+    assert done.returncode == 0
+    assert [envelope["rcpt_to"] for envelope in brisk.envelopes()] == [["you@example.com"]]
 
 
 def test_both_paths_come_from_the_environment_as_well(stub: Stub) -> None:

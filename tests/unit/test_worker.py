@@ -64,8 +64,9 @@ class Bench:
         return [delivery.state for delivery in found[of.id]]
 
     def said(self, *names: str) -> list[str]:
-        """Return the names of events, or of those among them."""
-        return [event["event"] for event in self.events if not names or event["event"] in names]
+        """Return the names of events that are not for `-d` alone, or of those among them."""
+        said = [event["event"] for event in self.events if event["log_level"] != "debug"]
+        return [event for event in said if not names or event in names]
 
 
 def bench(*messages: Message, odd: Iterable[OddEntry] = (), **rest: Any) -> Bench:
