@@ -10,6 +10,7 @@ What a relay answers to one mail is never an exception above `deliver`: it is a 
 Exit codes 75, 77 and 78 are those of sysexits.h.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -107,3 +108,13 @@ class ServerTrouble(Exception):
 
 class MessageGone(Exception):
     """The server does not know the message (any more), or does not show it to this token."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the exception and all that caused it, through groups as well: libraries wrap what the network did."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for member in error.exceptions:
+                yield from causes(member)
+        error = error.__cause__ or error.__context__

@@ -21,7 +21,7 @@ MOST_AMBIGUOUS = 1
 """How often a delivery that may have arrived is sent once more."""
 
 
-_OF_THE_MAIL = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY})
+_UNDER_A_LETTER = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY})
 
 
 def out_of_time(delivery: Delivery) -> State:
@@ -41,7 +41,7 @@ def outcome(delivery: Delivery, verdict: Verdict, now: datetime) -> Outcome:
             wait = RETRY_WAITS[min(attempts, len(RETRY_WAITS) - 1)]
             return Outcome(State.QUEUED, now + wait, attempts + 1, ambiguous)
         case LaneDown(stage):
-            due = now + STEP_BACK if stage in _OF_THE_MAIL else delivery.next_attempt
+            due = now + STEP_BACK if stage in _UNDER_A_LETTER else delivery.next_attempt
             return Outcome(State.QUEUED, due, attempts, ambiguous)
         case Uncertain() if ambiguous < MOST_AMBIGUOUS:
             return Outcome(State.QUEUED, now + AMBIGUOUS_WAIT, attempts, ambiguous + 1)

@@ -71,6 +71,7 @@ class Conversation:
         self.security = config.security
         self._config = config
         self._context = context
+        self._login_secrets = _secrets_of_login(config)
         self._protocol: SMTPProtocol | None = None
         self._letter: Letter | None = None
         self._begun = False  # a mail that was not accepted has to be taken back before the next one
@@ -247,19 +248,13 @@ class Conversation:
     def _reply(self, response: tuple[int, str]) -> Reply:
         """Return the reply without what nobody should read in it: relays quote what they were told."""
         code, text = response
-        for secret in (*self._login_secrets(), *(self._letter.secrets if self._letter else ())):
+        for secret in (*self._login_secrets, *(self._letter.secrets if self._letter else ())):
             text = text.replace(secret, "***")
         if self._letter:
             recipient = self._letter.recipient
             text = re.sub(re.escape(recipient), lambda _: address.mask(recipient), text, flags=re.IGNORECASE)
         plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
         return Reply(code, plain[:_LONGEST_REPLY])
-
-    def _login_secrets(self) -> tuple[str, ...]:
-        if self._config.username is None or self._config.password is None:
-            return ()
-        password = self._config.password.get_secret_value()
-        return _plain(self._config.username, password), _base64(password), password
 
     def _expect(self, first_digit: int, reply: Reply) -> Reply:
         """Act on the first digit alone (RFC 5321, section 4.2)."""
@@ -301,6 +296,13 @@ async def _first_to_answer(loop: asyncio.AbstractEventLoop, addresses: list[Any]
 def _hold_back_nothing(transport: asyncio.WriteTransport) -> None:
     """Let a drain return only when all is written; with 0, asyncio's TLS would pause though nothing waits."""
     transport.set_write_buffer_limits(high=1, low=0)
+
+
+def _secrets_of_login(config: RelayConfig) -> tuple[str, ...]:
+    if config.username is None or config.password is None:
+        return ()
+    password = config.password.get_secret_value()
+    return _plain(config.username, password), _base64(password), password
 
 
 def _base64(text: str) -> str:

@@ -15,12 +15,12 @@ Lane faults carry what to try. This is the only file that names aiosmtplib's exc
 
 import socket
 import ssl
-from collections.abc import Iterator
 
 import aiosmtplib
 
 from mail_sender import tls
 from mail_sender.deliver.conversation import NoLogin, NoStartTls, Rejected
+from mail_sender.errors import causes
 from mail_sender.relay_address import Security
 from mail_sender.settings import RelayConfig
 from mail_sender.verdict import Deferred, LaneDown, Refused, Reply, Stage, Uncertain, Verdict
@@ -45,7 +45,7 @@ def verdict(stage: Stage, error: BaseException, config: RelayConfig, security: S
 
 def speaks_plain(error: BaseException) -> bool:
     """Say whether the relay answered TLS in plain text."""
-    return any(isinstance(cause, ssl.SSLError) and tls.speaks_plain(cause) for cause in _causes(error))
+    return any(isinstance(cause, ssl.SSLError) and tls.speaks_plain(cause) for cause in causes(error))
 
 
 def _reply(error: BaseException) -> Reply | None:
@@ -90,7 +90,7 @@ def _of_trouble(stage: Stage, error: BaseException, config: RelayConfig, securit
     """Return what happened before any reply, what to try, and whether only a person can mend it."""
     if isinstance(error, NoStartTls | NoLogin):
         return _of_offer(error, config)
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLError):
             return _of_tls(cause, config)
     if stage is Stage.RESOLVE:
@@ -155,7 +155,7 @@ def _of_tls(error: ssl.SSLError, config: RelayConfig) -> tuple[str, str, bool]:
 def _event(error: BaseException) -> str:
     """Say in a word or two what happened, without anything that the peer wrote."""
     for kind, words in _EVENTS:
-        if any(isinstance(cause, kind) for cause in _causes(error)):
+        if any(isinstance(cause, kind) for cause in causes(error)):
             return words
     return (error.strerror or "").lower() if isinstance(error, OSError) else type(error).__name__
 
@@ -167,9 +167,3 @@ _EVENTS: tuple[tuple[type[BaseException], str], ...] = (
     (Rejected, "an answer that is not SMTP"),
     (aiosmtplib.SMTPResponseException, "an answer that is not SMTP"),
 )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

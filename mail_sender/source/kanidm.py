@@ -15,7 +15,6 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Iterator
 from datetime import datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote
@@ -25,7 +24,7 @@ import httpx
 import structlog
 
 from mail_sender import __version__, tls
-from mail_sender.errors import MessageGone, ServerTrouble, Trouble
+from mail_sender.errors import MessageGone, ServerTrouble, Trouble, causes
 from mail_sender.message import Listing
 from mail_sender.settings import ServerConfig
 from mail_sender.source import answers, wire
@@ -165,8 +164,6 @@ class KanidmSource:
         try:
             async with asyncio.timeout(seconds), self._slots:
                 response, body = await self._exchange(method, path, query)
-        except TimeoutError as error:
-            raise _network_trouble(self._config, error) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise _network_trouble(self._config, error) from error
         _log.debug("asked", method=method, path=path, status=response.status_code, octets=len(body))
@@ -226,7 +223,7 @@ def _context(config: ServerConfig) -> ssl.SSLContext:
 
 def _network_trouble(config: ServerConfig, error: BaseException) -> ServerTrouble:
     server = config.uri + (" (through the proxy of HTTPS_PROXY)" if config.proxy else "")
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLError):
             host = httpx.URL(config.uri).host
             advice = (
@@ -256,18 +253,8 @@ _NETWORK_DETAILS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def _network_detail(error: BaseException) -> str:
-    causes = list(_causes(error))
+    found = list(causes(error))
     for kind, detail in _NETWORK_DETAILS:
-        if any(isinstance(cause, kind) for cause in causes):
+        if any(isinstance(cause, kind) for cause in found):
             return detail
     return type(error).__name__
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the exception and all that caused it, through groups as well."""
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for member in error.exceptions:
-                yield from _causes(member)
-        error = error.__cause__ or error.__context__

@@ -38,6 +38,23 @@ def answers(reply: str | bytes, then: str | bytes = b"") -> Play:
     return play
 
 
+def offers_no_login_inside_tls(go_on: str) -> Play:
+    """Return a play that answers STARTTLS so, starts TLS, and offers there no login, whatever it offered in clear."""
+
+    def play(wire: Wire) -> None:
+        wire.say("220 relay.example\r\n")
+        wire.line()
+        wire.say(OFFER)
+        wire.line()
+        wire.say(go_on)
+        wire.tls()
+        wire.line()
+        wire.say("250 relay.example\r\n")
+        wire.heard_until_silence()
+
+    return play
+
+
 def answers_before_asked(wire: Wire) -> None:
     """Send the 220 along with the offer, and speak no TLS."""
     wire.say("220 relay.example\r\n")
@@ -91,18 +108,7 @@ async def test_what_is_slipped_in_behind_the_220_is_not_heard_inside_tls(
     authority: Authority, puppet: Puppet
 ) -> None:
     """An offer in clear, in the same packet as the 220, is not taken for the relay's own (RFC 3207, section 4.2)."""
-
-    def play(wire: Wire) -> None:
-        wire.say("220 relay.example\r\n")
-        wire.line()
-        wire.say(OFFER)
-        wire.line()
-        wire.say("220 go on\r\n250-evil.example\r\n250 AUTH PLAIN\r\n")
-        wire.tls()
-        wire.line()
-        wire.say("250 relay.example\r\n")
-        wire.heard_until_silence()
-
+    play = offers_no_login_inside_tls("220 go on\r\n250-evil.example\r\n250 AUTH PLAIN\r\n")
     verdict = await attempt(authority, puppet(play), Security.STARTTLS)
     assert isinstance(verdict, LaneDown)
     # Where the library sees them as a part of the handshake, that ends there; else its login is not to be had.
@@ -111,18 +117,7 @@ async def test_what_is_slipped_in_behind_the_220_is_not_heard_inside_tls(
 
 async def test_what_was_offered_before_tls_is_forgotten(authority: Authority, puppet: Puppet) -> None:
     """Only the second EHLO's offer of logins counts."""
-
-    def play(wire: Wire) -> None:
-        wire.say("220 relay.example\r\n")
-        wire.line()
-        wire.say(OFFER)
-        wire.line()
-        wire.say("220 go on\r\n")
-        wire.tls()
-        wire.line()
-        wire.say("250 relay.example\r\n")
-        wire.heard_until_silence()
-
+    play = offers_no_login_inside_tls("220 go on\r\n")
     verdict = await attempt(authority, puppet(play), Security.STARTTLS)
     assert isinstance(verdict, LaneDown)
     assert verdict.stage is Stage.AUTH
