@@ -1,49 +1,148 @@
 """Acknowledge: tell the server what is sent, until it has heard it; never a reason for another mail.
 
-Every message of which the ledger says that it is unmarked is told once a round. 404 means that the server does
-not know the message any more, or that our account has lost its group: which of the two, the account's standing
-tells. When the server cannot be reached the rest waits for the next round; one message that it chokes on does
-not stop the others. A token that may not write is raised, since no mail may go out under it, and so is a Retry-After.
+1. Whenever a message becomes unmarked, and at every later chance, each unmarked message is told, two at a time,
+   oldest first. One that the server chokes on waits, longer each time, and holds up no other.
+2. Where the server answers none of two messages, or asks to be left alone, everything waits, longer each time.
+3. 404 means that the server does not know the message any more, or that our account has lost its group: which of
+   the two, the account's standing tells. 401 and 403 are the token's, unless its standing is good: then they are
+   this message's.
+
+What is left over when the program ends is told after the next start, since the ledger knows.
 """
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
 
-from mail_sender.errors import MessageGone, ServerTrouble, Trouble
+from mail_sender.clock import Clock
+from mail_sender.errors import LedgerTrouble, MessageGone, ServerTrouble, Trouble
+from mail_sender.inbox import OF_THE_TOKEN, Inbox
 from mail_sender.ledger.base import Ledger
 from mail_sender.source.base import Source
 
 _log = structlog.get_logger()
 
-_OF_THE_TOKEN = frozenset({Trouble.TOKEN_REFUSED, Trouble.TOKEN_READ_ONLY, Trouble.NOT_A_SENDER})
-_OF_THIS_MESSAGE_PERHAPS = frozenset({Trouble.ERROR})
+FIRST_WAIT = 5.0
+LONGEST_WAIT = 60.0
+"""Seconds: what the server did not hear is told again after the first wait, doubling up to the longest."""
+_AT_A_TIME = 2
 
 
-async def acknowledge(messages: Sequence[UUID], source: Source, ledger: Ledger) -> ServerTrouble | None:
-    """Tell the server of these messages, and return what kept it from hearing of one of them.
+class Acknowledger:
+    """The loop that tells the server. `bell` is rung when there may be something to tell."""
 
-    Raises `ServerTrouble` where the token may not write (any more), or the server asks to be left alone.
-    """
-    trouble = None
-    for message in messages:
+    def __init__(self, source: Source, ledger: Ledger, inbox: Inbox, clock: Clock) -> None:
+        self.bell = asyncio.Event()
+        self._source = source
+        self._ledger = ledger
+        self._inbox = inbox
+        self._clock = clock
+        self._unwritten: dict[UUID, None] = {}
+        self._not_before: dict[UUID, float] = {}
+        self._waits: dict[UUID, float] = {}
+        self._failing: set[UUID] = set()
+        self._heard: set[UUID] = set()  # told, but the ledger does not know it yet
+        self._server_wait = 0.0
+        self._server_opens = float("-inf")
+
+    def tell_anyway(self, message: UUID) -> None:
+        """Have the server told of a message that is sent, although the ledger could not write it."""
+        self._unwritten[message] = None
+        self.bell.set()
+
+    async def run(self, ending: asyncio.Event) -> None:
+        """Tell until `ending` is set and what is due by then was told, or tried."""
+        while True:
+            self.bell.clear()
+            last = ending.is_set()
+            wait = await self._tell_all()
+            if last:
+                return
+            if not ending.is_set():
+                await self._clock.wait(self.bell, wait)
+
+    async def _tell_all(self) -> float:
+        """Tell what is due; return the seconds until there is more to do."""
+        if (closed := self._server_opens - self._clock.monotonic()) > 0:
+            return closed
         try:
-            await _tell(message, source, ledger)
-        except ServerTrouble as error:
-            if error.kind in _OF_THE_TOKEN or error.retry_after is not None:
-                raise
-            trouble = error
-            if error.kind not in _OF_THIS_MESSAGE_PERHAPS:
-                break
-    return trouble
+            await self._tell_due([*self._unwritten])
+            unmarked = await self._ledger.unmarked(self._clock.now())
+            self._forget_others([*self._unwritten, *unmarked])
+            await self._tell_due(unmarked)
+        except ServerTrouble as trouble:
+            self._inbox.note(trouble, self._clock.now())
+            self._server_wait = trouble.retry_after or _longer(self._server_wait)
+            self._server_opens = self._clock.monotonic() + self._server_wait
+            return self._server_wait
+        except LedgerTrouble:
+            return FIRST_WAIT  # the poller says it
+        waits = [at - self._clock.monotonic() for at in self._not_before.values()]
+        return max(min(waits, default=LONGEST_WAIT), 0.1)
+
+    async def _tell_due(self, messages: Sequence[UUID]) -> None:
+        due = [message for message in messages if self._is_due(message)]
+        for start in range(0, len(due), _AT_A_TIME):
+            await self._tell_some(due[start : start + _AT_A_TIME])
+
+    async def _tell_some(self, messages: Sequence[UUID]) -> None:
+        """Tell of a few messages at once; raises what is not one message's own."""
+        results = await asyncio.gather(*(self._tell(message) for message in messages), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _tell(self, message: UUID) -> None:
+        if message not in self._heard:
+            try:
+                await self._mark(message)
+            except ServerTrouble as trouble:
+                await self._blame(message, trouble)
+                self._put_off(message, trouble)
+                return
+            self._heard.add(message)
+        self._failing.clear()
+        self._server_wait = 0.0
+        self._unwritten.pop(message, None)
+        await self._ledger.marked(message, self._clock.now())
+        self._heard.discard(message)
+
+    async def _mark(self, message: UUID) -> None:
+        try:
+            await self._source.mark_sent(message)
+            _log.info("marked", message=message)
+        except MessageGone:
+            await self._source.standing()
+            _log.warning("gone_before_mark", message=message, say="mailed, but the server does not know it any more")
+
+    async def _blame(self, message: UUID, trouble: ServerTrouble) -> None:
+        """Raise what concerns every message; return where it may be this one's."""
+        if trouble.kind in OF_THE_TOKEN:
+            await self._source.standing()
+        elif trouble.retry_after is not None:
+            raise trouble
+        elif trouble.kind is not Trouble.ERROR:
+            self._failing.add(message)
+            if len(self._failing) > 1:
+                raise trouble
+
+    def _put_off(self, message: UUID, trouble: ServerTrouble) -> None:
+        if message not in self._waits:
+            say = f"{trouble.detail}; {trouble.advice}; it is mailed, and told again until the server has heard it"
+            _log.warning("not_marked", message=message, say=say)
+        self._waits[message] = _longer(self._waits.get(message, 0.0))
+        self._not_before[message] = self._clock.monotonic() + self._waits[message]
+
+    def _is_due(self, message: UUID) -> bool:
+        return self._not_before.get(message, 0.0) <= self._clock.monotonic()
+
+    def _forget_others(self, unmarked: Sequence[UUID]) -> None:
+        known = set(unmarked)
+        for message in [old for old in self._not_before if old not in known]:
+            del self._not_before[message], self._waits[message]
 
 
-async def _tell(message: UUID, source: Source, ledger: Ledger) -> None:
-    try:
-        await source.mark_sent(message)
-        _log.info("marked", message=message)
-    except MessageGone:
-        await source.standing()
-        _log.warning("gone_before_mark", message=message, say="mailed, but the server does not know it any more")
-    await ledger.marked(message)
+def _longer(wait: float) -> float:
+    return min(max(wait * 2, FIRST_WAIT), LONGEST_WAIT)

@@ -26,6 +26,8 @@ def parse(text: str) -> str:
         )
     except email_validator.EmailNotValidError as error:
         raise BadAddress(_first_sentence(str(error))) from None
+    if "=?" in found.local_part:
+        raise BadAddress("it looks like an encoded word, which mail programs would read as something else")
     return f"{found.local_part}@{found.ascii_domain}"
 
 

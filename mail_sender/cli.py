@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mail_sender import __version__, privilege
+from mail_sender import __version__, privilege, queue_cli
 from mail_sender.errors import Exit, MailSenderError, UsageError
 from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Uncertain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mail_sender.settings import Config
     from mail_sender.trial import Result
 
@@ -30,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(queue_cli.app, name="queue")
 
 
 def main() -> None:
@@ -63,7 +66,8 @@ def _show_version(wanted: bool) -> None:
 
 
 @app.callback(invoke_without_command=True)
-def run(
+def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
+    context: typer.Context,
     client_config: Annotated[
         Path,
         typer.Option(
@@ -98,11 +102,13 @@ def run(
 ) -> None:
     """Carry an identity server's mail: poll its queue, send through a TLS relay, mark what is sent.
 
-    Without -t it runs in the foreground until SIGTERM or SIGINT.
+    Without -t and without a command it runs in the foreground until SIGTERM or SIGINT.
 
     Exit codes: 0 done; 1 the relay said no; 2 wrong usage; 75 try again later; 77 not allowed (root, unreadable
     config); 78 the configuration has faults.
     """
+    if context.invoked_subcommand is not None:
+        return
     if not skip_root_check:
         privilege.refuse_real_root()
     from mail_sender import config as configuration  # noqa: PLC0415 - see the module's text
@@ -113,7 +119,13 @@ def run(
     log.configure(debug=debug, form=config.log_format, secrets=config.secrets)
     if recipient is not None:
         raise typer.Exit(_send_test(config, recipient))
-    _serve(config)
+
+    def load_anew() -> "Config":
+        changed = configuration.load(client_config, sender_config)
+        log.configure(debug=debug, form=changed.log_format, secrets=config.secrets | changed.secrets)
+        return changed
+
+    _serve(config, load_anew)
 
 
 def _recipient(text: str | None) -> str | None:
@@ -127,10 +139,10 @@ def _recipient(text: str | None) -> str | None:
         raise UsageError(f"{text!r} is not a mail address to test with: {error}") from None
 
 
-def _serve(config: "Config") -> None:
+def _serve(config: "Config", load: "Callable[[], Config]") -> None:
     from mail_sender import lifecycle, wiring  # noqa: PLC0415 - see the module's text
 
-    lifecycle.run(lambda stop: wiring.run(config, stop), config.worker.stop_grace_seconds)
+    lifecycle.run(lambda stop: wiring.run(config, load, stop), config.worker.stop_grace_seconds)
 
 
 def _send_test(config: "Config", recipient: str) -> Exit:

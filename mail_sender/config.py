@@ -9,6 +9,7 @@ at once, as `ConfigError`; things that work but deserve a look are collected as 
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,15 @@ from mail_sender.config_faults import checked
 from mail_sender.config_keys import ClientFile, SenderFile
 from mail_sender.errors import ConfigError, Fault
 from mail_sender.schedule import Schedule
-from mail_sender.settings import Config, LetterConfig, RelayConfig, ServerConfig, WorkerConfig
+from mail_sender.settings import (
+    Config,
+    LedgerConfig,
+    LetterConfig,
+    RelayConfig,
+    RetryConfig,
+    ServerConfig,
+    WorkerConfig,
+)
 from mail_sender.toml_file import TomlFile, unreadable_file
 
 
@@ -58,15 +67,24 @@ def load(client_path: Path, sender_path: Path) -> Config:
         ),
         worker=WorkerConfig(
             schedule=Schedule(sender.schedule),
-            batch_size=sender.worker.batch_size,
             stop_grace_seconds=sender.worker.stop_grace_seconds,
         ),
+        retry=RetryConfig(sender.retry.message_retries, timedelta(seconds=sender.retry.max_age_seconds)),
+        ledger=LedgerConfig(Path(sender.ledger.path) if sender.ledger.path else None, sender.ledger.kind),
+        files=_files([client_path, sender_path], client, sender),
         log_format=sender.observe.log_format,
         warnings=tuple(warnings),
         secrets=frozenset(
             secret.get_secret_value() for secret in (sender.token, sender.mail_password, relay.password) if secret
         ),
     )
+
+
+def _files(read: list[Path], client: ClientFile, sender: SenderFile) -> tuple[Path, ...]:
+    """Return every file that has a say: a change of one of them is a change of the configuration."""
+    table = sender.relay
+    named = (client.ca_path, table.ca_path, table.client_cert_path, table.client_key_path)
+    return (*read, *(Path(name) for name in named if name))
 
 
 def _server_config(client: ClientFile, sender: SenderFile) -> ServerConfig:

@@ -133,7 +133,16 @@ class _RelayTable(_Table):
 
 class _WorkerTable(_Table):
     stop_grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 8.0
-    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+
+
+class _RetryTable(_Table):
+    message_retries: Annotated[int, Field(ge=0, le=100)] = 5
+    max_age_seconds: Annotated[int, Field(ge=60, le=30 * 86_400)] = 86_400
+
+
+class _LedgerTable(_Table):
+    path: Annotated[str, Field(min_length=1)] | None = None
+    kind: Literal["sqlite", "memory"] = "sqlite"
 
 
 class _ObserveTable(_Table):
@@ -158,6 +167,8 @@ class SenderFile(BaseModel):
     relay: _RelayTable = _RelayTable()
     headers: dict[str, str] = {}
     worker: _WorkerTable = _WorkerTable()
+    retry: _RetryTable = _RetryTable()
+    ledger: _LedgerTable = _LedgerTable()
     observe: _ObserveTable = _ObserveTable()
 
 

@@ -5,6 +5,7 @@
     ├── NotAllowed           77     real root, an unreadable config or secret
     └── ConfigError          78     every fault of the configuration at once
     ServerTrouble                   the identity server or the token; the sender keeps trying
+    LedgerTrouble                   the disk or the ledger's file; the sender starts nothing new, and keeps trying
 
 What a relay answers to one mail is never an exception above `deliver`: it is a verdict (`verdict.py`).
 Exit codes 75, 77 and 78 are those of sysexits.h.
@@ -104,6 +105,16 @@ class ServerTrouble(Exception):
         self.detail = detail
         self.advice = advice
         self.retry_after = retry_after
+
+
+class LedgerTrouble(Exception):
+    """The ledger could not be read or written; `kind` is SQLite's name for it, `advice` says what to do."""
+
+    def __init__(self, kind: str, detail: str, advice: str) -> None:
+        super().__init__(f"{detail}; {advice}")
+        self.kind = kind
+        self.detail = detail
+        self.advice = advice
 
 
 class MessageGone(Exception):

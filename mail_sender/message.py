@@ -5,8 +5,11 @@ Times are aware and in UTC. A message of a kind that this version does not know 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
+
+LINK_MARGIN = timedelta(seconds=60)
+"""A link must live that much longer than its mail takes to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,18 @@ class Message:
 
     @property
     def deadline(self) -> datetime:
-        """The moment from which mailing it would be of no use: its link or the message itself is gone."""
+        """The moment from which mailing it would be of no use: its link or the message itself is as good as gone."""
         if isinstance(self.content, CredentialReset):
-            return min(self.content.expires_at, self.delete_after)
+            return min(self.content.expires_at - LINK_MARGIN, self.delete_after)
         return self.delete_after
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A message as the server shows it when asked for that one, and when it was marked sent there, if it was."""
+
+    message: Message
+    sent_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,11 @@ class OddEntry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What one look at the queue gave: the messages that are ready, oldest first, and the unreadable rest."""
+    """What one look at the queue gave: the messages that are ready, oldest first, and the unreadable rest.
+
+    `at` is the server's own time of it, where it told.
+    """
 
     messages: tuple[Message, ...]
     odd: tuple[OddEntry, ...]
+    at: datetime | None = None

@@ -1,70 +1,50 @@
-"""Plan: what one round does, decided before anything is done.
+"""Plan: which of the deliveries that are due go now, decided before anything is done.
 
-A pure function of (messages, deliveries, now, limit). What has been due longest goes first, and among those the
-oldest message, so that two messages to one address go in their order, and retries by the thousand do not keep a new
-message waiting. A message past its deadline is expired, not mailed: a dead link
-helps nobody. A message of an unknown kind is held. Whatever is final, or not due yet, makes no step.
+A pure function of (due deliveries, addresses in flight, room, now). What is past its deadline is expired, not
+mailed: a dead link helps nobody. Of the rest the first go, as far as there is room, in the order in which they came
+(what has been due longest, and among those the oldest message): never two to one address at a time, so that two
+messages to one person arrive in their order.
 """
 
-import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import datetime
 
 from mail_sender.ledger.base import Delivery
-from mail_sender.ledger.states import State
-from mail_sender.message import Message, UnknownContent
-
-LINK_MARGIN = timedelta(seconds=60)
-"""A link must live that much longer than its mail takes to be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Mail this message to this recipient."""
-
-    message: Message
-    delivery: Delivery
 
 
 @dataclass(frozen=True, slots=True)
 class Expire:
     """Give this delivery up: its time has run out."""
 
-    message: Message
     delivery: Delivery
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """Set this delivery aside: nobody knows how to make its mail."""
+class Send:
+    """Mail this delivery."""
 
-    message: Message
     delivery: Delivery
 
 
-Step = Attempt | Expire | Hold
+Step = Expire | Send
 
 
-def plan(
-    messages: Iterable[Message], deliveries: Mapping[UUID, tuple[Delivery, ...]], now: datetime, limit: int
-) -> list[Step]:
-    """Return the round's steps, at most `limit`."""
-    steps = (
-        step
-        for message in messages
-        for delivery in deliveries.get(message.id, ())
-        for step in _steps(message, delivery, now)
-    )
-    return heapq.nsmallest(limit, steps, key=lambda step: (step.delivery.next_attempt, step.message.send_after))
+def plan(due: Iterable[Delivery], in_flight: AbstractSet[str], room: int, now: datetime) -> list[Step]:
+    """Return the steps to take; `in_flight` holds addresses as `mailbox` gives them."""
+    steps: list[Step] = []
+    taken = set(in_flight)
+    for delivery in due:
+        if delivery.deadline <= now:
+            steps.append(Expire(delivery))
+        elif room > 0 and mailbox(delivery.recipient) not in taken:
+            taken.add(mailbox(delivery.recipient))
+            steps.append(Send(delivery))
+            room -= 1
+    return steps
 
 
-def _steps(message: Message, delivery: Delivery, now: datetime) -> Iterator[Step]:
-    if delivery.state not in {State.QUEUED, State.HELD}:
-        return
-    if now + LINK_MARGIN >= message.deadline:
-        yield Expire(message, delivery)
-    elif delivery.state is State.QUEUED and delivery.next_attempt <= now:
-        known = not isinstance(message.content, UnknownContent)
-        yield Attempt(message, delivery) if known else Hold(message, delivery)
+def mailbox(recipient: str) -> str:
+    """Return an address in the form in which two spellings of one mailbox are the same."""
+    return recipient.casefold()

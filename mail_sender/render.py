@@ -20,7 +20,6 @@ from functools import cache
 from pathlib import Path
 from typing import assert_never
 from urllib.parse import urlencode, urlsplit, urlunsplit
-from uuid import UUID
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -42,19 +41,28 @@ class BrokenTemplate(Exception):
 class Letter:
     """One mail with its envelope: one sender, one recipient, and the bytes between DATA and the dot.
 
-    Lines of `content` end in CRLF; dots are not stuffed yet (RFC 5321, section 4.5.2). `secrets` are what in it no
-    log may repeat.
+    Lines of `content` end in CRLF; dots are not stuffed yet (RFC 5321, section 4.5.2). `secrets` and `names` are
+    what in it no log and no ledger may repeat.
     """
 
     message_id: str
+    date: datetime
     sender: str
     recipient: str
     content: bytes = field(repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    names: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the content, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
-def render(message: Message, recipient: str, config: LetterConfig, date: datetime) -> Letter:
-    """Return the message's mail to one recipient; `date` is aware and becomes its Date.
+def render(
+    message: Message, recipient: str, config: LetterConfig, date: datetime, identity: str | None = None
+) -> Letter:
+    """Return the message's mail to one recipient; `date` is aware and becomes its Date, `identity` its Message-ID.
 
     Raises `Unrenderable` where the recipient is no address or the headers fail, `BrokenTemplate` where the
     templates do.
@@ -65,24 +73,38 @@ def render(message: Message, recipient: str, config: LetterConfig, date: datetim
         raise Unrenderable(f"the recipient is not a mail address ({error})") from None
     if not to.isascii():
         raise Unrenderable("the address needs SMTPUTF8 (RFC 6531), which this version does not speak")
-    identity = message_id(message.id, recipient, message.recipients, address.domain(config.from_address))
+    identity = identity or message_id(message, recipient, config)
     parts = _Parts.of(message, config, date)
     try:
         headers = _headers(parts.subject, identity, to, config, date)
         content = mime.compose(headers, parts.text, parts.html, seed=identity)
     except mime.ForeignHeader:
         raise Unrenderable("the finished mail has other headers than were set") from None
-    secrets = (str(message.content.intent_id),) if isinstance(message.content, CredentialReset) else ()
-    return Letter(identity, config.from_address, to, content, secrets)
+    return Letter(identity, date, config.from_address, to, content, *_unrepeatable(message))
 
 
-def message_id(message: UUID, recipient: str, recipients: tuple[str, ...], domain: str) -> str:
+def _unrepeatable(message: Message) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    match message.content:
+        case CredentialReset(name, intent_id, _):
+            return (str(intent_id),), (display_name.clean(name),)
+        case TestMessage(name):
+            return (), (display_name.clean(name),)
+        case UnknownContent():
+            return (), ()
+        case _ as never:
+            assert_never(never)
+
+
+def message_id(message: Message, recipient: str, config: LetterConfig, copy: int = 0) -> str:
     """Return the Message-ID: the message's id on the From domain, the same for every attempt (RFC 5322, 3.6.4).
 
-    Where a message has several recipients, each mail carries a mark of its own.
+    Where a message has several recipients, each mail carries a mark of its own, and so does each further copy that
+    the operator asks for: mailboxes hide a second mail with a Message-ID that they have.
     """
-    mark = "" if len(recipients) < 2 else "." + hashlib.sha256(recipient.encode()).hexdigest()[:12]
-    return f"<{message}{mark}@{domain}>"
+    several = len(message.recipients) > 1
+    mark = "." + hashlib.sha256(recipient.encode()).hexdigest()[:12] if several else ""
+    again = f".copy{copy}" if copy else ""
+    return f"<{message.id}{mark}{again}@{address.domain(config.from_address)}>"
 
 
 def link(instance_url: str, path: str, token: IntentId) -> str:

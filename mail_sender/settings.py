@@ -1,6 +1,7 @@
 """What each stage is told: one small frozen slice of the configuration for each, and the whole for the wiring."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -62,22 +63,40 @@ class LetterConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryConfig:
+    """How long a delivery is tried: retries after the first attempt, and its age at most, since it was first seen."""
+
+    message_retries: int = 5
+    max_age: timedelta = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerConfig:
+    """Where the ledger is kept: `path` is the state folder, None where the configuration does not name one."""
+
+    path: Path | None = None
+    kind: Literal["sqlite", "memory"] = "sqlite"
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """The worker's pace: when it polls, how much one round takes on, how long a stop may last (seconds)."""
+    """The worker's pace: when it polls, and how long a stop may last (seconds)."""
 
     schedule: Schedule
-    batch_size: int = 500
     stop_grace_seconds: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole configuration; only the wiring sees it."""
+    """The whole configuration; only the wiring sees it. `files` are those that it was read from."""
 
     server: ServerConfig
     relay: RelayConfig
     letter: LetterConfig
     worker: WorkerConfig
+    retry: RetryConfig = RetryConfig()
+    ledger: LedgerConfig = LedgerConfig()
+    files: tuple[Path, ...] = ()
     log_format: Literal["text", "json"] = "text"
     warnings: tuple[str, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

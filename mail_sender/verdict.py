@@ -15,7 +15,7 @@ from enum import StrEnum
 
 # RFC 3463: class, subject and detail, at the start of a reply's text.
 _ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
-_QUEUE_ID = re.compile(r"queued as ([A-Za-z0-9._-]{1,64})|\bid=([A-Za-z0-9._-]{1,64})")
+_QUEUE_ID = re.compile(r"queued as <?([A-Za-z0-9._@-]{1,100})|\bid=([A-Za-z0-9._-]{1,64})")
 
 
 class Stage(StrEnum):

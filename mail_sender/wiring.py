@@ -1,38 +1,124 @@
-"""The wiring: from the configuration to concrete parts. The only reader of the whole `Config`."""
+"""The wiring: from the configuration to concrete parts. The only reader of the whole `Config`.
+
+The ledger and its lock live as long as the process; source, relay and worker as long as the configuration. When one
+of its files changes, the parts are made anew, so that a password that was mended is tried at once; what is under way
+ends in peace beside them. A configuration that has faults is named and left aside; the old one goes on.
+"""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 import structlog
 
 from mail_sender import __version__
-from mail_sender.clock import SystemClock
+from mail_sender.clock import Clock, SteadyClock
+from mail_sender.control import Control
 from mail_sender.deliver.smtp import SmtpTransport
-from mail_sender.ledger.memory import MemoryLedger
+from mail_sender.desk import Desk
+from mail_sender.ledger import folder
+from mail_sender.ledger.base import Ledger
+from mail_sender.post import Stages
 from mail_sender.relay_address import Security
 from mail_sender.settings import Config
 from mail_sender.source.kanidm import KanidmSource
 from mail_sender.trial import Trial
-from mail_sender.worker import Stages, Worker
+from mail_sender.under_way import UnderWay
+from mail_sender.watch import Watch
+from mail_sender.worker import WorkConfig, Worker
 
 _log = structlog.get_logger()
 
+PATIENCE = 2.0
+"""Seconds for letters under way to end, before the parts that are made anew begin beside them."""
 
-async def run(config: Config, stop: asyncio.Event) -> None:
-    """Send until the stop event is set, or the schedule is over."""
+Load = Callable[[], Config]
+
+
+async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
+    """Send until the stop event is set, or the schedule is over; `load` reads the configuration anew.
+
+    Raises `MailSenderError` where the state folder or its ledger cannot be used.
+    """
+    clock, files = SteadyClock(), Watch(config, load)
+    state = folder.ready(config.ledger)
+    async with AsyncExitStack() as opened:
+        if state is not None:
+            lock = folder.Lock(state)
+            opened.callback(lock.release)
+            if not await lock.stand_by(stop, clock):
+                return
+        ledger = await folder.open_ledger(state)
+        opened.push_async_callback(ledger.close)
+        control = Control(state, Desk(ledger, None, clock)) if state else None
+        if control is not None:
+            await control.start()
+            opened.push_async_callback(control.close)
+        lasting = _Lasting(ledger, control, clock, UnderWay(), set())
+        opened.callback(_cancel, lasting.old)
+        current: Config | None = config
+        while current is not None:
+            current = await _run_parts(current, files, lasting, stop)
+    _log.info("stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class _Lasting:
+    """What outlives a change of the configuration; `old` are workers that end their last letters."""
+
+    ledger: Ledger
+    control: Control | None
+    clock: Clock
+    under_way: UnderWay
+    old: set[asyncio.Task[None]]
+
+
+async def _run_parts(config: Config, files: Watch, lasting: _Lasting, stop: asyncio.Event) -> Config | None:
+    """Work under one configuration; return the one that follows it, or None at the end."""
+    _announce(config)
     source = KanidmSource(config.server)
+    worker = Worker(
+        Stages(source, lasting.ledger, SmtpTransport(config.relay, _discovered), lasting.under_way),
+        WorkConfig(config.worker.schedule, config.letter, config.retry),
+        lasting.clock,
+    )
+    if lasting.control is not None:
+        lasting.control.desk = Desk(lasting.ledger, source, lasting.clock, worker)
+    enough = asyncio.Event()
+    working = asyncio.ensure_future(_work(worker, source, enough))
+    lasting.old.add(working)
+    watching = asyncio.ensure_future(files.next_config(lasting.clock))
+    stopping = asyncio.ensure_future(stop.wait())
     try:
-        _announce(config)
-        stages = Stages(source, MemoryLedger(), SmtpTransport(config.relay, _discovered))
-        await Worker(stages, config.letter, config.worker, SystemClock()).run(stop)
+        await asyncio.wait({working, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        enough.set()
+        if watching.done() and not stop.is_set():
+            await asyncio.wait({working, stopping}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            return watching.result()
+        await asyncio.gather(*lasting.old)
+        return None
+    finally:
+        watching.cancel()
+        stopping.cancel()
+
+
+async def _work(worker: Worker, source: KanidmSource, stop: asyncio.Event) -> None:
+    try:
+        await worker.run(stop)
     finally:
         await source.close()
-    _log.info("stopped")
+
+
+def _cancel(workers: set[asyncio.Task[None]]) -> None:
+    for worker in workers:
+        worker.cancel()
 
 
 def trial(config: Config) -> Trial:
     """Return what a test mail needs."""
     transport = SmtpTransport(config.relay, _discovered)
-    return Trial(KanidmSource(config.server), transport, config.letter, SystemClock())
+    return Trial(KanidmSource(config.server), transport, config.letter, SteadyClock())
 
 
 def _announce(config: Config) -> None:
@@ -49,7 +135,6 @@ def _announce(config: Config) -> None:
     )
     for warning in config.warnings:
         _log.warning("config", say=warning)
-    _log.warning("memory_ledger", say="what was sent is remembered while this runs; a restart may repeat mail")
 
 
 def _discovered(security: Security) -> None:

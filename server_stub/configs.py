@@ -40,7 +40,7 @@ def client_config(directory: Directory, ports: Ports) -> str:
 
 
 def sender_config(directory: Directory, identity: Identity, ports: Ports) -> str:
-    """Return a mail-sender config with every key of Kanidm's (wire section 13), and the CA for the relay."""
+    """Return a mail-sender config: Kanidm's keys (wire section 13), the CA for the relay, a state folder."""
     return f"""\
 token = {_quoted(identity.readwrite)}
 schedule = "*/5 * * * * * *"
@@ -55,6 +55,9 @@ mail_connect_timeout_seconds = 15
 
 [relay]
 ca_path = {_quoted(directory.ca)}
+
+[ledger]
+path = {_quoted(directory.root / "state")}
 """
 
 

@@ -14,16 +14,17 @@ import base64
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Any, cast
 
 import structlog
+from aiosmtplib.errors import SMTPResponseException
 from aiosmtplib.esmtp import parse_esmtp_extensions
 from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
-from mail_sender import address
+from mail_sender.deliver import quoted
 from mail_sender.relay_address import Security
 from mail_sender.render import Letter
 from mail_sender.settings import RelayConfig
@@ -35,7 +36,6 @@ _COMMAND_SECONDS = 60.0
 _SECONDS = {Stage.DATA: 120.0, Stage.BODY: 180.0, Stage.DOT: 600.0}
 _QUIT_SECONDS = 1.0
 _RESET_SECONDS = 5.0
-_LONGEST_REPLY = 200  # characters
 
 _LINE_START_DOT = re.compile(rb"(?m)^\.")
 
@@ -63,17 +63,18 @@ class NoLogin(Exception):
 class Conversation:
     """A connection to the relay, from `open` to `quit` or `abort`.
 
-    `stage` is the step under way, `security` the way in which TLS is started.
+    `stage` is the step under way, `security` the way in which TLS is started, `seen` are the letters that the relay
+    may quote.
     """
 
-    def __init__(self, config: RelayConfig, context: ssl.SSLContext) -> None:
+    def __init__(self, config: RelayConfig, context: ssl.SSLContext, seen: Collection[Letter]) -> None:
         self.stage = Stage.RESOLVE
         self.security = config.security
         self._config = config
         self._context = context
         self._login_secrets = _secrets_of_login(config)
         self._protocol: SMTPProtocol | None = None
-        self._letter: Letter | None = None
+        self._seen = seen
         self._begun = False  # a mail that was not accepted has to be taken back before the next one
         self._extensions: dict[str, str] = {}
         self._mechanisms: list[str] = []
@@ -100,14 +101,13 @@ class Conversation:
     async def deliver(self, letter: Letter, before_dot: Callable[[], Awaitable[None]]) -> Reply:
         """Hand over one letter and return the relay's 2xx reply to its dot (RFC 5321, section 3.3)."""
         self.stage = Stage.MAIL
-        self._letter = letter
         self._require_tls()
         if self._begun:
             await self._command(Stage.MAIL, "RSET", seconds=_RESET_SECONDS)
         self._begun = True
         await self._command(Stage.MAIL, f"MAIL FROM:<{letter.sender}>{self._size(letter)}")
         await self._command(Stage.RCPT, f"RCPT TO:<{letter.recipient}>")
-        await self._command(Stage.DATA, "DATA", expect=3)
+        await self._command(Stage.DATA, "DATA", expect=354)
         reply = await self._content(_LINE_START_DOT.sub(b"..", letter.content), before_dot)
         self._begun = False
         return reply
@@ -146,24 +146,26 @@ class Conversation:
             raise
         _hold_back_nothing(transport)
         self.stage = Stage.BANNER
-        self._expect(2, self._reply(await self._protocol.read_response(timeout=None)))
+        self._expect(2, await self._protocol.read_response(timeout=None))
 
     async def _ehlo(self) -> None:
         self.stage = Stage.EHLO
         self._require_quiet()
         line = f"EHLO {self._config.local_name}".encode("ascii")
-        response = await self._open_protocol.execute_command(line, timeout=_COMMAND_SECONDS)
-        self._expect(2, self._reply(response))
+        async with asyncio.timeout(_COMMAND_SECONDS):
+            response = await self._open_protocol.execute_command(line, timeout=None)
+        self._expect(2, response)
         self._extensions, self._mechanisms = parse_esmtp_extensions(response.message)
 
     async def _start_tls(self) -> None:
         self.stage = Stage.STARTTLS
         if "starttls" not in self._extensions:
             raise NoStartTls
-        reply = await self._open_protocol.start_tls(
-            self._context, server_hostname=self._config.host, timeout=self._config.connect_timeout
-        )
-        self._expect(2, self._reply(reply))
+        try:
+            async with asyncio.timeout(self._config.connect_timeout):
+                await self._open_protocol.start_tls(self._context, server_hostname=self._config.host, timeout=None)
+        except SMTPResponseException as error:
+            raise Rejected(self._reply((error.code, error.message))) from None
         _hold_back_nothing(cast("asyncio.Transport", self._open_protocol.transport))
 
     @property
@@ -185,8 +187,8 @@ class Conversation:
         if "plain" in self._mechanisms:
             await self._command(Stage.AUTH, f"AUTH PLAIN {_base64(chr(0).join(('', username, password)))}")
         elif "login" in self._mechanisms:
-            await self._command(Stage.AUTH, "AUTH LOGIN", expect=3)
-            await self._command(Stage.AUTH, _base64(username), expect=3)
+            await self._command(Stage.AUTH, "AUTH LOGIN", expect=334)
+            await self._command(Stage.AUTH, _base64(username), expect=334)
             await self._command(Stage.AUTH, _base64(password))
         else:
             raise NoLogin(", ".join(self._mechanisms).upper() or "no AUTH at all")
@@ -223,7 +225,9 @@ class Conversation:
             protocol.write(b".\r\n")
             self.stage = Stage.DOT
             async with asyncio.timeout(_SECONDS[Stage.DOT]):
-                return self._expect(2, self._reply(await reading))
+                response = await reading
+            self._expect(2, response)
+            return self._reply(response)
         finally:
             reading.cancel()
 
@@ -238,29 +242,22 @@ class Conversation:
         finally:
             draining.cancel()
 
-    async def _command(self, stage: Stage, line: str, *, expect: int = 2, seconds: float | None = None) -> Reply:
+    async def _command(self, stage: Stage, line: str, *, expect: int = 2, seconds: float | None = None) -> None:
         self.stage = stage
         self._require_quiet()
-        timeout = seconds or _SECONDS.get(stage, _COMMAND_SECONDS)
-        response = await self._open_protocol.execute_command(line.encode("ascii"), timeout=timeout)
-        return self._expect(expect, self._reply(response))
+        async with asyncio.timeout(seconds or _SECONDS.get(stage, _COMMAND_SECONDS)):
+            response = await self._open_protocol.execute_command(line.encode("ascii"), timeout=None)
+        self._expect(expect, response)
+
+    def _expect(self, wanted: int, response: tuple[int, str]) -> None:
+        """Act on the first digit alone (RFC 5321, section 4.2); but what follows a 334 is not what follows a 354."""
+        code = response[0]
+        if wanted != (code if wanted >= 100 else code // 100):
+            raise Rejected(self._reply(response))
 
     def _reply(self, response: tuple[int, str]) -> Reply:
-        """Return the reply without what nobody should read in it: relays quote what they were told."""
         code, text = response
-        for secret in (*self._login_secrets, *(self._letter.secrets if self._letter else ())):
-            text = text.replace(secret, "***")
-        if self._letter:
-            recipient = self._letter.recipient
-            text = re.sub(re.escape(recipient), lambda _: address.mask(recipient), text, flags=re.IGNORECASE)
-        plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-        return Reply(code, plain[:_LONGEST_REPLY])
-
-    def _expect(self, first_digit: int, reply: Reply) -> Reply:
-        """Act on the first digit alone (RFC 5321, section 4.2)."""
-        if reply.code // 100 != first_digit:
-            raise Rejected(reply)
-        return reply
+        return Reply(code, quoted.cleaned(text, self._login_secrets, self._seen))
 
     @property
     def _open_protocol(self) -> SMTPProtocol:

@@ -1,77 +1,209 @@
-"""What the worker asks of a ledger, whichever it is: the only writer of delivery state.
+"""What the worker and the operator ask of a ledger, whichever it is: the only writer of delivery state.
 
 A delivery goes `begin` -> `dot` -> `settle`. What `dot` has written says, after a crash, that the mail may have
-arrived. A message is `unmarked` from the moment when all its deliveries are final and one of them is sent, until
-`marked` says that the server knows.
+arrived. `begin` is a claim: it numbers the attempt, and whoever comes with the number of an earlier claim is
+`Fenced` and changes nothing, so that a ledger shared by several replicas can give a claim that ran out to another
+one. `interrupted` names what was begun by somebody who is gone: with one process all that is under way when it
+starts, with replicas what outlived its lease.
+
+A message is `unmarked` from the moment when all its deliveries are final and one of them is sent, until `marked`
+says that the server knows.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 from mail_sender.ledger.states import State
 from mail_sender.message import Message
 
+Key = tuple[UUID, str]
+"""What names a delivery: message and recipient."""
+
+
+class Fenced(Exception):
+    """The delivery was changed by somebody else since it was read: nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imprint:
+    """The mail as it stood before its dot: Message-ID, Date (aware), and the SHA-256 of its bytes, in hex."""
+
+    message_id: str
+    date: datetime
+    digest: str
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One message for one recipient.
 
-    `next_attempt` is when a queued delivery is due, `attempts` how often the relay gave a verdict on it,
-    `ambiguous` how often it was cut off between the dot and its reply.
+    `next_attempt` is when a queued delivery is due, `deadline` from when it is of no use, `attempts` how often the
+    relay gave a verdict on it, `ambiguous` how often it was cut off between the dot and its reply, `copy` how often
+    the operator asked for another copy. `dot` says that the dot of the attempt under way may be out, `claim` is
+    that attempt's number, `imprint` what the last dot would have ended. `marked` says that the server has been told
+    of the message, for another recipient or an earlier copy.
     """
 
     message: UUID
     recipient: str
+    kind: str
     state: State
+    send_after: datetime
+    deadline: datetime
     next_attempt: datetime
     attempts: int = 0
     ambiguous: int = 0
+    copy: int = 0
+    claim: int = 0
+    dot: bool = False
+    imprint: Imprint | None = None
+    marked: bool = False
+
+    @property
+    def key(self) -> Key:
+        """What names it."""
+        return self.message, self.recipient
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a delivery becomes: its state, and what of it counts."""
+    """What a delivery becomes: its state, when it is due, and what of it counts."""
 
     state: State
     next_attempt: datetime
     attempts: int
     ambiguous: int
+    copy: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One line of a delivery's history: how far it came, what was said, and how long it took (seconds).
+
+    `verdict` is a verdict's name in lower case, or `interrupted`; `reply` has been cleaned and cut.
+    """
+
+    at: datetime
+    stage: str
+    verdict: str
+    code: int | None
+    reply: str
+    seconds: float
+    queue_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A delivery as the operator sees it: with its history, oldest attempt first, and what the server was told.
+
+    `unsent_at` is when the message was found listed again, long after its mark. `number` grows with each delivery.
+    """
+
+    number: int
+    delivery: Delivery
+    admitted_at: datetime
+    changed_at: datetime
+    marked_at: datetime | None
+    unsent_at: datetime | None
+    queue_id: str | None
+    history: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which deliveries are meant: all that fit every field that is set; `message` is an id or the start of one."""
+
+    states: frozenset[State] = field(default_factory=lambda: frozenset(State))
+    recipient: str | None = None
+    message: str | None = None
 
 
 class Ledger(Protocol):
-    """Every delivery's state, kept as long as its message lives, and a day longer."""
+    """Every delivery's state, kept as long as its message lives, and a day longer.
 
-    async def admit(self, messages: Sequence[Message], now: datetime) -> None:
-        """Take up what is new of these messages, queued and due at once; what is known stays as it is."""
+    Every call may raise `errors.LedgerTrouble`: then nothing of it is written.
+    """
+
+    async def admit(self, messages: Sequence[Message], now: datetime, max_age: timedelta) -> Sequence[UUID]:
+        """Take up what is new of these messages, queued and due at once; what is known stays as it is.
+
+        Returns the messages that are newly found to be un-sent: listed long after they were marked.
+        """
         ...
 
-    async def deliveries(self, messages: Iterable[UUID]) -> Mapping[UUID, tuple[Delivery, ...]]:
-        """Return the deliveries of messages, in the order of their recipients."""
+    async def due(self, now: datetime, limit: int, without: Collection[str] = ()) -> Sequence[Delivery]:
+        """Return what is queued and due, longest first, and before it what is past its deadline, held ones too.
+
+        What is due for one of the recipients in `without`, in whatever case, is left out.
+        A time so far ahead that no wait can have led to it (the clock was wrong) counts as due.
+        """
         ...
 
-    async def begin(self, delivery: Delivery) -> None:
-        """An attempt starts: queued -> processing."""
+    async def next_due(self, now: datetime) -> datetime | None:
+        """Return when the next queued delivery that is not due at `now` will be."""
         ...
 
-    async def dot(self, delivery: Delivery) -> None:
-        """All but the final dot is written; from here on the mail may have arrived."""
+    async def deliveries(self, message: UUID) -> Sequence[Delivery]:
+        """Return a message's deliveries, in the order of their recipients; none where it is not known."""
         ...
 
-    async def settle(self, delivery: Delivery, outcome: Outcome) -> bool:
-        """Write what became of a delivery; say whether its message has become unmarked by it."""
+    async def begin(self, delivery: Delivery) -> Delivery:
+        """Claim a queued delivery for an attempt: queued -> processing.
+
+        Raises `Fenced` where it has changed since it was read.
+        """
         ...
 
-    async def unmarked(self) -> Sequence[UUID]:
-        """Return the messages that the server must still be told of, oldest first."""
+    async def dot(self, delivery: Delivery, imprint: Imprint) -> None:
+        """All but the final dot is written; from here on the mail may have arrived.
+
+        Raises `Fenced` where the claim does not stand any more: the dot must not be written then.
+        """
         ...
 
-    async def marked(self, message: UUID) -> None:
+    async def settle(
+        self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
+    ) -> bool:
+        """Write what became of a delivery; say whether its message has become unmarked by it.
+
+        Raises `Fenced` as above, `IllegalMove` where no such move is.
+        """
+        ...
+
+    async def interrupted(self) -> Sequence[Delivery]:
+        """Return what is processing although nobody works on it any more."""
+        ...
+
+    async def unmarked(self, now: datetime) -> Sequence[UUID]:
+        """Return the messages that the server must still be told of and should still know, oldest first."""
+        ...
+
+    async def marked(self, message: UUID, now: datetime) -> None:
         """The server knows that the message is sent, or does not want to know any more."""
         ...
 
     async def forget(self, now: datetime, keep: Container[UUID] = frozenset()) -> None:
         """Drop what the server should have deleted more than a day ago, except for what it still lists."""
+        ...
+
+    async def find(self, query: Query, limit: int, before: int | None = None) -> Sequence[Entry]:
+        """Return deliveries with their histories, newest first, from those with a smaller number than `before`."""
+        ...
+
+    async def count(self, query: Query) -> Mapping[State, int]:
+        """Return how many deliveries are in each state; states without any are left out."""
+        ...
+
+    async def order(self, delivery: Delivery, outcome: Outcome, now: datetime) -> None:
+        """Write what the operator wants of a delivery.
+
+        Raises `Fenced` and `IllegalMove` as `settle` does.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Write what is under way and close; closing twice does no harm."""
         ...

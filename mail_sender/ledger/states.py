@@ -1,4 +1,8 @@
-"""The states of a delivery, and the moves between them (DESIGN, section 2)."""
+"""The states of a delivery, and the moves between them (DESIGN, section 2).
+
+A move that the flow makes by itself never leaves a final state; only the operator's orders do. The diagram in
+`docs/delivery.md` and the schema name the same states, which a test compares.
+"""
 
 from enum import StrEnum
 
@@ -10,36 +14,53 @@ class State(StrEnum):
     PROCESSING = "processing"
     SENT = "sent"
     FAILED = "failed"
+    ABANDONED = "abandoned"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
     UNKNOWN = "unknown"
     HELD = "held"
 
 
-FINAL = frozenset({State.SENT, State.FAILED, State.EXPIRED, State.UNKNOWN})
+OPEN = frozenset({State.QUEUED, State.PROCESSING, State.HELD})
+FINAL = frozenset(State) - OPEN
 """States that nothing leaves by itself."""
 
-_MOVES = frozenset(
+_GIVEN_UP = (State.FAILED, State.EXPIRED, State.WITHDRAWN, State.UNKNOWN)
+
+MOVES = frozenset(
     {
         (State.QUEUED, State.PROCESSING),
-        (State.QUEUED, State.EXPIRED),
+        (State.QUEUED, State.QUEUED),
         (State.QUEUED, State.HELD),
-        (State.QUEUED, State.FAILED),
-        (State.QUEUED, State.UNKNOWN),
-        (State.HELD, State.EXPIRED),
-        (State.HELD, State.UNKNOWN),
+        *((State.QUEUED, end) for end in _GIVEN_UP),
+        (State.HELD, State.QUEUED),
+        *((State.HELD, end) for end in _GIVEN_UP if end is not State.FAILED),
         (State.PROCESSING, State.QUEUED),
         (State.PROCESSING, State.SENT),
+        (State.PROCESSING, State.ABANDONED),
         (State.PROCESSING, State.FAILED),
         (State.PROCESSING, State.UNKNOWN),
+        (State.PROCESSING, State.HELD),
     }
 )
+"""What the flow does by itself."""
+
+ORDERS = frozenset(
+    {
+        (State.QUEUED, State.QUEUED),
+        *((given_up, State.QUEUED) for given_up in (State.HELD, State.FAILED, State.ABANDONED)),
+        *((copied, State.QUEUED) for copied in (State.SENT, State.UNKNOWN)),
+        *((waiting, State.ABANDONED) for waiting in (State.QUEUED, State.HELD, State.UNKNOWN)),
+    }
+)
+"""What the operator may do: flush and retry, resend, abandon."""
 
 
 class IllegalMove(Exception):
-    """A delivery was to go from one state to another that does not follow it: a fault of this program."""
+    """A delivery was to go from one state to another that does not follow it."""
 
 
-def check(old: State, new: State) -> None:
+def check(old: State, new: State, moves: frozenset[tuple[State, State]] = MOVES) -> None:
     """Raise `IllegalMove` where no delivery may go from the old state to the new one."""
-    if (old, new) not in _MOVES:
+    if (old, new) not in moves:
         raise IllegalMove(f"{old} -> {new}")

@@ -1,5 +1,6 @@
 """What an identity server's answers mean when they are not the ones asked for, and what mends it."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,8 @@ UNREADABLE = object()
 """Stands for an answer that is not JSON."""
 
 _LONGEST_RETRY_AFTER = 300.0  # seconds
+_LIKELY_YEARS = range(2020, 2200)
+_AN_ERRORS_NAME = re.compile(r"[a-z][a-z0-9_]{1,47}")  # anything else may be a secret that somebody quotes
 
 
 def standing(name: str, groups: frozenset[str], may_write: bool | None) -> Standing:
@@ -81,7 +84,7 @@ def not_kanidm(server: str, detail: str) -> ServerTrouble:
 def _said(answer: object) -> str:
     """Return the error's name: a bare word, or the key of a one-key object."""
     word = next(iter(answer), "") if isinstance(answer, dict) else answer
-    return word[:64] if isinstance(word, str) and word.isprintable() else ""
+    return word if isinstance(word, str) and _AN_ERRORS_NAME.fullmatch(word) else ""
 
 
 def _retry_after(value: str | None) -> float | None:
@@ -95,7 +98,19 @@ def _retry_after(value: str | None) -> float | None:
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
 
 
-def _seconds_until(date: str) -> float:
-    moment = parsedate_to_datetime(date)
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (aware - datetime.now(UTC)).total_seconds()
+def _seconds_until(text: str) -> float:
+    return (_moment(text) - datetime.now(UTC)).total_seconds()
+
+
+def date(value: str | None) -> datetime | None:
+    """Return the time that a Date header tells, or None where it tells none (RFC 9110, section 6.6.1)."""
+    try:
+        told = None if value is None else _moment(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return told if told is not None and told.year in _LIKELY_YEARS else None
+
+
+def _moment(text: str) -> datetime:
+    moment = parsedate_to_datetime(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

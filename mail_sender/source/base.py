@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from mail_sender.message import Listing
+from mail_sender.message import Found, Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class Source(Protocol):
 
         A message that is missing from a long list is not gone: long lists may have gaps.
         Raises `ServerTrouble`.
+        """
+        ...
+
+    async def read(self, message: UUID) -> Found:
+        """Return one message, sent or not.
+
+        Raises `MessageGone` where the server does not know it or does not show it to us, `ServerTrouble` where it
+        does not answer, or with something that cannot be read.
         """
         ...
 

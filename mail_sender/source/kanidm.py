@@ -15,6 +15,7 @@ import asyncio
 import json
 import socket
 import ssl
+from dataclasses import replace
 from datetime import datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote
@@ -25,7 +26,7 @@ import structlog
 
 from mail_sender import __version__, tls
 from mail_sender.errors import MessageGone, ServerTrouble, Trouble, causes
-from mail_sender.message import Listing
+from mail_sender.message import Found, Listing
 from mail_sender.settings import ServerConfig
 from mail_sender.source import answers, wire
 from mail_sender.source.base import Standing
@@ -55,6 +56,7 @@ class KanidmSource:
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
         self._server = config.uri
+        self._told: datetime | None = None
         self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._client = httpx.AsyncClient(
             base_url=config.uri,
@@ -97,11 +99,22 @@ class KanidmSource:
         else:
             pages = [answer]
         try:
-            return wire.listing([entry for page in pages for entry in wire.entries(page)], now)
+            found = wire.listing([entry for page in pages for entry in wire.entries(page)], now)
         except wire.NotAList:
             raise answers.not_kanidm(
                 self._server, f"{_QUEUE}/_ready answered JSON that is not a list of messages"
             ) from None
+        return replace(found, at=self._told)
+
+    async def read(self, message: UUID) -> Found:
+        """Return one message (wire document, section 7)."""
+        status, answer = await self._call("GET", f"{_QUEUE}/{message}", accept=(200, 404))
+        if status == 404:
+            raise MessageGone
+        try:
+            return wire.found(answer)
+        except wire.NotAList as error:
+            raise answers.not_kanidm(self._server, f"message {message} {error}") from None
 
     async def mark_sent(self, message: UUID) -> None:
         """Tell the server that the message is sent: 200 is the only yes."""
@@ -166,6 +179,7 @@ class KanidmSource:
                 response, body = await self._exchange(method, path, query)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise _network_trouble(self._config, error) from error
+        self._told = answers.date(response.headers.get("date"))
         _log.debug("asked", method=method, path=path, status=response.status_code, octets=len(body))
         answer = _decoded(body)
         if response.status_code not in accept:

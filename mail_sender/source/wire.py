@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from mail_sender import address
 from mail_sender.message import (
     Content,
     CredentialReset,
+    Found,
     IntentId,
     Listing,
     Message,
@@ -33,6 +34,16 @@ class NotAList(ValueError):
     """The answer is not a list of entries."""
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of the calendar") from None
+
+
+_Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
 class _Wire(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -43,9 +54,9 @@ class _Destination(_Wire):
 
 class _Entry(_Wire):
     id: UUID
-    send_after: AwareDatetime
-    delete_after: AwareDatetime
-    sent_at: AwareDatetime | None = None
+    send_after: _Moment
+    delete_after: _Moment
+    sent_at: _Moment | None = None
     mail_destination: Annotated[list[_Destination], Field(min_length=1)]
     message_template: Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]
 
@@ -94,9 +105,21 @@ def listing(raw: Iterable[object], now: datetime) -> Listing:
                 messages[read.id] = _message(read)
         except ValidationError as error:
             name = _name(entry)
-            odd[name] = OddEntry(name, _place(error))
+            odd[name] = OddEntry(_shown(name), _place(error))
     ordered = sorted(messages.values(), key=lambda message: (message.send_after, message.id))
     return Listing(tuple(ordered), tuple(odd.values()))
+
+
+def found(answer: object) -> Found:
+    """Return the message that an answer holds.
+
+    Raises `NotAList` where it holds none that can be read.
+    """
+    try:
+        entry = _Entry.model_validate(answer)
+        return Found(_message(entry), entry.sent_at)
+    except ValidationError as error:
+        raise NotAList(_place(error)) from None
 
 
 def _message(entry: _Entry) -> Message:
@@ -147,6 +170,14 @@ def _snake_case(tag: str) -> str:
 def _name(entry: object) -> str:
     found = entry.get("id") if isinstance(entry, dict) else None
     return found[:64] if isinstance(found, str) and found.isprintable() else "(without an id)"
+
+
+def _shown(name: str) -> str:
+    """Return an id as it may be logged: what is none may be anything."""
+    try:
+        return str(UUID(name))
+    except ValueError:
+        return "(without an id)"
 
 
 def _place(error: ValidationError) -> str:

@@ -95,7 +95,9 @@ def config_folder(stub: Stub, folder: Path) -> Path:
     folder.mkdir(mode=0o700)
     for source in (stub.client_config, stub.sender_config, stub.ca):
         copy = folder / source.name
-        copy.write_text(source.read_text().replace(str(stub.dir), "/data/kanidm"))
+        # The stub's state folder is left out: a container has its own.
+        text = source.read_text().partition("\n[ledger]\n")[0]
+        copy.write_text(text.replace(str(stub.dir), "/data/kanidm") + "\n")
         copy.chmod(0o400)
         shutil.chown(copy, UID, UID)
     shutil.chown(folder, UID, UID)

@@ -1,122 +1,454 @@
 """What every ledger promises, whichever it is.
 
-A ledger joins by a line in `LEDGERS`: a function that makes a fresh, empty one in a folder.
+A ledger joins by a line in `LEDGERS`: a function that opens a fresh, empty one in a folder.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from mail_sender.ledger.base import Delivery, Ledger, Outcome
-from mail_sender.ledger.memory import MemoryLedger
-from mail_sender.ledger.states import FINAL, IllegalMove, State
+from mail_sender.ledger.base import Attempt, Delivery, Fenced, Imprint, Ledger, Outcome, Query
+from mail_sender.ledger.sqlite import KEPT_AFTER, LAGGING, LONGEST_WAIT, MOST_ATTEMPTS_KEPT, SqliteLedger
+from mail_sender.ledger.states import FINAL, ORDERS, IllegalMove, State
 from mail_sender.message import Message
-from tests.unit.samples import ELLIE, NOW, message
+from tests.unit.samples import DAY, ELLIE, HOUR, IMPRINT, MINUTE, NOW, SECOND, message, reset
 
-LEDGERS: dict[str, Callable[[Path], Ledger]] = {"memory": lambda _: MemoryLedger()}
+LEDGERS: dict[str, Callable[[Path], Awaitable[Ledger]]] = {
+    "file": lambda folder: SqliteLedger.open(folder / "ledger.db"),
+    "memory": lambda _: SqliteLedger.open(None),
+}
 A, B, C = "a@example.com", "b@example.com", "c@example.com"
-HOUR = timedelta(hours=1)
+WEEK = timedelta(days=7)
 
 
 @pytest.fixture(params=LEDGERS)
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
+async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
     """Give a fresh ledger."""
-    return LEDGERS[request.param](tmp_path)
+    opened = await LEDGERS[request.param](tmp_path)
+    yield opened
+    await opened.close()
 
 
-async def deliveries(ledger: Ledger, of: Message) -> tuple[Delivery, ...]:
-    """Return a message's deliveries."""
-    return (await ledger.deliveries([of.id]))[of.id]
+async def admit(ledger: Ledger, *messages: Message, now: datetime = NOW, max_age: timedelta = WEEK) -> Sequence[UUID]:
+    """Take messages up."""
+    return await ledger.admit(messages, now, max_age)
+
+
+async def of_one(ledger: Ledger, of: Message) -> Delivery:
+    """Return the one delivery of a message."""
+    (found,) = await ledger.deliveries(of.id)
+    return found
 
 
 async def states(ledger: Ledger, of: Message) -> list[State]:
     """Return where a message stands for each recipient."""
-    return [delivery.state for delivery in await deliveries(ledger, of)]
+    return [found.state for found in await ledger.deliveries(of.id)]
 
 
-async def become(ledger: Ledger, of: Message, recipient: str, state: State) -> bool:
+def outcome(state: State, next_attempt: datetime = NOW, **rest: int) -> Outcome:
+    """Return an outcome."""
+    return Outcome(state, next_attempt, **{"attempts": 1, "ambiguous": 0, **rest})
+
+
+async def become(ledger: Ledger, of: Message, state: State, recipient: str = ELLIE, now: datetime = NOW) -> bool:
     """Lead a queued delivery to a state by the way that the worker takes; return what the last step said."""
-    delivery = next(found for found in await deliveries(ledger, of) if found.recipient == recipient)
-    if state not in {State.EXPIRED, State.HELD}:
-        await ledger.begin(delivery)
+    found = next(found for found in await ledger.deliveries(of.id) if found.recipient == recipient)
+    if state in {State.SENT, State.FAILED, State.ABANDONED, State.UNKNOWN, State.PROCESSING}:
+        found = await ledger.begin(found)
+    if state is State.PROCESSING:
+        return False
     if state in {State.SENT, State.UNKNOWN}:
-        await ledger.dot(delivery)
-    return await ledger.settle(delivery, Outcome(state, NOW, delivery.attempts + 1, delivery.ambiguous))
+        await ledger.dot(found, IMPRINT)
+    return await ledger.settle(found, outcome(state), now)
+
+
+async def unmarked(ledger: Ledger, now: datetime = NOW) -> list[UUID]:
+    """Return what the server must be told."""
+    return list(await ledger.unmarked(now))
+
+
+async def due(ledger: Ledger, now: datetime = NOW, limit: int = 100, without: Sequence[str] = ()) -> list[UUID]:
+    """Return the messages of what is due, in its order."""
+    return [found.message for found in await ledger.due(now, limit, without)]
+
+
+# Taking up
 
 
 async def test_a_new_ledger_is_empty(ledger: Ledger) -> None:
     """It knows nothing, and has nothing to tell."""
-    assert await ledger.deliveries([message().id]) == {}
-    assert list(await ledger.unmarked()) == []
+    assert await ledger.deliveries(message().id) == []
+    assert await ledger.due(NOW, 10) == []
+    assert await ledger.next_due(NOW) is None
+    assert await ledger.interrupted() == []
+    assert await ledger.find(Query(), 10) == []
+    assert await ledger.count(Query()) == {}
+    assert await unmarked(ledger) == []
     await ledger.forget(NOW)
 
 
 async def test_an_admitted_message_is_queued_and_due_at_once(ledger: Ledger) -> None:
     """Once for each recipient, in their order, with nothing counted yet."""
-    of = message(B, A)
-    await ledger.admit([of], NOW)
-    assert await deliveries(ledger, of) == tuple(
-        Delivery(of.id, recipient, State.QUEUED, next_attempt=NOW) for recipient in (B, A)
-    )
+    of = message(B, A, content=reset())
+    assert await admit(ledger, of) == []
+    fresh = Delivery(of.id, B, "credential_reset_v1", State.QUEUED, of.send_after, of.deadline, NOW)
+    assert await ledger.deliveries(of.id) == [fresh, replace(fresh, recipient=A)]
+    assert await ledger.due(NOW, 10) == [fresh, replace(fresh, recipient=A)]
 
 
-async def test_deliveries_are_those_that_were_asked_for(ledger: Ledger) -> None:
-    """What is not known is left out, without a fault."""
-    first, second, stranger = message(), message(), message()
-    await ledger.admit([first, second], NOW)
-    assert set(await ledger.deliveries([second.id, stranger.id])) == {second.id}
-    assert set(await ledger.deliveries(iter([first.id, second.id]))) == {first.id, second.id}
-    assert await ledger.deliveries([]) == {}
+async def test_a_deadline_is_the_messages_own_or_its_greatest_age(ledger: Ledger) -> None:
+    """Whichever comes first: the link, `delete_after`, or the age since it was first seen."""
+    link = message(content=reset(expires_at=NOW + HOUR))
+    deleted, aged = message(delete_after=NOW + 2 * HOUR), message()
+    await admit(ledger, link, deleted, aged, max_age=3 * HOUR)
+    await admit(ledger, aged, now=NOW + HOUR, max_age=3 * HOUR)
+    found = [(await of_one(ledger, of)).deadline for of in (link, deleted, aged)]
+    assert found == [NOW + 59 * MINUTE, NOW + 2 * HOUR, NOW + 3 * HOUR]
 
 
-@pytest.mark.parametrize("state", [State.HELD, *sorted(FINAL)])
+@pytest.mark.parametrize("state", State)
 async def test_admitting_again_changes_nothing_that_is_known(ledger: Ledger, state: State) -> None:
     """However often a message is listed, its deliveries stay as they are."""
     of = message(A, B)
-    await ledger.admit([of], NOW)
-    await become(ledger, of, A, state)
-    before = await deliveries(ledger, of)
-    await ledger.admit([of, of], NOW + HOUR)
-    assert await deliveries(ledger, of) == before
+    await admit(ledger, of)
+    await become(ledger, of, state, A)
+    before = await ledger.deliveries(of.id)
+    await admit(ledger, of, of, replace(of, recipients=(C,)), now=NOW + HOUR)
+    assert await ledger.deliveries(of.id) == before
+
+
+async def test_a_message_listed_twice_in_one_list_is_one(ledger: Ledger) -> None:
+    """Pages of a long list overlap."""
+    of = message()
+    await admit(ledger, of, of)
+    assert len(await ledger.due(NOW, 10)) == 1
+
+
+async def test_two_messages_to_one_address_are_kept_apart(ledger: Ledger) -> None:
+    """A delivery is one message for one recipient."""
+    first, second = message(A), message(A)
+    await admit(ledger, first, second)
+    await become(ledger, first, State.SENT, A)
+    assert (await states(ledger, first), await states(ledger, second)) == ([State.SENT], [State.QUEUED])
+
+
+async def test_a_long_queue_is_taken_up_whole(ledger: Ledger) -> None:
+    """17,000 messages are admitted in one go, and again without a change."""
+    messages = [message(A, B) for _ in range(17_000)]
+    for _ in range(2):
+        await ledger.admit(messages, NOW, WEEK)
+        assert await ledger.count(Query()) == {State.QUEUED: 34_000}
+    assert len(await ledger.due(NOW, 50_000)) == 34_000
+
+
+@pytest.mark.parametrize(
+    "moment", [datetime.max.replace(tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)]
+)
+async def test_the_ends_of_the_calendar_are_times_like_any_other(ledger: Ledger, moment: datetime) -> None:
+    """A message that is to be kept for ever is kept, and one from before all time disturbs no other."""
+    odd, other = message(delete_after=moment, send_after=moment), message()
+    await admit(ledger, odd, other)
+    await ledger.forget(NOW)
+    assert (await of_one(ledger, other)).state is State.QUEUED
+    assert other.id in await due(ledger)
+
+
+# What is due
+
+
+async def test_what_has_been_due_longest_comes_first_and_then_the_oldest(ledger: Ledger) -> None:
+    """By the next attempt, then by `send_after`, then as it came; no more than were asked for."""
+    ages = [message(send_after=NOW - age * MINUTE) for age in (1, 3, 2)]
+    await admit(ledger, *ages)
+    retried = message(send_after=NOW)
+    await admit(ledger, retried, now=NOW - HOUR)
+    expected = [retried.id, ages[1].id, ages[2].id, ages[0].id]
+    assert await due(ledger) == expected
+    for limit in range(5):
+        assert await due(ledger, limit=limit) == expected[:limit]
+
+
+async def test_what_waits_for_its_retry_is_not_due_before_its_time(ledger: Ledger) -> None:
+    """From the microsecond of its next attempt on; until then `next_due` names it."""
+    of, when = message(), NOW + timedelta(seconds=30, microseconds=1)
+    await admit(ledger, of)
+    claimed = await ledger.begin(await of_one(ledger, of))
+    assert await due(ledger) == []
+    await ledger.settle(claimed, outcome(State.QUEUED, when), NOW)
+    assert await due(ledger, when - timedelta(microseconds=1)) == []
+    assert await ledger.next_due(NOW) == when
+    assert await due(ledger, when) == [of.id]
+    assert await ledger.next_due(when) is None
+
+
+@pytest.mark.parametrize("state", [State.PROCESSING, *sorted(FINAL), State.HELD])
+async def test_what_is_not_queued_is_not_due(ledger: Ledger, state: State) -> None:
+    """Neither now nor later."""
+    of = message()
+    await admit(ledger, of)
+    await become(ledger, of, state)
+    assert await due(ledger, NOW + HOUR) == []
+    assert await ledger.next_due(NOW - HOUR) is None
+
+
+async def test_what_is_past_its_deadline_comes_before_all_else(ledger: Ledger) -> None:
+    """Queued, held or waiting for a retry, the longest past first: it must be ended before anybody mails it."""
+    late = [message(content=reset(expires_at=NOW + minutes * MINUTE)) for minutes in (3, 2, 4)]
+    living = message()
+    await admit(ledger, living, *late)
+    await become(ledger, late[0], State.HELD)
+    claimed = await ledger.begin(await of_one(ledger, late[1]))
+    await ledger.settle(claimed, outcome(State.QUEUED, NOW + 30 * MINUTE), NOW)
+    moment = NOW + 10 * MINUTE
+    expected = [late[1].id, late[0].id, late[2].id]
+    assert await due(ledger, moment) == [*expected, living.id]
+    assert await due(ledger, moment, limit=2) == expected[:2]
+    assert await due(ledger, late[1].deadline - timedelta(microseconds=1)) == [living.id, late[2].id]
+    assert await due(ledger, late[1].deadline) == [late[1].id, living.id, late[2].id]
+
+
+async def test_a_processing_or_final_delivery_has_no_deadline(ledger: Ledger) -> None:
+    """What is under way ends by its verdict."""
+    of, done = message(), message()
+    await admit(ledger, of, done, max_age=MINUTE)
+    await become(ledger, of, State.PROCESSING)
+    await become(ledger, done, State.SENT)
+    assert await due(ledger, NOW + HOUR) == []
+
+
+async def test_recipients_may_be_left_out_in_whatever_case(ledger: Ledger) -> None:
+    """Those with a letter under way; what is late for them is named all the same."""
+    mine, yours, late = message("Ellie@Example.com"), message(B), message(ELLIE, delete_after=NOW)
+    await admit(ledger, mine, yours, late)
+    assert await due(ledger, without=[ELLIE]) == [late.id, yours.id]
+    assert await due(ledger, without=[ELLIE, "B@EXAMPLE.COM"]) == [late.id]
+    assert await due(ledger, without=["%", "_", "'"]) == [late.id, mine.id, yours.id]
+
+
+async def test_many_of_one_recipient_do_not_fill_the_limit_of_the_others(ledger: Ledger) -> None:
+    """Who is left out takes no place."""
+    crowd, other = [message(ELLIE) for _ in range(50)], message(B)
+    await admit(ledger, *crowd, now=NOW - HOUR)
+    await admit(ledger, other)
+    assert await due(ledger, limit=1, without=[ELLIE]) == [other.id]
+
+
+async def test_a_next_attempt_too_far_ahead_counts_as_due(ledger: Ledger) -> None:
+    """No wait is that long: the clock was wrong when it was written."""
+    of = message()
+    await admit(ledger, of)
+    claimed = await ledger.begin(await of_one(ledger, of))
+    await ledger.settle(claimed, outcome(State.QUEUED, NOW + LONGEST_WAIT), NOW)
+    assert await due(ledger) == []
+    assert await due(ledger, NOW - SECOND) == [of.id]
+
+
+async def test_what_the_caller_changes_meanwhile_changes_no_answer(ledger: Ledger) -> None:
+    """The set of recipients is looked at when it is handed over."""
+    await admit(ledger, message(A), message(B))
+    without = {A}
+    asking = asyncio.ensure_future(ledger.due(NOW, 10, without))
+    await asyncio.sleep(0)
+    without |= {B}
+    assert [found.recipient for found in await asking] == [B]
+
+
+# An attempt
 
 
 async def test_a_delivery_under_way_is_processing_until_it_is_settled(ledger: Ledger) -> None:
-    """From `begin` on, through `dot`, also when it is listed meanwhile."""
+    """From `begin` on, through `dot`, also when it is listed meanwhile; what was written stands there to be read."""
     of = message()
-    await ledger.admit([of], NOW)
-    (delivery,) = await deliveries(ledger, of)
-    await ledger.begin(delivery)
-    assert await states(ledger, of) == [State.PROCESSING]
-    await ledger.admit([of], NOW)
-    await ledger.dot(delivery)
-    assert await states(ledger, of) == [State.PROCESSING]
-    await ledger.settle(delivery, Outcome(State.SENT, NOW, 1, 0))
-    assert await states(ledger, of) == [State.SENT]
+    await admit(ledger, of)
+    before = await of_one(ledger, of)
+    claimed = await ledger.begin(before)
+    assert claimed == replace(before, state=State.PROCESSING, claim=before.claim + 1)
+    assert await of_one(ledger, of) == claimed
+    await admit(ledger, of)
+    await ledger.dot(claimed, IMPRINT)
+    assert await of_one(ledger, of) == replace(claimed, dot=True, imprint=IMPRINT)
+    await ledger.settle(claimed, outcome(State.SENT), NOW)
+    assert await of_one(ledger, of) == replace(claimed, state=State.SENT, attempts=1, imprint=IMPRINT)
 
 
 async def test_an_outcome_is_kept_whole(ledger: Ledger) -> None:
-    """State, next attempt and both counts are what was settled; other deliveries are untouched."""
+    """State, next attempt and the counts are what was settled; other deliveries are untouched."""
     of = message(A, B)
-    await ledger.admit([of], NOW)
-    first, second = await deliveries(ledger, of)
-    await ledger.begin(first)
+    await admit(ledger, of)
+    first, second = await ledger.deliveries(of.id)
+    claimed = await ledger.begin(first)
     moment = datetime(2026, 11, 21, 13, 14, 15, 161718, tzinfo=UTC)
-    assert not await ledger.settle(first, Outcome(State.QUEUED, moment, 3, 1))
-    assert await deliveries(ledger, of) == (replace(first, next_attempt=moment, attempts=3, ambiguous=1), second)
+    assert not await ledger.settle(claimed, Outcome(State.QUEUED, moment, 3, 1, 2), NOW)
+    expected = replace(first, next_attempt=moment, attempts=3, ambiguous=1, copy=2, claim=claimed.claim)
+    assert await ledger.deliveries(of.id) == [expected, second]
+
+
+async def test_an_imprint_outlives_the_attempt_and_the_next_dot_replaces_it(ledger: Ledger) -> None:
+    """What may have arrived has to be made again as it was."""
+    of, later = message(), Imprint("<2@example.com>", NOW + HOUR, "cd" * 32)
+    await admit(ledger, of)
+    for imprint in (IMPRINT, later):
+        claimed = await ledger.begin(await of_one(ledger, of))
+        await ledger.dot(claimed, imprint)
+        await ledger.settle(claimed, outcome(State.QUEUED, ambiguous=1), NOW)
+        found = await of_one(ledger, of)
+        assert (found.imprint, found.dot) == (imprint, False)
+        assert (await ledger.begin(found)).imprint == imprint
+        await ledger.settle(await of_one(ledger, of), outcome(State.QUEUED), NOW)
+
+
+async def test_only_one_of_two_claims_is_given(ledger: Ledger) -> None:
+    """Whoever has read the delivery before somebody else claimed it is fenced off, at once or later."""
+    of = message()
+    await admit(ledger, of)
+    seen = await of_one(ledger, of)
+    results = await asyncio.gather(*(ledger.begin(seen) for _ in range(5)), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["Delivery"] + ["Fenced"] * 4
+    with pytest.raises(Fenced):
+        await ledger.begin(seen)
+
+
+async def test_an_old_claim_can_write_nothing(ledger: Ledger) -> None:
+    """Neither a dot nor an outcome, after the delivery was given to another."""
+    of = message()
+    await admit(ledger, of)
+    old = await ledger.begin(await of_one(ledger, of))
+    await ledger.settle(old, outcome(State.QUEUED), NOW)
+    new = await ledger.begin(await of_one(ledger, of))
+    for write in (ledger.dot(old, IMPRINT), ledger.settle(old, outcome(State.SENT), NOW)):
+        with pytest.raises(Fenced):
+            await write
+    assert await of_one(ledger, of) == new
+    await ledger.dot(new, IMPRINT)
+
+
+async def test_no_dot_is_written_for_what_is_not_under_way(ledger: Ledger) -> None:
+    """Queued, settled, or unknown to the ledger."""
+    of, stranger = message(), message()
+    await admit(ledger, of, stranger)
+    queued = await of_one(ledger, of)
+    claimed = await ledger.begin(queued)
+    await ledger.settle(claimed, outcome(State.SENT), NOW)
+    nobody = replace(queued, message=UUID(int=2**100))
+    for wrong in (
+        queued,
+        claimed,
+        await of_one(ledger, stranger),
+        nobody,
+        replace(queued, recipient="x@example.com"),
+    ):
+        with pytest.raises(Fenced):
+            await ledger.dot(wrong, IMPRINT)
+    assert (await of_one(ledger, of)).imprint is None
+
+
+async def test_what_the_ledger_does_not_know_cannot_be_changed(ledger: Ledger) -> None:
+    """It was forgotten meanwhile, say."""
+    of = message()
+    await admit(ledger, of)
+    for wrong in (
+        replace(await of_one(ledger, of), message=UUID(int=2**100)),
+        replace(await of_one(ledger, of), recipient="x@example.com"),
+    ):
+        for write in (
+            lambda: ledger.begin(wrong),  # noqa: B023 - awaited before the next turn
+            lambda: ledger.settle(wrong, outcome(State.EXPIRED), NOW),  # noqa: B023
+            lambda: ledger.order(wrong, outcome(State.ABANDONED), NOW),  # noqa: B023
+        ):
+            with pytest.raises(Fenced):
+                await write()
+
+
+@pytest.mark.parametrize("state", sorted(FINAL))
+async def test_nothing_leaves_a_final_state_by_itself(ledger: Ledger, state: State) -> None:
+    """Neither an attempt nor an outcome: what was sent is never queued again."""
+    of = message()
+    await admit(ledger, of)
+    await become(ledger, of, state)
+    found = await of_one(ledger, of)
+    with pytest.raises(IllegalMove):
+        await ledger.begin(found)
+    for new in State:
+        with pytest.raises(IllegalMove):
+            await ledger.settle(found, outcome(new), NOW)
+    assert await of_one(ledger, of) == found
+
+
+async def test_nothing_becomes_sent_that_was_not_begun(ledger: Ledger) -> None:
+    """A queued delivery has to be under way first; a held one as well."""
+    of = message()
+    await admit(ledger, of)
+    for state in (State.QUEUED, State.HELD):
+        if state is State.HELD:
+            await become(ledger, of, State.HELD)
+        for new in (State.SENT, State.ABANDONED):
+            with pytest.raises(IllegalMove):
+                await ledger.settle(await of_one(ledger, of), outcome(new), NOW)
+        assert await states(ledger, of) == [state]
+
+
+async def test_a_write_that_is_refused_disturbs_none_beside_it(ledger: Ledger) -> None:
+    """Handed over in the same moment: the fenced one changes nothing, and all others are written."""
+    messages = [message() for _ in range(20)]
+    await admit(ledger, *messages)
+    found = [await of_one(ledger, of) for of in messages]
+    wrong = [replace(one, claim=7) if number % 3 == 0 else one for number, one in enumerate(found)]
+    results = await asyncio.gather(*(ledger.begin(one) for one in wrong), return_exceptions=True)
+    assert [isinstance(result, Fenced) for result in results] == [number % 3 == 0 for number in range(20)]
+    counts = await ledger.count(Query())
+    assert counts == {State.QUEUED: 7, State.PROCESSING: 13}
+
+
+async def test_a_call_that_is_cancelled_does_no_harm(ledger: Ledger) -> None:
+    """Its write is done or not done; the next call is answered."""
+    of = message()
+    await admit(ledger, of)
+    found = await of_one(ledger, of)
+    beginning = asyncio.ensure_future(ledger.begin(found))
+    await asyncio.sleep(0)
+    beginning.cancel()
+    await asyncio.wait({beginning})
+    assert await states(ledger, of) in ([State.QUEUED], [State.PROCESSING])
+
+
+# Interrupted
+
+
+async def test_what_is_under_way_is_interrupted_where_nobody_works_on_it(ledger: Ledger) -> None:
+    """With its dot and imprint; after it is settled it is not any more."""
+    before, at, done = message(), message(), message()
+    await admit(ledger, before, at, done)
+    for of in (before, at):
+        await become(ledger, of, State.PROCESSING)
+    await ledger.dot(await of_one(ledger, at), IMPRINT)
+    await become(ledger, done, State.SENT)
+    found = await ledger.interrupted()
+    assert [(one.message, one.dot, one.imprint) for one in found] == [
+        (before.id, False, None),
+        (at.id, True, IMPRINT),
+    ]
+    for one in found:
+        await ledger.settle(one, outcome(State.QUEUED), NOW)
+    assert await ledger.interrupted() == []
+
+
+# Marks
 
 
 async def test_a_message_with_one_recipient_is_unmarked_when_it_is_sent(ledger: Ledger) -> None:
     """`settle` says so, and `unmarked` lists it until it is marked."""
     of = message()
-    await ledger.admit([of], NOW)
-    assert await become(ledger, of, ELLIE, State.SENT) is True
-    assert list(await ledger.unmarked()) == [of.id]
-    await ledger.marked(of.id)
-    assert list(await ledger.unmarked()) == []
+    await admit(ledger, of)
+    assert await become(ledger, of, State.SENT) is True
+    assert await unmarked(ledger) == [of.id]
+    await ledger.marked(of.id, NOW)
+    assert await unmarked(ledger) == []
 
 
 @pytest.mark.parametrize("last", sorted(FINAL))
@@ -126,115 +458,281 @@ async def test_a_message_is_unmarked_when_all_are_final_and_one_is_sent(
 ) -> None:
     """Whichever comes last: only the step that makes the last delivery final says so."""
     of = message(A, B, C)
-    await ledger.admit([of], NOW)
-    assert await become(ledger, of, order[0], State.SENT) is False
-    assert await become(ledger, of, order[1], State.FAILED) is False
-    assert list(await ledger.unmarked()) == []
-    assert await become(ledger, of, order[2], last) is True
-    assert list(await ledger.unmarked()) == [of.id]
+    await admit(ledger, of)
+    assert await become(ledger, of, State.SENT, order[0]) is False
+    assert await become(ledger, of, State.FAILED, order[1]) is False
+    assert await unmarked(ledger) == []
+    assert await become(ledger, of, last, order[2]) is True
+    assert await unmarked(ledger) == [of.id]
 
 
-@pytest.mark.parametrize("state", [State.HELD, State.QUEUED])
+@pytest.mark.parametrize("state", [State.HELD, State.QUEUED, State.PROCESSING])
 async def test_a_delivery_that_is_not_final_holds_the_mark_back(ledger: Ledger, state: State) -> None:
-    """Held and queued deliveries may still become mail."""
+    """It may still become mail."""
     of = message(A, B)
-    await ledger.admit([of], NOW)
-    assert await become(ledger, of, A, state) is False
-    assert await become(ledger, of, B, State.SENT) is False
-    assert list(await ledger.unmarked()) == []
+    await admit(ledger, of)
+    await become(ledger, of, state, A)
+    assert await become(ledger, of, State.SENT, B) is False
+    assert await unmarked(ledger) == []
 
 
 @pytest.mark.parametrize("state", sorted(FINAL - {State.SENT}))
 async def test_a_message_that_nobody_got_is_never_unmarked(ledger: Ledger, state: State) -> None:
     """Final for all, sent to none: the server is told nothing."""
     of = message(A, B)
-    await ledger.admit([of], NOW)
+    await admit(ledger, of)
     for recipient in (A, B):
-        assert await become(ledger, of, recipient, state) is False
-    assert list(await ledger.unmarked()) == []
+        assert await become(ledger, of, state, recipient) is False
+    assert await unmarked(ledger) == []
 
 
-async def test_unmarked_messages_come_oldest_first(ledger: Ledger) -> None:
-    """In the order in which they became so."""
+async def test_unmarked_messages_come_in_the_order_in_which_they_became_so(ledger: Ledger) -> None:
+    """Whatever the order of their admission."""
     messages = [message() for _ in range(5)]
-    await ledger.admit(messages, NOW)
-    for of in messages:
-        await become(ledger, of, ELLIE, State.SENT)
-    assert list(await ledger.unmarked()) == [of.id for of in messages]
-    await ledger.marked(messages[1].id)
-    assert list(await ledger.unmarked()) == [of.id for of in messages if of is not messages[1]]
+    await admit(ledger, *messages)
+    for minute, of in enumerate(reversed(messages)):
+        await become(ledger, of, State.SENT, now=NOW + minute * MINUTE)
+    assert await unmarked(ledger) == [of.id for of in reversed(messages)]
+    await ledger.marked(messages[1].id, NOW)
+    assert await unmarked(ledger) == [of.id for of in reversed(messages) if of is not messages[1]]
 
 
-async def test_a_marked_message_stays_sent_and_marked(ledger: Ledger) -> None:
-    """Listed again, it is neither queued nor unmarked; marking twice, or what is unknown, does no harm."""
+async def test_what_the_server_has_deleted_by_now_is_not_to_be_told(ledger: Ledger) -> None:
+    """From its `delete_after` on."""
+    of = message(delete_after=NOW + HOUR)
+    await admit(ledger, of)
+    await become(ledger, of, State.SENT)
+    assert await unmarked(ledger, NOW + HOUR - SECOND) == [of.id]
+    assert await unmarked(ledger, NOW + HOUR) == []
+
+
+async def test_marking_twice_or_what_is_unknown_does_no_harm(ledger: Ledger) -> None:
+    """Listed again, a marked message is neither queued nor unmarked."""
     of = message()
-    await ledger.admit([of], NOW)
-    await become(ledger, of, ELLIE, State.SENT)
+    await admit(ledger, of)
+    await become(ledger, of, State.SENT)
     for id_ in (of.id, of.id, UUID(int=2**100)):
-        await ledger.marked(id_)
-    await ledger.admit([of], NOW + HOUR)
+        await ledger.marked(id_, NOW)
+    assert await admit(ledger, of, now=NOW + MINUTE) == []
+    assert (await states(ledger, of), await unmarked(ledger)) == ([State.SENT], [])
+
+
+async def test_what_is_listed_long_after_its_mark_is_newly_un_sent_once(ledger: Ledger) -> None:
+    """A quarter of an hour is a replica that lags; later it is told, once, and shown; a new mark ends it."""
+    of, other = message(), message()
+    await admit(ledger, of, other)
+    await become(ledger, of, State.SENT)
+    await ledger.marked(of.id, NOW)
+    assert await admit(ledger, of, other, now=NOW + LAGGING) == []
+    moment = NOW + LAGGING + SECOND
+    assert await admit(ledger, of, other, now=moment) == [of.id]
+    assert await admit(ledger, of, other, now=moment + HOUR) == []
+    (found,) = await ledger.find(Query(message=str(of.id)), 10)
+    assert (found.unsent_at, found.marked_at) == (moment, NOW)
+    await ledger.marked(of.id, moment)
+    (found,) = await ledger.find(Query(message=str(of.id)), 10)
+    assert (found.unsent_at, found.marked_at) == (None, moment)
     assert await states(ledger, of) == [State.SENT]
-    assert list(await ledger.unmarked()) == []
 
 
-async def test_two_messages_to_one_address_are_kept_apart(ledger: Ledger) -> None:
-    """A delivery is one message for one recipient."""
-    first, second = message(A), message(A)
-    await ledger.admit([first, second], NOW)
-    await become(ledger, first, A, State.SENT)
-    assert (await states(ledger, first), await states(ledger, second)) == ([State.SENT], [State.QUEUED])
-
-
-@pytest.mark.parametrize("state", sorted(FINAL))
-async def test_nothing_leaves_a_final_state(ledger: Ledger, state: State) -> None:
-    """Neither an attempt nor an outcome: what was sent is never queued again."""
-    of = message()
-    await ledger.admit([of], NOW)
-    await become(ledger, of, ELLIE, state)
-    (delivery,) = await deliveries(ledger, of)
-    with pytest.raises(IllegalMove):
-        await ledger.begin(delivery)
-    for new in (State.QUEUED, State.SENT, State.FAILED):
-        with pytest.raises(IllegalMove):
-            await ledger.settle(delivery, Outcome(new, NOW, 1, 0))
-    assert await deliveries(ledger, of) == (delivery,)
-
-
-async def test_nothing_becomes_sent_that_was_not_begun(ledger: Ledger) -> None:
-    """A queued delivery has to be under way first."""
-    of = message()
-    await ledger.admit([of], NOW)
-    (delivery,) = await deliveries(ledger, of)
-    with pytest.raises(IllegalMove):
-        await ledger.settle(delivery, Outcome(State.SENT, NOW, 1, 0))
-    assert await states(ledger, of) == [State.QUEUED]
+# Forgetting
 
 
 async def test_a_message_is_forgotten_a_day_after_the_server_deletes_it(ledger: Ledger) -> None:
-    """Not earlier, and then with its mark; others stay."""
-    of, other = message(delete_after=NOW), message(delete_after=NOW + HOUR)
-    await ledger.admit([of, other], NOW - HOUR)
-    await become(ledger, of, ELLIE, State.SENT)
-    await ledger.forget(NOW + timedelta(days=1))
-    assert list(await ledger.unmarked()) == [of.id]
-    await ledger.forget(NOW + timedelta(days=1, seconds=1))
-    assert await ledger.deliveries([of.id]) == {}
-    assert list(await ledger.unmarked()) == []
-    assert await states(ledger, other) == [State.QUEUED]
+    """Not earlier, and then with its mark and history; others stay, and so does what the server still lists."""
+    of, listed, other = message(delete_after=NOW), message(delete_after=NOW), message(delete_after=NOW + HOUR)
+    await admit(ledger, of, listed, other, now=NOW - HOUR)
+    await become(ledger, of, State.SENT)
+    await ledger.forget(NOW + KEPT_AFTER)
+    assert await states(ledger, of) == [State.SENT]
+    await ledger.forget(NOW + KEPT_AFTER + SECOND, keep={listed.id: listed})
+    assert await ledger.deliveries(of.id) == []
+    assert len(await ledger.find(Query(), 10)) == 2
+    assert await states(ledger, other) == await states(ledger, listed) == [State.QUEUED]
+    assert timedelta(days=1) == KEPT_AFTER
 
 
-async def test_the_last_moment_of_the_calendar_is_a_time_like_any_other(ledger: Ledger) -> None:
-    """A message that is to be kept until then is kept, and disturbs no other."""
-    for_ever, old = message(delete_after=datetime.max.replace(tzinfo=UTC)), message(delete_after=NOW)
-    await ledger.admit([for_ever, old], NOW)
-    await ledger.forget(NOW + timedelta(days=2))
-    assert await ledger.deliveries([for_ever.id, old.id]) == {for_ever.id: await deliveries(ledger, for_ever)}
+async def test_what_is_forgotten_and_listed_again_is_new(ledger: Ledger) -> None:
+    """It has no history, and its deadline says what becomes of it."""
+    of = message(delete_after=NOW)
+    await admit(ledger, of, now=NOW - HOUR)
+    await become(ledger, of, State.SENT)
+    await ledger.forget(NOW + 2 * DAY)
+    await admit(ledger, of, now=NOW + 2 * DAY)
+    assert await states(ledger, of) == [State.QUEUED]
+    assert await due(ledger, NOW + 2 * DAY) == [of.id]
 
 
-async def test_a_long_queue_is_taken_up_whole(ledger: Ledger) -> None:
-    """17,000 messages are admitted and read back in one go."""
-    messages = [message(A, B) for _ in range(17_000)]
-    await ledger.admit(messages, NOW)
-    found = await ledger.deliveries(of.id for of in messages)
-    assert len(found) == 17_000
-    assert all([one.recipient for one in found[of.id]] == [A, B] for of in messages)
+# The operator's questions
+
+
+def attempt(number: int, **rest: Any) -> Attempt:
+    """Return a line of history."""
+    values = {
+        "at": NOW + number * SECOND,
+        "stage": "rcpt",
+        "verdict": "deferred",
+        "code": 450,
+        "reply": f"no. {number}",
+        "seconds": 0.25,
+    }
+    return Attempt(**{**values, **rest})
+
+
+async def test_a_history_is_told_oldest_first_with_the_relays_name_for_the_mail(ledger: Ledger) -> None:
+    """All that was written of each attempt, and of the delivery when it was admitted and changed."""
+    of = message()
+    await admit(ledger, of)
+    first, last = attempt(1), attempt(2, stage="dot", verdict="accepted", code=None, reply="é\n'", queue_id="4D2F")
+    for line, state in ((first, State.QUEUED), (last, State.SENT)):
+        await ledger.settle(await ledger.begin(await of_one(ledger, of)), outcome(state), NOW + MINUTE, line)
+    (found,) = await ledger.find(Query(), 10)
+    assert found.history == (first, replace(last, queue_id=None))
+    assert found.queue_id == "4D2F"
+    assert (found.admitted_at, found.changed_at, found.marked_at, found.unsent_at) == (NOW, NOW + MINUTE, None, None)
+    assert found.delivery == await of_one(ledger, of)
+
+
+async def test_a_history_is_bounded(ledger: Ledger) -> None:
+    """The last lines are kept, of this delivery alone."""
+    of, other = message(), message()
+    await admit(ledger, of, other)
+    await ledger.settle(await ledger.begin(await of_one(ledger, other)), outcome(State.QUEUED), NOW, attempt(0))
+    for number in range(MOST_ATTEMPTS_KEPT + 7):
+        found = await ledger.begin(await of_one(ledger, of))
+        await ledger.settle(found, outcome(State.QUEUED), NOW, attempt(number))
+    newest, oldest = await ledger.find(Query(), 10)
+    assert len(newest.history) == 1
+    assert [line.reply for line in oldest.history] == [f"no. {number}" for number in range(7, MOST_ATTEMPTS_KEPT + 7)]
+
+
+async def test_a_list_is_told_newest_first_in_pages(ledger: Ledger) -> None:
+    """A page begins below the last number of the one before; what is new meanwhile disturbs none."""
+    messages = [message(f"{number}@example.com") for number in range(25)]
+    await admit(ledger, *messages)
+    told: list[str] = []
+    before: int | None = None
+    while page := await ledger.find(Query(), 10, before):
+        told += [found.delivery.recipient for found in page]
+        before = page[-1].number
+        await admit(ledger, message())
+    assert told == [f"{number}@example.com" for number in reversed(range(25))]
+
+
+async def test_a_query_means_what_fits_every_field(ledger: Ledger) -> None:
+    """State, recipient in whatever case, and the start of an id; `count` counts the same."""
+    sent = message("Ellie@Example.com", B, number=0xABCDEF0000000000_0000000000000001)
+    queued = message(ELLIE, number=0xABCDEF0000000000_0000000000000002)
+    await admit(ledger, sent, queued)
+    await become(ledger, sent, State.SENT, "Ellie@Example.com")
+    table = {
+        Query(): 3,
+        Query(recipient=ELLIE): 2,
+        Query(recipient="ELLIE@EXAMPLE.COM", states=frozenset({State.SENT})): 1,
+        Query(states=frozenset({State.SENT, State.QUEUED})): 3,
+        Query(states=frozenset()): 0,
+        Query(message="00000000-0000-0000-abcd"): 0,
+        Query(message="abcdef00-0000-0000-0000-00000000000"): 3,
+        Query(message="abcdef00-0000-0000-0000-000000000001"): 2,
+        Query(message="abcdef00-0000-0000-0000-000000000001", recipient=B): 1,
+        Query(message="%"): 0,
+        Query(message="ABCDEF00"): 0,
+        Query(message="a' OR 1"): 0,
+        Query(recipient="e%"): 0,
+    }
+    for query, expected in table.items():
+        assert len(await ledger.find(query, 10)) == expected, query
+        assert sum((await ledger.count(query)).values()) == expected, query
+
+
+async def test_counts_leave_out_what_there_is_none_of(ledger: Ledger) -> None:
+    """Each state that there is, with how many."""
+    messages = [message(), message(), message()]
+    await admit(ledger, *messages)
+    await become(ledger, messages[0], State.SENT)
+    assert await ledger.count(Query()) == {State.SENT: 1, State.QUEUED: 2}
+
+
+# The operator's orders
+
+
+@pytest.mark.parametrize(("old", "new"), sorted(ORDERS))
+async def test_an_order_is_written_whole(ledger: Ledger, old: State, new: State) -> None:
+    """With what it says of the next attempt, the counts and the copy; the imprint stays."""
+    of = message()
+    await admit(ledger, of)
+    if old is not State.QUEUED:
+        await become(ledger, of, old)
+    before = await of_one(ledger, of)
+    await ledger.order(before, Outcome(new, NOW + HOUR, 0, 0, 1), NOW)
+    after = await of_one(ledger, of)
+    assert after == replace(
+        before, state=new, next_attempt=NOW + HOUR, attempts=0, ambiguous=0, copy=1, claim=after.claim
+    )
+    assert after.claim > before.claim
+
+
+async def test_an_order_fences_off_whoever_has_read_the_delivery_before(ledger: Ledger) -> None:
+    """The sender that was about to begin it starts from what the operator wants."""
+    of = message()
+    await admit(ledger, of)
+    seen = await of_one(ledger, of)
+    await ledger.order(seen, outcome(State.QUEUED, NOW + HOUR), NOW)
+    for write in (
+        ledger.begin(seen),
+        ledger.settle(seen, outcome(State.EXPIRED), NOW),
+        ledger.order(seen, outcome(State.ABANDONED), NOW),
+    ):
+        with pytest.raises(Fenced):
+            await write
+    assert (await of_one(ledger, of)).next_attempt == NOW + HOUR
+
+
+async def test_what_is_under_way_takes_no_orders(ledger: Ledger) -> None:
+    """Nor does it become sent, or begun, by one."""
+    of = message()
+    await admit(ledger, of)
+    claimed = await ledger.begin(await of_one(ledger, of))
+    for new in State:
+        with pytest.raises(IllegalMove):
+            await ledger.order(claimed, outcome(new), NOW)
+    assert await of_one(ledger, of) == claimed
+    await ledger.dot(claimed, IMPRINT)
+
+
+async def test_a_copy_of_a_marked_message_does_not_make_it_unmarked(ledger: Ledger) -> None:
+    """The server knows already; while it is not told yet, the copy holds the mark back like any other."""
+    marked, fresh = message(), message()
+    await admit(ledger, marked, fresh)
+    for of in (marked, fresh):
+        await become(ledger, of, State.SENT)
+    await ledger.marked(marked.id, NOW)
+    for of in (marked, fresh):
+        await ledger.order(await of_one(ledger, of), outcome(State.QUEUED, copy=1), NOW)
+    assert await unmarked(ledger) == []
+    assert await become(ledger, marked, State.SENT) is False
+    assert await become(ledger, fresh, State.SENT) is True
+    assert await unmarked(ledger) == [fresh.id]
+
+
+async def test_giving_up_the_last_open_delivery_makes_the_message_unmarked(ledger: Ledger) -> None:
+    """The others are sent, and nothing more is to come."""
+    of = message(A, B)
+    await admit(ledger, of)
+    await become(ledger, of, State.SENT, A)
+    _, second = await ledger.deliveries(of.id)
+    await ledger.order(second, outcome(State.ABANDONED), NOW)
+    assert await unmarked(ledger) == [of.id]
+
+
+# The end
+
+
+async def test_closing_twice_does_no_harm(ledger: Ledger) -> None:
+    """What was handed over before is written."""
+    of = message()
+    writing = asyncio.ensure_future(admit(ledger, of))
+    await asyncio.sleep(0)
+    await ledger.close()
+    assert await writing == []
+    await ledger.close()

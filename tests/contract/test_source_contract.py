@@ -9,7 +9,16 @@ import pytest
 from pydantic import SecretStr
 
 from mail_sender.errors import MessageGone, ServerTrouble, Trouble
-from mail_sender.message import CredentialReset, IntentId, Listing, Message, OddEntry, TestMessage, UnknownContent
+from mail_sender.message import (
+    CredentialReset,
+    Found,
+    IntentId,
+    Listing,
+    Message,
+    OddEntry,
+    TestMessage,
+    UnknownContent,
+)
 from mail_sender.settings import ServerConfig
 from mail_sender.source.base import Source, Standing
 from mail_sender.source.kanidm import KanidmSource
@@ -146,7 +155,8 @@ async def ready(world: World) -> Listing:
 
 async def test_an_empty_queue_lists_nothing(world: World) -> None:
     """Neither messages nor odd entries."""
-    assert await ready(world) == Listing((), ())
+    listing = await ready(world)
+    assert (listing.messages, listing.odd) == ((), ())
 
 
 async def test_a_sender_with_a_writing_token_has_a_good_standing(world: World) -> None:
@@ -225,6 +235,41 @@ async def test_a_message_that_the_server_does_not_know_is_gone(world: World) -> 
     """Which is told apart from trouble."""
     with pytest.raises(MessageGone):
         await world.source.mark_sent(uuid4())
+
+
+async def test_a_message_is_read_by_itself_as_it_is_listed(world: World) -> None:
+    """Sent or not: with all that the list has of it, and whether it was marked."""
+    of = message("a@example.com", "b@example.com", name="Élodie 山田")
+    await world.queue([of, message()])
+    assert await world.source.read(of.id) == Found(of, None)
+    await world.source.mark_sent(of.id)
+    found = await world.source.read(of.id)
+    assert found.message == of
+    assert found.sent_at is not None
+    assert found.sent_at.tzinfo is not None
+
+
+async def test_what_is_held_back_can_be_read(world: World) -> None:
+    """The list leaves it out; whoever asks for it by its id gets it."""
+    waiting = message(minutes=-60)
+    await world.queue([waiting])
+    assert (await world.source.read(waiting.id)).message == waiting
+
+
+async def test_reading_what_the_server_does_not_know_finds_it_gone(world: World) -> None:
+    """Which is told apart from trouble."""
+    with pytest.raises(MessageGone):
+        await world.source.read(uuid4())
+
+
+async def test_reading_an_unknown_kind_finds_a_message(world: World) -> None:
+    """As the list does."""
+    known = message()
+    strange = Message(
+        known.id, known.send_after, known.delete_after, known.recipients, UnknownContent("account_expiry_v1")
+    )
+    await world.queue([strange])
+    assert await world.source.read(strange.id) == Found(strange, None)
 
 
 async def test_closing_twice_does_no_harm(world: World) -> None:

@@ -1,6 +1,8 @@
 """What every transport promises: SMTP to the stub's relay over TLS, and the one that tests record letters with."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
@@ -17,6 +19,7 @@ from tests.support.recording_transport import RecordingTransport
 from tests.support.stub import Stub
 
 SENDER = "idm@example.com"
+DATE = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 CONTENT = b"From: idm@example.com\r\nSubject: x\r\n\r\nhello\r\n"
 
 
@@ -123,7 +126,7 @@ async def transport(world: World) -> AsyncIterator[Transport]:
 
 def letter(recipient: str, content: bytes = CONTENT) -> Letter:
     """Return a letter."""
-    return Letter("<1@example.com>", SENDER, recipient, content)
+    return Letter("<1@example.com>", DATE, SENDER, recipient, content)
 
 
 class Dots:
@@ -218,3 +221,32 @@ async def test_a_transport_works_on_after_it_was_closed(world: World, transport:
         await transport.close()
         assert isinstance(await send(transport, "a@example.com"), Accepted)
     assert len(world.arrived()) == 2
+
+
+async def test_letters_may_be_under_way_together(world: World, transport: Transport) -> None:
+    """Four at a time, and again on what they left open; each arrives once."""
+    for turn in range(2):
+        people = [f"{turn}-{number}@example.com" for number in range(4)]
+        verdicts = await asyncio.gather(*(send(transport, person) for person in people))
+        assert all(isinstance(verdict, Accepted) for verdict in verdicts)
+    arrived = sorted(recipient for recipient, _ in world.arrived())
+    assert arrived == sorted(f"{turn}-{number}@example.com" for turn in range(2) for number in range(4))
+
+
+async def test_a_letter_that_is_cancelled_does_not_arrive_and_harms_no_other(
+    world: World, transport: Transport
+) -> None:
+    """Stopped before its dot it is not handed over; the next letter does not meet what it left behind."""
+    reached = asyncio.Event()
+
+    async def hold() -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    sending = asyncio.ensure_future(transport.send(letter("a@example.com"), hold))
+    async with asyncio.timeout(10):
+        await reached.wait()
+    sending.cancel()
+    await asyncio.wait({sending})
+    assert isinstance(await send(transport, "b@example.com"), Accepted)
+    assert [recipient for recipient, _ in world.arrived()] == ["b@example.com"]

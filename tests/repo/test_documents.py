@@ -59,7 +59,7 @@ def test_every_event_stands_in_the_log_page_and_no_other() -> None:
     """The page that an operator reads at night knows every event by its name."""
     source = "".join(path.read_text() for path in (ROOT / "mail_sender").rglob("*.py"))
     events = set(re.findall(r"_log\.(?:debug|info|warning|error)\(\s*\"(\w+)\"", source))
-    events |= {f"{name}_{end}" for name in re.findall(r"Condition\(\"(\w+)\"\)", source) for end in ("up", "down")}
+    events |= {f"{name}_{end}" for name in re.findall(r"Condition\(\"(\w+)\"", source) for end in ("up", "down")}
     page = (ROOT / "docs/log.md").read_text()
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == events

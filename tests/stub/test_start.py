@@ -50,9 +50,10 @@ def test_the_configs_are_complete_and_their_paths_absolute(stub: Stub) -> None:
     assert sender["token"] == stub.tokens["readwrite"]
     assert sender["mail_relay"] == f"smtps://localhost:{stub.ports['smtps']}"
     assert sender["relay"] == {"ca_path": str(stub.ca.absolute())}
+    assert sender["ledger"] == {"path": str(stub.dir.absolute() / "state")}
     assert sender.keys() == {
         "token", "schedule", "instance_display_name", "instance_url", "mail_from_address", "mail_reply_to_address",
-        "mail_relay", "mail_username", "mail_password", "mail_connect_timeout_seconds", "relay",
+        "mail_relay", "mail_username", "mail_password", "mail_connect_timeout_seconds", "relay", "ledger",
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def client(folder: Path, **values: object) -> Path:
 
 def sender(folder: Path, **values: object) -> Path:
     """Write a mail-sender config: Kanidm's keys, changed; None leaves one out, a mapping is a table."""
-    return write(folder / "mail-sender", {**KANIDM, **values})
+    return write(folder / "mail-sender", {**KANIDM, "ledger": {"path": folder / "state"}, **values})
 
 
 def _toml(value: object) -> str:

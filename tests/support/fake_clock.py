@@ -1,43 +1,41 @@
-"""A clock that only moves when it is told to, or when somebody waits on it: a wait is over at once."""
+"""The sender's own clock on a machine whose time is made up."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+from mail_sender.clock import SteadyClock
+
 START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
 
-class FakeClock:
-    """Wall clock and monotonic clock in step.
+class FakeClock(SteadyClock):
+    """A steady clock that reads the running loop's time.
 
-    `waits` are the seconds that were waited for. As soon as there are `stop_after` of them, the event that is waited
-    for is set.
+    `true` is the time that everybody else has, `off` by how much the machine's clock is ahead of it, now; `waits` are
+    the seconds that were waited for.
     """
 
-    def __init__(self, start: datetime = START) -> None:
+    def __init__(self, start: datetime = START, off: timedelta = timedelta(0)) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._start = start - timedelta(seconds=self._loop.time())
+        self.off = off
         self.waits: list[float] = []
-        self.stop_after: int | None = None
-        self._now = start
-        self._monotonic = 0.0
+        super().__init__()
 
-    def now(self) -> datetime:
-        """Return the time that it was set to."""
-        return self._now
+    @property
+    def true(self) -> datetime:
+        """The time of the world."""
+        return self._start + timedelta(seconds=self._loop.time())
+
+    def machine(self) -> datetime:
+        """Return the time that the machine believes to have."""
+        return self.true + self.off
 
     def monotonic(self) -> float:
-        """Return the seconds that have passed since it was made."""
-        return self._monotonic
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        self._now += timedelta(seconds=seconds)
-        self._monotonic += seconds
+        """Return the loop's seconds."""
+        return self._loop.time()
 
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:
-        """Let the seconds pass at once, and other tasks run once; say whether the event was set."""
+        """Wait as the real one does, and keep how long."""
         self.waits.append(seconds)
-        if not event.is_set():
-            self.advance(seconds)
-            await asyncio.sleep(0)
-        if len(self.waits) == self.stop_after:
-            event.set()
-        return event.is_set()
+        return await super().wait(event, seconds)

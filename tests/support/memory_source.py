@@ -1,34 +1,48 @@
 """A queue in memory that answers as a server would, or as a test has scripted."""
 
+import asyncio
+import math
 from collections import deque
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
 from mail_sender.errors import MessageGone, ServerTrouble, Trouble
-from mail_sender.message import Listing, Message, OddEntry
+from mail_sender.message import Found, Listing, Message, OddEntry
 from mail_sender.source.base import Standing
 
-Call = Literal["standing", "list_ready", "mark_sent"]
+Call = Literal["standing", "list_ready", "read", "mark_sent"]
 SENDER = Standing("mail-sender", may_write=True)
+MARKED = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 class MemorySource:
     """Messages in memory.
 
-    `calls` names every call in order, `marks` every message that the server was told of, heard or not, `sent` those
-    that it knows to be sent. With `forgetful`, it goes on listing what it knows to be sent (a lagging replica). At each mark of a `cursed` message
-    it chokes.
+    `calls` names every call in order, `times` when each came (the loop's seconds), `marks` every message that the
+    server was told of, heard or not, `sent` those that it knows to be sent, by us or by others; what is deleted is
+    taken out of `messages`.
+
+    What is `unlisted` is left out of the list, and can be read all the same. `down` is raised by every call, while it is set. Without `has_group`, everything is hidden as a Kanidm hides it.
+    With `forgetful`, it goes on listing what it knows to be sent (a lagging replica). At each mark of a `cursed`
+    message it raises that trouble. `slow` are seconds that a call takes; infinity hangs. `date` is the server's own
+    clock, told with each listing.
     """
 
     def __init__(self, messages: Iterable[Message] = (), odd: Iterable[OddEntry] = ()) -> None:
         self.messages = list(messages)
         self.odd = tuple(odd)
         self.account = SENDER
+        self.down: ServerTrouble | None = None
+        self.has_group = True
         self.forgetful = False
-        self.cursed: set[UUID] = set()
+        self.unlisted: set[UUID] = set()
+        self.cursed: dict[UUID, ServerTrouble] = {}
+        self.slow: dict[Call, float] = {}
+        self.date: Callable[[], datetime] | None = None
         self.calls: list[Call] = []
+        self.times: list[float] = []
         self.marks: list[UUID] = []
         self.sent: set[UUID] = set()
         self._script: dict[Call, deque[Exception | None]] = {}
@@ -37,39 +51,72 @@ class MemorySource:
         """Have the next calls raise these in turn; None stands for the usual answer, which follows the last one."""
         self._script.setdefault(call, deque()).extend(answers)
 
+    def delete(self, message: Message) -> None:
+        """Forget a message, as a purge does."""
+        self.messages.remove(message)
+
+    def moments(self, call: Call) -> list[float]:
+        """Return when a call came, each time."""
+        return [time for time, name in zip(self.times, self.calls, strict=True) if name == call]
+
     async def standing(self) -> Standing:
         """Return `account`."""
-        self._begin("standing")
+        await self._begin("standing")
+        if not self.has_group:
+            raise trouble(Trouble.NOT_A_SENDER)
         return self.account
 
     async def list_ready(self, now: datetime) -> Listing:
         """Return what is unsent and past its `send_after`, oldest first, and all that is odd."""
-        self._begin("list_ready")
+        await self._begin("list_ready")
         ready = [message for message in self.messages if message.send_after < now and self._shows(message)]
         ordered = sorted(ready, key=lambda message: (message.send_after, message.id))
-        return Listing(tuple(ordered), self.odd)
+        return Listing(tuple(ordered), self.odd, self.date() if self.date else None)
+
+    async def read(self, message: UUID) -> Found:
+        """Return a message, sent or not."""
+        await self._begin("read")
+        found = self._known(message)
+        return Found(found, MARKED if message in self.sent else None)
 
     async def mark_sent(self, message: UUID) -> None:
         """Keep the mark; what was never queued is gone."""
         self.marks.append(message)
-        self._begin("mark_sent")
-        if message in self.cursed:
-            raise trouble(Trouble.ERROR)
-        if message not in {known.id for known in self.messages}:
-            raise MessageGone
-        self.sent.add(message)
+        await self._begin("mark_sent")
+        if (choke := self.cursed.get(message)) is not None:
+            raise choke
+        self.sent.add(self._known(message).id)
 
     async def close(self) -> None:
         """Do nothing; there is nothing to give back."""
 
-    def _shows(self, message: Message) -> bool:
-        return self.forgetful or message.id not in self.sent
+    def _known(self, message: UUID) -> Message:
+        for known in self.messages:
+            if known.id == message and self.has_group:
+                return known
+        raise MessageGone
 
-    def _begin(self, call: Call) -> None:
+    def _shows(self, message: Message) -> bool:
+        listed = self.has_group and message.id not in self.unlisted
+        return listed and (self.forgetful or message.id not in self.sent)
+
+    async def _begin(self, call: Call) -> None:
         self.calls.append(call)
+        self.times.append(asyncio.get_running_loop().time())
+        await dawdle(self.slow.get(call, 0.0))
         script = self._script.get(call)
         if script and (error := script.popleft()) is not None:
             raise error
+        if self.down is not None:
+            raise self.down
+
+
+async def dawdle(seconds: float) -> None:
+    """Take so long; infinity never ends."""
+    if math.isinf(seconds):
+        await asyncio.Event().wait()
+    if seconds:
+        await asyncio.sleep(seconds)
 
 
 def trouble(kind: Trouble, retry_after: float | None = None) -> ServerTrouble:

@@ -1,11 +1,13 @@
-"""A way out that keeps every letter, and answers as a test has scripted."""
+"""A way out that keeps every letter, and answers as a test has scripted, when it has scripted."""
 
-from collections import deque
+import asyncio
+from collections import Counter, deque
 from collections.abc import Callable
 
 from mail_sender.deliver.base import BeforeDot
 from mail_sender.render import Letter
 from mail_sender.verdict import Accepted, Deferred, Refused, Reply, Stage, Uncertain, Verdict
+from tests.support.memory_source import dawdle
 
 OK = Accepted(Reply(250, "2.0.0 queued as 4D2F"))
 
@@ -13,17 +15,25 @@ OK = Accepted(Reply(250, "2.0.0 queued as 4D2F"))
 class RecordingTransport:
     """Letters in memory.
 
-    `tried` are all letters handed over, `arrived` those that were (or may have been) taken, `closed` how often it
-    was closed. `meanwhile` is called with each letter before it is answered.
+    `tried` are all letters handed over, `times` when each was (the loop's seconds), `arrived` those that were (or may
+    have been) taken, `closed` how often it was closed. `in_flight` counts the letters under way by their recipients,
+    `most_in_flight` and `most_to_one` are the most that there were, of all and to one address.
+    `meanwhile` is called with each letter before it is answered.
     """
 
     def __init__(self) -> None:
         self.tried: list[Letter] = []
+        self.times: list[float] = []
         self.arrived: list[Letter] = []
         self.closed = 0
+        self.in_flight: Counter[str] = Counter()
+        self.most_in_flight = 0
+        self.most_to_one = 0
         self.meanwhile: Callable[[Letter], None] = lambda _: None
         self._script: dict[str, deque[Verdict]] = {}
         self._always: Verdict | None = None
+        self._slow: dict[str, tuple[float, Stage]] = {}
+        self._seconds = 0.0
 
     def script(self, recipient: str, *verdicts: Verdict) -> None:
         """Answer the next letters to a recipient with these in turn; every other letter is accepted."""
@@ -33,25 +43,52 @@ class RecordingTransport:
         """Answer every letter so, from now on; None goes back to the script."""
         self._always = verdict
 
+    def slow(self, recipient: str, seconds: float, stage: Stage = Stage.RCPT) -> None:
+        """Take so long over letters to a recipient; at the dot it is written already. Infinity hangs."""
+        self._slow[recipient] = (seconds, stage)
+
+    def take(self, seconds: float) -> None:
+        """Take so long over every letter."""
+        self._seconds = seconds
+
     @property
     def recipients(self) -> list[str]:
         """Who was tried, in order."""
         return [letter.recipient for letter in self.tried]
 
+    def times_of(self, recipient: str) -> list[float]:
+        """Return when a recipient was tried."""
+        return [time for time, letter in zip(self.times, self.tried, strict=True) if letter.recipient == recipient]
+
     async def send(self, letter: Letter, before_dot: BeforeDot) -> Verdict:
         """Keep the letter; `before_dot` is awaited where its verdict comes from the dot."""
         self.tried.append(letter)
-        self.meanwhile(letter)
-        verdict = self._answer(letter.recipient)
-        if _reaches_the_dot(verdict):
-            await before_dot()
-        if isinstance(verdict, Accepted | Uncertain):
-            self.arrived.append(letter)
-        return verdict
+        self.times.append(asyncio.get_running_loop().time())
+        self.in_flight[letter.recipient.casefold()] += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight.total())
+        self.most_to_one = max(self.most_to_one, *self.in_flight.values())
+        try:
+            self.meanwhile(letter)
+            return await self._converse(letter, before_dot)
+        finally:
+            self.in_flight[letter.recipient.casefold()] -= 1
 
     async def close(self) -> None:
         """Count it."""
         self.closed += 1
+
+    async def _converse(self, letter: Letter, before_dot: BeforeDot) -> Verdict:
+        seconds, stage = self._slow.get(letter.recipient, (self._seconds, Stage.RCPT))
+        verdict = self._answer(letter.recipient)
+        if stage is not Stage.DOT:
+            await dawdle(seconds)
+        if _reaches_the_dot(verdict):
+            await before_dot()
+            if isinstance(verdict, Accepted | Uncertain):
+                self.arrived.append(letter)
+        if stage is Stage.DOT:
+            await dawdle(seconds)
+        return verdict
 
     def _answer(self, recipient: str) -> Verdict:
         if self._always is not None:

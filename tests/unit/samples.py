@@ -2,18 +2,32 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 from uuid import UUID
 
-from mail_sender.ledger.base import Delivery
+from mail_sender.ledger.base import Delivery, Imprint
 from mail_sender.ledger.states import State
 from mail_sender.message import Content, CredentialReset, IntentId, Message, TestMessage
 from mail_sender.settings import LetterConfig
+from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Reply, Stage, Uncertain
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+
 ELLIE = "ellie@example.com"
 INTENT = IntentId("d1c2s-tuyyh-kcpx2-zhfqx")
 HELLO = TestMessage("Ellie")
 LETTER = LetterConfig("Example Identity", "https://idm.example.com", "idm@example.com", "support@example.com")
+IMPRINT = Imprint("<1@example.com>", NOW, "ab" * 32)
+
+OK = Accepted(Reply(250, "2.0.0 Ok: queued as 4D2F"))
+NO = Refused(Stage.RCPT, "refused by the relay", Reply(550, "5.1.1 no such user"))
+LATER = Deferred(Stage.RCPT, Reply(450, "4.2.0 greylisted"))
+DOWN = LaneDown(Stage.CONNECT, "connection refused", "start it", lasting=False)
+CUT = Uncertain("connection cut")
 
 _numbers = count(1)
 
@@ -35,13 +49,8 @@ def reset(name: str = "Ellie", expires_at: datetime = NOW + timedelta(minutes=55
     return CredentialReset(name, INTENT, expires_at)
 
 
-def delivery(
-    of: Message | None = None,
-    state: State = State.QUEUED,
-    next_attempt: datetime = NOW,
-    attempts: int = 0,
-    ambiguous: int = 0,
-) -> Delivery:
-    """Return a message's delivery to its first recipient."""
+def delivery(of: Message | None = None, state: State = State.QUEUED, **rest: Any) -> Delivery:
+    """Return a message's delivery to its first recipient, due now."""
     of = of or message(number=1)
-    return Delivery(of.id, of.recipients[0], state, next_attempt, attempts, ambiguous)
+    times = {"send_after": of.send_after, "deadline": of.deadline, "next_attempt": NOW}
+    return Delivery(of.id, of.recipients[0], of.content.kind, state, **{**times, **rest})

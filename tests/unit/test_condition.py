@@ -63,3 +63,19 @@ def test_a_second_outage_is_counted_from_its_own_beginning() -> None:
             condition.down("connect", "refused", "x", NOW + timedelta(minutes=minute))
             condition.up(NOW + timedelta(minutes=minute + 1))
     assert [event.get("down_seconds") for event in events] == [None, 60, None, 60]
+
+
+def test_a_condition_that_comes_and_goes_is_over_when_it_was_quiet_for_a_while() -> None:
+    """A disk that takes each read and no write: one line while it lasts, and one when it has shown no more for long."""
+    condition = Condition("ledger", quiet=timedelta(seconds=12))
+    with capture_logs() as events:
+        for second in range(0, 100, 5):
+            condition.down("SQLITE_FULL", "full", "x", NOW + timedelta(seconds=second))
+            condition.up(NOW + timedelta(seconds=second + 1))
+        condition.up(NOW + timedelta(seconds=95 + 11))
+        assert not condition.is_fine
+        condition.up(NOW + timedelta(seconds=95 + 12))
+        condition.up(NOW + timedelta(seconds=95 + 13))
+    assert [event["event"] for event in events] == ["ledger_down", "ledger_up"]
+    assert events[1]["down_seconds"] == 107
+    assert condition.is_fine

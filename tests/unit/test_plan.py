@@ -1,100 +1,89 @@
-"""What one round does."""
+"""Which of the deliveries that are due go now."""
 
 from datetime import timedelta
-from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mail_sender.ledger.base import Delivery
-from mail_sender.ledger.states import FINAL, State
-from mail_sender.message import Message, UnknownContent
-from mail_sender.plan import LINK_MARGIN, Attempt, Expire, Hold, Step, plan
-from tests.unit.samples import ELLIE, NOW, delivery, message, reset
+from mail_sender.ledger.states import State
+from mail_sender.plan import Expire, Send, mailbox, plan
+from tests.unit.samples import ELLIE, NOW, SECOND, delivery, message
 
-UNKNOWN_KIND = UnknownContent("account_expiry_v1")
-SECOND = timedelta(seconds=1)
+NOBODY: frozenset[str] = frozenset()
 
 
-def steps(of: Message, *deliveries: Delivery) -> list[Step]:
-    """Return the steps for one message."""
-    return plan([of], {of.id: deliveries}, NOW, 100)
+def due(*recipients: str) -> list[Delivery]:
+    """Return a delivery of a message of its own for each recipient."""
+    return [delivery(message(recipient)) for recipient in recipients]
 
 
-def test_a_queued_delivery_that_is_due_is_attempted() -> None:
-    """Due is what has its next attempt now or earlier."""
-    of = message()
-    for ago in (timedelta(), SECOND, timedelta(days=1)):
-        due = delivery(of, next_attempt=NOW - ago)
-        assert steps(of, due) == [Attempt(of, due)]
+def test_what_is_due_is_sent_in_the_order_in_which_it_came() -> None:
+    """The ledger has put what is due longest first."""
+    found = due("c@example.com", "a@example.com", "b@example.com")
+    assert plan(found, NOBODY, 4, NOW) == [Send(one) for one in found]
 
 
-def test_what_is_not_due_makes_no_step() -> None:
-    """A delivery that waits for its retry waits."""
-    of = message()
-    assert steps(of, delivery(of, next_attempt=NOW + timedelta(microseconds=1))) == []
+def test_no_more_go_than_there_is_room_for() -> None:
+    """The first ones; without any room none."""
+    found = due(*(f"{number}@example.com" for number in range(10)))
+    assert plan(found, NOBODY, 3, NOW) == [Send(one) for one in found[:3]]
+    assert plan(found, NOBODY, 0, NOW) == []
 
 
-@pytest.mark.parametrize("state", [*FINAL, State.PROCESSING])
-def test_what_is_final_or_under_way_makes_no_step(state: State) -> None:
-    """Not even when its time has run out, or its kind is unknown."""
-    for content in (reset(expires_at=NOW - SECOND), UNKNOWN_KIND):
-        of = message(content=content)
-        assert steps(of, delivery(of, state)) == []
+def test_of_two_to_one_address_the_first_goes() -> None:
+    """The later one waits until the first is settled; what is for somebody else does not wait."""
+    first, second, other = due(ELLIE, ELLIE, "b@example.com")
+    assert plan([first, second, other], NOBODY, 4, NOW) == [Send(first), Send(other)]
 
 
-def test_an_unknown_kind_is_held_once() -> None:
-    """A queued one is set aside; one that is held already makes no step."""
-    of = message(content=UNKNOWN_KIND)
-    queued, held = delivery(of), delivery(of, State.HELD)
-    assert steps(of, queued) == [Hold(of, queued)]
-    assert steps(of, held) == []
+@pytest.mark.parametrize("spelling", ["Ellie@example.com", "ELLIE@EXAMPLE.COM", "ellie@Example.Com"])
+def test_two_spellings_of_a_mailbox_are_one_address(spelling: str) -> None:
+    """Mail systems ignore case, so their order would show."""
+    first, second = due(ELLIE, spelling)
+    assert plan([first, second], NOBODY, 4, NOW) == [Send(first)]
+    assert plan([second], frozenset({mailbox(ELLIE)}), 4, NOW) == []
 
 
-LINK_LEFT = {timedelta(hours=1): True, LINK_MARGIN + SECOND: True, LINK_MARGIN: False, SECOND: False, -SECOND: False}
+@pytest.mark.parametrize("state", [State.QUEUED, State.HELD])
+def test_what_is_past_its_deadline_is_expired(state: State) -> None:
+    """Held ones, too, from the deadline's very moment on, whatever the room."""
+    for late in (timedelta(), SECOND, timedelta(days=9)):
+        found = delivery(state=state, deadline=NOW - late)
+        assert plan([found], NOBODY, 0, NOW) == [Expire(found)]
 
 
-@pytest.mark.parametrize(("left", "state"), list(product(LINK_LEFT, [State.QUEUED, State.HELD])))
-def test_a_link_that_has_no_minute_left_expires(left: timedelta, state: State) -> None:
-    """A dead link is not mailed; held deliveries expire as queued ones do."""
-    of = message(content=reset(expires_at=NOW + left))
-    found = delivery(of, state)
-    if not LINK_LEFT[left]:
-        assert steps(of, found) == [Expire(of, found)]
-    else:
-        assert steps(of, found) == ([Attempt(of, found)] if state is State.QUEUED else [])
+def test_what_has_a_moment_left_is_sent() -> None:
+    """The deadline has its margin already."""
+    found = delivery(deadline=NOW + timedelta(microseconds=1))
+    assert plan([found], NOBODY, 1, NOW) == [Send(found)]
 
 
-def test_a_message_past_its_delete_after_expires() -> None:
-    """What the server is about to delete is not mailed, though its link may live on; due or not."""
-    of = message(content=reset(expires_at=NOW + timedelta(days=1)), delete_after=NOW)
-    for next_attempt in (NOW, NOW + timedelta(hours=1)):
-        found = delivery(of, next_attempt=next_attempt)
-        assert steps(of, found) == [Expire(of, found)]
+def test_expired_ones_take_no_room_and_no_address() -> None:
+    """They are written, not carried: a living message to the same address goes in the same plan."""
+    dead = delivery(message(ELLIE), deadline=NOW)
+    (living,) = due(ELLIE)
+    assert plan([dead, living], frozenset({"x@example.com"}), 1, NOW) == [Expire(dead), Send(living)]
 
 
-def test_steps_follow_the_order_of_the_messages_and_of_their_recipients() -> None:
-    """Oldest first, so that two messages to one address go in their order."""
-    first, second = message("b@example.com", "a@example.com"), message(ELLIE)
-    known = {of.id: tuple(Delivery(of.id, to, State.QUEUED, NOW) for to in of.recipients) for of in (second, first)}
-    found = plan([first, second], known, NOW, 100)
-    assert [step.delivery.recipient for step in found] == ["b@example.com", "a@example.com", ELLIE]
+ADDRESSES = st.sampled_from([f"{name}@example.com" for name in "aAbBcCdD"])
 
 
-def test_one_that_waits_does_not_hold_back_a_later_one() -> None:
-    """A message to the same address goes while an earlier one waits for its retry."""
-    waiting, later = message(), message()
-    known = {waiting.id: (delivery(waiting, next_attempt=NOW + SECOND),), later.id: (delivery(later),)}
-    assert [step.message for step in plan([waiting, later], known, NOW, 100)] == [later]
-
-
-def test_a_plan_takes_no_more_steps_than_its_limit() -> None:
-    """The oldest are taken; what makes no step does not count."""
-    messages = [message() for _ in range(10)]
-    known = {of.id: (delivery(of, State.SENT if number < 3 else State.QUEUED),) for number, of in enumerate(messages)}
-    assert [step.message for step in plan(messages, known, NOW, 4)] == messages[3:7]
-    assert len(plan(messages, known, NOW, 100)) == 7
-
-
-def test_a_message_that_the_ledger_does_not_know_makes_no_step() -> None:
-    """Nothing is sent that could not be settled."""
-    assert plan([message()], {}, NOW, 100) == []
+@given(st.lists(st.tuples(ADDRESSES, st.booleans()), max_size=12), st.sets(ADDRESSES), st.integers(0, 4))
+def test_a_plan_never_crowds_an_address_or_the_relay(
+    wanted: list[tuple[str, bool]], busy: set[str], room: int
+) -> None:
+    """Whatever is due: at most as many as there is room for, each address once, none that is in flight."""
+    in_flight = frozenset(mailbox(one) for one in busy)
+    found = [delivery(message(to), deadline=NOW + (SECOND if lives else -SECOND)) for to, lives in wanted]
+    steps = plan(found, in_flight, room, NOW)
+    sent = [mailbox(step.delivery.recipient) for step in steps if isinstance(step, Send)]
+    assert len(sent) <= room
+    assert len(set(sent)) == len(sent)
+    assert not in_flight & set(sent)
+    assert [step.delivery for step in steps if isinstance(step, Expire)] == [
+        one for one in found if one.deadline <= NOW
+    ]
+    places = [found.index(step.delivery) for step in steps]
+    assert places == sorted(places)

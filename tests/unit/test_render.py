@@ -120,11 +120,36 @@ def test_each_recipient_of_several_has_a_mark_of_its_own() -> None:
     """Mails of one message to several recipients have different Message-IDs, each of them stable."""
     recipients = ("a@example.com", "b@example.com", "c@example.com")
     of = message(*recipients, number=1)
-    ids = [message_id(of.id, recipient, recipients, "example.com") for recipient in recipients]
+    ids = [message_id(of, recipient, LETTER) for recipient in recipients]
     assert len(set(ids)) == 3
     assert all(re.fullmatch(rf"<{of.id}\.[0-9a-f]{{12}}@example\.com>", found) for found in ids)
     assert ids == [render(of, recipient, LETTER, NOW).message_id for recipient in recipients]
-    assert ids[0] == message_id(of.id, "a@example.com", recipients[:2], "example.com")
+    assert ids[0] == message_id(message(*recipients[:2], number=1), "a@example.com", LETTER)
+
+
+def test_each_copy_that_the_operator_asks_for_has_an_id_of_its_own() -> None:
+    """Mailboxes hide a second mail with a Message-ID that they have."""
+    of = message(number=1)
+    ids = [message_id(of, ELLIE, LETTER, copy) for copy in range(3)]
+    assert ids == [f"<{of.id}@example.com>", f"<{of.id}.copy1@example.com>", f"<{of.id}.copy2@example.com>"]
+
+
+def test_the_same_mail_can_be_made_again() -> None:
+    """With its first Date and Message-ID, at any later time: every byte is the same, and so is the digest."""
+    of = message(content=reset(), number=1)
+    first = render(of, ELLIE, LETTER, NOW, "<7@example.com>")
+    again = render(of, ELLIE, LETTER, first.date, first.message_id)
+    assert (again, again.digest) == (first, first.digest)
+    assert re.search(rb"(?m)^Message-ID: <7@example\.com>\r$", first.content)
+    assert render(of, ELLIE, LETTER, NOW + timedelta(minutes=1), "<7@example.com>").digest != first.digest
+
+
+def test_a_letter_names_what_nobody_may_repeat() -> None:
+    """The link's secret, and the person's name; neither shows in its repr."""
+    letter = render(message(content=reset("Confidential Name")), ELLIE, LETTER, NOW)
+    assert (letter.secrets, letter.names) == ((str(INTENT),), ("Confidential Name",))
+    assert "Confidential" not in repr(letter)
+    assert str(INTENT) not in repr(letter)
 
 
 # Bytes

@@ -1,19 +1,29 @@
-"""The moves between the states of a delivery."""
+"""The moves between the states of a delivery: those of the flow, and those of the operator."""
 
 from itertools import product
 
 import pytest
 
-from mail_sender.ledger.states import FINAL, IllegalMove, State, check
+from mail_sender.ledger.states import FINAL, MOVES, OPEN, ORDERS, IllegalMove, State, check
 
+GIVEN_UP = {State.FAILED, State.EXPIRED, State.WITHDRAWN, State.UNKNOWN}
 ALLOWED = {
-    State.QUEUED: {State.PROCESSING, State.EXPIRED, State.HELD, State.FAILED, State.UNKNOWN},
-    State.HELD: {State.EXPIRED, State.UNKNOWN},
-    State.PROCESSING: {State.QUEUED, State.SENT, State.FAILED, State.UNKNOWN},
+    State.QUEUED: {State.QUEUED, State.PROCESSING, State.HELD, *GIVEN_UP},
+    State.HELD: {State.QUEUED, State.EXPIRED, State.WITHDRAWN, State.UNKNOWN},
+    State.PROCESSING: {State.QUEUED, State.SENT, State.ABANDONED, State.FAILED, State.UNKNOWN, State.HELD},
 }
+ORDERED = {
+    State.QUEUED: {State.QUEUED, State.ABANDONED},
+    State.HELD: {State.QUEUED, State.ABANDONED},
+    State.FAILED: {State.QUEUED},
+    State.ABANDONED: {State.QUEUED},
+    State.SENT: {State.QUEUED},
+    State.UNKNOWN: {State.QUEUED, State.ABANDONED},
+}
+PAIRS = list(product(State, State))
 
 
-@pytest.mark.parametrize(("old", "new"), list(product(State, State)))
+@pytest.mark.parametrize(("old", "new"), PAIRS)
 def test_a_delivery_moves_only_as_the_table_says(old: State, new: State) -> None:
     """Every pair of states: the moves of the design are allowed, all others are a fault of the program."""
     if new in ALLOWED.get(old, set()):
@@ -23,11 +33,29 @@ def test_a_delivery_moves_only_as_the_table_says(old: State, new: State) -> None
             check(old, new)
 
 
-def test_nothing_leaves_a_final_state() -> None:
-    """Final states are those that no move starts from."""
+@pytest.mark.parametrize(("old", "new"), PAIRS)
+def test_the_operator_orders_only_what_the_table_says(old: State, new: State) -> None:
+    """Nothing under way is touched, nothing expired or withdrawn comes back, and nothing is declared sent."""
+    if new in ORDERED.get(old, set()):
+        check(old, new, ORDERS)
+    else:
+        with pytest.raises(IllegalMove, match=f"{old} -> {new}"):
+            check(old, new, ORDERS)
+
+
+def test_nothing_leaves_a_final_state_by_itself() -> None:
+    """Final states are those that no move of the flow starts from."""
     assert {state for state in State if state not in ALLOWED} == FINAL
+    assert not {old for old, _ in MOVES} & FINAL
+    assert frozenset(State) - FINAL == OPEN
 
 
 def test_only_a_processing_delivery_can_become_sent() -> None:
-    """Nothing is sent that was not handed to the relay."""
+    """Nothing is sent that was not handed to the relay, not even by order."""
     assert [old for old, new in ALLOWED.items() if State.SENT in new] == [State.PROCESSING]
+    assert not any(new is State.SENT for _, new in ORDERS)
+
+
+def test_only_a_queued_delivery_can_be_begun() -> None:
+    """Two attempts of one delivery are never under way at once."""
+    assert [old for old, new in MOVES | ORDERS if new is State.PROCESSING] == [State.QUEUED]

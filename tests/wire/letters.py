@@ -1,5 +1,7 @@
 """A letter and the SMTP transport that carries it, for tests that play the relay."""
 
+from datetime import UTC, datetime
+
 from pydantic import SecretStr
 
 from mail_sender.deliver.smtp import SmtpTransport
@@ -9,9 +11,14 @@ from mail_sender.settings import RelayConfig
 from mail_sender.verdict import Verdict
 from tests.support.certificates import Authority
 
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 PASSWORD = "a-password-that-no-log-may-show"
 LETTER = Letter(
-    "<1@example.com>", "idm@example.com", "a@example.com", b"From: idm@example.com\r\nSubject: x\r\n\r\nhello\r\n"
+    "<1@example.com>",
+    NOW,
+    "idm@example.com",
+    "a@example.com",
+    b"From: idm@example.com\r\nSubject: x\r\n\r\nhello\r\n",
 )
 
 

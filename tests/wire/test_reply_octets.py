@@ -1,8 +1,9 @@
 """Replies as octets come: split, joined, too long, too early, in no alphabet at all."""
 
+from dataclasses import replace
+
 import pytest
 
-from mail_sender.render import Letter
 from mail_sender.verdict import Accepted, LaneDown, Refused, Uncertain
 from tests.support.certificates import Authority
 from tests.wire.conftest import Puppet
@@ -11,7 +12,7 @@ from tests.wire.puppet_relay import Play, Wire
 
 END = b"\r\n.\r\n"
 MANY_LINES = (b"x" * 70 + b"\r\n") * 400_000  # 28 MB: more than sockets hold, so that a relay can be early
-LONG = Letter(LETTER.message_id, LETTER.sender, LETTER.recipient, LETTER.content + MANY_LINES)
+LONG = replace(LETTER, content=LETTER.content + MANY_LINES)
 
 
 def answers_the_dot(*packets: str | bytes) -> Play:

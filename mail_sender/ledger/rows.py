@@ -1,0 +1,94 @@
+"""Rows of the ledger as values, and values as what SQLite keeps: times are whole microseconds, UTC."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from mail_sender.ledger.base import Delivery, Imprint
+from mail_sender.ledger.scribe import Unreadable
+from mail_sender.ledger.states import State
+
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TOGETHER = 500  # values in one statement
+
+
+def micros(when: datetime) -> int:
+    """Return a time as the ledger keeps it."""
+    return (when - _EPOCH) // _MICROSECOND
+
+
+def moment(count: int) -> datetime:
+    """Return the time that stands in a row.
+
+    Raises `Unreadable`.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=count)
+    except (OverflowError, TypeError):
+        raise Unreadable("a row is damaged") from None
+
+
+def uuid(text: str) -> UUID:
+    """Return the id that stands in a row.
+
+    Raises `Unreadable`.
+    """
+    try:
+        return UUID(text)
+    except (ValueError, AttributeError, TypeError):
+        raise Unreadable("a row is damaged") from None
+
+
+COLUMNS = (
+    "m.id, d.recipient, m.kind, d.state, d.send_after, d.deadline, d.next_attempt, d.attempts, d.ambiguous, d.copy, "
+    "d.claim, d.dot, d.message_id, d.date, d.digest, m.marked_at IS NOT NULL"
+)
+
+
+def delivery(row: Sequence[Any]) -> Delivery:
+    """Return the delivery that stands in a row of `COLUMNS`.
+
+    Raises `Unreadable`.
+    """
+    id_, recipient, kind, state, send_after, deadline, next_attempt, attempts, ambiguous, copy, claim, dot = row[:12]
+    message_id, date, digest, marked = row[12:16]
+    try:
+        known = State(state)
+    except ValueError:
+        raise Unreadable("a row is damaged") from None
+    return Delivery(
+        uuid(id_),
+        recipient,
+        kind,
+        known,
+        moment(send_after),
+        moment(deadline),
+        moment(next_attempt),
+        attempts,
+        ambiguous,
+        copy,
+        claim,
+        bool(dot),
+        Imprint(message_id, moment(date), digest) if message_id is not None else None,
+        bool(marked),
+    )
+
+
+def deliveries(db: sqlite3.Connection, tail: str, values: Sequence[Any] = ()) -> list[Delivery]:
+    """Return the deliveries that the end of a SELECT chooses; `d` is the delivery, `m` its message."""
+    select = f"SELECT {COLUMNS} FROM delivery d JOIN message m ON m.number = d.message {tail}"
+    return [delivery(row) for row in db.execute(select, values)]
+
+
+def key(of: Delivery) -> tuple[str, str]:
+    """Return what names a delivery: recipient and message."""
+    return of.recipient, str(of.message)
+
+
+def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield values in bundles that one statement can take."""
+    for start in range(0, len(values), _TOGETHER):
+        yield values[start : start + _TOGETHER]

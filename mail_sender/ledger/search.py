@@ -1,0 +1,68 @@
+"""What the operator asks of the ledger: which deliveries, with their histories, newest first."""
+
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mail_sender.ledger import rows
+from mail_sender.ledger.base import Attempt, Entry, Query
+from mail_sender.ledger.states import State
+
+
+def where(query: Query, before: int | None = None) -> tuple[str, list[Any]]:
+    """Return the WHERE clause of a query, and the values to bind; `d` is the delivery, `m` its message."""
+    conditions, values = ["1"], list[Any]()
+    if query.states != frozenset(State):
+        conditions.append(f"d.state IN ({','.join('?' * len(query.states))})")
+        values += sorted(query.states)
+    if query.recipient is not None:
+        conditions.append("d.recipient = ? COLLATE NOCASE")
+        values.append(query.recipient)
+    if query.message is not None:
+        if not re.fullmatch(r"[0-9a-f-]{1,36}", query.message):
+            return "WHERE 0", []
+        conditions.append("m.id >= ? AND m.id < ?")
+        values += [query.message, f"{query.message}g"]
+    if before is not None:
+        conditions.append("d.number < ?")
+        values.append(before)
+    return f"WHERE {' AND '.join(conditions)}", values
+
+
+def find(db: sqlite3.Connection, query: Query, limit: int, before: int | None) -> list[Entry]:
+    """Return the deliveries that a query means, newest first."""
+    condition, values = where(query, before)
+    found = db.execute(
+        f"SELECT {rows.COLUMNS}, d.number, m.admitted_at, d.changed_at, m.marked_at, m.unsent_at, d.queue_id "
+        f"FROM delivery d JOIN message m ON m.number = d.message {condition} ORDER BY d.number DESC LIMIT ?",
+        [*values, limit],
+    ).fetchall()
+    histories = _histories(db, [row[16] for row in found])
+    return [_entry(row, histories.get(row[16], ())) for row in found]
+
+
+def _entry(row: Sequence[Any], history: tuple[Attempt, ...]) -> Entry:
+    number, admitted, changed, marked, unsent, queue_id = row[16:]
+    return Entry(
+        number,
+        rows.delivery(row),
+        rows.moment(admitted),
+        rows.moment(changed),
+        None if marked is None else rows.moment(marked),
+        None if unsent is None else rows.moment(unsent),
+        queue_id,
+        history,
+    )
+
+
+def _histories(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, tuple[Attempt, ...]]:
+    found: dict[int, tuple[Attempt, ...]] = {}
+    for chunk in rows.chunks([str(number) for number in numbers]):
+        lines = db.execute(
+            "SELECT delivery, at, stage, verdict, code, reply, seconds FROM attempt "
+            f"WHERE delivery IN ({','.join(chunk)}) ORDER BY number"
+        )
+        for delivery, at, *rest in lines:
+            found[delivery] = (*found.get(delivery, ()), Attempt(rows.moment(at), *rest))
+    return found

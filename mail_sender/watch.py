@@ -1,0 +1,58 @@
+"""Watch the files of the configuration, and read them anew when one changes.
+
+A file has changed when it is another one (an editor, or a mounted secret, puts a new one in its place), or its time
+or size differs. It is read when it looks the same twice in a row: whoever writes it may not be done yet. What cannot
+be read, or has faults, is said once for each change; the old configuration goes on.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from mail_sender.clock import Clock
+from mail_sender.errors import ConfigError
+from mail_sender.settings import Config
+
+_log = structlog.get_logger()
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks."""
+
+_Face = tuple[int, int, int, int] | None
+
+
+class Watch:
+    """The files of a configuration, as they were when this was made; `load` reads them."""
+
+    def __init__(self, config: Config, load: Callable[[], Config]) -> None:
+        self._load = load
+        self._seen = {path: _face(path) for path in config.files}
+
+    async def next_config(self, clock: Clock) -> Config:
+        """Return the next configuration that can be used, once there is one."""
+        last = self._seen
+        while True:
+            await clock.wait(asyncio.Event(), LOOK_EVERY)
+            before, last = last, {path: _face(path) for path in self._seen}
+            if last == self._seen or last != before:
+                continue
+            self._seen = last
+            try:
+                changed = self._load()
+            except ConfigError as error:
+                _log.error("config_faulty", say=f"{error}; going on with the one before")
+                continue
+            # A file that changes while it is read has another face by now than it had before.
+            self._seen = {path: last.get(path, _face(path)) for path in changed.files}
+            _log.info("config_changed", say="read anew; the relay and the server are tried at once")
+            return changed
+
+
+def _face(path: Path) -> _Face:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size

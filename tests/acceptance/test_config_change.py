@@ -1,0 +1,51 @@
+"""A configuration that changes while the sender runs."""
+
+from tests.support import configs
+from tests.support.sender import Sender
+from tests.support.stub import Stub
+
+
+def test_a_mended_password_is_tried_at_once(stub: Stub) -> None:
+    """A login that was refused would wait for a minute: a changed file is why to try earlier."""
+    right = stub.sender_config.read_text()
+    configs.change(stub.sender_config, mail_password="wrong")
+    stub.send_test("ellie")
+    with Sender(stub.client_config, stub.sender_config) as sender:
+        sender.wait_for("relay_down")
+        stub.sender_config.write_text(right)
+        sender.wait_for("config_changed")
+        sender.wait_for("marked")
+        assert sender.stop() == 0
+        assert len(sender.events("sent")) == 1
+    assert len(stub.mails()) == 1
+
+
+def test_a_faulty_change_is_named_and_the_old_configuration_goes_on(stub: Stub) -> None:
+    """Half a file must not stop mail, and says what is wrong with it, without its secrets."""
+    right = stub.sender_config.read_text()
+    with Sender(stub.client_config, stub.sender_config) as sender:
+        sender.wait_for("server_ready")
+        stub.sender_config.write_text(right.replace("mail_from_address", "mail_form_address"))
+        (line,) = sender.wait_for("config_faulty")
+        assert "mail_form_address" in line
+        stub.send_test("ellie")
+        sender.wait_for("marked")
+        stub.sender_config.write_text(right.replace("Example Identity", "Another Name"))
+        sender.wait_for("config_changed")
+        stub.send_test("ellie")
+        sender.wait_for("marked", 2)
+        assert sender.stop() == 0
+    assert ["Another Name" in str(mail["From"]) for mail in stub.mails()] == [False, True]
+
+
+def test_a_new_token_counts_and_the_old_one_stays_hidden(stub: Stub) -> None:
+    """A token that was refused is replaced in place; neither of the two is ever logged."""
+    right = stub.sender_config.read_text()
+    configs.change(stub.sender_config, token=stub.tokens["expired"])
+    stub.send_test("ellie")
+    with Sender(stub.client_config, stub.sender_config, "-d") as sender:
+        sender.wait_for("server_down")
+        stub.sender_config.write_text(right)
+        sender.wait_for("marked")
+        assert sender.stop() == 0
+        assert not any(token in sender.log for token in stub.tokens.values())

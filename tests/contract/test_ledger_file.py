@@ -1,0 +1,318 @@
+"""What a ledger in a file promises beyond the others: it outlives its process, and is never replaced in silence."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mail_sender.errors import LedgerTrouble
+from mail_sender.ledger.base import Attempt, Delivery, Entry, Outcome, Query
+from mail_sender.ledger.sqlite import SqliteLedger
+from mail_sender.ledger.states import State
+from mail_sender.message import Message
+from tests.unit.samples import DAY, IMPRINT, INTENT, MINUTE, NOW, message, reset
+
+WEEK = 7 * DAY
+PEOPLE = [f"person-{number}@example.com" for number in range(8)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Give the place of a ledger."""
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+async def ledger(path: Path) -> AsyncIterator[SqliteLedger]:
+    """Give an open ledger."""
+    opened = await SqliteLedger.open(path)
+    yield opened
+    await opened.close()
+
+
+def as_kill_would_leave_it(path: Path, place: Path) -> Path:
+    """Copy the files of a ledger that is open, as they stand."""
+    place.mkdir()
+    for file in path.parent.glob("ledger.db*"):
+        shutil.copyfile(file, place / file.name)
+    return place / path.name
+
+
+async def ask(ledger: SqliteLedger, pragma: str) -> object:
+    """Return a setting of the ledger's connection."""
+
+    def job(db: sqlite3.Connection) -> object:
+        return db.execute(f"PRAGMA {pragma}").fetchone()[0]
+
+    return await ledger._scribe.do(job)
+
+
+def octets(*paths: Path) -> bytes:
+    """Return what stands in files."""
+    return b"".join(path.read_bytes() for path in paths)
+
+
+def files(folder: Path, pattern: str = "*") -> list[Path]:
+    """Return the files of a folder."""
+    return sorted(folder.glob(pattern))
+
+
+def take_away(path: Path, put: Path | None = None) -> Path:
+    """Move a file aside, and put a copy of another in its place."""
+    aside = path.rename(path.with_suffix(".old"))
+    if put is not None:
+        shutil.copyfile(aside if put == path else put, path)
+    return aside
+
+
+async def everything(ledger: SqliteLedger) -> tuple[list[Entry], list[object]]:
+    """Return all that a ledger knows."""
+    return list(await ledger.find(Query(), 1_000)), list(await ledger.unmarked(NOW))
+
+
+async def a_day_of_work(ledger: SqliteLedger) -> list[Message]:
+    """Have a message in each stage: queued, claimed, at its dot, deferred, sent, marked, un-sent, held."""
+    messages = [message(person) for person in PEOPLE]
+    await ledger.admit(messages, NOW, WEEK)
+    found = [(await ledger.deliveries(of.id))[0] for of in messages]
+    _, claimed, dot, deferred, sent, marked, unsent, held = found
+    await ledger.begin(claimed)
+    await ledger.dot(await ledger.begin(dot), IMPRINT)
+    line = Attempt(NOW, "rcpt", "deferred", 450, "4.2.0 later", 0.1)
+    await ledger.settle(await ledger.begin(deferred), Outcome(State.QUEUED, NOW + MINUTE, 1, 0), NOW, line)
+    for one in (sent, marked, unsent):
+        begun = await ledger.begin(one)
+        await ledger.dot(begun, IMPRINT)
+        await ledger.settle(
+            begun, Outcome(State.SENT, NOW, 1, 0), NOW, Attempt(NOW, "dot", "accepted", 250, "ok", 0.2, "Q1")
+        )
+    for one in (marked, unsent):
+        await ledger.marked(one.message, NOW)
+    await ledger.admit([messages[6]], NOW + 16 * MINUTE, WEEK)
+    await ledger.settle(held, Outcome(State.HELD, NOW, 0, 0), NOW)
+    return messages
+
+
+# It outlives its process
+
+
+async def test_everything_is_there_after_it_was_closed(ledger: SqliteLedger, path: Path) -> None:
+    """Each state, each count, each line, each mark."""
+    await a_day_of_work(ledger)
+    before = await everything(ledger)
+    await ledger.close()
+    again = await SqliteLedger.open(path)
+    assert await everything(again) == before
+    assert len(before[0]) == len(PEOPLE)
+    await again.close()
+
+
+async def test_everything_that_was_answered_is_there_after_a_kill(
+    ledger: SqliteLedger, path: Path, tmp_path: Path
+) -> None:
+    """Nobody closed it: the files as they stand after any answer hold all that was answered."""
+    messages = await a_day_of_work(ledger)
+    copy = await SqliteLedger.open(as_kill_would_leave_it(path, tmp_path / "killed"))
+    assert await everything(copy) == await everything(ledger)
+    claimed, dot = await copy.interrupted()
+    assert (claimed.message, claimed.dot) == (messages[1].id, False)
+    assert (dot.message, dot.dot, dot.imprint) == (messages[2].id, True, IMPRINT)
+    await copy.close()
+
+
+async def test_each_answer_means_that_it_is_written(ledger: SqliteLedger, path: Path, tmp_path: Path) -> None:
+    """After each step, a copy of the files shows it: no answer comes before its commit."""
+    of = message()
+    steps = 0
+
+    async def state() -> Delivery | None:
+        nonlocal steps
+        steps += 1
+        copy = await SqliteLedger.open(as_kill_would_leave_it(path, tmp_path / f"killed-{steps}"))
+        found = await copy.deliveries(of.id)
+        await copy.close()
+        return found[0] if found else None
+
+    assert await state() is None
+    await ledger.admit([of], NOW, WEEK)
+    queued = await state()
+    assert queued is not None
+    begun = await ledger.begin(queued)
+    assert await state() == begun
+    await ledger.dot(begun, IMPRINT)
+    found = await state()
+    assert found is not None
+    assert (found.dot, found.imprint) == (True, IMPRINT)
+    await ledger.settle(begun, Outcome(State.SENT, NOW, 1, 0), NOW)
+    found = await state()
+    assert found is not None
+    assert found.state is State.SENT
+
+
+async def test_a_commit_reaches_the_disk_and_not_only_the_system(ledger: SqliteLedger, path: Path) -> None:
+    """The journal and the syncing that survive a power cut."""
+    names = ("journal_mode", "synchronous", "foreign_keys")
+    pragma = {name: await ask(ledger, name) for name in names}
+    assert pragma == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+async def test_many_writers_pay_for_few_commits(ledger: SqliteLedger, path: Path) -> None:
+    """What is handed over together is committed together."""
+    messages = [message() for _ in range(200)]
+    await ledger.admit(messages, NOW, WEEK)
+    found = [(await ledger.deliveries(of.id))[0] for of in messages]
+    commits: list[str] = []
+    await ledger._scribe.do(lambda db: db.set_trace_callback(commits.append))
+    await asyncio.gather(*(ledger.begin(one) for one in found))
+    assert await ledger.count(Query()) == {State.PROCESSING: 200}
+    assert sum(line == "COMMIT" for line in commits) < 20
+
+
+# What never stands in it
+
+
+async def test_no_byte_of_the_files_is_a_link_or_a_name(ledger: SqliteLedger, path: Path) -> None:
+    """Neither while it is open nor after: what the message holds is not the ledger's business."""
+    of = message(content=reset("Confidential Name"))
+    await ledger.admit([of], NOW, WEEK)
+    begun = await ledger.begin((await ledger.deliveries(of.id))[0])
+    await ledger.dot(begun, IMPRINT)
+    await ledger.settle(begun, Outcome(State.SENT, NOW, 1, 0), NOW)
+    for _ in range(2):
+        held = octets(*files(path.parent, "ledger.db*"))
+        assert str(of.id).encode() in held
+        for secret in (INTENT, "Confidential"):
+            assert secret.encode() not in held
+        await ledger.close()
+
+
+# What is no ledger of this version
+
+
+def newer(path: Path) -> None:
+    """Make it a ledger of a later version."""
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+
+
+def foreign(path: Path) -> None:
+    """Make it another program's database."""
+    path.unlink()
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE cookies (name TEXT)")
+    db.close()
+
+
+def garbage(path: Path) -> None:
+    """Make it no database at all."""
+    path.write_bytes(b"this is no ledger\n" * 1_000)
+
+
+def damaged(path: Path) -> None:
+    """Damage pages in its middle."""
+    octets = bytearray(path.read_bytes())
+    for start in range(4096, len(octets) - 512, 4096):
+        octets[start : start + 512] = b"\xa5" * 512
+    path.write_bytes(bytes(octets))
+
+
+def cut(path: Path) -> None:
+    """Cut it in the middle of a page."""
+    path.write_bytes(path.read_bytes()[: 4096 * 3 + 100])
+
+
+REFUSED = {newer: "newer", foreign: "foreign", garbage: "SQLITE_NOTADB", damaged: "SQLITE_", cut: "SQLITE_"}
+
+
+@pytest.mark.parametrize("spoil", REFUSED, ids=lambda spoil: spoil.__name__)
+async def test_what_is_no_ledger_of_this_version_is_refused_and_left_alone(spoil: object, path: Path) -> None:
+    """With a word on what to do; not one byte of it is changed, since it may be somebody's only copy."""
+    assert callable(spoil)
+    ledger = await SqliteLedger.open(path)
+    await a_day_of_work(ledger)
+    await ledger.close()
+    spoil(path)
+    before = octets(path)
+    for _ in range(2):
+        with pytest.raises(LedgerTrouble) as caught:
+            await SqliteLedger.open(path)
+        assert caught.value.kind.startswith(REFUSED[spoil])
+        assert str(path) in caught.value.detail
+        assert caught.value.advice
+    assert octets(path) == before
+
+
+async def test_a_folder_that_is_not_there_is_trouble(tmp_path: Path) -> None:
+    """Nothing is made beside it."""
+    with pytest.raises(LedgerTrouble, match="cannot be opened"):
+        await SqliteLedger.open(tmp_path / "nowhere" / "ledger.db")
+    assert files(tmp_path) == []
+
+
+async def test_an_empty_file_becomes_a_ledger(path: Path) -> None:
+    """As a volume that was touched beforehand."""
+    shutil.copyfile("/dev/null", path)
+    ledger = await SqliteLedger.open(path)
+    assert await ledger.admit([message()], NOW, WEEK) == []
+    await ledger.close()
+
+
+@pytest.mark.parametrize("name", ["with space.db", "per%20cent.db", "question?.db", "hash#.db", "ünïcode.db"])
+async def test_any_name_of_a_file_will_do(tmp_path: Path, name: str) -> None:
+    """None of its characters means anything."""
+    ledger = await SqliteLedger.open(tmp_path / name)
+    await ledger.admit([message()], NOW, WEEK)
+    await ledger.close()
+    assert files(tmp_path) == [tmp_path / name]
+
+
+# The file goes away while it is used
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+async def test_a_file_that_was_taken_away_under_it_is_trouble(ledger: SqliteLedger, path: Path, how: str) -> None:
+    """Writing on would be writing into nothing: every call says so, and none is answered as if it were done."""
+    of = message()
+    await ledger.admit([of], NOW, WEEK)
+    (found,) = await ledger.deliveries(of.id)
+    aside = take_away(path, path if how == "replaced" else None)
+    for call in (ledger.begin(found), ledger.due(NOW, 10), ledger.admit([message()], NOW, WEEK)):
+        with pytest.raises(LedgerTrouble, match="removed or replaced"):
+            await call
+    shutil.move(aside, path)
+    assert (await ledger.begin(found)).state is State.PROCESSING
+
+
+async def test_another_program_that_holds_it_is_trouble_for_a_while(
+    ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written meanwhile; when it lets go, everything goes on."""
+    await ledger._scribe.do(lambda db: db.execute("PRAGMA busy_timeout = 50"))
+    of = message()
+    await ledger.admit([of], NOW, WEEK)
+    (found,) = await ledger.deliveries(of.id)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerTrouble, match="another program holds it"):
+        await ledger.begin(found)
+    other.execute("ROLLBACK")
+    other.close()
+    assert (await ledger.begin(found)).state is State.PROCESSING
+
+
+async def test_a_full_disk_is_trouble_and_leaves_everything_as_it_was(ledger: SqliteLedger) -> None:
+    """The call has failed as a whole; with room again, it goes on."""
+    await ledger.admit([message() for _ in range(10)], NOW, WEEK)
+    pages = await ledger._scribe.do(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
+    await ledger._scribe.do(lambda db: db.execute(f"PRAGMA max_page_count = {pages}"))
+    with pytest.raises(LedgerTrouble, match="the disk is full") as caught:
+        await ledger.admit([message() for _ in range(2_000)], NOW, WEEK)
+    assert caught.value.kind == "SQLITE_FULL"
+    assert await ledger.count(Query()) == {State.QUEUED: 10}
+    await ledger._scribe.do(lambda db: db.execute("PRAGMA max_page_count = 1000000"))
+    await ledger.admit([message() for _ in range(2_000)], NOW, WEEK)
+    assert await ledger.count(Query()) == {State.QUEUED: 2_010}

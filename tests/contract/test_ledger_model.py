@@ -1,0 +1,260 @@
+"""A ledger against a plain model of it: whatever is done in whatever order, both know the same."""
+
+import asyncio
+import tempfile
+from collections.abc import Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from mail_sender.ledger.base import Delivery, Fenced, Imprint, Outcome, Query
+from mail_sender.ledger.sqlite import KEPT_AFTER, LAGGING, LONGEST_WAIT, SqliteLedger
+from mail_sender.ledger.states import FINAL, MOVES, ORDERS, IllegalMove, State
+from mail_sender.message import Message
+from tests.unit.samples import DAY, MINUTE, NOW, message
+
+PEOPLE = ["a@example.com", "A@Example.com", "b@example.com"]
+MESSAGES = [
+    message(*recipients, number=number, send_after=NOW - number * MINUTE, delete_after=NOW + lives * MINUTE)
+    for number, (recipients, lives) in enumerate(
+        [(PEOPLE[:1], 9_999), (PEOPLE, 9_999), (PEOPLE[1:], 9_999), (PEOPLE[:1], 30), (PEOPLE[2:], 60)], start=1
+    )
+]
+MAX_AGE = DAY
+
+
+@dataclass
+class Known:
+    """What the model knows of a message."""
+
+    of: Message
+    number: int
+    rows: dict[str, Delivery]
+    complete: tuple[datetime, int] | None = None
+    marked: datetime | None = None
+    unsent: datetime | None = None
+
+
+@dataclass
+class Model:
+    """A ledger as anybody would write it in a minute, without a disk."""
+
+    known: dict[UUID, Known] = field(default_factory=dict)
+    counter: int = 0
+
+    def admit(self, of: Message, now: datetime) -> list[UUID]:
+        if of.id not in self.known:
+            self.counter += 1
+            deadline = min(of.deadline, now + MAX_AGE)
+            rows = {
+                to: Delivery(of.id, to, of.content.kind, State.QUEUED, of.send_after, deadline, now)
+                for to in of.recipients
+            }
+            self.known[of.id] = Known(of, self.counter, rows)
+        known = self.known[of.id]
+        if known.marked and known.marked < now - LAGGING and not known.unsent:
+            known.unsent = now
+            return [of.id]
+        return []
+
+    def due(self, now: datetime, without: list[str]) -> list[tuple[UUID, str]]:
+        rows = [(known.number, row) for known in self.known.values() for row in known.rows.values()]
+        late = [row for _, row in rows if row.state in {State.QUEUED, State.HELD} and row.deadline <= now]
+        left_out = {one.lower() for one in without}
+        ready = [
+            (row.next_attempt, row.send_after, number, row)
+            for number, row in rows
+            if row.state is State.QUEUED and row.deadline > now and row.recipient.lower() not in left_out
+        ]
+        now_due = [item for item in ready if item[0] <= now]
+        ahead = [item for item in ready if item[0] > now + LONGEST_WAIT]
+        in_order = [row for items in (now_due, ahead) for *_, row in sorted(items, key=lambda item: item[:3])]
+        return sorted((row.message, row.recipient) for row in late) + [
+            (row.message, row.recipient) for row in in_order
+        ]
+
+    def change(self, row: Delivery, outcome: Outcome, now: datetime, claim: int) -> bool:
+        known = self.known[row.message]
+        known.rows[row.recipient] = replace(
+            row, state=outcome.state, next_attempt=outcome.next_attempt, attempts=outcome.attempts,
+            ambiguous=outcome.ambiguous, copy=outcome.copy, claim=claim, dot=False,
+        )  # fmt: skip
+        states = {one.state for one in known.rows.values()}
+        complete = State.SENT in states and states <= FINAL
+        new = complete and known.complete is None
+        known.complete = (known.complete or (now, known.number)) if complete else None
+        return new and known.marked is None
+
+
+class Machine(RuleBasedStateMachine):
+    """The rules: every call, with what was read just now or some time ago."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.folder = tempfile.TemporaryDirectory()
+        self.model = Model()
+        self.now = NOW
+        self.seen: list[Delivery] = []
+
+    def run(self, call: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(call)
+
+    def teardown(self) -> None:
+        self.run(self.ledger.close())
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()
+        self.folder.cleanup()
+
+    @initialize(in_file=st.booleans())
+    def open(self, in_file: bool) -> None:
+        self.path = Path(self.folder.name) / "ledger.db" if in_file else None
+        self.ledger: SqliteLedger = self.run(SqliteLedger.open(self.path))
+
+    @rule()
+    def restart(self) -> None:
+        if self.path:
+            self.run(self.ledger.close())
+            self.ledger = self.run(SqliteLedger.open(self.path))
+
+    @rule(minutes=st.sampled_from([0, 1, 16, 45, 24 * 60]))
+    def time_passes(self, minutes: int) -> None:
+        self.now += minutes * MINUTE
+
+    @rule(of=st.sampled_from(MESSAGES))
+    def admit(self, of: Message) -> None:
+        assert self.run(self.ledger.admit([of], self.now, MAX_AGE)) == self.model.admit(of, self.now)
+
+    @rule(of=st.sampled_from(MESSAGES))
+    def look(self, of: Message) -> None:
+        self.seen += self.run(self.ledger.deliveries(of.id))
+
+    @rule(pick=st.integers(0, 50))
+    def begin(self, pick: int) -> None:
+        if (row := self.pick(pick)) and self.may(row, State.PROCESSING, MOVES, self.ledger.begin(row)):
+            known = self.model.known[row.message].rows
+            known[row.recipient] = replace(known[row.recipient], state=State.PROCESSING, claim=row.claim + 1)
+            self.seen.append(known[row.recipient])
+
+    @rule(pick=st.integers(0, 50), number=st.integers(1, 3))
+    def dot(self, pick: int, number: int) -> None:
+        if not (row := self.pick(pick)):
+            return
+        imprint = Imprint(f"<{number}@x>", NOW + number * MINUTE, f"{number}" * 64)
+        actual = self.actual(row)
+        call = self.ledger.dot(row, imprint)
+        if actual and actual.claim == row.claim and actual.state is State.PROCESSING:
+            self.run(call)
+            self.model.known[row.message].rows[row.recipient] = replace(actual, dot=True, imprint=imprint)
+        else:
+            self.fails(call, Fenced)
+
+    @rule(
+        pick=st.integers(0, 50),
+        new=st.sampled_from(State),
+        wait=st.sampled_from([0, 2, 30, 600]),
+        count=st.integers(0, 3),
+    )
+    def settle(self, pick: int, new: State, wait: int, count: int) -> None:
+        if row := self.pick(pick):
+            outcome = Outcome(new, self.now + wait * MINUTE, count, count // 2, count // 3)
+            call = self.ledger.settle(row, outcome, self.now)
+            if (result := self.may(row, new, MOVES, call)) is not None:
+                assert result is self.model.change(self.current(row), outcome, self.now, row.claim)
+
+    @rule(pick=st.integers(0, 50), new=st.sampled_from([State.QUEUED, State.ABANDONED, State.SENT]))
+    def order(self, pick: int, new: State) -> None:
+        if row := self.pick(pick):
+            outcome = Outcome(new, self.now, 0, 0, 1)
+            if self.may(row, new, ORDERS, self.ledger.order(row, outcome, self.now)):
+                self.model.change(self.current(row), outcome, self.now, row.claim + 1)
+                known = self.model.known[row.message]
+                if known.unsent and row.copy < 1:  # somebody un-sent it: the server is to be told of the copy
+                    known.marked = known.unsent = None
+
+    @rule(of=st.sampled_from(MESSAGES))
+    def mark(self, of: Message) -> None:
+        self.run(self.ledger.marked(of.id, self.now))
+        if known := self.model.known.get(of.id):
+            known.marked, known.unsent = self.now, None
+
+    @rule(listed=st.sets(st.sampled_from([of.id for of in MESSAGES])))
+    def forget(self, listed: set[UUID]) -> None:
+        self.run(self.ledger.forget(self.now, listed))
+        old = [id_ for id_, known in self.model.known.items() if known.of.delete_after < self.now - KEPT_AFTER]
+        for id_ in old:
+            if id_ not in listed:
+                del self.model.known[id_]
+
+    @rule(without=st.lists(st.sampled_from(PEOPLE), max_size=2))
+    def due(self, without: list[str]) -> None:
+        found = [(one.message, one.recipient) for one in self.run(self.ledger.due(self.now, 100, without))]
+        expected = self.model.due(self.now, without)
+        late = len([one for one in found if self.model.known[one[0]].rows[one[1]].deadline <= self.now])
+        assert sorted(found[:late]) + found[late:] == expected
+
+    @invariant()
+    def both_know_the_same(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        for of in MESSAGES:
+            known = self.model.known.get(of.id)
+            rows = [replace(row, marked=bool(known.marked)) for row in known.rows.values()] if known else []
+            assert self.run(self.ledger.deliveries(of.id)) == rows
+        rows = [row for known in self.model.known.values() for row in known.rows.values()]
+        assert self.run(self.ledger.count(Query())) == {
+            state: count for state in State if (count := sum(row.state is state for row in rows))
+        }
+        waiting = [
+            (known.complete, known.of.id)
+            for known in self.model.known.values()
+            if known.complete and not known.marked and known.of.delete_after > self.now
+        ]
+        assert self.run(self.ledger.unmarked(self.now)) == [id_ for _, id_ in sorted(waiting)]
+        assert len(self.run(self.ledger.interrupted())) == sum(row.state is State.PROCESSING for row in rows)
+        later = [row.next_attempt for row in rows if row.state is State.QUEUED and row.next_attempt > self.now]
+        assert self.run(self.ledger.next_due(self.now)) == min(later, default=None)
+
+    def pick(self, number: int) -> Delivery | None:
+        """Return what was seen lately, or longer ago."""
+        rows = [row for known in self.model.known.values() for row in known.rows.values()]
+        choice = [*rows, *rows, *self.seen[-5:]]
+        return choice[number % len(choice)] if choice else None
+
+    def actual(self, row: Delivery) -> Delivery | None:
+        known = self.model.known.get(row.message)
+        return known.rows.get(row.recipient) if known else None
+
+    def current(self, row: Delivery) -> Delivery:
+        found = self.actual(row)
+        assert found is not None
+        return found
+
+    def may(
+        self, row: Delivery, new: State, moves: frozenset[tuple[State, State]], call: Coroutine[Any, Any, Any]
+    ) -> Any:
+        """Make a call, which must fail where it has to; return its answer, or True where it has none."""
+        actual = self.actual(row)
+        if actual is None or actual.claim != row.claim:
+            return self.fails(call, Fenced)
+        if (actual.state, new) not in moves:
+            return self.fails(call, IllegalMove)
+        answer = self.run(call)
+        return True if answer is None else answer
+
+    def fails(self, call: Coroutine[Any, Any, Any], kind: type[Exception]) -> None:
+        try:
+            self.run(call)
+        except kind:
+            return
+        raise AssertionError(f"{kind.__name__} was expected")
+
+
+Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=timedelta(seconds=10))
+TestLedgerAgainstItsModel = Machine.TestCase
