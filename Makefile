@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint format types layers lock moved
+.PHONY: help setup demo test unit faults lint format types layers lock moved
 
 ready := .venv/.ready
 inputs := pyproject.toml uv.lock scripts/setup.sh scripts/uv.sh scripts/uv.txt
@@ -24,6 +24,9 @@ test: $(ready) packages lock lint types layers ## everything that CI runs
 
 unit: $(ready) ## the tests that need neither Debian packages nor processes of their own
 	@.venv/bin/pytest -m 'not debian' --ignore=tests/acceptance --ignore=tests/container
+
+faults: $(ready) ## the whole fault campaign, for hours; make faults FAMILY=F5 SEED=7 runs one family of it
+	@.venv/bin/python -m tests.faults $(if $(FAMILY),--family $(FAMILY)) $(if $(SEED),--seed $(SEED))
 
 lint: $(ready) ## ruff: rules and formatting
 	@.venv/bin/ruff check

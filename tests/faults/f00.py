@@ -1,0 +1,86 @@
+"""F0: everything at once, at random: what no plan has thought of.
+
+Up to four messages with up to three recipients each meet eight connections that are cut, slow, odd or fine, a server in
+and out of trouble, and up to two kills. Then all is mended, and all invariants hold as ever.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from random import Random
+
+from tests.faults import f01
+from tests.faults.family import Case, Family
+from tests.faults.rig import Rig
+from tests.faults.rig_api import lose_answer, reset, status, truncate
+from tests.faults.rig_behaviour import HEALTHY, Behaviour, Step
+from tests.faults.rig_wire import Cut, How
+
+CASES = 300
+DEADLINE = 2.0
+_CONNECTIONS = 8
+_AT_THE_DOT = range(140, 176)
+"""About where the reply to the first mail's dot stands, in octets that went down."""
+_LATE = (0.3, 1.0, 1.5, 2.5, 3.0)
+"""Seconds before that reply; none so close to the deadline that both could win."""
+_SERVER_FAULTS = (status(500), status(503), status(503, retry_after="2"), reset, lose_answer, truncate(40))
+_PATHS = ("_sent", "_ready", "/scim/v1/Message/", "/v1/self")
+
+
+def cases(_seed: int) -> Sequence[Case]:
+    """Return the cases; what happens in each, its dice say."""
+    return [Case(f"{number}", _everything, DEADLINE) for number in range(CASES)]
+
+
+async def _everything(rig: Rig) -> None:
+    dice = rig.random
+    behaviours = [_behaviour(dice) for _ in range(_CONNECTIONS)]
+    rig.relay.behave = lambda number: behaviours[number - 1] if number <= _CONNECTIONS else HEALTHY
+    for number in range(dice.randint(1, 4)):
+        recipients = [f"person-{number}-{one}@example.com" for one in range(dice.choice((1, 1, 1, 2, 3)))]
+        rig.mail(*recipients, reset=dice.random() < 0.3)
+    # An odd reply may be a no for good, and two cuts at the dot are one too many.
+    rig.queued = [replace(queued, may_fail=True) for queued in rig.queued]
+    for _ in range(dice.randint(0, 3)):
+        rig.api.fault(dice.choice(_SERVER_FAULTS), path=dice.choice(_PATHS), times=dice.randint(1, 3))
+    await rig.start()
+    for _ in range(dice.choice((0, 0, 1, 2))):
+        await rig.clock.wait(asyncio.Event(), dice.uniform(0, 600))
+        await rig.crash()
+        await rig.start()
+    await rig.drained()
+
+
+def _behaviour(dice: Random) -> Behaviour:
+    kinds = (_cut, _cut, _cut, _cut_at_the_dot, _cut_at_the_dot, _odd, _odd, _short, _late, _fine)
+    return dice.choice(kinds)(dice)
+
+
+def _cut(dice: Random) -> Behaviour:
+    cut = dice.choice((partial(Cut, "up", dice.randrange(2600)), partial(Cut, "down", dice.randrange(200))))
+    return Behaviour(cut=cut(dice.choice(list(How))))
+
+
+def _cut_at_the_dot(dice: Random) -> Behaviour:
+    return Behaviour(cut=Cut("down", dice.choice(_AT_THE_DOT), dice.choice(list(How))))
+
+
+def _odd(dice: Random) -> Behaviour:
+    step = dice.choice([step for step in f01.STAGES if step is not Step.STARTTLS])
+    return Behaviour(replies={step: dice.choice(list(f01.REPLIES.values())) + b"\r\n"})
+
+
+def _short(_dice: Random) -> Behaviour:
+    return Behaviour(mails=1)
+
+
+def _late(dice: Random) -> Behaviour:
+    return Behaviour(delays={Step.DOT: dice.choice(_LATE)})
+
+
+def _fine(_dice: Random) -> Behaviour:
+    return HEALTHY
+
+
+FAMILY = Family("F0", "everything at once", cases, slice_size=20, together=10)

@@ -1,0 +1,143 @@
+"""F5: kill -9 before and after every call of the Protocols, every commit, and at steps of the event loop.
+
+Each scene is played once for a sender that nobody kills, which tells how often it meets each point. Then each point
+up to its nth call gets a case: a sender dies there, and one that nobody kills finds what it left. In some cases two
+senders on end die at the same place.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from types import MappingProxyType
+
+from tests.faults.campaign import ground
+from tests.faults.family import Case, Family
+from tests.faults.killing import SIDES, Point, methods
+from tests.faults.lives import lived
+from tests.faults.rig import Rig
+from tests.faults.rig_api import lose_answer, status
+from tests.faults.rig_behaviour import Behaviour, Step, first
+
+Scene = Callable[[Rig], None]
+MOST_COMMITS = 20
+MOST_BY_TIME = 3
+STEPS = 264
+_SURE = frozenset(
+    {
+        *("ledger.begin", "ledger.dot", "ledger.settle", "ledger.interrupted", "ledger.find", "ledger.marked"),
+        *("transport.send", "transport.before_dot", "source.mark_sent", "ledger.close", "source.close"),
+    }
+)
+"""What each scene calls so and so often. All else is called as often as time wants it, and may be missed."""
+
+
+def plain(rig: Rig) -> None:
+    """Queue two messages and a link, one of them for two people."""
+    rig.mail()
+    rig.mail("ellie@example.com", "bob@example.com")
+    rig.mail(reset=True)
+
+
+def deferred(rig: Rig) -> None:
+    """Have all first attempts refused for now, so that messages are read again."""
+    rig.relay.behave = first(Behaviour(replies={Step.RCPT: b"451 4.7.1 try again later\r\n"}), 2)
+    rig.mail()
+    rig.mail(reset=True)
+
+
+def cut(rig: Rig) -> None:
+    """Have the first mail cut at the dot, so that it goes twice."""
+    rig.relay.behave = first(Behaviour(replies={Step.DOT: b""}, mails=1))
+    rig.mail(reset=True)
+
+
+def unheard(rig: Rig) -> None:
+    """Have marks fail, and their answers be lost."""
+    rig.api.fault(status(503), path="_sent")
+    rig.api.fault(lose_answer, path="_sent", times=2)
+    rig.mail()
+    rig.mail()
+
+
+def troubled(rig: Rig) -> None:
+    """Have the server fail at first, and the relay turn the first connections away."""
+    rig.api.fault(status(500), path="_ready", times=2)
+    rig.relay.behave = first(Behaviour(replies={Step.BANNER: b"421 4.3.2 come back later\r\n"}), 2)
+    rig.mail()
+    rig.mail("ellie@example.com", "bob@example.com")
+
+
+SCENES: Mapping[str, Scene] = MappingProxyType(
+    {"plain": plain, "deferred": deferred, "cut": cut, "unheard": unheard, "troubled": troubled}
+)
+_TWICE = ("plain", "deferred")
+
+
+def cases(_seed: int) -> Sequence[Case]:
+    """Return a case for each scene and point."""
+    return [*_once(), *_twice(), *_steps()]
+
+
+def _once() -> Iterator[Case]:
+    for scene in SCENES:
+        for point in _points(scene, MOST_COMMITS):
+            yield Case(f"{scene} {point}", partial(play, scene=scene, point=point, lives=1))
+
+
+def _twice() -> Iterator[Case]:
+    for scene in _TWICE:
+        for point in _points(scene, 1):
+            yield Case(f"{scene} {point} twice", partial(play, scene=scene, point=point, lives=2))
+
+
+def _steps() -> Iterator[Case]:
+    for nth in range(1, STEPS, 2):
+        point = Point("loop.step", "before", nth)
+        yield Case(f"plain {point}", partial(play, scene="plain", point=point, lives=1))
+
+
+def _points(scene: str, most: int) -> Iterator[Point]:
+    for method in methods():
+        for side in SIDES:
+            for nth in range(1, min(most, _calls(scene, method, side)) + 1):
+                yield Point(method, side, nth)
+
+
+def _calls(scene: str, method: str, side: str) -> int:
+    """Return how often a scene calls a method, as far as that is the same each time."""
+    if method in _SURE:
+        return _counted()[scene].get(f"{method}:{side}", 0)
+    if not any(f"{method}:{side}" in counts for counts in _counted().values()):
+        return 0
+    return MOST_COMMITS if method == "disk.commit" else MOST_BY_TIME
+
+
+async def play(rig: Rig, scene: str, point: Point, lives: int) -> None:
+    """Queue a scene, and have so many senders die at the point."""
+    SCENES[scene](rig)
+    # Twice at the dot, and nobody knows whether it was out: that is said, and not repaired by a third mail.
+    rig.queued = [replace(queued, may_fail=lives > 1) for queued in rig.queued]
+    for number in range(lives):
+        end = await lived(rig, "kill", point)
+        sure = number == 0 and point.method in _SURE
+        assert end.reached or not sure, f"{point} was not met"
+
+
+@cache
+def _counted() -> Mapping[str, Mapping[str, int]]:
+    """Return how often each scene meets each point, as a sender tells that nobody kills."""
+    return asyncio.run(_count())
+
+
+async def _count() -> Mapping[str, Mapping[str, int]]:
+    found: dict[str, Mapping[str, int]] = {}
+    async with ground() as shared:
+        for name, scene in SCENES.items():
+            async with shared.rig(f"count {name}", 0) as rig:
+                scene(rig)
+                found[name] = (await lived(rig)).counts
+    return found
+
+
+FAMILY = Family("F5", "kill -9 at every call, commit and step", cases, slice_size=48)

@@ -1,0 +1,309 @@
+"""The rig: one case's whole world, real but for its clock.
+
+    rig.relay     the chaos relay: say how it treats each connection, read what it saw (rig_relay)
+    rig.api       the case's queue on the API double: faults, calls, marks (rig_api)
+    rig.clock     runs a thousand times faster than the world (rig_clock)
+    rig.wraps     what goes around ledger, source and transport before the sender starts (rig_place, rig_tap)
+    rig.random    the case's own dice, the same for the same seed
+    rig.log       what the sender has logged so far, at debug
+
+    rig.mail(...)           queue a message; returns what was queued
+    await rig.start()       assemble the real sender and let it run
+    await rig.drained()     wait until all that was queued is final, and marked where it was sent
+    await rig.stop()        stop it as a signal does;  await rig.crash()  as kill -9 does
+    await rig.rows()        what the ledger holds
+
+A case may leave the sender running or not, healthy or not: the campaign mends everything, lets it drain, and only
+then looks (`evidence`).
+"""
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Self
+from uuid import UUID
+
+from mail_sender.ledger.base import Entry, Query
+from mail_sender.ledger.sqlite import SqliteLedger
+from mail_sender.ledger.states import FINAL, State
+from mail_sender.relay_address import Security
+from mail_sender.trial import Trial
+from tests.faults import rig_log
+from tests.faults.oracle import Evidence, Queued, TrialRun
+from tests.faults.rig_api import ApiServer
+from tests.faults.rig_behaviour import HEALTHY
+from tests.faults.rig_changes import Changes
+from tests.faults.rig_clock import Epoch, FastClock
+from tests.faults.rig_place import LETTER, PASSWORD, USERNAME, Place, Sender, Wraps, assemble
+from tests.faults.rig_proxy import Proxy
+from tests.faults.rig_record import Heard, Mail
+from tests.faults.rig_relay import ChaosRelay
+from tests.faults.rig_tap import tapped
+from tests.faults.rig_tls import Certificates
+
+NAME = "MARKED display name"
+INTENT = "MARKED-intent-id"
+LINGER = 300.0
+"""How long a drained sender is watched for a late copy: fast seconds, longer than any wait after a cut at the dot."""
+DRAIN_SECONDS = 60.0
+COMMIT_SECONDS = 0.5
+"""How long (real seconds) after its reply a mail may still be unknown to the ledger, when the sender is killed."""
+
+
+class NotDrained(Exception):
+    """The sender did not come to an end with what was queued; the text says with what."""
+
+
+class Rig:
+    """A world for one case; an asynchronous context manager."""
+
+    def __init__(self, folder: Path, server: ApiServer, certificates: Certificates, seed: int) -> None:
+        self.folder = folder
+        self.random = Random(seed)
+        self.certificates = certificates
+        self.changes = Changes()
+        self.clock = FastClock(Epoch())
+        self.wraps = Wraps()
+        self.queued: list[Queued] = []
+        self.trials: list[TrialRun] = []
+        self.texts: dict[str, bytes] = {}
+        self.aimed: set[UUID] = set()
+        self._server = server
+        self.api = server.open_queue(self.clock, self.changes)
+        self.relay = ChaosRelay(certificates.good, self.clock, self.changes)
+        self.place = Place(
+            server.url, self.api.token, 0, Security.IMPLICIT, certificates.ca, folder / "ledger.db", self.clock.epoch
+        )
+        self.proxy: Proxy | None = None
+        self._page: list[str] = []
+        self._kills: list[datetime] = []
+        self._sender: Sender | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self.folder.mkdir(parents=True)
+        await self.listen(implicit=True)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.crash()
+        if self.proxy is not None:
+            await self.proxy.close()
+        await self.relay.down()
+        self._server.close_queue(self.api)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def log(self) -> str:
+        """What the sender has logged, at debug."""
+        return "".join(self._page)
+
+    def open_page(self) -> None:
+        """Keep here what this task logs from now on, and those that it starts."""
+        self._page = rig_log.new_page()
+
+    async def listen(self, *, implicit: bool) -> None:
+        """Have the relay speak TLS from the first octet, or by STARTTLS; the sender is told the same."""
+        await self.relay.down()
+        self.relay = ChaosRelay(self.certificates.good, self.clock, self.changes, implicit=implicit)
+        await self.relay.listen()
+        security = Security.IMPLICIT if implicit else Security.STARTTLS
+        self.place = replace(self.place, relay_port=self.relay.port, security=security)
+
+    def mail(self, *recipients: str, reset: bool = False, lives: timedelta = timedelta(hours=20)) -> Queued:
+        """Queue a test message, or a credential reset, that is of use for so long in the clock's time."""
+        number = len(self.queued) + 1
+        recipients = recipients or (f"person-{number}@example.com",)
+        ends = self.clock.now() + lives
+        content: dict[str, object] = {"display_name": NAME}
+        if reset:
+            content |= {"intent_id": f"{INTENT}-{number}", "expiry_time": int(ends.timestamp())}
+        id_ = self.api.add(
+            {
+                "mail_destination": [{"primary": True, "value": recipient} for recipient in recipients],
+                "message_template": {"CredentialResetV1" if reset else "TestMessageV1": content},
+                "send_after": _instant(datetime.now(UTC) - timedelta(minutes=10) + timedelta(seconds=number)),
+                "delete_after": _instant(ends if not reset else ends + timedelta(days=7)),
+            }
+        )
+        self.queued.append(Queued(id_, recipients, ends))
+        return self.queued[-1]
+
+    async def start(self) -> None:
+        """Assemble the sender and let it run; nothing happens where it runs already."""
+        if self._running is not None:
+            return
+        await self.open()
+        assert self._sender is not None
+        self._stop = asyncio.Event()
+        self._running = asyncio.create_task(self._sender.worker.run(self._stop))
+        self._running.add_done_callback(lambda _: self.changes.ring())
+
+    async def open(self) -> None:
+        """Assemble the sender without letting it run."""
+        if self._sender is None:
+            watched = replace(self.wraps, ledger=lambda ledger: self.wraps.ledger(tapped(ledger, after=self._ring)))
+            self._sender = await assemble(self.place, watched, self.clock)
+
+    async def stop(self) -> None:
+        """Stop the sender as SIGTERM does, and close its parts."""
+        running, self._running = self._running, None
+        self._stop.set()
+        if running is not None:
+            await running
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            await sender.close()
+
+    async def crash(self) -> None:
+        """End the sender as kill -9 does: what it wrote stays, what it would still write does not."""
+        sender, self._sender = self._sender, None
+        running, self._running = self._running, None
+        if sender is None:
+            return
+        saved = self.folder / f"saved-{time.monotonic_ns()}"
+        # Nothing is awaited up to the copy: what the sender has not said or written by now, it never will.
+        self.api.deaf = self.relay.deaf = True
+        self.relay.sever()
+        self.killed()
+        _copy(self.ledger_files(), saved)
+        if running is not None:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        with contextlib.suppress(Exception):  # nobody is there any more to be told
+            await sender.close()
+        for file in self.ledger_files():
+            file.unlink()
+        for file in saved.iterdir():
+            file.rename(self.folder / file.name)
+        saved.rmdir()
+        self.api.deaf = self.relay.deaf = False
+
+    def killed(self) -> None:
+        """Note that the sender was killed at this moment: what the relay has just said, it may not have written."""
+        self._kills.append(self.clock.now())
+
+    async def rows(self) -> Sequence[Entry]:
+        """Return what the ledger holds, oldest first; it is opened for that where no sender has it open."""
+        if self._sender is not None:
+            found = await self._sender.ledger.find(Query(), 100_000)
+        else:
+            ledger = await SqliteLedger.open(self.place.ledger)
+            found = await ledger.find(Query(), 100_000)
+            await ledger.close()
+        return found[::-1]
+
+    async def state(self, queued: Queued) -> State:
+        """Return the state of a message's first delivery; queued where the ledger has not heard of it."""
+        found = [row.delivery for row in await self.rows() if row.delivery.message == queued.id]
+        return found[0].state if found else State.QUEUED
+
+    def ledger_files(self) -> Sequence[Path]:
+        """Return the ledger's file and those beside it (-wal, -shm), as far as they are there."""
+        return sorted(self.folder.glob("ledger.db*"))
+
+    def mend(self) -> None:
+        """Take all faults away: from here on relay and API are in order."""
+        self.relay.behave = lambda _: HEALTHY
+        self.api.mend()
+
+    async def drained(self, seconds: float = DRAIN_SECONDS) -> None:
+        """Wait until all deliveries are final and the server knows of what was sent.
+
+        Raises `NotDrained` after so many real seconds, and what the sender raised if it ended.
+        """
+        done = await self.changes.until_seen(self._is_drained, seconds)
+        if self._running is not None and self._running.done():
+            self._running.result()
+        if not done:
+            rows = [f"{row.delivery.recipient} {row.delivery.state}" for row in await self.rows()]
+            raise NotDrained(f"not drained after {seconds:.0f} s: {', '.join(rows) or 'the ledger is empty'}")
+
+    async def linger(self) -> None:
+        """Watch on for a while, in which nothing more may be sent."""
+        await self.clock.wait(asyncio.Event(), LINGER)
+
+    async def evidence(self, *, exactly_once: bool) -> Evidence:
+        """Return what relay, API, ledger and files say now."""
+        rows = tuple(await self.rows())
+        for file in self.ledger_files():
+            self.texts[file.name] = file.read_bytes()
+        self.texts["log"] = self.log.encode()
+        return Evidence(
+            queued=tuple(self.queued),
+            connections=tuple(self.relay.connections),
+            mails=self._mails(),
+            calls=tuple(self.api.calls),
+            sent_at={queued.id: self.api.sent_at(queued.id) for queued in self.queued},
+            rows=rows,
+            texts=dict(self.texts),
+            secrets=(self.api.token, self.api.token.rpartition(".")[2], PASSWORD, INTENT, NAME),
+            login=(USERNAME, PASSWORD),
+            aimed=frozenset(self.aimed),
+            trials=tuple(self.trials),
+            exactly_once=exactly_once,
+        )
+
+    async def trial(self) -> None:
+        """Send a test mail as `-t` does, and keep its exit code beside what the relay says."""
+        before = len(self.relay.mails)
+        sender = await assemble(replace(self.place, ledger=None), clock=self.clock)
+        result = await Trial(sender.source, sender.transport, LETTER, self.clock).send("operator@example.com")
+        await sender.ledger.close()
+        mails = [mail for mail in self.relay.mails[before:] if mail.accepted]
+        self.trials.append(TrialRun(int(result.exit_code), bool(mails), mails[0].heard if mails else Heard.NO))
+
+    def _mails(self) -> tuple[Mail, ...]:
+        """Return the relay's mails; where a proxy cut or a kill came, the reply may have been for nothing."""
+        return tuple(
+            replace(mail, heard=Heard.PERHAPS) if mail.heard is Heard.YES and self._is_doubtful(mail) else mail
+            for mail in self.relay.mails
+        )
+
+    def _is_doubtful(self, mail: Mail) -> bool:
+        ports = self.proxy.cut_ports if self.proxy else set()
+        if any(one.number == mail.connection and one.port in ports for one in self.relay.connections):
+            return True
+        late = mail.at + timedelta(seconds=COMMIT_SECONDS * self.clock.epoch.speed)
+        return any(mail.at <= kill <= late for kill in self._kills)
+
+    async def _is_drained(self) -> bool:
+        if self._running is not None and self._running.done():
+            return True
+        rows = await self.rows()
+        known = {(row.delivery.message, row.delivery.recipient) for row in rows}
+        all_there = known >= {(queued.id, one) for queued in self.queued for one in queued.recipients}
+        return all_there and all(self._is_over(row, rows) for row in rows)
+
+    def _is_over(self, row: Entry, rows: Sequence[Entry]) -> bool:
+        sent = any(
+            other.delivery.state is State.SENT for other in rows if other.delivery.message == row.delivery.message
+        )
+        return row.delivery.state in FINAL and (row.marked_at is not None or not sent)
+
+    async def _ring(self, _name: str, _arguments: tuple[object, ...]) -> None:
+        self.changes.ring()
+
+
+def secrets_in(text: str) -> list[str]:
+    """Return the marked secrets of all cases that a text holds."""
+    return [secret for secret in (PASSWORD, INTENT, NAME) if secret in text]
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _copy(files: Sequence[Path], saved: Path) -> None:
+    """Copy the ledger as it lies there; its index in shared memory is made anew by whoever opens it."""
+    saved.mkdir()
+    for file in files:
+        if not file.name.endswith("-shm"):
+            shutil.copy2(file, saved / file.name)

@@ -1,0 +1,71 @@
+"""How a relay treats one connection: what it says instead of the usual, how slowly, and where it breaks off."""
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tests.faults.rig_wire import Cut
+
+
+class Step(StrEnum):
+    """Where a relay replies."""
+
+    BANNER = "banner"
+    EHLO = "EHLO"
+    STARTTLS = "STARTTLS"
+    AUTH = "AUTH"
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    DOT = "dot"
+    RSET = "RSET"
+    QUIT = "QUIT"
+
+
+REPLIES: Mapping[Step, bytes] = {
+    Step.BANNER: b"220 relay.example ESMTP\r\n",
+    Step.EHLO: b"250-relay.example\r\n250-SIZE 10000000\r\n250 AUTH PLAIN LOGIN\r\n",
+    Step.STARTTLS: b"220 2.0.0 go on\r\n",
+    Step.AUTH: b"235 2.7.0 welcome\r\n",
+    Step.MAIL: b"250 2.1.0 ok\r\n",
+    Step.RCPT: b"250 2.1.5 ok\r\n",
+    Step.DATA: b"354 go on\r\n",
+    Step.DOT: b"250 2.0.0 ok: queued as CHAOS1\r\n",
+    Step.RSET: b"250 2.0.0 ok\r\n",
+    Step.QUIT: b"221 2.0.0 bye\r\n",
+}
+OFFERED_IN_CLEAR = b"250-relay.example\r\n250-SIZE 10000000\r\n250 STARTTLS\r\n"
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How a connection is treated.
+
+    `replies` stand in for the usual ones, from the connection's mail number `from_mail` on; `refusals` answer RCPT for
+    these recipients; `delays` are real seconds
+    before a reply, `trickle` those before each octet of one; `offers_starttls` is what the EHLO in clear says.
+    `plain` is said in clear where TLS would begin on an implicit port, and `hangs` stops there; `tls` is another
+    context than the relay's own. After `mails` mails the connection is closed without a word.
+    """
+
+    replies: Mapping[Step, bytes] = field(default_factory=dict)
+    from_mail: int = 1
+    refusals: Mapping[str, bytes] = field(default_factory=dict)
+    cut: Cut | None = None
+    delays: Mapping[Step, float] = field(default_factory=dict)
+    trickle: Mapping[Step, float] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
+    offers_starttls: bool = True
+    plain: bytes = b""
+    hangs: bool = False
+    mails: int | None = None
+
+
+HEALTHY = Behaviour()
+Behave = Callable[[int], Behaviour]
+
+
+def first(behaviour: Behaviour, connections: int = 1) -> Behave:
+    """Return what treats the first connections so, and all others well."""
+    return lambda number: behaviour if number <= connections else HEALTHY

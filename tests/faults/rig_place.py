@@ -1,0 +1,140 @@
+"""Where the product's parts find each other, as plain data, and the parts made of it as the wiring makes them.
+
+A `Place` survives the way into another process (`to_json`, `from_json`), so that a case can have the sender killed
+there while relay and API stay here, and both clocks show the same time.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+from pydantic import SecretStr
+
+from mail_sender.clock import Clock
+from mail_sender.deliver.base import Transport
+from mail_sender.deliver.smtp import SmtpTransport
+from mail_sender.ledger.base import Ledger
+from mail_sender.ledger.sqlite import SqliteLedger
+from mail_sender.post import Stages
+from mail_sender.relay_address import Security
+from mail_sender.schedule import Schedule
+from mail_sender.settings import LetterConfig, RelayConfig, RetryConfig, ServerConfig
+from mail_sender.source.base import Source
+from mail_sender.source.kanidm import KanidmSource
+from mail_sender.worker import WorkConfig, Worker
+from tests.faults.rig_clock import Epoch, FastClock
+
+LETTER = LetterConfig("Example Identity", "https://idm.example.com", "idm@example.com", "support@example.com")
+USERNAME = "mail-sender"
+PASSWORD = "MARKED-password-that-no-file-may-hold"
+
+
+@dataclass(frozen=True)
+class Place:
+    """All that a sender has to know: URL and token of the API, the relay, the CA, the ledger's file, the time.
+
+    `connect_timeout` is in real seconds, `poll` a schedule in the clock's time.
+    """
+
+    api: str
+    token: str
+    relay_port: int
+    security: Security
+    ca: Path
+    ledger: Path | None
+    epoch: Epoch
+    connect_timeout: float = 10.0
+    poll: str = "0 */10 * * * *"
+    message_retries: int = 5
+    max_age: timedelta = timedelta(days=1)
+
+    def to_json(self) -> str:
+        """Return the place as text."""
+        return json.dumps(asdict(self), default=_plain)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the place that `to_json` wrote."""
+        values = json.loads(text)
+        epoch = values.pop("epoch")
+        return cls(
+            **values
+            | {
+                "security": Security(values["security"]),
+                "ca": Path(values["ca"]),
+                "ledger": Path(values["ledger"]) if values["ledger"] else None,
+                "epoch": Epoch(epoch["origin"], datetime.fromisoformat(epoch["start"]), epoch["speed"]),
+                "max_age": timedelta(seconds=values["max_age"]),
+            }
+        )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _same_ledger(part: Ledger) -> Ledger:
+    return part
+
+
+def _same_source(part: Source) -> Source:
+    return part
+
+
+def _same_transport(part: Transport) -> Transport:
+    return part
+
+
+@dataclass
+class Wraps:
+    """What a case puts around the parts: a tap, a saboteur; by itself nothing."""
+
+    ledger: Callable[[Ledger], Ledger] = field(default=_same_ledger)
+    source: Callable[[Source], Source] = field(default=_same_source)
+    transport: Callable[[Transport], Transport] = field(default=_same_transport)
+
+
+@dataclass(frozen=True)
+class Sender:
+    """The assembled product; `ledger` is the bare one, for those who look at it."""
+
+    worker: Worker
+    ledger: SqliteLedger
+    source: KanidmSource
+    transport: SmtpTransport
+
+    async def close(self) -> None:
+        """Close the parts, as the wiring does."""
+        await self.transport.close()
+        await self.source.close()
+        await self.ledger.close()
+
+
+async def assemble(place: Place, wraps: Wraps | None = None, clock: Clock | None = None) -> Sender:
+    """Return the real parts, put together. Raises `LedgerTrouble`."""
+    wraps = wraps or Wraps()
+    ledger = await SqliteLedger.open(place.ledger)
+    source = KanidmSource(ServerConfig(place.api, SecretStr(place.token), connect_timeout=place.connect_timeout))
+    transport = SmtpTransport(_relay(place), lambda _: None)
+    stages = Stages(wraps.source(source), wraps.ledger(ledger), wraps.transport(transport))
+    config = WorkConfig(Schedule(place.poll), LETTER, RetryConfig(place.message_retries, place.max_age))
+    worker = Worker(stages, config, clock or FastClock(place.epoch))
+    return Sender(worker, ledger, source, transport)
+
+
+def _relay(place: Place) -> RelayConfig:
+    return RelayConfig(
+        host="localhost",
+        port=place.relay_port,
+        security=place.security,
+        local_name="client.example",
+        username=USERNAME,
+        password=SecretStr(PASSWORD),
+        connect_timeout=place.connect_timeout,
+        ca_path=place.ca,
+    )

@@ -1,0 +1,60 @@
+"""What a relay writes down: its connections, what was said on them, and the mails."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Heard(StrEnum):
+    """Whether the client can have read the reply to its dot."""
+
+    YES = "yes"
+    NO = "no"
+    PERHAPS = "perhaps"
+
+
+@dataclass(frozen=True)
+class Said:
+    """One command (as the client wrote it) or one reply (its step, and what of it was to be sent)."""
+
+    at: datetime
+    step: str
+    text: bytes
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail whose last dot the relay has read; `accepted` where its reply was not a no.
+
+    `message_id` is the header's text, `digest` the SHA-256 of the octets before the dot, dots taken off.
+    """
+
+    at: datetime
+    connection: int
+    sender: str
+    recipient: str
+    message_id: str
+    digest: str
+    accepted: bool
+    heard: Heard
+
+
+@dataclass
+class Connection:
+    """What happened on one connection; `clear` is what the client said without TLS, `tls` the version, if any."""
+
+    number: int
+    at: datetime
+    port: int
+    tls: str | None = None
+    clear: bytes = b""
+    logged_in: bool = False
+    commands: list[Said] = field(default_factory=list)
+    replies: list[Said] = field(default_factory=list)
+    up: int = 0
+    down: int = 0
+    ended: datetime | None = None
+
+    def verbs(self) -> list[str]:
+        """Return the commands' verbs, in order."""
+        return [said.step for said in self.commands]

@@ -1,0 +1,116 @@
+"""The chaos relay: a relay over TLS that treats each connection as a case wants it, and writes down all that happens.
+
+`behave` gives a `Behaviour` for each connection, by its number. What the relay writes down is the truth of the
+campaign: a mail is accepted when the relay would deliver it, whatever the client learns of that, and `heard` says
+what the client can have learnt.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from dataclasses import replace
+from datetime import datetime
+
+from tests.faults.rig_behaviour import HEALTHY, Behave
+from tests.faults.rig_changes import Changes
+from tests.faults.rig_clock import FastClock
+from tests.faults.rig_record import Connection, Heard, Mail
+from tests.faults.rig_session import Session
+from tests.faults.rig_wire import Gone, Reached, Wire
+
+
+class ChaosRelay:
+    """A relay on a free port of loopback; `implicit` says that TLS comes first.
+
+    While it is `deaf`, connections are closed unseen: whoever comes is dead already.
+    """
+
+    def __init__(self, tls: ssl.SSLContext, clock: FastClock, changes: Changes, *, implicit: bool = True) -> None:
+        self.deaf = False
+        self.behave: Behave = lambda _: HEALTHY
+        self.connections: list[Connection] = []
+        self.mails: list[Mail] = []
+        self._tls = tls
+        self._implicit = implicit
+        self._clock = clock
+        self._changes = changes
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._accepting: asyncio.Task[None] | None = None
+        self._listener: socket.socket | None = None
+        self.port = 0
+
+    async def listen(self) -> None:
+        """Take connections from now on, on the same port as before if there was one."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        self._accepting = asyncio.create_task(self._accept(self._listener))
+
+    async def down(self) -> None:
+        """End all connections, and refuse new ones."""
+        if self._accepting is None or self._listener is None:
+            return
+        self._accepting.cancel()
+        self.sever()
+        await asyncio.gather(self._accepting, *self._sessions, return_exceptions=True)
+        self._listener.close()
+        self._accepting = self._listener = None
+
+    def sever(self) -> None:
+        """End all connections at this moment, and go on listening."""
+        for task in self._sessions:
+            task.cancel()
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            sock, _ = await loop.sock_accept(listener)
+            if self.deaf:
+                sock.close()
+                continue
+            task = asyncio.create_task(self._serve(sock))
+            self._sessions.add(task)
+            task.add_done_callback(self._sessions.discard)
+
+    async def _serve(self, sock: socket.socket) -> None:
+        number = len(self.connections) + 1
+        behaviour = self.behave(number)
+        try:
+            sock.setblocking(False)
+            wire = Wire(sock, behaviour.cut)
+        except OSError:  # the client is gone already
+            sock.close()
+            return
+        connection = Connection(number, self._clock.now(), wire.peer[1])
+        self.connections.append(connection)
+        self._changes.ring()
+        session = Session(self, wire, behaviour, connection)
+        try:
+            with contextlib.suppress(Gone, ssl.SSLError):
+                await session.run(self._tls, implicit=self._implicit)
+        except Reached:
+            if behaviour.cut:
+                session.write_down()
+                self._changes.ring()
+                await wire.end(behaviour.cut.how)
+        finally:
+            session.write_down()
+            connection.ended = self._clock.now()
+            wire.close()
+            self._changes.ring()
+
+    def now(self) -> datetime:
+        """Return the time of the relay's clock, which is the rig's."""
+        return self._clock.now()
+
+    def note(self, mail: Mail) -> int:
+        """Write a mail down; return its place."""
+        self.mails.append(mail)
+        self._changes.ring()
+        return len(self.mails) - 1
+
+    def amend(self, place: int, heard: Heard) -> None:
+        """Write down what the client can have heard of a mail."""
+        self.mails[place] = replace(self.mails[place], heard=heard)
+        self._changes.ring()

@@ -1,0 +1,168 @@
+"""Each family finds what it is there to find: one fault in the program for each, put there on purpose."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from unittest.mock import patch
+
+import pytest
+
+from mail_sender import display_name
+from mail_sender.deliver import quoted
+from mail_sender.errors import LedgerTrouble, ServerTrouble
+from mail_sender.ledger.base import Delivery, Imprint, Ledger
+from mail_sender.source.base import Source, Standing
+from tests.faults import f05, f09, f10, f11, f12, f14, f15, rig_tap, saboteurs
+from tests.faults.api_faults import READY
+from tests.faults.campaign import run
+from tests.faults.family import Case, Family, Play
+from tests.faults.hostile import Hostile
+from tests.faults.killing import Point
+from tests.faults.lives import lived
+from tests.faults.rig import Rig
+from tests.faults.rig_api import status
+from tests.faults.rig_clock import FastClock
+from tests.faults.rig_tap import overridden
+from tests.faults.tally import Breach
+
+AFTER_A_MAIL = Point("transport.send", "after", 1)
+
+
+def broken_by(play: Play, *, exactly_once: bool = False) -> dict[str, str]:
+    """Run one case, and return the invariants that do not hold after it, with the facts."""
+    breaches: list[Breach] = []
+    case = Case("sabotaged", play, exactly_once=exactly_once)
+    asyncio.run(run(Family("F0", "sabotage", lambda _: [case]), [case], 1, breaches.append))
+    return {breach.invariant: breach.facts for breach in breaches}
+
+
+def case_of(family: Family, name: str) -> Play:
+    """Return the play of a family's case."""
+    return next(case.play for case in family.cases(1) if case.name == name)
+
+
+def test_f5_finds_a_dot_that_is_not_committed() -> None:
+    """Who does not write down that the mail may be out sends another mail after the kill, and a third one."""
+
+    async def play(rig: Rig) -> None:
+        rig.mail()
+        for _ in range(2):
+            await lived(rig, "kill", AFTER_A_MAIL, saboteur="without_dot")
+
+    assert {"I2", "I3", "I10"} <= broken_by(play).keys()
+
+
+def test_f5_finds_a_recovery_that_takes_a_mail_at_the_dot_for_one_that_was_not_sent() -> None:
+    """It goes out anew, as another mail, and nobody knows that there are two."""
+
+    def forgetful(ledger: Ledger) -> Ledger:
+        async def interrupted() -> Sequence[Delivery]:
+            return [replace(found, dot=False) for found in await ledger.interrupted()]
+
+        return overridden(ledger, interrupted=interrupted)
+
+    async def play(rig: Rig) -> None:
+        rig.wraps.ledger = forgetful
+        await f05.play(rig, "plain", AFTER_A_MAIL, 1)
+
+    assert {"I3", "I10"} <= broken_by(play).keys()
+
+
+def test_f9_finds_a_mail_whose_dot_the_disk_did_not_take() -> None:
+    """A sender that goes on where its ledger cannot write is no better than one without a ledger."""
+
+    def careless(ledger: Ledger) -> Ledger:
+        async def dot(delivery: Delivery, imprint: Imprint) -> None:
+            with suppress(LedgerTrouble):
+                await ledger.dot(delivery, imprint)
+
+        return overridden(ledger, dot=dot)
+
+    async def play(rig: Rig) -> None:
+        original = rig_tap.tapped
+        with patch.object(f09, "tapped", lambda *of, **hooks: careless(original(*of, **hooks))):
+            await f09.troubled(rig, "gone", Point("ledger.dot", "before", 1))
+
+    assert "without its dot" in broken_by(play, exactly_once=True).get("end", "")
+
+
+def test_f10_finds_mail_that_goes_out_under_a_token_that_cannot_mark_it() -> None:
+    """A source that calls every standing good is found out."""
+
+    def blind(source: Source) -> Source:
+        async def standing() -> Standing:
+            with suppress(ServerTrouble):
+                await source.standing()
+            return Standing("mail-sender", may_write=True)
+
+        return overridden(source, standing=standing)
+
+    async def play(rig: Rig) -> None:
+        rig.wraps.source = blind
+        await case_of(f10.FAMILY, "the token is read-only for a while")(rig)
+
+    assert "end" in broken_by(play)
+
+
+def test_f10_finds_a_server_that_is_not_left_alone() -> None:
+    """Who does not hear a Retry-After asks again too soon."""
+
+    async def play(rig: Rig) -> None:
+        with patch("mail_sender.source.answers._retry_after", lambda _: None):
+            rig.place = replace(rig.place, poll="* * * * * *")
+            await f10.asked_to_wait(rig, 503, "120", "120", READY)
+
+    assert "was asked again after" in broken_by(play).get("end", "")
+
+
+def test_f11_finds_a_mark_that_is_forgotten() -> None:
+    """The ledger says that the server knows, and it does not."""
+
+    async def play(rig: Rig) -> None:
+        rig.wraps.source = saboteurs.without_retry_of_marks
+        await f11.unheard(rig, status(503), 1)
+
+    assert "I10" in broken_by(play)
+
+
+def test_f12_finds_a_clock_that_jumps_with_the_machines() -> None:
+    """A machine that is set a day ahead makes links look dead that live."""
+
+    class Jumping(FastClock):
+        def __init__(self, right: FastClock) -> None:
+            super().__init__(right.epoch)
+            machine = f12._machine.get()
+            assert machine is not None
+            self.machine = machine
+
+        def now(self) -> datetime:
+            return self.machine.right.now() + self.machine.offset
+
+    async def play(rig: Rig) -> None:
+        with patch.object(f12, "ShippedClock", Jumping):
+            await f12.during_a_deferral(rig, f12.SHIFTS["a day ahead"], restart=False)
+
+    assert "I1" in broken_by(play)
+
+
+def test_f14_finds_a_name_that_is_not_cleaned() -> None:
+    """What the name brings along breaks the mail, or the program."""
+
+    async def play(rig: Rig) -> None:
+        with patch.object(display_name, "clean", lambda name: name):
+            await f14.play(rig, entries=lambda: [Hostile(name="\0\v\x1b[2J")])
+
+    assert "end" in broken_by(play)
+
+
+@pytest.mark.parametrize("name", ["RCPT 450 quotes the link", "AUTH 550 quotes the password"])
+def test_f15_finds_replies_that_are_kept_as_they_come(name: str) -> None:
+    """A relay's words are the quickest way of a secret into log and ledger."""
+
+    async def play(rig: Rig) -> None:
+        with patch.object(quoted, "cleaned", lambda text, *_: text):
+            await case_of(f15.FAMILY, name)(rig)
+
+    assert "I7" in broken_by(play)

@@ -1,0 +1,94 @@
+"""A real Postfix takes a thousand messages while it is stopped and started ten times.
+
+It is stopped each time after so many more mails, in the midst of its conversations. What Postfix's own log says it has
+taken is the truth: a mail is known there by its queue id, and by the Message-ID that the sender gave it.
+"""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from tests.support import configs
+from tests.support.postfix import Postfix
+from tests.support.sender import Sender, run
+from tests.support.stub import Stub, stub
+
+__all__ = ["stub"]
+
+pytestmark = pytest.mark.debian("postfix", "sasl2-bin", "libsasl2-modules", root=True)
+
+MESSAGES = 1_000
+STOPS = 10
+LONGEST = 200.0
+"""Seconds for all of it: each stop shuts the lane for a few, and what was cut at the dot would wait for two minutes."""
+_TAKEN = re.compile(r"/cleanup\[\d+\]: (\w+): message-id=<([0-9a-f-]{36})@")
+_QUEUED = re.compile(r"/qmgr\[\d+\]: (\w+): from=")
+_LOG_ID = re.compile(r" message=([0-9a-f-]{36})")
+
+
+def taken(postfix: Postfix) -> Counter[str]:
+    """Return how often Postfix has each message in its queue, or had: by the id that the Message-ID holds."""
+    log = postfix.log()
+    queued = set(_QUEUED.findall(log))
+    return Counter(message for queue_id, message in _TAKEN.findall(log) if queue_id in queued)
+
+
+def queue(stub: Stub) -> list[str]:
+    """Queue the messages, each for somebody else."""
+    return stub.queue(
+        [
+            {
+                "message_template": {"TestMessageV1": {"display_name": f"person {number}"}},
+                "mail_destination": [{"primary": True, "value": f"person-{number}@example.com"}],
+            }
+            for number in range(MESSAGES)
+        ]
+    )
+
+
+def ids(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the messages that lines of the log are about."""
+    for line in lines:
+        yield from _LOG_ID.findall(line)
+
+
+@pytest.mark.timeout(280)
+def test_a_postfix_that_is_stopped_ten_times_loses_nothing_and_doubles_only_what_was_cut_at_the_dot(
+    postfix: Postfix, stub: Stub
+) -> None:
+    """Every message is in Postfix's queue under the id that our log says, and twice only where a dot was cut."""
+    configs.change(
+        stub.sender_config,
+        mail_relay=f"smtps://localhost:{postfix.ports.smtps}",
+        mail_username=postfix.username,
+        mail_password=postfix.password,
+        schedule="* * * * * *",
+        relay={"ca_path": postfix.ca_pem},
+        ledger={"path": stub.dir / "state"},
+    )
+    queued = queue(stub)
+    deadline = time.monotonic() + LONGEST
+    with Sender(stub.client_config, stub.sender_config) as sender:
+        for stop in range(1, STOPS + 1):
+            sender.wait_for("sent", stop * MESSAGES // (STOPS + 2), deadline - time.monotonic())
+            postfix.stop()
+            postfix.start()
+        flushed = run("-c", stub.client_config, "-m", stub.sender_config, "queue", "flush")
+        assert flushed.returncode in {0, 75}, flushed.stderr
+        sender.wait_for("marked", MESSAGES, deadline - time.monotonic())
+        sent, uncertain = sender.events("sent"), sender.events("uncertain")
+        assert sender.stop() == 0
+    found = taken(postfix)
+    assert set(ids(sent)) == set(queued)
+    assert set(found) == set(queued), "lost"
+    log = postfix.log()
+    for line in sent:
+        (queue_id,) = (word.removeprefix("queue_id=") for word in line.split() if word.startswith("queue_id="))
+        assert f"{queue_id}: from=" in log
+    twice = {message for message, count in found.items() if count > 1}
+    assert twice <= set(ids(uncertain)), "copies that no cut at the dot excuses"
+    assert max(found.values()) <= 2
+    assert len(sender.events("relay_down")) >= 1
