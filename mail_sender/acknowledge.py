@@ -24,8 +24,8 @@ from mail_sender.source.base import Source
 
 _log = structlog.get_logger()
 
-FIRST_WAIT = 5.0
-LONGEST_WAIT = 60.0
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 30.0
 """Seconds: what the server did not hear is told again after the first wait, doubling up to the longest."""
 _AT_A_TIME = 2
 

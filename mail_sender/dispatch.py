@@ -70,7 +70,7 @@ class Dispatcher:
         except LedgerTrouble as trouble:
             self._post.fail(trouble)
             return LEDGER_WAIT
-        if self._post.shut_for == 0:
+        if self._post.shut_for == 0 and not self._letters:  # a letter has its claim still to be written
             self._inbox.disk.up(self._clock.now())
         return wait
 

@@ -147,6 +147,7 @@ class Post:
         if (letter := await self._letter(delivery, message)) is None:
             return
         claimed = self._under_way.letters[delivery.key] = await self._stages.ledger.begin(delivery)
+        self._inbox.disk.up(self._clock.now())
         await self._hand_over(claimed, message, letter, permission)
 
     async def _set_aside(self, delivery: Delivery) -> None:
