@@ -27,6 +27,8 @@ _log = structlog.get_logger()
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
 """Seconds: what the server did not hear is told again after the first wait, doubling up to the longest."""
+IDLE_WAIT = 60.0
+"""Seconds between two looks where nothing is known to be unmarked; a bell rings before."""
 _AT_A_TIME = 2
 
 
@@ -80,7 +82,7 @@ class Acknowledger:
         except LedgerTrouble:
             return FIRST_WAIT  # the poller says it
         waits = [at - self._clock.monotonic() for at in self._not_before.values()]
-        return max(min(waits, default=LONGEST_WAIT), 0.1)
+        return max(min(waits, default=IDLE_WAIT), 0.1)
 
     async def _tell_due(self, messages: Sequence[UUID]) -> None:
         due = [message for message in messages if self._is_due(message)]

@@ -12,6 +12,9 @@ from tests.faults.rig_api import status
 from tests.faults.rig_behaviour import HEALTHY, Behaviour, Step
 from tests.faults.tally import Breach
 
+# A connection that a case cut, or a process that it killed, is closed when asyncio gets to it, perhaps after the end.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 SLOW = Behaviour(delays={Step.DOT: 60.0})
 
 

@@ -27,6 +27,9 @@ from tests.faults.rig_clock import FastClock
 from tests.faults.rig_tap import overridden
 from tests.faults.tally import Breach
 
+# A connection that a case cut, or a process that it killed, is closed when asyncio gets to it, perhaps after the end.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 AFTER_A_MAIL = Point("transport.send", "after", 1)
 
 

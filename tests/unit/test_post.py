@@ -499,7 +499,7 @@ async def test_every_attempt_leaves_a_line() -> None:
         entry = await table.entry(of)
         assert [line.verdict for line in entry.history] == ["deferred", "uncertain", "accepted"]
         assert [line.code for line in entry.history] == [450, None, 250]
-        assert [line.seconds for line in entry.history] == [2.0] * 3
+        assert [line.seconds for line in entry.history] == pytest.approx([2.0] * 3)
         assert entry.history[0].at == NOW
         assert entry.queue_id == "4D2F"
 
