@@ -12,10 +12,12 @@ What is left over when the program ends is told after the next start, since the 
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
+from mail_sender.backoff import Backoff
 from mail_sender.clock import Clock
 from mail_sender.errors import LedgerTrouble, MessageGone, ServerTrouble, Trouble
 from mail_sender.inbox import OF_THE_TOKEN, Inbox
@@ -24,9 +26,8 @@ from mail_sender.source.base import Source
 
 _log = structlog.get_logger()
 
-FIRST_WAIT = 1.0
-LONGEST_WAIT = 30.0
-"""Seconds: what the server did not hear is told again after the first wait, doubling up to the longest."""
+WAITS = Backoff(1.0, 30.0)
+"""How long to wait before the server is told again what it did not hear."""
 IDLE_WAIT = 60.0
 """Seconds between two looks where nothing is known to be unmarked; a bell rings before."""
 _AT_A_TIME = 2
@@ -42,12 +43,10 @@ class Acknowledger:
         self._inbox = inbox
         self._clock = clock
         self._unwritten: dict[UUID, None] = {}
-        self._not_before: dict[UUID, float] = {}
-        self._waits: dict[UUID, float] = {}
+        self._put_off: dict[UUID, _Wait] = {}
         self._failing: set[UUID] = set()
         self._heard: set[UUID] = set()  # told, but the ledger does not know it yet
-        self._server_wait = 0.0
-        self._server_opens = float("-inf")
+        self._server = _OPEN
 
     def tell_anyway(self, message: UUID) -> None:
         """Have the server told of a message that is sent, although the ledger could not write it."""
@@ -67,7 +66,7 @@ class Acknowledger:
 
     async def _tell_all(self) -> float:
         """Tell what is due; return the seconds until there is more to do."""
-        if (closed := self._server_opens - self._clock.monotonic()) > 0:
+        if (closed := self._server.until - self._clock.monotonic()) > 0:
             return closed
         try:
             await self._tell_due([*self._unwritten])
@@ -76,12 +75,11 @@ class Acknowledger:
             await self._tell_due(unmarked)
         except ServerTrouble as trouble:
             self._inbox.note(trouble, self._clock.now())
-            self._server_wait = trouble.retry_after or _longer(self._server_wait)
-            self._server_opens = self._clock.monotonic() + self._server_wait
-            return self._server_wait
+            self._server = self._wait(trouble.retry_after or WAITS.longer(self._server.seconds))
+            return self._server.seconds
         except LedgerTrouble:
-            return FIRST_WAIT  # the poller says it
-        waits = [at - self._clock.monotonic() for at in self._not_before.values()]
+            return WAITS.first  # the poller says it
+        waits = [wait.until - self._clock.monotonic() for wait in self._put_off.values()]
         return max(min(waits, default=IDLE_WAIT), 0.1)
 
     async def _tell_due(self, messages: Sequence[UUID]) -> None:
@@ -102,11 +100,11 @@ class Acknowledger:
                 await self._mark(message)
             except ServerTrouble as trouble:
                 await self._blame(message, trouble)
-                self._put_off(message, trouble)
+                self._wait_with(message, trouble)
                 return
             self._heard.add(message)
         self._failing.clear()
-        self._server_wait = 0.0
+        self._server = _OPEN
         self._unwritten.pop(message, None)
         await self._ledger.marked(message, self._clock.now())
         self._heard.discard(message)
@@ -130,21 +128,29 @@ class Acknowledger:
             if len(self._failing) > 1:
                 raise trouble
 
-    def _put_off(self, message: UUID, trouble: ServerTrouble) -> None:
-        if message not in self._waits:
+    def _wait_with(self, message: UUID, trouble: ServerTrouble) -> None:
+        if message not in self._put_off:
             say = f"{trouble.detail}; {trouble.advice}; it is mailed, and told again until the server has heard it"
             _log.warning("not_marked", message=message, say=say)
-        self._waits[message] = _longer(self._waits.get(message, 0.0))
-        self._not_before[message] = self._clock.monotonic() + self._waits[message]
+        self._put_off[message] = self._wait(WAITS.longer(self._put_off.get(message, _OPEN).seconds))
+
+    def _wait(self, seconds: float) -> "_Wait":
+        return _Wait(seconds, self._clock.monotonic() + seconds)
 
     def _is_due(self, message: UUID) -> bool:
-        return self._not_before.get(message, 0.0) <= self._clock.monotonic()
+        return self._put_off.get(message, _OPEN).until <= self._clock.monotonic()
 
     def _forget_others(self, unmarked: Sequence[UUID]) -> None:
         known = set(unmarked)
-        for message in [old for old in self._not_before if old not in known]:
-            del self._not_before[message], self._waits[message]
+        self._put_off = {message: wait for message, wait in self._put_off.items() if message in known}
 
 
-def _longer(wait: float) -> float:
-    return min(max(wait * 2, FIRST_WAIT), LONGEST_WAIT)
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """How long something is left alone (seconds), and until when on the monotonic clock."""
+
+    seconds: float
+    until: float
+
+
+_OPEN = _Wait(0.0, float("-inf"))

@@ -5,6 +5,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+TOLERANCE = timedelta(seconds=60)
+"""How far two clocks may be apart before the server's counts: its answer took a while, and tells whole seconds."""
+_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
 
 class Clock(Protocol):
     """Wall clock, monotonic clock and the wait between two polls."""
@@ -73,8 +77,3 @@ class SteadyClock:
     def _set(self, moment: datetime) -> None:
         self._anchor = moment
         self._anchored = self.monotonic()
-
-
-TOLERANCE = timedelta(seconds=60)
-"""How far two clocks may be apart before the server's counts: its answer took a while, and tells whole seconds."""
-_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)

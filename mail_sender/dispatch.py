@@ -12,7 +12,6 @@
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
 
 from mail_sender import report, settle
 from mail_sender.clock import Clock
@@ -89,7 +88,7 @@ class Dispatcher:
         if not self._released:
             for entry in await self._ledger.find(Query(states=frozenset({State.HELD})), _MOST_HELD):
                 with suppress(Fenced, IllegalMove):
-                    await self._ledger.settle(entry.delivery, settle.put_off(entry.delivery, now, timedelta(0)), now)
+                    await self._ledger.settle(entry.delivery, settle.put_off(entry.delivery, now), now)
             self._released = True
 
     async def _start(self, letters: asyncio.TaskGroup) -> float:
@@ -104,13 +103,13 @@ class Dispatcher:
 
     def _next_steps(self) -> list[Step]:
         """Take the next steps from the line."""
-        # A lane that is shut may take one that stands further back.
-        room = len(self._line) if self._room and self._lane.is_shut else self._room
+        # A lane in doubt may take one that stands further back.
+        room = len(self._line) if self._room and self._lane.in_doubt else self._room
         return plan(self._line, self._under_way.mailboxes, room, self._clock.now())
 
     async def _read_on(self) -> None:
         """Read the line anew. What stands in it may be old news when its turn comes: then its claim fails."""
-        limit = _ALL if self._lane.is_shut else _TOGETHER
+        limit = _ALL if self._lane.in_doubt else _TOGETHER
         self._line = list(await self._ledger.due(self._clock.now(), limit, self._under_way.recipients))
 
     @property

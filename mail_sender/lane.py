@@ -28,6 +28,7 @@ import re
 from dataclasses import dataclass
 
 from mail_sender import address
+from mail_sender.backoff import Backoff
 from mail_sender.ledger.base import Key
 from mail_sender.verdict import Accepted, LaneDown, Refused, Reply, Stage, Uncertain, Verdict
 
@@ -56,14 +57,6 @@ _OF_AN_ADDRESS = re.compile(
 _ITS_OWN = re.compile(r"^5\.([12]\.|3\.4)")
 _OF_A_RECIPIENT = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY, Stage.DOT})
 _BEFORE_A_LETTER = frozenset({Stage.TLS, Stage.BANNER, Stage.EHLO, Stage.AUTH, Stage.MAIL})
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """How long a lane stays shut: seconds, the first time and at most."""
-
-    first: float
-    most: float
 
 
 WEATHER = Backoff(5.0, 30.0)
@@ -107,6 +100,11 @@ class Lane:
     def is_shut(self) -> bool:
         """Whether letters wait for a probe."""
         return self._shut_until is not None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a letter that is not the next one may test the lane, since it goes to another domain."""
+        return self._doubt
 
     def room(self, now: float) -> int:
         """Return how many more letters may be under way."""
@@ -198,8 +196,7 @@ class Lane:
         return not self._proven and bool(self._out) and now < self._entered_at + STAGGER
 
     def _shut(self, backoff: Backoff, now: float) -> None:
-        again = self._shut_until is not None
-        self._wait = min(max(self._wait * 2, backoff.first), backoff.most) if again else backoff.first
+        self._wait = backoff.longer(self._wait)
         self._shut_until = now + self._wait
 
     def _open(self) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from uuid import UUID
 
 from mail_sender import report, settle
 from mail_sender.clock import Clock
@@ -64,7 +65,7 @@ class Tell:
     """Whom to call when there is a mark to set: where the ledger knows it, or `anyway` where it does not."""
 
     due: Callable[[], None]
-    anyway: Callable[[Message], None]
+    anyway: Callable[[UUID], None]
 
 
 class Post:
@@ -102,6 +103,11 @@ class Post:
         self._shut_until = self._clock.monotonic() + LEDGER_WAIT
         self._inbox.disk.down(trouble.kind, trouble.detail, trouble.advice, self._clock.now())
 
+    def _lose_track(self, trouble: LedgerTrouble) -> None:
+        """Take in that the ledger failed under a letter, whose claim nobody works on from here on."""
+        self.may_have_lost = True
+        self.fail(trouble)
+
     async def catch_up(self) -> None:
         """Offer the ledger the outcomes that it did not take.
 
@@ -130,8 +136,7 @@ class Post:
         except ServerTrouble as trouble:
             self._inbox.note(trouble, self._clock.now())
         except LedgerTrouble as trouble:
-            self.may_have_lost = True
-            self.fail(trouble)
+            self._lose_track(trouble)
         except (Fenced, IllegalMove):
             pass  # the operator was faster
         except Exception as error:  # noqa: BLE001 - a fault of ours in one letter must not stop the others
@@ -157,8 +162,7 @@ class Post:
         try:
             await self._end(delivery, settle.interrupted(delivery, now) if delivery.dot else held)
         except LedgerTrouble as trouble:
-            self.may_have_lost = True
-            self.fail(trouble)
+            self._lose_track(trouble)
         except (Fenced, IllegalMove):
             pass  # the operator was faster
 
@@ -255,7 +259,7 @@ class Post:
         try:
             verdict = await self._stages.transport.send(letter, lambda: self._before_dot(claimed, letter, permission))
         except LedgerTrouble:
-            back = settle.put_off(claimed, at, timedelta(0))
+            back = settle.put_off(claimed, at)
             self._under_way.unwritten.append(Unwritten(claimed, back, settle.not_written(at)))
             raise
         judged = self._lane.judge(permission, verdict, self._clock.monotonic())
@@ -267,7 +271,7 @@ class Post:
         except LedgerTrouble:
             self._under_way.unwritten.append(Unwritten(claimed, outcome, line))
             if outcome.state is State.SENT and len(message.recipients) == 1:
-                self._tell.anyway(message)
+                self._tell.anyway(message.id)
             raise
 
     async def _before_dot(self, claimed: Delivery, letter: Letter, permission: Pass) -> None:

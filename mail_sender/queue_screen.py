@@ -164,13 +164,13 @@ def _next_page(page: Order, before: int | None, left: int | None) -> Order | Non
 
 @contextmanager
 def _bar() -> Iterator[Advance]:
-    from rich.console import Console  # noqa: PLC0415 - a flush on a terminal alone needs it
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich import console, progress  # noqa: PLC0415 - a flush on a terminal alone needs it
 
-    columns = TextColumn("tried"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("tried", total=None)
-        yield lambda step: progress.update(task, completed=step["done"], total=step["total"])
+    bar, count = progress.BarColumn(), progress.MofNCompleteColumn()
+    columns = progress.TextColumn("tried"), bar, count, progress.TimeElapsedColumn()
+    with progress.Progress(*columns, console=console.Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("tried", total=None)
+        yield lambda step: shown.update(task, completed=step["done"], total=step["total"])
 
 
 def _changes() -> Advance:

@@ -76,8 +76,8 @@ def ended(delivery: Delivery, state: State, now: datetime) -> Outcome:
     return replace(_as_it_is(delivery, now), state=_ended(delivery, state))
 
 
-def put_off(delivery: Delivery, now: datetime, wait: timedelta) -> Outcome:
-    """Return a delivery that waits a little, without having been tried."""
+def put_off(delivery: Delivery, now: datetime, wait: timedelta = timedelta(0)) -> Outcome:
+    """Return a delivery that waits a little, or not at all, without having been tried."""
     return replace(_as_it_is(delivery, now), next_attempt=now + wait)
 
 

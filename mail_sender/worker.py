@@ -43,7 +43,7 @@ class Worker:
         self._lane = Lane()
         inbox = Inbox()
         self._acknowledger = Acknowledger(source, ledger, inbox, clock)
-        tell = Tell(self._acknowledger.bell.set, lambda message: self._acknowledger.tell_anyway(message.id))
+        tell = Tell(self._acknowledger.bell.set, self._acknowledger.tell_anyway)
         post = Post(stages, inbox, PostConfig(config.letter, config.retry), self._lane, clock, tell)
         self._dispatcher = Dispatcher(post, stages, inbox, self._lane, clock)
         polls = PollConfig(config.schedule, config.retry.max_age)

@@ -163,7 +163,7 @@ def _in_a_savepoint(connection: sqlite3.Connection, job: Job[Any]) -> tuple[Any,
         result = job(connection)
     except sqlite3.Error:
         raise
-    except Exception as error:
+    except Exception as error:  # the job's own: it goes to whoever handed it over, and no other job is undone
         connection.execute("ROLLBACK TO job")
         connection.execute("RELEASE job")
         if isinstance(error, Unreadable | UnicodeDecodeError):

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from mail_sender.acknowledge import FIRST_WAIT, LONGEST_WAIT
+from mail_sender.acknowledge import WAITS
 from mail_sender.errors import MessageGone, Trouble
 from mail_sender.ledger.states import State
 from mail_sender.message import Message
@@ -90,7 +90,7 @@ async def test_one_message_that_the_server_chokes_on_does_not_stop_the_others() 
             if of == cursed.id
         ]
         waits = [later - earlier for earlier, later in pairwise(times)]
-        assert waits == pytest.approx([FIRST_WAIT, 2, 4, 8, 16] + [LONGEST_WAIT] * (len(waits) - 5), abs=0.3)
+        assert waits == pytest.approx([WAITS.first, 2, 4, 8, 16] + [WAITS.most] * (len(waits) - 5), abs=0.3)
         assert await unmarked(table) == [cursed.id]
         assert table.said("server_down") == []
         assert len(table.transport.tried) == 3

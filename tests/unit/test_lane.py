@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail_sender.backoff import Backoff
 from mail_sender.lane import (
     LASTING,
     LIMIT_LASTS,
@@ -15,7 +16,6 @@ from mail_sender.lane import (
     STAGGER,
     SUSPICION,
     WEATHER,
-    Backoff,
     Lane,
     Pass,
 )
