@@ -12,6 +12,7 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime
 
 from mail_sender import report, settle
 from mail_sender.clock import Clock
@@ -86,10 +87,13 @@ class Dispatcher:
                         await self._ledger.settle(delivery, outcome, now, settle.lost_track(delivery, now))
             self._post.may_have_lost = False
         if not self._released:
-            for entry in await self._ledger.find(Query(states=frozenset({State.HELD})), _MOST_HELD):
-                with suppress(Fenced, IllegalMove):
-                    await self._ledger.settle(entry.delivery, settle.put_off(entry.delivery, now), now)
+            held = await self._ledger.find(Query(states=frozenset({State.HELD})), _MOST_HELD)
+            await asyncio.gather(*(self._release(entry.delivery, now) for entry in held))
             self._released = True
+
+    async def _release(self, held: Delivery, now: datetime) -> None:
+        with suppress(Fenced, IllegalMove):
+            await self._ledger.settle(held, settle.put_off(held, now), now)
 
     async def _start(self, letters: asyncio.TaskGroup) -> float:
         while self._inbox.at is not None and self._post.shut_for == 0:

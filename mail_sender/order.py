@@ -5,11 +5,12 @@ function: an outcome, or a sentence that says why nothing can be done.
 
     retry      failed, abandoned, held -> queued, due now: a new start, so attempts count from nothing. Ambiguity
                stays: it counts what may already lie in the mailbox, and no order takes that back. A queued delivery
-               only becomes due. An expired one stays: its mail would hold a dead link.
+               only becomes due. What is past its deadline stays, since its mail would hold a dead link; so only an
+               expired delivery that a wrong clock had expired can be tried again.
     flush      queued, held -> queued, due now; nothing else changes
     abandon    queued, held, unknown -> abandoned
-    resend     sent, unknown -> queued as another copy, with a Message-ID of its own: attempts and ambiguity are that
-               copy's, and start from nothing
+    resend     sent, unknown, withdrawn -> queued as another copy, with a Message-ID of its own: attempts and
+               ambiguity are that copy's, and start from nothing
 """
 
 from dataclasses import replace
@@ -82,8 +83,8 @@ def abandoned(delivery: Delivery, now: datetime) -> Outcome | str:
 
 def sent_again(delivery: Delivery, message: Message, now: datetime) -> Outcome | str:
     """Return what sending again makes of a delivery, whose message the server has just shown."""
-    if delivery.state not in {State.SENT, State.UNKNOWN}:
-        return f"is {delivery.state}: only what was sent, or may have been, can be sent again"
+    if delivery.state not in {State.SENT, State.UNKNOWN, State.WITHDRAWN}:
+        return f"is {delivery.state}: only what was sent here or elsewhere, or may have been, can be sent again"
     if delivery.recipient not in message.recipients:
         return "is not among the message's recipients any more"
     deadline = min(message.deadline, delivery.deadline)
@@ -110,7 +111,6 @@ def _too_late(deadline: datetime) -> str:
 _NOT_RETRIED = {
     State.PROCESSING: UNDER_WAY,
     State.SENT: "is sent: `mail-sender queue resend` sends a second copy",
-    State.EXPIRED: "is expired: it would come too late, or with a dead link; have a new message queued instead",
-    State.WITHDRAWN: "is withdrawn: it was marked sent or deleted on the server before it was sent",
+    State.WITHDRAWN: "is withdrawn: marked sent or deleted on the server first; `resend` sends it all the same",
     State.UNKNOWN: "may have arrived: `mail-sender queue resend` sends another copy, `abandon` leaves it",
 }

@@ -282,7 +282,10 @@ class Post:
     def _say(self, verdict: Verdict, delivery: Delivery, outcome: Outcome) -> None:
         now = self._clock.now()
         if isinstance(verdict, LaneDown):
-            self._relay.down(verdict.stage, verdict.detail, verdict.advice, now)
+            if self._lane.is_shut:
+                self._relay.down(verdict.stage, verdict.detail, verdict.advice, now)
+            else:
+                report.put_off(delivery, verdict)
             return
         report.verdict(verdict, delivery, outcome, now)
         if not self._lane.is_shut:

@@ -94,8 +94,9 @@ def retry(
     if id_ is None and not status and recipient is None:
         raise UsageError("say which: an ID, --status or --recipient")
     states = set(status or (State if id_ else _RETRIED))
-    if status and not states <= _RETRIED:
-        raise UsageError(f"--status takes {', '.join(sorted(_RETRIED))}; what is sent or unknown takes `resend`")
+    if status and not states <= _RETRIED | {State.EXPIRED}:
+        taken = ", ".join(sorted(_RETRIED | {State.EXPIRED}))
+        raise UsageError(f"--status takes {taken}; what is sent, withdrawn or unknown takes `resend`")
     order = _order("retry", message=_id(id_) if id_ else None, states=frozenset(states), recipient=recipient)
     with _reach(context) as reach:
         _screen(output).act(reach, order)
@@ -132,6 +133,7 @@ def resend(
 
 
 _RETRIED = frozenset({State.QUEUED, State.HELD, State.FAILED, State.ABANDONED})
+"""What is tried again where no status is named."""
 
 # What is asked
 

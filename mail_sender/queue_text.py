@@ -123,6 +123,9 @@ def _said(attempt: Line) -> str:
 
 
 def _server_told(entry: Line, now: datetime) -> str:
+    if entry["unsent_at"] and not entry["server_told_at"]:
+        moment = _moment(entry["unsent_at"])
+        return f"by somebody else, but found un-sent there {ago(moment, now)}; mailed only by `queue resend`"
     if entry["unsent_at"]:
         moment = _moment(entry["unsent_at"])
         return f"yes, but found un-sent there {ago(moment, now)}; mailed again only by `queue resend`"
@@ -134,6 +137,8 @@ def _server_told(entry: Line, now: datetime) -> str:
 
 def _meaning(entry: Line, now: datetime) -> tuple[str, str]:
     """Return what a delivery's state means, and what to do next."""
+    if entry["status"] == "withdrawn" and entry["copy"]:
+        return _COPY_WITHDRAWN
     if entry["status"] != "queued":
         return _MEANINGS[entry["status"]]
     due = _moment(entry["next_attempt_at"])
@@ -157,6 +162,10 @@ _WAITING = {
         "nothing; both copies have one Message-ID, and most mailboxes show one.",
     ),
 }
+_COPY_WITHDRAWN = (
+    "The copy was not sent: the server did not have the message any more, or not for this recipient.",
+    "the lines below say what became of the first one; if it is missed, have the identity server queue a new one.",
+)
 _MEANINGS = {
     "processing": ("It is being sent right now.", "nothing; look again in a moment."),
     "sent": (
@@ -173,11 +182,11 @@ _MEANINGS = {
     ),
     "expired": (
         "Its link or its time in the queue ran out before it could be sent.",
-        "have the identity server queue a new one; its link would be dead.",
+        "have the identity server queue a new one; `queue retry` only if the clock was wrong.",
     ),
     "withdrawn": (
         "It was marked sent or deleted on the server before it was sent from here.",
-        "nothing; if it is missed, have the identity server queue a new one.",
+        "nothing; if it is missed, `queue resend`, or have the identity server queue a new one.",
     ),
     "unknown": (
         "It was cut off at the dot and cannot be tried safely again: it may have arrived.",

@@ -34,10 +34,10 @@ def odd(entries: Sequence[OddEntry]) -> None:
 
 
 def unsent(messages: Sequence[UUID]) -> None:
-    """Name messages that are listed again although they were marked long ago."""
+    """Name messages that are listed again although they were marked or withdrawn long ago."""
     for message in messages[:MOST_NAMED]:
         cure = f"mailed only by `mail-sender queue resend {message}`"
-        say = f"sent and marked, but listed again: somebody un-sent it; {cure}"
+        say = f"sent or withdrawn, but listed again: somebody un-sent it; {cure}"
         _log.warning("unsent", message=message, say=say)
     if more := len(messages[MOST_NAMED:]):
         _log.warning("unsent", more=more, say="un-sent as well")
@@ -69,6 +69,11 @@ def interrupted(delivery: Delivery, state: State) -> None:
     else:
         say = "ended at the final dot: it may have arrived; sent once more in 2 minutes, the same mail"
         _log.warning("interrupted", **_facts(delivery), say=say)
+
+
+def put_off(delivery: Delivery, way: LaneDown) -> None:
+    """Say that the way broke under one letter while others went through."""
+    _log.info("put_off", **_facts(delivery), stage=way.stage, say=f"{way.detail}; others go through; tried again")
 
 
 def changed(delivery: Delivery) -> None:

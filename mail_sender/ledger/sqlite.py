@@ -211,21 +211,27 @@ def _schema() -> list[str]:
 
 # The flow
 
+_WITHDRAWN_AT = (
+    "SELECT CASE WHEN count(*) = sum(state = 'withdrawn') THEN max(changed_at) END "
+    "FROM delivery WHERE message = m.number"
+)
+_KNOWN = (  # the last column: since when it should not be listed any more, unless that it is has been said
+    "SELECT m.id, m.number, CASE WHEN m.unsent_at IS NOT NULL THEN NULL "
+    f"WHEN m.marked_at IS NOT NULL THEN m.marked_at ELSE ({_WITHDRAWN_AT}) END FROM message m"
+)
+
 
 def _admit(db: sqlite3.Connection, messages: Sequence[Message], now: datetime, max_age: timedelta) -> list[UUID]:
     by_id = {str(message.id): message for message in messages}
-    known: dict[str, tuple[int, int | None, int | None]] = {}
+    known: dict[str, tuple[int, int | None]] = {}
     for ids in rows.chunks(list(by_id)):
-        marks = ",".join("?" * len(ids))
-        found = db.execute(f"SELECT id, number, marked_at, unsent_at FROM message WHERE id IN ({marks})", ids)
+        found = db.execute(f"{_KNOWN} WHERE m.id IN ({','.join('?' * len(ids))})", ids)
         known |= {id_: tuple(rest) for id_, *rest in found}
     for id_, message in by_id.items():
         if id_ not in known:
             _insert(db, message, now, max_age)
     lagging = rows.micros(now - LAGGING)
-    unsent = [
-        (id_, number) for id_, (number, marked, unsent) in known.items() if marked and marked < lagging and not unsent
-    ]
+    unsent = [(id_, number) for id_, (number, left_at) in known.items() if left_at and left_at < lagging]
     db.executemany(
         "UPDATE message SET unsent_at = ? WHERE number = ?", [(rows.micros(now), row) for _, row in unsent]
     )

@@ -48,8 +48,8 @@ MOVES = frozenset(
 ORDERS = frozenset(
     {
         (State.QUEUED, State.QUEUED),
-        *((given_up, State.QUEUED) for given_up in (State.HELD, State.FAILED, State.ABANDONED)),
-        *((copied, State.QUEUED) for copied in (State.SENT, State.UNKNOWN)),
+        *((given_up, State.QUEUED) for given_up in (State.HELD, State.FAILED, State.ABANDONED, State.EXPIRED)),
+        *((copied, State.QUEUED) for copied in (State.SENT, State.UNKNOWN, State.WITHDRAWN)),
         *((waiting, State.ABANDONED) for waiting in (State.QUEUED, State.HELD, State.UNKNOWN)),
     }
 )

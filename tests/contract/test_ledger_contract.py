@@ -535,6 +535,26 @@ async def test_what_is_listed_long_after_its_mark_is_newly_un_sent_once(ledger: 
     assert await states(ledger, of) == [State.SENT]
 
 
+async def test_what_is_listed_long_after_it_was_withdrawn_is_newly_un_sent_once(ledger: Ledger) -> None:
+    """Whoever un-sends it wants it mailed; only a copy that is ordered mails it, and then the server is told."""
+    of, partly = message(), message("a@example.com", "b@example.com")
+    await admit(ledger, of, partly)
+    await become(ledger, of, State.WITHDRAWN)
+    await ledger.settle((await ledger.deliveries(partly.id))[0], outcome(State.WITHDRAWN), NOW)
+    assert await admit(ledger, of, partly, now=NOW + LAGGING) == []
+    moment = NOW + LAGGING + SECOND
+    assert await admit(ledger, of, partly, now=moment) == [of.id]
+    assert await admit(ledger, of, partly, now=moment + HOUR) == []
+    (found,) = await ledger.find(Query(message=str(of.id)), 10)
+    assert (found.unsent_at, found.marked_at) == (moment, None)
+    (withdrawn,) = await ledger.deliveries(of.id)
+    await ledger.order(withdrawn, replace(outcome(State.QUEUED), copy=1), moment)
+    (found,) = await ledger.find(Query(message=str(of.id)), 10)
+    assert (found.unsent_at, found.delivery.state) == (None, State.QUEUED)
+    await become(ledger, of, State.SENT)
+    assert await unmarked(ledger) == [of.id]
+
+
 # Forgetting
 
 

@@ -39,6 +39,14 @@ class Known:
     complete: tuple[datetime, int] | None = None
     marked: datetime | None = None
     unsent: datetime | None = None
+    changed: datetime | None = None
+
+    @property
+    def left(self) -> datetime | None:
+        """Since when the server should not list it any more."""
+        if self.marked:
+            return self.marked
+        return self.changed if {row.state for row in self.rows.values()} == {State.WITHDRAWN} else None
 
 
 @dataclass
@@ -58,7 +66,7 @@ class Model:
             }
             self.known[of.id] = Known(of, self.counter, rows)
         known = self.known[of.id]
-        if known.marked and known.marked < now - LAGGING and not known.unsent:
+        if known.left and known.left < now - LAGGING and not known.unsent:
             known.unsent = now
             return [of.id]
         return []
@@ -85,6 +93,7 @@ class Model:
             row, state=outcome.state, next_attempt=outcome.next_attempt, attempts=outcome.attempts,
             ambiguous=outcome.ambiguous, copy=outcome.copy, claim=claim, dot=False,
         )  # fmt: skip
+        known.changed = now
         states = {one.state for one in known.rows.values()}
         complete = State.SENT in states and states <= FINAL
         new = complete and known.complete is None

@@ -192,9 +192,9 @@ async def test_retry_makes_a_delivery_due_now(ledger: SqliteLedger, state: State
 
 
 VERBS = {
-    "retry": {State.FAILED, State.ABANDONED, State.HELD, State.QUEUED},
+    "retry": {State.FAILED, State.ABANDONED, State.HELD, State.EXPIRED, State.QUEUED},
     "abandon": {State.QUEUED, State.HELD, State.UNKNOWN},
-    "resend": {State.SENT, State.UNKNOWN},
+    "resend": {State.SENT, State.UNKNOWN, State.WITHDRAWN},
 }
 
 
@@ -237,14 +237,15 @@ async def test_nothing_that_fits_is_exit_1(ledger: SqliteLedger) -> None:
     assert "nothing" in end["end"]["say"]
 
 
-async def test_what_is_past_its_deadline_is_not_retried(ledger: SqliteLedger) -> None:
-    """Its mail would come too late, or with a dead link."""
+@pytest.mark.parametrize("state", [State.FAILED, State.EXPIRED])
+async def test_what_is_past_its_deadline_is_not_retried(ledger: SqliteLedger, state: State) -> None:
+    """Its mail would come too late, or with a dead link; what a wrong clock had expired is (above)."""
     of = message(content=reset(expires_at=NOW + timedelta(minutes=30)))
-    await become(ledger, of, State.FAILED)
+    await become(ledger, of, state)
     clock = Clock(NOW + timedelta(hours=1))
     lines = await ask(desk_on(ledger, clock=clock), "retry", message=str(of.id))
     assert "is too late" in dids(lines)[0]["say"]
-    assert (await only(ledger, of)).state is State.FAILED
+    assert (await only(ledger, of)).state is state
 
 
 async def test_what_changed_meanwhile_is_read_again(ledger: SqliteLedger) -> None:

@@ -130,6 +130,19 @@ async def test_a_refusal_for_good_is_not_tried_again() -> None:
         assert table.said("relay_down") == []
 
 
+async def test_a_relay_that_limits_connections_is_not_called_down() -> None:
+    """One is turned away while others are served: that is said of the letter, and the lane stays open."""
+    messages = [message(f"{number}@example.com") for number in range(20)]
+    async with bench(*messages) as table:
+        table.transport.take(1.0)
+        for refused in ("7@example.com", "12@example.com"):
+            table.transport.script(refused, LaneDown(Stage.BANNER, "421 too many connections", "wait", lasting=False))
+        await table.run(300)
+        assert await table.counts() == {State.SENT: 20}
+        assert table.said("relay_down", "relay_up", "put_off") == ["put_off", "put_off"]
+        assert "421 too many connections; others go through" in table.facts("put_off")[0]["say"]
+
+
 async def test_a_retry_that_no_poll_comes_for_is_made_on_its_time() -> None:
     """The schedule is the server's; retries have their own."""
     async with bench(message(A), schedule="@hourly") as table:

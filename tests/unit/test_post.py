@@ -77,6 +77,22 @@ async def test_what_somebody_else_has_marked_is_withdrawn() -> None:
         assert table.said("withdrawn") == ["withdrawn"]
 
 
+async def test_what_was_withdrawn_and_is_un_sent_later_is_said_and_mailed_where_it_is_ordered() -> None:
+    """Somebody marked it, and then wants it mailed after all; the server is told of that copy."""
+    of = message(A)
+    async with bench(of, schedule=HOURLY) as table:
+        await retried(table, of)
+        table.source.sent.add(of.id)
+        await table.run(600)
+        table.source.sent.discard(of.id)
+        await table.run(2 * 3600)
+        assert (table.said("unsent"), len(table.transport.tried)) == (["unsent"], 1)
+        await resend(table, of)
+        await table.run(60)
+        assert await table.states(of) == [State.SENT]
+        assert (len(table.transport.arrived), table.source.marks) == (1, [of.id])
+
+
 async def test_what_is_gone_is_withdrawn_where_our_standing_is_good() -> None:
     """404 with a good standing: it was purged."""
     of = message(A)

@@ -93,6 +93,17 @@ def test_a_row_says_what_the_server_does_not_know() -> None:
     assert "mailed again only by `queue resend`" in queue_text.page([told], NOW)
 
 
+def test_a_page_of_a_withdrawn_message_says_what_the_server_did_with_it() -> None:
+    """Un-sent later: only `resend` mails it. A copy that could not be made does not hide that the first was sent."""
+    unsent = line(State.WITHDRAWN, GREYLISTED, unsent_at=NOW)
+    assert "by somebody else, but found un-sent there now; mailed only by `queue resend`" in queue_text.page(
+        [unsent], NOW
+    )
+    copy = queue_text.page([line(State.WITHDRAWN, GREYLISTED, copy=1)], NOW)
+    assert "The copy was not sent" in copy
+    assert "what became of the first one" in copy
+
+
 @pytest.mark.parametrize("state", State)
 def test_a_page_says_what_each_state_means_and_what_to_do_next(state: State) -> None:
     """In 100 columns."""

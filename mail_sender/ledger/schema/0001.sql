@@ -9,7 +9,7 @@ CREATE TABLE message (
     delete_after INTEGER NOT NULL,
     complete_at  INTEGER,            -- all deliveries final, one of them sent: the server must be told
     marked_at    INTEGER,            -- the server knows
-    unsent_at    INTEGER             -- listed again long after its mark: somebody un-sent it
+    unsent_at    INTEGER             -- listed again long after its mark, or after it was withdrawn: somebody un-sent it
 );
 CREATE INDEX message_unmarked ON message (complete_at) WHERE complete_at IS NOT NULL AND marked_at IS NULL;
 CREATE INDEX message_delete_after ON message (delete_after);
