@@ -21,6 +21,7 @@ LOOK_EVERY = 1.0
 """Seconds between two looks."""
 
 _Face = tuple[int, int, int, int] | None
+_Faces = dict[Path, _Face]
 
 
 class Watch:
@@ -30,6 +31,11 @@ class Watch:
         self._load = load
         self._seen = {path: _face(path) for path in config.files}
 
+    def latest(self, config: Config) -> Config:
+        """Return the configuration as the files have it now; the one that is given where they have faults."""
+        faces = {path: _face(path) for path in self._seen}
+        return config if faces == self._seen else self._read(faces) or config
+
     async def next_config(self, clock: Clock) -> Config:
         """Return the next configuration that can be used, once there is one."""
         last = self._seen
@@ -38,16 +44,21 @@ class Watch:
             before, last = last, {path: _face(path) for path in self._seen}
             if last == self._seen or last != before:
                 continue
-            self._seen = last
-            try:
-                changed = self._load()
-            except ConfigError as error:
-                _log.error("config_faulty", say=f"{error}; going on with the one before")
-                continue
-            # A file that changes while it is read has another face by now than it had before.
-            self._seen = {path: last.get(path, _face(path)) for path in changed.files}
-            _log.info("config_changed", say="read anew; the relay and the server are tried at once")
-            return changed
+            if (changed := self._read(last)) is not None:
+                return changed
+
+    def _read(self, faces: _Faces) -> Config | None:
+        """Read the files, which looked so just before; return None where they have faults."""
+        self._seen = faces
+        try:
+            changed = self._load()
+        except ConfigError as error:
+            _log.error("config_faulty", say=f"{error}; going on with the one before")
+            return None
+        # A file that changes while it is read has another face by now than it had before.
+        self._seen = {path: faces.get(path, _face(path)) for path in changed.files}
+        _log.info("config_changed", say="read anew; the relay and the server are tried at once")
+        return changed
 
 
 def _face(path: Path) -> _Face:

@@ -49,6 +49,7 @@ async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
             opened.callback(lock.release)
             if not await lock.stand_by(stop, clock):
                 return
+            config = files.latest(config)  # standing by may have lasted for weeks
         ledger = await folder.open_ledger(state)
         opened.push_async_callback(ledger.close)
         control = Control(state, Desk(ledger, None, clock)) if state else None

@@ -1,5 +1,8 @@
 """A configuration that changes while the sender runs."""
 
+import signal
+from pathlib import Path
+
 from tests.support import configs
 from tests.support.sender import Sender
 from tests.support.stub import Stub
@@ -18,6 +21,23 @@ def test_a_mended_password_is_tried_at_once(stub: Stub) -> None:
         assert sender.stop() == 0
         assert len(sender.events("sent")) == 1
     assert len(stub.mails()) == 1
+
+
+def test_a_change_while_standing_by_counts_from_the_first_mail_on(stub: Stub, tmp_path: Path) -> None:
+    """The sender that takes over knows what its files say now, not what they said weeks ago."""
+    configs.change(stub.sender_config, ledger={"path": tmp_path / "state"})
+    with Sender(stub.client_config, stub.sender_config) as first:
+        first.wait_for("server_ready")
+        with Sender(stub.client_config, stub.sender_config) as second:
+            second.wait_for("standing_by")
+            first.process.send_signal(signal.SIGSTOP)
+            configs.change(stub.sender_config, instance_display_name="Another Name")
+            stub.send_test("ellie")
+            first.process.kill()
+            second.wait_for("marked")
+            assert second.stop() == 0
+    (mail,) = stub.mails()
+    assert "Another Name" in str(mail["From"])
 
 
 def test_a_faulty_change_is_named_and_the_old_configuration_goes_on(stub: Stub) -> None:

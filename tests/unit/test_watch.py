@@ -55,6 +55,21 @@ async def test_files_that_do_not_change_are_not_read(files: Files) -> None:
     watching.cancel()
 
 
+async def test_the_latest_is_what_the_files_say_now_and_the_last_good_one_where_they_have_faults(
+    files: Files,
+) -> None:
+    """Once taken it is no change any more."""
+    first = load(files.client, files.sender)
+    watch_ = Watch(first, lambda: load(files.client, files.sender))
+    assert watch_.latest(first) is first
+    edit(files.sender, "example.com", "example.org")
+    second = watch_.latest(first)
+    assert second != first
+    assert watch_.latest(second) is second
+    files.sender.write_text("nonsense")
+    assert watch_.latest(second) is second
+
+
 @pytest.mark.parametrize("name", ["sender", "client"])
 async def test_a_change_is_found_within_three_looks_and_said(files: Files, name: str) -> None:
     """With the configuration that it makes."""
