@@ -1,9 +1,12 @@
 """The image, built without a network and run as a container: what it holds, and that it carries mail."""
 
+import json
+import os
 import re
+import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,35 @@ def test_a_queued_message_is_mailed_once_and_marked_and_sigterm_ends_it_with_0(
     assert [mail["To"] for mail in stub.mails()] == ["ellie@example.com"]
 
 
+def test_the_queue_verbs_work_by_exec_beside_the_sender_and_after_it_was_killed(
+    container: Container, stub: Stub, config: Path
+) -> None:
+    """As the image's user, who is not root, and without a flag."""
+
+    def verb(*words: str, code: int = 0) -> str:
+        done = subprocess.run(
+            container.mail_sender("queue", *words, config=config), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    stub.send_test("ellie")
+    (message,) = (entry["id"] for entry in stub.messages())
+    with Running(container, config) as sender:
+        wait_until_marked(stub, sender, within=30)
+        listed = [json.loads(line) for line in verb("list", "-o", "json").splitlines()]
+        assert [entry["status"] for entry in listed if entry["id"] == message] == ["sent"]
+        assert "250" in verb("show", message)
+        verb("resend", "-y", message)
+        wait_until(lambda: len(stub.mails()) == 2, sender, within=30)
+        os.kill(sender.pid, signal.SIGKILL)
+        sender.ended(within=10)
+    shown = verb("show", message)
+    assert "copy 2" in shown
+    assert "is sent" in verb("retry", message, code=1)
+    assert container.output("sh", "-c", "stat -c %u /var/lib/mail-sender/* | sort -u").split() == ["10001"]
+
+
 def test_it_runs_as_uid_10001_and_owns_its_state_alone(container: Container) -> None:
     """Neither root nor another user's state: the volume is there, closed, and writable by the image's user."""
     assert container.output("id", "-u", "-r").strip() == "10001"
@@ -103,7 +135,12 @@ def test_the_templates_are_inside_the_installed_package(container: Container) ->
 
 def wait_until_marked(stub: Stub, sender: Running, within: float) -> None:
     """Ask the server again and again, as fast as it answers, until no message is unsent."""
+    wait_until(lambda: all(message.get("sent_at") for message in stub.messages()), sender, within)
+
+
+def wait_until(is_so: Callable[[], bool], sender: Running, within: float) -> None:
+    """Look again and again, as fast as looking goes."""
     deadline = time.monotonic() + within
-    while not all(message.get("sent_at") for message in stub.messages()):
+    while not is_so():
         assert sender.runs(), f"the sender ended: {sender.ended(within)}"
-        assert time.monotonic() < deadline, f"still unsent after {within:g} s"
+        assert time.monotonic() < deadline, f"not so after {within:g} s"
