@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -493,6 +494,31 @@ def _megabytes_for(config: Path, rows: int) -> int:
 def test_a_list_of_everything_needs_little_memory(large: Path) -> None:
     """It streams, page by page."""
     assert _megabytes_for(large, ROWS) < _megabytes_for(large, 1) + MOST_MORE_MEGABYTES
+
+
+def test_a_sender_of_100000_rows_mails_on_while_they_are_listed_and_not_read(
+    brisk: Stub, state: StateFolder, large: Path
+) -> None:
+    """Nor does what it takes up meanwhile disturb the list: each row once, newest first."""
+    folder.ready(LedgerConfig(state.path))
+    shutil.copy(StateFolder(large.parent / "state").ledger, state.ledger)
+    with sqlite3.connect(state.ledger) as db:
+        db.execute("UPDATE delivery SET state = 'failed'")
+    db.close()
+    files = ["-c", str(brisk.client_config), "-m", str(brisk.sender_config)]
+    command = [str(MAIL_SENDER), *files, "queue", "list", "--limit", "0", "-o", "json"]
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("server_ready")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listing:
+            assert listing.stdout is not None
+            first = listing.stdout.readline()
+            mail_to(brisk, *(f"new{number}@example.com" for number in range(20)))
+            sender.wait_for("marked", 20)
+            ids = [json.loads(line)["id"] for line in [first, *listing.stdout]]
+        assert (listing.returncode, len(ids), len(set(ids))) == (0, ROWS, ROWS)
+        assert ids == sorted(ids, reverse=True)
+        assert len(listed(brisk, "--status", "sent")) == 20
+        assert sender.stop() == 0
 
 
 def test_many_are_shown_retried_and_given_up_as_few_are(large: Path) -> None:
