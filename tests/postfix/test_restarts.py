@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.support import configs
-from tests.support.postfix import Postfix
+from tests.support.postfix import Postfix, through
 from tests.support.sender import Sender, run
 from tests.support.stub import Stub, stub
 
@@ -60,15 +59,7 @@ def test_a_postfix_that_is_stopped_ten_times_loses_nothing_and_doubles_only_what
     postfix: Postfix, stub: Stub
 ) -> None:
     """Every message is in Postfix's queue under the id that our log says, and twice only where a dot was cut."""
-    configs.change(
-        stub.sender_config,
-        mail_relay=f"smtps://localhost:{postfix.ports.smtps}",
-        mail_username=postfix.username,
-        mail_password=postfix.password,
-        schedule="* * * * * *",
-        relay={"ca_path": postfix.ca_pem},
-        ledger={"path": stub.dir / "state"},
-    )
+    through(postfix, stub, "smtps")
     queued = queue(stub)
     deadline = time.monotonic() + LONGEST
     with Sender(stub.client_config, stub.sender_config) as sender:

@@ -6,26 +6,13 @@ from email.policy import default
 import pytest
 
 from tests.support import configs
-from tests.support.postfix import Postfix
+from tests.support.postfix import Postfix, through
 from tests.support.sender import Sender, run
 from tests.support.stub import Stub, stub
 
 __all__ = ["stub"]
 
 pytestmark = pytest.mark.debian("postfix", "sasl2-bin", "libsasl2-modules", root=True)
-
-
-def through(postfix: Postfix, stub: Stub, scheme: str) -> None:
-    """Have the stub's sender config name Postfix as the relay."""
-    port = postfix.ports.smtps if scheme == "smtps" else postfix.ports.smtp
-    configs.change(
-        stub.sender_config,
-        mail_relay=f"{scheme}://localhost:{port}",
-        mail_username=postfix.username,
-        mail_password=postfix.password,
-        schedule="* * * * * *",
-        relay={"ca_path": postfix.ca_pem},
-    )
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp"])

@@ -24,7 +24,9 @@ from typing import NamedTuple
 import pytest
 import trustme
 
+from tests.support import configs
 from tests.support.mailbox import Mailbox
+from tests.support.stub import Stub
 
 DEADLINE_SECONDS = 20
 
@@ -229,3 +231,16 @@ def postfix() -> Iterator[Postfix]:
             yield relay
         finally:
             relay.stop()
+
+
+def through(postfix: Postfix, stub: Stub, scheme: str) -> None:
+    """Have the stub's sender config name Postfix as the relay."""
+    port = postfix.ports.smtps if scheme == "smtps" else postfix.ports.smtp
+    configs.change(
+        stub.sender_config,
+        mail_relay=f"{scheme}://localhost:{port}",
+        mail_username=postfix.username,
+        mail_password=postfix.password,
+        schedule="* * * * * *",
+        relay={"ca_path": postfix.ca_pem},
+    )
