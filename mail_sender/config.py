@@ -18,10 +18,11 @@ from urllib.request import getproxies, proxy_bypass
 
 from pydantic import SecretStr
 
-from mail_sender import address, relay_address, tls
+from mail_sender import address, config_look, relay_address, tls
 from mail_sender.config_faults import checked
 from mail_sender.config_keys import ClientFile, SenderFile
 from mail_sender.errors import ConfigError, Fault
+from mail_sender.look import Look
 from mail_sender.schedule import Schedule
 from mail_sender.settings import (
     Config,
@@ -51,20 +52,18 @@ def load(client_path: Path, sender_path: Path) -> Config:
         *_headers(sender_file),
         *_readable_pems(client_file, sender_file),
     ]
-    if faults or client is None or sender is None:
+    look = config_look.look(sender_file, sender, faults, warnings) if sender else None
+    if faults or client is None or sender is None or look is None:
+        raise ConfigError(faults, warnings)
+    letter = _letter_config(sender, look)
+    if faults := [*config_look.tried(Path(sender.templates.override_path or ""), letter)]:
         raise ConfigError(faults, warnings)
     relay = _relay_config(sender)
     warnings += [*_weaknesses(client, sender, relay), *_exposure(sender_file)]
     return Config(
         server=_server_config(client, sender),
         relay=relay,
-        letter=LetterConfig(
-            instance_display_name=sender.instance_display_name,
-            instance_url=sender.instance_url,
-            from_address=sender.mail_from_address,
-            reply_to_address=sender.mail_reply_to_address,
-            headers=tuple(sender.headers.items()),
-        ),
+        letter=letter,
         worker=WorkerConfig(
             schedule=Schedule(sender.schedule),
             stop_grace_seconds=sender.worker.stop_grace_seconds,
@@ -84,7 +83,18 @@ def _files(read: list[Path], client: ClientFile, sender: SenderFile) -> tuple[Pa
     """Return every file that has a say: a change of one of them is a change of the configuration."""
     table = sender.relay
     named = (client.ca_path, table.ca_path, table.client_cert_path, table.client_key_path)
-    return (*read, *(Path(name) for name in named if name))
+    return (*read, *(Path(name) for name in named if name), *config_look.files(sender))
+
+
+def _letter_config(sender: SenderFile, look: Look) -> LetterConfig:
+    return LetterConfig(
+        instance_display_name=sender.instance_display_name,
+        instance_url=sender.instance_url,
+        from_address=sender.mail_from_address,
+        reply_to_address=sender.mail_reply_to_address,
+        headers=tuple(sender.headers.items()),
+        look=look,
+    )
 
 
 def _server_config(client: ClientFile, sender: SenderFile) -> ServerConfig:

@@ -4,16 +4,18 @@ A check returns the value as the stages want it, or raises what was found and wh
 never repeated. `config_faults` turns what pydantic reports into faults with file and line.
 """
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import idna
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from mail_sender import address, relay_address
+from mail_sender import address, relay_address, wording
 from mail_sender.schedule import BadSchedule, Schedule
 
 
@@ -93,6 +95,39 @@ def _host_name(text: str) -> str:
     return text
 
 
+def _language(tag: str) -> str:
+    try:
+        wording.locale(tag)
+    except wording.BadLanguage as error:
+        raise _expected(shown(tag), str(error)) from None
+    return tag
+
+
+def _rules(rules: dict[str, str]) -> dict[str, str]:
+    for name in rules:
+        try:
+            address.parse(name if "@" in name else f"somebody@{name}")
+        except address.BadAddress:
+            raise _expected(
+                shown(name), "expected an address or a domain on the left, a language on the right"
+            ) from None
+    return {name.lower(): language for name, language in rules.items()}
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise _expected(shown(name), "expected a time zone such as Europe/Berlin (IANA)") from None
+    return name
+
+
+def _color(text: str) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise _expected(shown(text), "expected a colour such as #1d4ed8")
+    return text.lower()
+
+
 def shown(text: str) -> str:
     """Return what stood in the file, quoted and cut; what may be a login in front of an @ is hidden."""
     login, _, place = text.rpartition("@")
@@ -105,6 +140,7 @@ def shown(text: str) -> str:
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 OneLine = Annotated[str, AfterValidator(_one_line)]
+Language = Annotated[str, AfterValidator(_language)]
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 
 
@@ -129,6 +165,23 @@ class _RelayTable(_Table):
     client_cert_path: str | None = None
     client_key_path: str | None = None
     local_name: Annotated[str, AfterValidator(_host_name)] | None = None
+
+
+class _TemplatesTable(_Table):
+    override_path: Annotated[str, Field(min_length=1)] | None = None
+    html: bool = True
+    default_language: Language = "en"
+    second_language: Language | None = None
+    language_rules: Annotated[dict[str, Language], AfterValidator(_rules)] = {}
+    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+
+class _BrandTable(_Table):
+    name: OneLine | None = None
+    color: Annotated[str, AfterValidator(_color)] | None = None
+    logo_path: Annotated[str, Field(min_length=1)] | None = None
+    support: OneLine | None = None
+    footer: OneLine | None = None
 
 
 class _WorkerTable(_Table):
@@ -166,6 +219,8 @@ class SenderFile(BaseModel):
     mail_connect_timeout_seconds: Seconds = 15
     relay: _RelayTable = _RelayTable()
     headers: dict[str, str] = {}
+    templates: _TemplatesTable = _TemplatesTable()
+    brand: _BrandTable = _BrandTable()
     worker: _WorkerTable = _WorkerTable()
     retry: _RetryTable = _RetryTable()
     ledger: _LedgerTable = _LedgerTable()

@@ -4,8 +4,10 @@ Times are aware and in UTC. A message of a kind that this version does not know 
 (`UnknownContent`), so that it can be held and named instead of hiding the good ones beside it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 LINK_MARGIN = timedelta(seconds=60)
@@ -48,9 +50,13 @@ class IntentId(str):
 
 @dataclass(frozen=True, slots=True)
 class UnknownContent:
-    """A template that this version has never heard of, by its kind: the wire's tag in snake case."""
+    """A template that this version has never heard of, by its kind: the wire's tag in snake case.
+
+    `fields` is all that it holds; any of it may be a secret, so it is left out of `repr`.
+    """
 
     kind: str
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 Content = TestMessage | CredentialReset | UnknownContent

@@ -7,6 +7,7 @@ quoted-printable; the boundary is made from a seed. The finished mail is parsed 
 headers that were set.
 """
 
+import base64
 import binascii
 import hashlib
 from email import policy
@@ -14,8 +15,13 @@ from email.header import Header
 from email.parser import BytesParser
 from email.utils import quote
 
+from mail_sender.brand import Logo
+
+LOGO = "cid:logo@mail"
+"""The link by which HTML shows the brand's logo (RFC 2392)."""
 LONGEST_LINE = 998  # octets, without CRLF (RFC 5322, section 2.1.1)
 
+_VERSION = ("MIME-Version", "1.0")
 _SPECIALS = frozenset('()<>[]:;@\\,."')
 
 
@@ -23,27 +29,42 @@ class ForeignHeader(Exception):
     """The finished mail has other headers than were set."""
 
 
-def compose(headers: list[tuple[str, str]], text: str, html: str, *, seed: str) -> bytes:
+def compose(
+    headers: list[tuple[str, str]], text: str, html: str | None, *, seed: str, logo: Logo | None = None
+) -> bytes:
     """Return the mail; header values are encoded and folded already, lines end in CRLF.
 
+    Without HTML it is the text alone; the HTML shows the logo by the link `LOGO`.
     Raises `ForeignHeader` where the result, parsed, has other headers than these.
     """
-    boundary = "=_" + hashlib.sha256(seed.encode()).hexdigest()[:32]
-    structure = [("MIME-Version", "1.0"), ("Content-Type", f'multipart/alternative; boundary="{boundary}"')]
-    everything = [*headers, *structure]
-    content = b"".join(
-        [
-            *(f"{name}: {value}\r\n".encode("ascii") for name, value in everything),
-            *(f"\r\n--{boundary}\r\n".encode() + _leaf(subtype, body) for subtype, body in _alternatives(text, html)),
-            f"\r\n--{boundary}--\r\n".encode(),
-        ]
-    )
-    _look_back(content, everything)
+    part = _leaf("plain", text) if html is None else _alternatives(text, html, logo, seed)
+    content = b"".join(f"{name}: {value}\r\n".encode("ascii") for name, value in [*headers, _VERSION]) + part
+    names = [*(name for name, _ in [*headers, _VERSION]), "Content-Type"]
+    _look_back(content, [*names, "Content-Transfer-Encoding"] if html is None else names)
     return content
 
 
-def _alternatives(text: str, html: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    return ("plain", text), ("html", html)
+def _alternatives(text: str, html: str, logo: Logo | None, seed: str) -> bytes:
+    rich = _leaf("html", html)
+    if logo is not None:
+        rich = _multipart("related", [rich, _image(logo)], f"{seed}/related")
+    return _multipart("alternative", [_leaf("plain", text), rich], seed)
+
+
+def _multipart(subtype: str, parts: list[bytes], seed: str) -> bytes:
+    boundary = "=_" + hashlib.sha256(seed.encode()).hexdigest()[:32]
+    head = f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n'.encode()
+    inner = b"".join(f"\r\n--{boundary}\r\n".encode() + part for part in parts)
+    return head + inner + f"\r\n--{boundary}--\r\n".encode()
+
+
+def _image(logo: Logo) -> bytes:
+    head = (
+        f"Content-Type: image/{logo.type}\r\nContent-Transfer-Encoding: base64\r\n"
+        f"Content-ID: <{LOGO.removeprefix('cid:')}>\r\n"
+        f'Content-Disposition: inline; filename="logo.{logo.type}"\r\n\r\n'
+    )
+    return head.encode() + base64.encodebytes(logo.content).replace(b"\n", b"\r\n")
 
 
 def words(header: str, text: str) -> str:
@@ -71,7 +92,7 @@ def _leaf(subtype: str, body: str) -> bytes:
     return head.encode() + octets
 
 
-def _look_back(content: bytes, headers: list[tuple[str, str]]) -> None:
+def _look_back(content: bytes, names: list[str]) -> None:
     parsed = BytesParser(policy=policy.compat32).parsebytes(content, headersonly=True)
-    if parsed.keys() != [name for name, _ in headers]:
+    if parsed.keys() != names:
         raise ForeignHeader

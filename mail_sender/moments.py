@@ -1,35 +1,38 @@
-"""Times in the words of a mail, counted from its Date, in UTC."""
+"""Times in the words of a mail, in its language and zone (CLDR, by Babel), counted from its Date."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, tzinfo
 
-_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+from babel import Locale
+from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
 
-
-def until(moment: datetime, now: datetime) -> str:
-    """Return how long it is until then: "in 55 minutes", "in 1 hour and 5 minutes".
-
-    Rounded to the minute; `clock_time` beside it is exact.
-    """
-    seconds = int((moment - now).total_seconds()) + 30
-    if seconds < 60:
-        return "in less than a minute"
-    parts = []
-    for size, unit in _UNITS:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}{'s'[: count != 1]}")
-    return "in " + " and ".join(parts[:2])
+_UP_TO_TWO = 2  # of a unit, the smaller one says more: "in 65 minutes", "in 3 hours"
 
 
-def clock_time(moment: datetime, now: datetime) -> str:
-    """Return the time of day, with the day where it is not today's.
+def until(moment: datetime, now: datetime, locale: Locale) -> str:
+    """Return how long it is until then, rounded to the minute: "in 55 minutes", "in 3 hours"."""
+    left = max(moment - now, moment - moment)
+    said = format_timedelta(left, granularity="minute", threshold=_UP_TO_TWO, add_direction=True, locale=locale)
+    return _plain(said)
 
-    "at 14:05 UTC", "tomorrow at 00:10 UTC", "on 23 November 2026 at 09:30 UTC".
-    """
-    there, here = moment.astimezone(UTC), now.astimezone(UTC)
-    time = f"at {there:%H:%M} UTC"
-    if there.date() == here.date():
-        return time
-    if there.date() - here.date() == timedelta(days=1):
-        return f"tomorrow {time}"
-    return f"on {there.day} {there:%B} {there:%Y} {time}"
+
+def date(moment: datetime, zone: tzinfo, locale: Locale) -> str:
+    """Return the day: "21 November 2026"."""
+    return _plain(format_date(moment.astimezone(zone), "long", locale))
+
+
+def clock(moment: datetime, zone: tzinfo, locale: Locale) -> str:
+    """Return the time of day with its zone: "14:05 CET"."""
+    there = moment.astimezone(zone)
+    name = there.tzname() or "UTC"
+    return f"{_plain(format_time(there, 'short', locale=locale))} {name if name[0].isalpha() else f'UTC{name}'}"
+
+
+def full(moment: datetime, zone: tzinfo, locale: Locale) -> str:
+    """Return day and time: "21 November 2026, 14:05 CET"."""
+    both = str(get_datetime_format("medium", locale=locale))
+    return both.replace("{1}", date(moment, zone, locale)).replace("{0}", clock(moment, zone, locale))
+
+
+def _plain(text: str) -> str:
+    """Return a text with ordinary spaces: CLDR's narrow ones would be all that keeps a mail from being ASCII."""
+    return text.replace("\u202f", " ").replace("\xa0", " ")

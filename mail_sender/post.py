@@ -25,7 +25,7 @@ from mail_sender.inbox import OF_THE_TOKEN, Inbox
 from mail_sender.lane import Lane, Pass
 from mail_sender.ledger.base import Attempt, Delivery, Fenced, Imprint, Ledger, Outcome
 from mail_sender.ledger.states import IllegalMove, State
-from mail_sender.message import Message, UnknownContent
+from mail_sender.message import Message
 from mail_sender.render import BrokenTemplate, Letter, Unrenderable, message_id, render
 from mail_sender.settings import LetterConfig, RetryConfig
 from mail_sender.source.base import Source
@@ -227,18 +227,18 @@ class Post:
 
     async def _letter(self, delivery: Delivery, message: Message) -> Letter | None:
         now = self._clock.now()
-        if isinstance(message.content, UnknownContent):
-            await self._end(delivery, settle.ended(delivery, State.HELD, now))
-            report.held(delivery, "this version has no template for it")
-            return None
         try:
-            return self._render(delivery, message)
+            letter = self._render(delivery, message)
         except Unrenderable as error:
             await self._end(delivery, settle.ended(delivery, State.FAILED, now))
             report.failed(delivery, f"no mail could be made of it: {error}")
         except BrokenTemplate as error:
             await self._end(delivery, settle.ended(delivery, State.HELD, now))
             report.held(delivery, str(error))
+        else:
+            if letter.fault:
+                report.template_failed(delivery, letter.fault)
+            return letter
         return None
 
     def _render(self, delivery: Delivery, message: Message) -> Letter:

@@ -3,8 +3,10 @@
 A pure function of (message, recipient, letter config, Date): the same input gives the same bytes, so that a mail
 that must be sent twice is the same mail. The steps:
 
-1. The display name is cleaned (`display_name`), the links are made from `instance_url` alone, times become words.
-2. Three templates are rendered: subject, text, HTML; sandboxed, undefined names are errors, HTML is escaped.
+1. The recipient's languages are chosen, the display name is cleaned (`display_name`), the links are made from
+   `instance_url` alone, times become words.
+2. The templates are rendered (`template_set`): subject, text, HTML, whose style is moved into its elements. Where
+   the operator's fail, ours make the whole mail, and the letter says so: a person locked out waits for it.
 3. Headers and parts become one mail (`mime`), which is parsed again: nothing that stands in a queue entry can
    have added a header.
 
@@ -13,20 +15,27 @@ holds.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import format_datetime
 from functools import cache
-from pathlib import Path
-from typing import assert_never
+from typing import Any, assert_never
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+import css_inline
+from babel import Locale
+from markupsafe import escape
 
-from mail_sender import address, display_name, mime, moments
+from mail_sender import address, display_name, mime, wording
+from mail_sender.brand import Logo
+from mail_sender.look import Look
 from mail_sender.message import CredentialReset, IntentId, Message, TestMessage, UnknownContent
 from mail_sender.settings import LetterConfig
+from mail_sender.template_filters import Moment
+from mail_sender.template_set import NoTemplate
+from mail_sender.wording import Escape
 
 
 class Unrenderable(Exception):
@@ -42,7 +51,8 @@ class Letter:
     """One mail with its envelope: one sender, one recipient, and the bytes between DATA and the dot.
 
     Lines of `content` end in CRLF; dots are not stuffed yet (RFC 5321, section 4.5.2). `secrets` and `names` are
-    what in it no log and no ledger may repeat.
+    what in it no log and no ledger may repeat. `fault` says which of the operator's templates failed, where ours
+    had to stand in.
     """
 
     message_id: str
@@ -52,6 +62,7 @@ class Letter:
     content: bytes = field(repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     names: tuple[str, ...] = field(default=(), repr=False)
+    fault: str | None = None
 
     @property
     def digest(self) -> str:
@@ -74,13 +85,15 @@ def render(
     if not to.isascii():
         raise Unrenderable("the address needs SMTPUTF8 (RFC 6531), which this version does not speak")
     identity = identity or message_id(message, recipient, config)
-    parts = _Parts.of(message, config, date)
+    languages = config.look.languages.of(to)
+    parts = _parts(message, config, date, languages)
     try:
-        headers = _headers(parts.subject, identity, to, config, date)
-        content = mime.compose(headers, parts.text, parts.html, seed=identity)
+        headers = _headers(parts.subject, identity, to, config, date, languages)
+        content = mime.compose(headers, parts.text, parts.html, seed=identity, logo=_used_logo(parts, config.look))
     except mime.ForeignHeader:
         raise Unrenderable("the finished mail has other headers than were set") from None
-    return Letter(identity, date, config.from_address, to, content, *_unrepeatable(message))
+    secrets, names = _unrepeatable(message)
+    return Letter(identity, date, config.from_address, to, content, secrets, names, parts.fault)
 
 
 def _unrepeatable(message: Message) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -89,10 +102,23 @@ def _unrepeatable(message: Message) -> tuple[tuple[str, ...], tuple[str, ...]]:
             return (str(intent_id),), (display_name.clean(name),)
         case TestMessage(name):
             return (), (display_name.clean(name),)
-        case UnknownContent():
-            return (), ()
+        case UnknownContent(fields=fields):
+            return tuple(_texts(fields)), ()
         case _ as never:
             assert_never(never)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in what a message holds: of an unknown kind, any may be a secret."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for item in value.values():
+                yield from _texts(item)
+        case list():
+            for item in value:
+                yield from _texts(item)
 
 
 def message_id(message: Message, recipient: str, config: LetterConfig, copy: int = 0) -> str:
@@ -116,64 +142,127 @@ def link(instance_url: str, path: str, token: IntentId) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
+    """The finished parts; `html` is None where there is to be none, `fault` says whose template failed."""
+
     subject: str
     text: str
-    html: str
+    html: str | None
+    fault: str | None = None
 
-    @classmethod
-    def of(cls, message: Message, config: LetterConfig, date: datetime) -> "_Parts":
-        variables = {
+
+def _parts(message: Message, config: LetterConfig, date: datetime, languages: tuple[str, ...]) -> _Parts:
+    """Render the parts, by our own templates where the operator's fail."""
+    making = _Making(message, config, date, languages)
+    try:
+        return making.parts(ours=False)
+    except BrokenTemplate as error:
+        if not config.look.templates.has_our_own(message.content.kind):
+            raise
+        return replace(making.parts(ours=True), fault=str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """What the parts of one mail are made of."""
+
+    message: Message
+    config: LetterConfig
+    date: datetime
+    languages: tuple[str, ...]
+
+    def parts(self, *, ours: bool) -> _Parts:
+        """Render all parts.
+
+        Raises `BrokenTemplate`.
+        """
+        text = self._context(str)
+        subject = " ".join(self._part("subject.txt", text, ours).split())
+        body = self._part("body.txt", {**text, "subject": subject}, ours)
+        if not self.config.look.html:
+            return _Parts(subject, body, None)
+        html = self._part("body.html", {**self._context(escape), "subject": subject}, ours)
+        return _Parts(subject, body, _inliner().inline(html))
+
+    def _part(self, part: str, context: Mapping[str, Any], ours: bool) -> str:
+        kind, templates = self.message.content.kind, self.config.look.templates
+        try:
+            name = templates.file(kind, part, self.languages[0], ours=ours)
+        except NoTemplate as error:
+            raise BrokenTemplate(str(error)) from None
+        try:
+            return templates.get(name, ours=ours).render(context)
+        except Exception as error:  # noqa: BLE001 - a template is a program: anything can go wrong in it
+            raise BrokenTemplate(f"the template {_place(error, name)} failed ({type(error).__name__})") from None
+
+    def _context(self, escape: Escape) -> dict[str, Any]:
+        """Return the variables of a part; its sentences pass through `escape`."""
+        voices = [self._voice(language, escape) for language in self.languages]
+        return {**self._variables(self.languages[0]), "say": voices[0], "languages": voices}
+
+    def _voice(self, language: str, escape: Escape) -> dict[str, str]:
+        variables = self._variables(language)
+        brand = {"support": self.config.look.brand.support}
+        words = self.config.look.templates.wordings[wording.catalogue(language)]
+        said = words.say(self.message.content.kind, {**variables, **brand}, escape)
+        return {**said, "language": language}
+
+    def _variables(self, language: str) -> dict[str, Any]:
+        config, brand = self.config, self.config.look.brand
+        return {
             "instance_display_name": config.instance_display_name,
             "instance_url": config.instance_url,
-            "message_id": str(message.id),
-            **_variables(message, config, date),
+            "instance_host": urlsplit(config.instance_url).netloc.rpartition("@")[2],
+            "message_id": str(self.message.id),
+            "language": language,
+            "brand": {
+                "name": brand.name or config.instance_display_name,
+                "color": brand.color,
+                "on_color": brand.on_color,
+                "logo": mime.LOGO if brand.logo else "",
+                "support": brand.support,
+                "footer": brand.footer,
+            },
+            **self._own_variables(wording.locale(language)),
         }
-        kind = message.content.kind
-        try:
-            subject = " ".join(_template(f"{kind}/subject.txt.j2").render(variables).split())
-            text = _template(f"{kind}/body.txt.j2").render(variables)
-            html = _template(f"{kind}/body.html.j2").render({**variables, "subject": subject})
-        except Exception as error:  # noqa: BLE001 - a template is a program: anything can go wrong in it
-            raise BrokenTemplate(f"the template of {kind} failed ({type(error).__name__})") from None
-        return cls(subject, text, html)
+
+    def _own_variables(self, locale: Locale) -> dict[str, Any]:
+        """Return the variables of this kind alone."""
+        match self.message.content:
+            case TestMessage(name):
+                return {"display_name": display_name.clean(name)}
+            case CredentialReset(name, intent_id, expires_at):
+                expiry = Moment(expires_at, self.date, self.config.look.zone, locale)
+                return {
+                    "display_name": display_name.clean(name),
+                    "reset_url": link(self.config.instance_url, "/ui/reset", intent_id),
+                    "revoke_url": link(self.config.instance_url, "/ui/revoke", intent_id),
+                    "expires_in": expiry.relative(),
+                    "expires_at": expiry,
+                }
+            case UnknownContent(fields=fields):
+                return {"fields": fields}
+            case _ as never:
+                assert_never(never)
 
 
-def _variables(message: Message, config: LetterConfig, date: datetime) -> dict[str, str]:
-    match message.content:
-        case TestMessage(name):
-            return {"display_name": display_name.clean(name)}
-        case CredentialReset(name, intent_id, expires_at):
-            return {
-                "display_name": display_name.clean(name),
-                "reset_url": link(config.instance_url, "/ui/reset", intent_id),
-                "revoke_url": link(config.instance_url, "/ui/revoke", intent_id),
-                "expires_in": moments.until(expires_at, date),
-                "expires_at": moments.clock_time(expires_at, date),
-            }
-        case UnknownContent():
-            raise BrokenTemplate(f"no template for {message.content.kind}")
-        case _ as never:
-            assert_never(never)
+def _place(error: Exception, name: str) -> str:
+    """Return the file and line where a template failed; what the exception says may be a secret."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(".j2")]
+    return f"{frames[-1].filename}, line {frames[-1].lineno}," if frames else name
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    inside = Path(__file__).parent / "templates"
-    # In a checkout the templates stand beside the package; the wheel carries them inside it.
-    folder = inside if inside.is_dir() else Path(__file__).parent.parent / "templates"
-    return ImmutableSandboxedEnvironment(
-        loader=jinja2.FileSystemLoader(folder),
-        autoescape=lambda name: name is not None and ".html" in name,
-        undefined=jinja2.StrictUndefined,
-        auto_reload=False,
-    )
+def _inliner() -> css_inline.CSSInliner:
+    return css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 
 
-def _template(name: str) -> jinja2.Template:
-    return _environment().get_template(name)
+def _used_logo(parts: _Parts, look: Look) -> Logo | None:
+    return look.brand.logo if parts.html and mime.LOGO in parts.html else None
 
 
-def _headers(subject: str, identity: str, to: str, config: LetterConfig, date: datetime) -> list[tuple[str, str]]:
+def _headers(
+    subject: str, identity: str, to: str, config: LetterConfig, date: datetime, languages: tuple[str, ...]
+) -> list[tuple[str, str]]:
     return [
         ("Date", format_datetime(date)),
         ("From", mime.mailbox("From", config.instance_display_name, config.from_address)),
@@ -184,5 +273,6 @@ def _headers(subject: str, identity: str, to: str, config: LetterConfig, date: d
         # RFC 3834, section 5: no holiday notices in answer to this.
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "All"),
+        ("Content-Language", ", ".join(languages)),
         *config.headers,
     ]

@@ -87,6 +87,11 @@ def held(delivery: Delivery, reason: str) -> None:
     _log.error("held", **_facts(delivery), say=f"{reason}; left in the queue, the others go on")
 
 
+def template_failed(delivery: Delivery, fault: str) -> None:
+    """Say that a template of the operator's failed, and ours made the mail."""
+    _log.error("template_failed", **_facts(delivery), say=f"{fault}; the built-in one is mailed instead")
+
+
 def failed(delivery: Delivery, reason: str) -> None:
     """Say that no mail could be made of a message."""
     _log.error("failed", **_facts(delivery), say=f"{reason}; it is not tried again")

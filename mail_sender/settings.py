@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from mail_sender.look import Look
 from mail_sender.relay_address import RelayAddress, Security
 from mail_sender.schedule import Schedule
 
@@ -60,6 +61,7 @@ class LetterConfig:
     from_address: str
     reply_to_address: str
     headers: tuple[tuple[str, str], ...] = ()
+    look: Look = field(default_factory=Look)
 
 
 @dataclass(frozen=True, slots=True)

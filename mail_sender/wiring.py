@@ -134,6 +134,9 @@ def _announce(config: Config) -> None:
         sender=config.letter.from_address,
         schedule=str(config.worker.schedule),
     )
+    for source in config.letter.look.templates.sources():
+        if source.serves:
+            _log.info("template", file=source.name, serves=source.serves)
     for warning in config.warnings:
         _log.warning("config", say=warning)
 

@@ -158,7 +158,7 @@ def _content(tag: str, fields: dict[str, Any]) -> Content:
             expires_at = datetime.fromtimestamp(reset.expiry_time, UTC)
             return CredentialReset(reset.display_name, IntentId(reset.intent_id), expires_at)
         case _ if _TAG.match(tag):
-            return UnknownContent(_snake_case(tag))
+            return UnknownContent(_snake_case(tag), fields)
         case _:
             return UnknownContent("a_name_that_is_none")
 

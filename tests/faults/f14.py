@@ -28,7 +28,7 @@ TOGETHER = 50
 """Examples of hypothesis in one case."""
 HEADERS = [
     *("Date", "From", "Reply-To", "To", "Subject", "Message-ID"),
-    *("Auto-Submitted", "X-Auto-Response-Suppress", "MIME-Version", "Content-Type"),
+    *("Auto-Submitted", "X-Auto-Response-Suppress", "Content-Language", "MIME-Version", "Content-Type"),
 ]
 SUBJECTS = {"Example Identity: Test Message", "Example Identity: Credential Reset Link"}
 VERBS = frozenset({"EHLO", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "QUIT"})

@@ -49,6 +49,8 @@ def test_the_full_example_loads(tmp_path: Path) -> None:
     Authority.make(tmp_path).client(tmp_path)
     (tmp_path / "ca.pem").rename(tmp_path / "relay-ca.pem")
     example = tmp_path / "mail-sender"
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     example.write_text((ROOT / "examples/mail-sender-full.toml").read_text().replace("/data/kanidm", str(tmp_path)))
     loaded = config.load(configs.client(tmp_path), example)
     assert loaded.letter.headers == (("X-SES-CONFIGURATION-SET", "identity"),)

@@ -13,21 +13,21 @@ from email.utils import parseaddr
 from html.parser import HTMLParser
 from urllib.parse import parse_qsl, urlsplit
 
-import jinja2
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from mail_sender import render as render_module
+from mail_sender import template_set
+from mail_sender.look import Look
 from mail_sender.message import Content, CredentialReset, IntentId, Message, TestMessage, UnknownContent
 from mail_sender.render import BrokenTemplate, Letter, Unrenderable, link, message_id, render
 from mail_sender.settings import LetterConfig
+from mail_sender.template_set import TemplateSet
 from tests.unit.samples import ELLIE, INTENT, LETTER, NOW, message, reset
 
 HEADERS = [
     "Date", "From", "Reply-To", "To", "Subject", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress",
-    "MIME-Version", "Content-Type",
+    "Content-Language", "MIME-Version", "Content-Type",
 ]  # fmt: skip
 
 
@@ -72,6 +72,7 @@ def test_the_headers_are_exactly_these() -> None:
         "Message-ID": "<00000000-0000-0000-0000-000000000001@example.com>",
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
+        "Content-Language": "en",
         "MIME-Version": "1.0",
     }
     assert (letter.sender, letter.recipient, letter.message_id) == ("idm@example.com", ELLIE, mail["Message-ID"])
@@ -81,7 +82,7 @@ def test_extra_headers_follow_in_their_order() -> None:
     """What `[headers]` says stands after our own headers, before the structure's."""
     config = replace(LETTER, headers=(("X-Tag", "one"), ("X-Other", "two")))
     mail = mail_of(rendered(TestMessage("x"), config))
-    assert mail.keys() == [*HEADERS[:8], "X-Tag", "X-Other", *HEADERS[8:]]
+    assert mail.keys() == [*HEADERS[:9], "X-Tag", "X-Other", *HEADERS[9:]]
     assert (mail["X-Tag"], mail["X-Other"]) == ("one", "two")
 
 
@@ -181,13 +182,13 @@ def test_a_reset_says_what_it_is_and_until_when() -> None:
         assert "Ellie" in body
         assert f"https://idm.example.com/ui/reset?token={INTENT}" in body
         assert f"https://idm.example.com/ui/revoke?token={INTENT}" in body
-        assert re.search(r"in 2 hours and 5 minutes(</strong>)?, at 14:05 UTC", body)
+        assert "in 2 hours (21 November 2026, 14:05 UTC)" in " ".join(body.split())
 
 
 def test_the_expiry_is_counted_from_the_date() -> None:
     """A later Date leaves less time, until the same hour."""
     text, _ = bodies(rendered(reset(expires_at=NOW + timedelta(minutes=55)), date=NOW + timedelta(minutes=30)))
-    assert "in 25 minutes, at 12:55 UTC" in text
+    assert "in 25 minutes (21 November 2026, 12:55 UTC)" in " ".join(text.split())
 
 
 def test_a_name_that_is_left_out_leaves_a_whole_sentence() -> None:
@@ -384,6 +385,7 @@ GOOD = {
     "test_message_v1/body.txt.j2": "Text",
     "test_message_v1/body.html.j2": "<p>HTML</p>",
 }
+WORDING = {name: text for name, text in template_set.built_in().ours.items() if name.startswith("wording/")}
 BROKEN = [
     "{{ nobody }}", "{{ display_name.nothing }}", "{{ display_name() }}", "{% if %}", "{% include 'none' %}", "{{ 1 / 0 }}",
     "{{ display_name + 1 }}", "{{ ''.__class__.__mro__ }}", "{{ display_name | nothing }}", "{{ [][5] }}",
@@ -391,36 +393,49 @@ BROKEN = [
 ]  # fmt: skip
 
 
-def with_templates(monkeypatch: pytest.MonkeyPatch, templates: Mapping[str, str]) -> None:
-    """Put other templates in the place of those that ship."""
-    loader = jinja2.DictLoader({**GOOD, **templates})
-    environment = ImmutableSandboxedEnvironment(loader=loader, undefined=jinja2.StrictUndefined)
-    monkeypatch.setattr(render_module, "_environment", lambda: environment)
+def with_files(theirs: Mapping[str, str], ours: Mapping[str, str] | None = None) -> LetterConfig:
+    """Return a config with files of an operator's, and others of ours, if they are given."""
+    built_in = template_set.built_in()
+    templates = TemplateSet(built_in.ours if ours is None else {**WORDING, **ours}, theirs)
+    return replace(LETTER, look=Look(templates))
 
 
 @pytest.mark.parametrize("part", GOOD)
 @pytest.mark.parametrize("source", BROKEN)
-def test_a_broken_template_is_named_and_shows_nothing(
-    monkeypatch: pytest.MonkeyPatch, part: str, source: str
-) -> None:
-    """Whatever goes wrong in a template is the template's fault, told by its kind, without what the mail holds."""
-    with_templates(monkeypatch, {part: source})
+def test_a_broken_template_of_ours_is_named_and_shows_nothing(part: str, source: str) -> None:
+    """Whatever goes wrong in a template is the template's fault, told by its file, without what the mail holds."""
     with pytest.raises(BrokenTemplate, match="test_message_v1") as caught:
-        rendered(TestMessage("Confidential Ellie"))
+        rendered(TestMessage("Confidential Ellie"), with_files({}, {**GOOD, part: source}))
     assert "Confidential" not in str(caught.value)
 
 
-def test_a_missing_template_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", GOOD)
+@pytest.mark.parametrize("source", BROKEN)
+def test_where_an_operators_template_breaks_ours_makes_the_whole_mail(part: str, source: str) -> None:
+    """Somebody waits for it; the letter says which file failed, and not what it holds."""
+    letter = rendered(TestMessage("Confidential Ellie"), with_files({**GOOD, part: source}))
+    assert letter.fault is not None
+    assert part.rpartition(".j2")[0] in letter.fault
+    assert "Confidential" not in letter.fault
+    assert replace(letter, fault=None) == rendered(TestMessage("Confidential Ellie"))
+
+
+def test_a_fault_names_the_line_that_failed() -> None:
+    """In the file where it stands, also where another one includes it."""
+    files = {"test_message_v1/body.txt.j2": "{% include '_more.txt.j2' %}", "_more.txt.j2": "a\nb\n{{ 1 / 0 }}"}
+    assert "_more.txt.j2, line 3," in str(rendered(TestMessage("x"), with_files(files)).fault)
+
+
+def test_a_missing_template_is_named() -> None:
     """A kind whose files are gone is held like an unknown one."""
-    with_templates(monkeypatch, {})
     with pytest.raises(BrokenTemplate, match="credential_reset_v1"):
-        rendered(reset())
+        rendered(reset(), with_files({}, GOOD))
 
 
-def test_a_subject_over_several_lines_becomes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_subject_over_several_lines_becomes_one() -> None:
     """Line breaks in a subject's template cannot make headers."""
-    with_templates(monkeypatch, {"test_message_v1/subject.txt.j2": "One\r\nBcc: two\n\nthree"})
-    assert mail_of(rendered(TestMessage("x")))["Subject"] == "One Bcc: two three"
+    config = with_files({"test_message_v1/subject.txt.j2": "One\r\nBcc: two\n\nthree"})
+    assert mail_of(rendered(TestMessage("x"), config))["Subject"] == "One Bcc: two three"
 
 
 def test_a_letter_of_a_message_hides_its_secret() -> None:

@@ -188,9 +188,11 @@ def test_messages_come_oldest_first_and_each_once() -> None:
      ("Evil\r\nBcc", "a_name_that_is_none"), ("X" * 65, "a_name_that_is_none"), ("", "a_name_that_is_none")],
 )  # fmt: skip
 def test_an_unknown_template_is_a_value(tag: str, kind: str) -> None:
-    """It is named in snake case, whatever its fields; a tag that is no name is not repeated."""
+    """It is named in snake case, with its fields, whatever they are; a tag that is no name is not repeated."""
     for fields in ({}, {"display_name": 5, "secret": SECRET}):
-        assert one(raw(message_template={tag: fields})).content == UnknownContent(kind)
+        known = fields if kind != "a_name_that_is_none" else {}
+        assert one(raw(message_template={tag: fields})).content == UnknownContent(kind, known)
+        assert SECRET not in repr(one(raw(message_template={tag: fields})))
 
 
 # Odd entries

@@ -1,0 +1,124 @@
+"""The look, as the configuration makes it: templates, languages, zone and brand, with the faults of their files."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from mail_sender import specimen, template_check, template_set, wording
+from mail_sender.brand import BadLogo, Brand, Logo
+from mail_sender.config_keys import SenderFile
+from mail_sender.errors import Fault
+from mail_sender.kinds import KINDS
+from mail_sender.languages import Languages
+from mail_sender.look import Look
+from mail_sender.render import BrokenTemplate, Unrenderable, render
+from mail_sender.settings import LetterConfig
+from mail_sender.template_set import BadFile, TemplateSet
+from mail_sender.toml_file import TomlFile, unreadable_file
+
+
+def look(file: TomlFile, sender: SenderFile, faults: list[Fault], warnings: list[str]) -> Look | None:
+    """Return the look, or None; what is wrong or odd is added to the two lists."""
+    table = sender.templates
+    languages = Languages(table.default_language, table.second_language, table.language_rules)
+    templates = _templates(file, table.override_path, faults, warnings)
+    logo = _logo(file, sender.brand.logo_path, faults)
+    if templates is None:
+        return None
+    faults += _unspoken(file, templates, languages)
+    warnings += _unreviewed(templates, languages)
+    return Look(templates, table.html, languages, ZoneInfo(table.time_zone), _brand(sender, logo))
+
+
+def tried(folder: Path, letter: LetterConfig) -> Iterator[Fault]:
+    """Make a specimen of each kind in each language; yield a fault for each template of the operator's that fails."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    templates = letter.look.templates
+    for kind in templates.kinds:
+        for language in letter.look.languages.all if kind in KINDS and templates.theirs else ():
+            if fault := _fault_of(kind, now, letter, language):
+                yield Fault(folder, None, "", fault, f"seen in a specimen of {kind} in {language}")
+
+
+def files(sender: SenderFile) -> list[Path]:
+    """Return the files and folders that have a say in the look."""
+    found = [Path(sender.brand.logo_path)] if sender.brand.logo_path else []
+    if sender.templates.override_path:
+        folder = Path(sender.templates.override_path)
+        found += [folder, *sorted(folder.rglob("*"))]
+    return found
+
+
+def _fault_of(kind: str, now: datetime, letter: LetterConfig, language: str) -> str | None:
+    in_one = replace(letter, look=replace(letter.look, languages=Languages(language)))
+    try:
+        return render(specimen.message(kind, now), specimen.RECIPIENT, in_one, now).fault
+    except (BrokenTemplate, Unrenderable) as error:
+        return str(error)
+
+
+def _templates(file: TomlFile, path: str | None, faults: list[Fault], warnings: list[str]) -> TemplateSet | None:
+    if path is None:
+        return template_set.built_in()
+    key, folder = ("templates", "override_path"), Path(path)
+    try:
+        if not folder.is_dir():
+            faults.append(file.fault(key, f"{folder}: no such folder", "expected a folder of templates"))
+            return None
+        found = TemplateSet.load(folder)
+    except BadFile as error:
+        faults.append(Fault(folder / error.name, None, "", error.found, "mend it, or take it out of the folder"))
+    except OSError as error:
+        fault = unreadable_file(Path(error.filename or folder), error)
+        faults.append(file.fault(key, f"{fault.path} {fault.found}", fault.expected, unreadable=True))
+    else:
+        findings = template_check.faults(found)
+        faults += [Fault(folder / one.name, one.line, "", one.found, one.expected) for one in findings]
+        warnings += [f"{folder}: {warning}" for warning in template_check.warnings(found)]
+        return found
+    return None
+
+
+def _logo(file: TomlFile, path: str | None, faults: list[Fault]) -> Logo | None:
+    if path is None:
+        return None
+    key = ("brand", "logo_path")
+    try:
+        return Logo.read(Path(path))
+    except BadLogo as error:
+        faults.append(file.fault(key, f"{path} {error}", "expected a PNG, JPEG or GIF of at most 256 KiB"))
+    except FileNotFoundError:
+        faults.append(file.fault(key, f"{path}: no such file", "expected an image"))
+    except OSError as error:
+        fault = unreadable_file(Path(error.filename or path), error)
+        faults.append(file.fault(key, f"{fault.path} {fault.found}", fault.expected, unreadable=True))
+    return None
+
+
+def _brand(sender: SenderFile, logo: Logo | None) -> Brand:
+    table, plain = sender.brand, Brand()
+    return Brand(
+        name=table.name or "",
+        color=table.color or plain.color,
+        logo=logo,
+        support=table.support or "",
+        footer=table.footer or "",
+    )
+
+
+def _unspoken(file: TomlFile, templates: TemplateSet, languages: Languages) -> Iterator[Fault]:
+    for tag in languages.all:
+        if wording.catalogue(tag) not in templates.wordings:
+            key = ("templates", "default_language" if tag == languages.default else "language_rules")
+            known = ", ".join(sorted(templates.wordings))
+            yield file.fault(key, f"there are no sentences in {tag}", f"there are {known}; more go into wording/")
+
+
+def _unreviewed(templates: TemplateSet, languages: Languages) -> Iterator[str]:
+    for tag in languages.all:
+        words = templates.wordings.get(wording.catalogue(tag))
+        if words and not words.reviewed:
+            look_at = f"`mail-sender template preview --language {tag}`"
+            yield f"no native speaker has reviewed the sentences in {tag} yet: look at them with {look_at}"

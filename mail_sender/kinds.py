@@ -1,0 +1,52 @@
+"""The kinds of mail, and the variables that a template of each may use.
+
+A kind is the wire's tag in snake case. What a variable holds is made in `render`; this is the one list of their
+names, which the check of templates, the preview and the documents go by.
+"""
+
+from dataclasses import dataclass
+
+COMMON = {
+    "instance_display_name": "the instance's name, from the configuration",
+    "instance_url": "the instance's address, from the configuration",
+    "instance_host": "the host in it, which every link leads to",
+    "message_id": "the id of the message in the identity server's queue",
+    "language": "the mail's (first) language, as in `en`",
+    "languages": "the wordings of the mail's languages, one or two; the frame goes through them",
+    "say": "the sentences of the current language, by name (`say.greeting`)",
+    "brand": "`brand.name`, `.color`, `.on_color` (upon it), `.logo` (its link or nothing), `.support`, `.footer`",
+    "subject": "the finished subject; in the bodies only",
+}
+"""What every kind has."""
+
+KINDS = {
+    "test_message_v1": {"display_name": "the person's name, cleaned; empty where it cannot be shown safely"},
+    "credential_reset_v1": {
+        "display_name": "the person's name, cleaned; empty where it cannot be shown safely",
+        "reset_url": "the link that resets the credentials",
+        "revoke_url": "the link that cancels it",
+        "expires_in": 'how long the link still works: "in 55 minutes"',
+        "expires_at": "until when: its date, time and zone; the filters `date`, `clock` and `relative` take it",
+    },
+}
+"""What each known kind has besides."""
+
+FIELDS = {"fields": "all that the message holds, by the names that the server gave"}
+"""What a kind has that this version does not know, and that a folder of an override is named after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind by its name, and the names that its templates may use."""
+
+    name: str
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The variables that other kinds do not have, and what they hold."""
+        return KINDS.get(self.name, FIELDS)
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """All variables of its templates."""
+        return frozenset(COMMON) | frozenset(self.own)

@@ -1,0 +1,68 @@
+"""What templates may do with a value, besides what Jinja brings along.
+
+{{ expires_at | date }}        21 November 2026
+{{ expires_at | clock }}       14:05 CET
+{{ expires_at | relative }}    in 55 minutes
+{{ sentence | wrap }}          lines of at most 72 characters; a link is never cut
+{{ reset_url | host }}         idm.example.com
+"""
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+from urllib.parse import urlsplit
+
+from babel import Locale
+
+from mail_sender import moments
+
+WIDTH = 72
+"""Characters in a line of text (RFC 5322, section 2.1.1, asks for no more than 78)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time as a template sees it; shown as it is, it is day and time. Its parts are out of a template's reach."""
+
+    _at: datetime
+    _now: datetime
+    _zone: tzinfo
+    _locale: Locale
+
+    def __str__(self) -> str:
+        """Return day and time, with its zone."""
+        return moments.full(self._at, self._zone, self._locale)
+
+    def date(self) -> str:
+        """Return the day."""
+        return moments.date(self._at, self._zone, self._locale)
+
+    def clock(self) -> str:
+        """Return the time of day, with its zone."""
+        return moments.clock(self._at, self._zone, self._locale)
+
+    def relative(self) -> str:
+        """Return how long it is until then, from the mail's Date."""
+        return moments.until(self._at, self._now, self._locale)
+
+
+def _wrap(text: object, width: int = WIDTH) -> str:
+    paragraphs = str(text).splitlines() or [""]
+    return "\n".join(
+        textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False) for line in paragraphs
+    )
+
+
+def _host(url: object) -> str:
+    return urlsplit(str(url)).netloc.rpartition("@")[2]
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "date": Moment.date,
+    "clock": Moment.clock,
+    "relative": Moment.relative,
+    "wrap": _wrap,
+    "host": _host,
+}

@@ -1,0 +1,238 @@
+"""The template set: which file makes which part of a mail.
+
+    <kind>/subject.txt.j2, body.txt.j2, body.html.j2    the parts; in German, body.de.html.j2 goes first
+    _base.txt.j2, _base.html.j2, _style.css.j2          the frame that our parts extend
+    wording/<language>.toml                             the sentences (`wording`)
+
+Ours are inside the package. An operator's folder overrides them file by file, and all of it is read when the
+configuration is: a mail is made of nothing that lies on a disk. Of a part its own file in the mail's language goes
+first, then its file for all languages, and the operator's always before ours. Templates run in a sandbox, where a
+name that is not defined is an error and HTML is escaped.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from mail_sender import template_filters, wording
+from mail_sender.kinds import KINDS
+from mail_sender.wording import Wording
+
+PARTS = ("subject.txt", "body.txt", "body.html")
+FRAME = ("_base.txt.j2", "_base.html.j2", "_style.css.j2")
+LARGEST = 1024 * 1024
+"""Octets of one file, at most."""
+
+
+class NoTemplate(Exception):
+    """Nothing makes this part of this kind; the text names it."""
+
+
+class BadFile(Exception):
+    """A file of the override cannot be used: `name` in the folder, and what is wrong with it."""
+
+    def __init__(self, name: str, found: str) -> None:
+        super().__init__(f"{name}: {found}")
+        self.name = name
+        self.found = found
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of the operator's: its name in the folder, and what it serves; None where nobody asks for it."""
+
+    name: str
+    serves: str | None
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class TemplateSet:
+    """Our files and the operator's, by name, and the wordings made of both."""
+
+    ours: Mapping[str, str] = field(repr=False)
+    theirs: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def load(cls, override: Path | None = None) -> "TemplateSet":
+        """Return the set with a folder's overrides.
+
+        Raises `BadFile`; OSError where the folder cannot be read.
+        """
+        made = cls(_shipped(), dict(_files(override)) if override else {})
+        made.wordings  # noqa: B018 - a faulty catalogue is found now, not with the first mail
+        return made
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """Every kind that there are files for, known or not."""
+        folders = {name.partition("/")[0] for name in self._names if name.count("/") == 1}
+        return tuple(sorted(folders - {"wording"}))
+
+    @cached_property
+    def wordings(self) -> dict[str, Wording]:
+        """The wordings by language; what an operator's catalogue lacks is ours."""
+        found: dict[str, dict[str, Any]] = {}
+        for files in (self.ours, self.theirs):
+            for name, text in files.items():
+                if name.startswith("wording/"):
+                    _merge(found.setdefault(Path(name).stem, {}), _catalogue(name, text))
+        return {language: _wording(language, tables) for language, tables in found.items()}
+
+    def get(self, name: str, *, ours: bool = False) -> jinja2.Template:
+        """Return a template by its file's name; `ours` leaves the operator's aside.
+
+        Raises jinja2.TemplateError where it cannot be found or compiled.
+        """
+        return (self._built_in if ours else self.environment).get_template(name)
+
+    def file(self, kind: str, part: str, language: str, *, ours: bool = False) -> str:
+        """Return the name of the file that makes a part.
+
+        Raises `NoTemplate`.
+        """
+        for files in [self.ours] if ours else [self.theirs, self.ours]:
+            for name in _candidates(kind, part, language):
+                if name in files:
+                    return name
+        raise NoTemplate(f"there is no template {kind}/{part}.j2")
+
+    def is_theirs(self, name: str) -> bool:
+        """Say whether a file is the operator's."""
+        return name in self.theirs
+
+    def has_our_own(self, kind: str) -> bool:
+        """Say whether we have templates of this kind that could stand in for the operator's."""
+        return bool(self.theirs) and f"{kind}/body.txt.j2" in self.ours
+
+    @cached_property
+    def environment(self) -> jinja2.Environment:
+        """Where templates are found, the operator's before ours."""
+        return _environment({**self.ours, **self.theirs})
+
+    @cached_property
+    def _built_in(self) -> jinja2.Environment:
+        """Where ours alone are found."""
+        return _environment(self.ours)
+
+    def sources(self) -> Iterator[Source]:
+        """Yield what each file of the operator's is for."""
+        for name in sorted(self.theirs):
+            yield _source(name, self.ours)
+
+    @property
+    def _names(self) -> set[str]:
+        return {*self.ours, *self.theirs}
+
+
+@cache
+def built_in() -> TemplateSet:
+    """Return the set without overrides."""
+    return TemplateSet.load()
+
+
+@cache
+def shipped_folder() -> Path:
+    """Return the folder of our own templates."""
+    inside = Path(__file__).parent / "templates"
+    # In a checkout the templates stand beside the package; the wheel carries them inside it.
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "templates"
+
+
+@cache
+def _shipped() -> dict[str, str]:
+    return dict(_files(shipped_folder()))
+
+
+def _files(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if any(part.startswith(".") or part.endswith("~") for part in name.split("/")) or not path.is_file():
+            continue  # an editor's, or a mounted ConfigMap's own
+        yield name, _read(path, name)
+
+
+def _read(path: Path, name: str) -> str:
+    if path.stat().st_size > LARGEST:
+        raise BadFile(name, "is larger than 1 MiB")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise BadFile(name, "is not UTF-8") from None
+
+
+def _catalogue(name: str, text: str) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadFile(name, f"is not TOML: {error}") from None
+    for table, sentences in found.items():
+        if table != "reviewed" and not (
+            isinstance(sentences, dict) and all(isinstance(sentence, str) for sentence in sentences.values())
+        ):
+            raise BadFile(name, f"{table} must be a table of sentences")
+    return found
+
+
+def _merge(tables: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for name, value in more.items():
+        tables[name] = {**tables.get(name, {}), **value} if isinstance(value, dict) else value
+
+
+def _wording(language: str, found: dict[str, Any]) -> Wording:
+    try:
+        wording.locale(language)
+    except wording.BadLanguage as error:
+        raise BadFile(f"wording/{language}.toml", f"is no language: {error}") from None
+    reviewed = found.pop("reviewed", True) is True
+    return Wording(language, reviewed, found)
+
+
+def _candidates(kind: str, part: str, language: str) -> list[str]:
+    name, _, extension = part.partition(".")
+    languages = dict.fromkeys((language, wording.catalogue(language)))
+    return [*(f"{kind}/{name}.{tag}.{extension}.j2" for tag in languages), f"{kind}/{part}.j2"]
+
+
+def _environment(files: Mapping[str, str]) -> jinja2.Environment:
+    environment = ImmutableSandboxedEnvironment(
+        # By its name a fault finds the file again, which a DictLoader would not tell.
+        loader=jinja2.FunctionLoader(lambda name: (files[name], name, None) if name in files else None),
+        autoescape=lambda name: name is not None and ".html" in name,
+        undefined=jinja2.StrictUndefined,
+        auto_reload=False,
+    )
+    environment.filters.update(template_filters.FILTERS)
+    return environment
+
+
+def _source(name: str, ours: Mapping[str, str]) -> Source:
+    folder, _, file = name.rpartition("/")
+    known = {*FRAME, *(other for other in ours if other.startswith("wording/"))}
+    if name in known or (folder == "wording" and file.endswith(".toml")):
+        return Source(name, "the frame of every kind" if name in FRAME else f"sentences in {Path(name).stem}")
+    if folder and folder.count("/") == 0 and _is_a_part(file):
+        return Source(name, folder)
+    if name.endswith(".j2") and file.startswith("_"):
+        return Source(name, "what includes it")
+    names = [*known, *(f"{kind}/{part}.j2" for kind in KINDS for part in PARTS)]
+    near = difflib.get_close_matches(name, names, 1, 0.5)
+    return Source(name, None, f"did you mean {near[0]}?" if near else "")
+
+
+def _is_a_part(file: str) -> bool:
+    """Say whether a file's name is a part's, in one language or all."""
+    pieces = file.split(".")
+    if len(pieces) == 4:
+        try:
+            wording.locale(pieces.pop(1))
+        except wording.BadLanguage:
+            return False
+    return ".".join(pieces) in {f"{part}.j2" for part in PARTS}

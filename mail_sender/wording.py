@@ -1,0 +1,85 @@
+"""The wording: every sentence of the mails in one language, from a catalogue `wording/<language>.toml`.
+
+A catalogue has a table of sentences for each kind and one, `common`, for all of them; a template asks for
+`say.greeting`, and the kind's own sentence goes before the common one. A sentence is plain text in which `{name}`
+stands for a variable; in HTML both are escaped. An operator's catalogue may hold as few sentences as it changes:
+the rest stays ours.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from babel import Locale, UnknownLocaleError
+
+COMMON = "common"
+_WORLDWIDE = {"en": "en-GB"}  # "21 November 2026, 14:05" is read in one way everywhere, "11/21/26 2:05 PM" is not
+_PLACE = re.compile(r"\{(\w+)\}")
+_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
+
+Escape = Callable[[str], str]
+
+
+class BadLanguage(Exception):
+    """No language goes by that name; the text says what was expected."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The sentences of one language by table and name; `reviewed` says that a native speaker has read them."""
+
+    language: str
+    reviewed: bool
+    tables: Mapping[str, Mapping[str, str]] = field(repr=False)
+
+    @cached_property
+    def _filled(self) -> dict[str, dict[str, list[str]]]:
+        return {}
+
+    def names(self, kind: str) -> frozenset[str]:
+        """Return the names of all sentences that a kind may use."""
+        return frozenset(self._sentences(kind))
+
+    def places(self, kind: str) -> dict[str, frozenset[str]]:
+        """Return the variables that each of them names."""
+        return {name: frozenset(_PLACE.findall(sentence)) for name, sentence in self._sentences(kind).items()}
+
+    def say(self, kind: str, variables: Mapping[str, object], escape: Escape) -> dict[str, str]:
+        """Return the kind's sentences with their variables filled in; both pass through `escape`.
+
+        A sentence that names a variable that there is not is left out: whoever asks for it finds nothing.
+        """
+        made = {}
+        for name, pieces in self._pieces(kind).items():
+            if all(place in variables for place in pieces[1::2]):
+                # Text and variables take turns.
+                filled = (variables[piece] if number % 2 else piece for number, piece in enumerate(pieces))
+                made[name] = escape("").join(escape(str(piece)) for piece in filled)
+        return made
+
+    def _pieces(self, kind: str) -> dict[str, list[str]]:
+        if kind not in self._filled:
+            self._filled[kind] = {name: _PLACE.split(text) for name, text in self._sentences(kind).items()}
+        return self._filled[kind]
+
+    def _sentences(self, kind: str) -> dict[str, str]:
+        return {**self.tables.get(COMMON, {}), **self.tables.get(kind, {})}
+
+
+def locale(tag: str) -> Locale:
+    """Return the locale of a language tag such as `de` or `de-CH` (RFC 5646).
+
+    Raises `BadLanguage`.
+    """
+    if not _TAG.fullmatch(tag):
+        raise BadLanguage("expected a language tag such as de or de-CH (RFC 5646)")
+    try:
+        return Locale.parse(_WORLDWIDE.get(tag, tag), sep="-")
+    except (ValueError, UnknownLocaleError):
+        raise BadLanguage("no such language is known (CLDR)") from None
+
+
+def catalogue(tag: str) -> str:
+    """Return the name of the catalogue that a language tag takes its sentences from: its language alone."""
+    return tag.partition("-")[0]
