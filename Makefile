@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit faults lint format types layers lock moved
+.PHONY: help setup demo stub test unit faults lint format types layers lock moved
 
 ready := .venv/.ready
 inputs := pyproject.toml uv.lock scripts/setup.sh scripts/uv.sh scripts/uv.txt
@@ -18,6 +18,9 @@ setup: $(ready) ## make .venv with exactly what uv.lock names
 
 demo: $(ready) ## watch the sender carry mail from a queue to a mailbox, on this machine only
 	@.venv/bin/python scripts/demo.py
+
+stub: $(ready) ## leave the stub identity server running to play with; make stub SENDER=1 starts the sender beside it
+	@.venv/bin/python scripts/stub.py $(if $(SENDER),--sender) $(FLAGS)
 
 test: $(ready) packages lock lint types layers ## everything that CI runs
 	@.venv/bin/pytest

@@ -102,10 +102,13 @@ def stub(state: Path) -> Iterator[Path]:
     """Run the stub identity server with its relay on free ports; end it afterwards."""
     print("Starting the stub identity server and its relay ...", flush=True)
     flags = [text for name in ("", "smtps-", "smtp-", "web-") for text in (f"--{name}port", "0")]
-    command = [str(PROGRAMS / "server-stub"), "serve", "--dir", str(state), *flags]
+    ready = state.with_name(f"{state.name}.ready.json")
+    command = [str(PROGRAMS / "server-stub"), "serve", "--dir", str(state), "--ready-file", str(ready), *flags]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         await_line(process, process.stdout, lambda line: line.strip() == "ready", "the stub did not get ready")
+        page = f"http://localhost:{json.loads(ready.read_text())['web']}/"
+        print(f"While this runs, its page shows queue and mail: {page}  (`make stub` leaves one running)", flush=True)
         yield state
     finally:
         end(process)

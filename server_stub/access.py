@@ -13,10 +13,11 @@ from server_stub.tokens import Keyring
 
 @dataclass(frozen=True)
 class Caller:
-    """An account, and whether the token it came with may write."""
+    """An account, whether the token it came with may write, and whether that is a person's, from a login."""
 
     account: Account
     may_write: bool
+    is_person: bool = False
 
     @property
     def sees_messages(self) -> bool:
@@ -25,8 +26,13 @@ class Caller:
 
     @property
     def administers_messages(self) -> bool:
-        """May queue test messages."""
+        """May queue test messages and delay what is queued."""
         return "idm_message_admins" in self.account.groups
+
+    @property
+    def changeable(self) -> frozenset[str]:
+        """What the caller may change of a message, given a token that may write."""
+        return frozenset({"send_after", "sent_at"} if self.administers_messages else {"sent_at"})
 
     @property
     def sees_people(self) -> bool:
@@ -44,7 +50,7 @@ class Caller:
 
     def access_to_message(self) -> dict[str, object]:
         """Return `extAccessCheck` of a message, from the table of wire section 8; in no capture."""
-        changeable = ["send_after", "sent_at"] if self.administers_messages else ["sent_at"]
+        changeable = sorted(self.changeable)
         return self._access(sorted([*ATTRIBUTES, "uuid"]), changeable, changeable)
 
     def _access(self, readable: list[str], present: list[str], removed: list[str]) -> dict[str, object]:
@@ -77,7 +83,7 @@ class Doorkeeper:
         expiry = payload.get("expiry")
         if isinstance(expiry, int) and expiry <= now:
             raise OperationError(401, "sessionexpired")
-        return Caller(account, payload.get("purpose") != "readonly")
+        return Caller(account, _may_write(payload.get("purpose"), now), is_person="account_id" not in payload)
 
 
 def _bearer(authorization: str) -> str | None:
@@ -87,3 +93,16 @@ def _bearer(authorization: str) -> str | None:
 
 def _account_id(payload: dict[str, object]) -> str:
     return str(payload.get("account_id", payload.get("uuid")))
+
+
+def _may_write(purpose: object, now: float) -> bool:
+    """Tell whether a token may write: a service account's `readwrite`, a person's until its privilege ends.
+
+    On a real server a person's privilege always ends; that of the stub's own administrator token does not.
+    """
+    match purpose:
+        case {"readwrite": {"expiry": int(until)}}:
+            return now < until
+        case "readwrite" | {"readwrite": _}:
+            return True
+    return False

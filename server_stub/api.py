@@ -1,35 +1,37 @@
 """Kanidm's HTTP API, as far as its message queue reaches (wire section 3).
 
 Each handler reads its parameters first, then asks who is calling, then acts: in that order a real server answers
-when several things are wrong at once. Login, PUT on entries and misbehaviour will be further routes here.
+when several things are wrong at once. The login comes as further routes, misbehaviour as an application around
+this one.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
-import sqlite3
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
-from starlette.types import ExceptionHandler
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
-from server_stub import credential_reset
+from server_stub import answers, credential_reset, limits, listing_faults
 from server_stub.access import Caller, Doorkeeper
 from server_stub.entry import compose, listing, reduce, test_message, to_text
+from server_stub.entry_change import permitted, read_change, refuse_creation
 from server_stub.errors import OperationError, RejectedRequest, access_denied, not_found
+from server_stub.filter_sql import compile_filter
 from server_stub.headers import KanidmHeaders
-from server_stub.parameters import Query, message_id, read_query, read_reset
+from server_stub.json_body import read_object
+from server_stub.listing_faults import Faultless, ListingFaults
+from server_stub.naming import usual
+from server_stub.parameters import Query, Shape, message_id, read_query, read_reset
 from server_stub.people import People, Person
 from server_stub.store import Store
-
-READY_LIMIT = 16_384
-ALLOWED = {"GET": "GET,HEAD", "POST": "POST"}
 
 
 @dataclass(frozen=True)
@@ -39,45 +41,49 @@ class Api:
     store: Store
     people: People
     doorkeeper: Doorkeeper
+    faults: ListingFaults = field(default_factory=Faultless)
+    pages: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
     async def status(self, _: Request) -> Response:
         """GET /status: true, without a token."""
-        return _json(True)
+        return answers.json(True)
 
     async def own_account(self, request: Request) -> Response:
         """GET /v1/self: the caller's account with its groups."""
-        return _json(self._caller(request).account.youare())
+        return answers.json(self._caller(request).account.youare())
 
     async def auth_valid(self, request: Request) -> Response:
         """GET /v1/auth/valid: null for a good token."""
         self._caller(request)
-        return _json(None)
+        return answers.json(None)
 
     async def own_entry(self, request: Request) -> Response:
         """GET /scim/v1/Entry/{id}: the caller's own entry; nobody else's is known here."""
         query = read_query(request.query_params)
         caller = self._caller(request)
-        if not caller.account.answers_to(request.path_params["id"]):
+        if not caller.account.answers_to(usual(request.path_params["id"])):
             raise not_found()
-        return _json(_presented(caller.account.entry(), query, caller.access_to_self()))
+        return answers.json(_presented(caller.account.entry(), query.shape, caller.access_to_self()))
 
     async def ready(self, request: Request) -> Response:
-        """GET /scim/v1/Message/_ready: all that is due, unpaged; 500 from 16,384 unsent on (wire section 7)."""
-        if not self._caller(request).sees_messages:
-            return _body(listing([], 0))
-        if self.store.count_unsent() >= READY_LIMIT:
-            raise OperationError(500, "backend")
-        bodies = self.store.ready(time.time_ns())
-        return _body(listing(bodies, len(bodies)))
+        """GET /scim/v1/Message/_ready: all that is due, unpaged; 500 where there is too much (wire section 7)."""
+        caller = self._caller(request)
+        if not caller.sees_messages:
+            return answers.body(listing([], 0))
+        limits.check_unsent(caller, self.store.count_unsent())
+        now = time.time_ns()
+        bodies = self.store.ready(now, listing_faults.as_of(self.faults, now))
+        limits.check_ready(caller, len(bodies))
+        return answers.body(listing(bodies, len(bodies)))
 
     async def messages(self, request: Request) -> Response:
         """GET /scim/v1/Message: all messages, filtered and paged as asked."""
         query = read_query(request.query_params)
         caller = self._caller(request)
-        bodies, total = self.store.select(query.condition, query.page) if caller.sees_messages else ([], 0)
+        bodies, total = self._found(query, caller)
         if query.page and query.page.start - 1 > total:
             raise OperationError(500, "sc0029paginationoutofbounds")
-        return _body(listing([_shown(body, query, caller) for body in bodies], total, query.page))
+        return answers.body(listing([_shown(body, query.shape, caller) for body in bodies], total, query.page))
 
     async def message(self, request: Request) -> Response:
         """GET /scim/v1/Message/{id}: one message; what is no uuid would be a name, and messages have none."""
@@ -87,21 +93,37 @@ class Api:
             key = message_id(request.path_params["id"])
         except RejectedRequest as error:
             raise not_found() from error
-        body = self.store.get(key) if caller.sees_messages else None
-        if body is None:
-            raise not_found()
-        return _body(_shown(body, query, caller).encode())
+        return answers.body(_shown(self._seen(key, caller), query.shape, caller).encode())
 
     async def sent(self, request: Request) -> Response:
         """POST /scim/v1/Message/{id}/_sent: sets `sent_at` to now, each time anew."""
         key = message_id(request.path_params["id"])
         caller = self._caller(request)
-        if not caller.sees_messages or self.store.get(key) is None:
-            raise not_found()
+        self._seen(key, caller)
         if not caller.may_write:
             raise access_denied()
         self.store.mark_sent(key, time.time_ns())
-        return _json(None)
+        return answers.json(None)
+
+    async def change_entry(self, request: Request) -> Response:
+        """PUT /scim/v1/Entry: un-sends and delays messages; answers with the entry as it is then (wire section 8)."""
+        change = await read_change(request)
+        caller = self._caller(request)
+        wanted = change.resolved()
+        if change.id == caller.account.uuid:
+            raise access_denied()
+        self._seen(change.id, caller)
+        self.store.change(change.id, permitted(wanted, caller))
+        return answers.body(_shown(self._seen(change.id, caller), Shape(None, change.access_check), caller).encode())
+
+    async def make_entry(self, request: Request) -> Response:
+        """POST /scim/v1/Entry: makes entries of other kinds on a real server, and no message on any."""
+        attributes = await read_object(request)
+        raise refuse_creation(attributes, self._caller(request))
+
+    async def entry(self, request: Request) -> Response:
+        """PUT and POST of one path, which the router takes as one route."""
+        return await (self.change_entry(request) if request.method == "PUT" else self.make_entry(request))
 
     async def send_test(self, request: Request) -> Response:
         """GET /scim/v1/Person/{id}/_message/_send_test: queues a test message; a GET, as there."""
@@ -114,7 +136,7 @@ class Api:
         if not person.mail:
             raise OperationError(500, {"missingattribute": "mail"})
         self._queue(test_message(_displayname(person)), person.mail[0])
-        return _json(None)
+        return answers.json(None)
 
     async def send_reset(self, request: Request) -> Response:
         """POST /v1/person/{id}/_credential/_update_intent_send: queues a credential reset."""
@@ -125,7 +147,7 @@ class Api:
             raise OperationError(500, "notauthorised")
         address = credential_reset.destination(person, wanted.email)
         self._queue(credential_reset.template(_displayname(person), wanted.ttl, int(time.time())), address)
-        return _json(None)
+        return answers.json(None)
 
     def _caller(self, request: Request) -> Caller:
         cookie = request.cookies.get("bearer")
@@ -137,6 +159,23 @@ class Api:
             raise not_found()
         return person
 
+    def _seen(self, key: str, caller: Caller) -> str:
+        body = self.store.get(key) if caller.sees_messages else None
+        if body is None:
+            raise not_found()
+        return body
+
+    def _found(self, query: Query, caller: Caller) -> tuple[Sequence[str], int]:
+        condition = compile_filter(query.filter)
+        if not caller.sees_messages:
+            return [], 0
+        as_of = listing_faults.as_of(self.faults, time.time_ns())
+        turned = query.page is not None and self.faults.overlapping_pages
+        turn = listing_faults.turn(query.page.count, next(self.pages)) if query.page and turned else 0
+        bodies, total = self.store.select(condition, query.page, as_of, turn)
+        limits.check_listed(caller, total)
+        return bodies, total
+
     def _queue(self, template: dict[str, object], address: str) -> None:
         self.store.add([compose(template, address, time.time_ns())])
 
@@ -147,75 +186,30 @@ def _displayname(person: Person) -> str:
     return person.displayname
 
 
-def _shown(body: str, query: Query, caller: Caller) -> str:
-    if not query.changes_entries:
+def _shown(body: str, shape: Shape, caller: Caller) -> str:
+    if not shape.changes_entries:
         return body
     entry = json.loads(body)
-    return to_text(_presented(entry, query, caller.access_to_message())) if isinstance(entry, dict) else body
+    return to_text(_presented(entry, shape, caller.access_to_message())) if isinstance(entry, dict) else body
 
 
-def _presented(entry: dict[str, object], query: Query, access: dict[str, object]) -> dict[str, object]:
-    reduced = reduce(entry, query.attributes)
-    if not query.access_check:
+def _presented(entry: dict[str, object], shape: Shape, access: dict[str, object]) -> dict[str, object]:
+    reduced = reduce(entry, shape.attributes)
+    if not shape.access_check:
         return reduced
     head = {key: reduced[key] for key in ("schemas", "id") if key in reduced}
     return head | {"extAccessCheck": access} | reduced
 
 
-def _body(content: bytes, status: int = 200) -> Response:
-    return Response(content, status, media_type="application/json")
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return _body(to_text(value).encode(), status)
-
-
-def _operation_error(_: Request, error: Exception) -> Response:
-    if not isinstance(error, OperationError):
-        raise error
-    response = _json(error.body, error.status)
-    if error.status == 401:
-        response.headers["www-authenticate"] = "Bearer"
-    return response
-
-
-def _queue_is_locked(_: Request, __: Exception) -> Response:
-    return _json("databaselockacquisitiontimeout", 500)
-
-
-def _rejected(_: Request, error: Exception) -> Response:
-    if not isinstance(error, RejectedRequest):
-        raise error
-    return PlainTextResponse(error.text, error.status)
-
-
-def _route_not_found(_: Request, __: Exception) -> Response:
-    return PlainTextResponse("Route not found", 404)
-
-
-def _method_not_allowed(_: Request, error: Exception) -> Response:
-    # The router's own list stands in no order; Kanidm's has one.
-    allowed = error.headers or {} if isinstance(error, HTTPException) else {}
-    method = "POST" if "POST" in allowed.get("Allow", "") else "GET"
-    return Response(status_code=405, headers={"allow": ALLOWED[method]})
-
-
-ERRORS: dict[int | type[Exception], ExceptionHandler] = {
-    404: _route_not_found,
-    405: _method_not_allowed,
-    OperationError: _operation_error,
-    RejectedRequest: _rejected,
-    sqlite3.OperationalError: _queue_is_locked,
-}
-
-
-def application(api: Api) -> Starlette:
-    """Return the API as an ASGI application."""
+def application(api: Api, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
+    """Return the API as an ASGI application; `extra_routes` are further ones of Kanidm's, the login's."""
     routes = [
+        *extra_routes,
         Route("/status", api.status),
         Route("/v1/self", api.own_account),
         Route("/v1/auth/valid", api.auth_valid),
         Route("/v1/person/{id}/_credential/_update_intent_send", api.send_reset, methods=["POST"]),
+        Route("/scim/v1/Entry", api.entry, methods=["POST", "PUT"]),
         Route("/scim/v1/Entry/{id}", api.own_entry),
         Route("/scim/v1/Message", api.messages),
         Route("/scim/v1/Message/_ready", api.ready),
@@ -223,7 +217,7 @@ def application(api: Api) -> Starlette:
         Route("/scim/v1/Message/{id}/_sent", api.sent, methods=["POST"]),
         Route("/scim/v1/Person/{id}/_message/_send_test", api.send_test),
     ]
-    app = Starlette(routes=routes, exception_handlers=ERRORS, middleware=[Middleware(KanidmHeaders)])
+    app = Starlette(routes=routes, exception_handlers=answers.ERRORS, middleware=[Middleware(KanidmHeaders)])
     # Kanidm knows no trailing slashes: they are other paths, and those do not exist.
     app.router.redirect_slashes = False
     return app

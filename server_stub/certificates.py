@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from server_stub.directory import Directory, corrupt, write_atomically
+from server_stub.errors import StubError
 
 CA_DAYS = 3650
 LEAF_DAYS = 397
@@ -36,6 +37,11 @@ class Pair:
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
+
+    @property
+    def belong_together(self) -> bool:
+        """Whether the certificate is that of the key."""
+        return self.certificate.public_key() == self.key.public_key()
 
 
 @dataclass(frozen=True)
@@ -59,20 +65,31 @@ def ensure(directory: Directory, now: dt.datetime) -> ServerCertificate:
     Raises StubError where a file that is there cannot be read as what it should be.
     """
     ca_key, chain, key = (directory.tls / name for name in ("ca-key.pem", "server.pem", "server-key.pem"))
-    ca = _load(directory.ca, ca_key) or _store(_make_ca(now), directory.ca, ca_key)
+    ca = _load_ca(directory.ca, ca_key) or _store(_make_ca(now), directory.ca, ca_key)
     leaf = _load(chain, key)
     if leaf is None or not _lasts(leaf, ca, now):
         _store(_make_leaf(ca, now), chain, key)
     return ServerCertificate(chain, key)
 
 
+def _load_ca(certificate: Path, key: Path) -> Pair | None:
+    # A key alone is what a stop in the first start left; a certificate alone may be trusted by somebody already.
+    if certificate.exists() and not key.exists():
+        raise StubError(
+            f"The key {key} of the CA {certificate} is missing: restore it, or move the certificate away "
+            "and a new CA is made at the next start."
+        )
+    ca = _load(certificate, key)
+    if ca and not ca.belong_together:
+        raise corrupt(certificate, f"{key} is the key of another")
+    return ca
+
+
 def _lasts(leaf: Pair, ca: Pair, now: dt.datetime) -> bool:
     issued_here = leaf.certificate.issuer == ca.certificate.subject
     # A stop between the two files of a renewal leaves a new key beside an old certificate.
-    belong_together = leaf.certificate.public_key() == leaf.key.public_key()
-    return (
-        issued_here and belong_together and leaf.certificate.not_valid_after_utc - now > dt.timedelta(days=RENEW_DAYS)
-    )
+    sound = issued_here and leaf.belong_together
+    return sound and leaf.certificate.not_valid_after_utc - now > dt.timedelta(days=RENEW_DAYS)
 
 
 def _load(certificate: Path, key: Path) -> Pair | None:

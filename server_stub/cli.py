@@ -1,4 +1,4 @@
-"""The `server-stub` command: `serve`, the verbs of `kanidm` that concern the queue, and `queue --file`.
+"""The `server-stub` command: `serve`, the verbs of `kanidm` that concern the queue, `queue --file` and `fill`.
 
 Exit codes: 0 done, 1 a sentence says what failed, 2 wrong usage.
 """
@@ -10,12 +10,15 @@ import sqlite3
 import sys
 import time
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from server_stub import fill as filling
 from server_stub import queue_text
+from server_stub.announcement import where_to_look
 from server_stub.directory import Directory
 from server_stub.entry import complete
 from server_stub.errors import StubError
@@ -33,7 +36,12 @@ app = typer.Typer(
 queue_app = typer.Typer(no_args_is_help=True, help="The queue, as `kanidm system message-queue` shows it.")
 person_app = typer.Typer(no_args_is_help=True, help="People, as `kanidm person` treats them.")
 credential_app = typer.Typer(no_args_is_help=True, help="People's credentials.")
+system_app = typer.Typer(no_args_is_help=True, help="So that a line for `kanidm` needs only the other name.")
 app.add_typer(queue_app, name="message-queue")
+app.add_typer(queue_app, name="message", hidden=True)
+app.add_typer(system_app, name="system", hidden=True)
+system_app.add_typer(queue_app, name="message-queue")
+system_app.add_typer(queue_app, name="message", hidden=True)
 app.add_typer(person_app, name="person")
 person_app.add_typer(credential_app, name="credential")
 
@@ -51,13 +59,17 @@ def serve(  # noqa: PLR0913, PLR0917 - one argument for each flag of the contrac
     smtp_port: Port = 8587,
     web_port: Port = 8025,
     people: Annotated[Path | None, typer.Option(help="A TOML file of [[person]] tables.")] = None,
+    misbehave: Annotated[
+        Path | None, typer.Option(help="A TOML file of what goes wrong, and when; see docs/misbehaviour.md.")
+    ] = None,
     ready_file: Annotated[Path | None, typer.Option(help="Written, with all ports, once everything answers.")] = None,
 ) -> None:
     """Run the API, the relay and the page until SIGTERM or SIGINT."""
     # The servers take a fifth of a second to import, which the other verbs need not wait for.
     from server_stub.service import Settings, run  # noqa: PLC0415 - see the line above
 
-    run(Settings(Directory.at(dir), host, Ports(port, smtps_port, smtp_port, web_port), people, ready_file))
+    ports = Ports(port, smtps_port, smtp_port, web_port)
+    run(Settings(Directory.at(dir), host, ports, people, misbehave, ready_file))
 
 
 @app.command()
@@ -69,17 +81,36 @@ def queue(
 
     What an entry lacks of id, class, schemas and times is filled in, unless it says "raw": true.
     """
-    directory = Directory.at(dir)
+    directory = _started(dir)
+    entries = [_completed(entry) for entry in _read_entries(file)]
+    with closing(Store.open(directory.queue, create=False)) as store:
+        try:
+            keys = store.add(entries)
+        except (ValueError, sqlite3.Error) as error:
+            raise StubError(f"The entries of {file} cannot be queued: {error}.") from error
+    typer.echo("".join(f"{key}\n" for key in keys), nl=False)
+
+
+@app.command()
+def fill(
+    count: Annotated[int, typer.Argument(min=1, metavar="N", help="How many messages.", show_default=False)],
+    dir: Dir,  # noqa: A002 - the flag's name
+) -> None:
+    """Queue N messages, test messages and credential resets, as fast as it goes; 100,000 are no trouble."""
+    directory = _started(dir)
+    with closing(Store.open(directory.queue, create=False)) as store:
+        try:
+            filling.fill(store, count, time.time_ns())
+        except sqlite3.Error as error:
+            raise StubError(f"The queue {directory.queue} could not be filled to the end: {error}.") from error
+    typer.echo(f"{count} messages are queued, all of them due.\n{where_to_look(directory, count)}")
+
+
+def _started(path: Path) -> Directory:
+    directory = Directory.at(path)
     if not directory.queue.exists():
         raise StubError(f"No stub has been started on {directory.root}: server-stub serve --dir {directory.root}")
-    entries = [_completed(entry) for entry in _read_entries(file)]
-    store = Store.open(directory.queue, create=False)
-    try:
-        typer.echo("".join(f"{key}\n" for key in store.add(entries)), nl=False)
-    except (ValueError, sqlite3.Error) as error:
-        raise StubError(f"The entries of {file} cannot be queued: {error}.") from error
-    finally:
-        store.close()
+    return directory
 
 
 def _read_entries(file: Path) -> list[object]:

@@ -1,4 +1,4 @@
-"""The files that a stub writes for its users at each start: two configs, the tokens, the ready file."""
+"""The files that a stub writes for its users at each start: two configs, the tokens, the ports, the ready file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from server_stub.ports import Ports
 
 
 def write_configs(directory: Directory, identity: Identity, ports: Ports) -> None:
-    """Write `config`, `mail-sender` and `tokens.json`. Raises StubError."""
+    """Write `config`, `mail-sender`, `tokens.json` and `ports.json`. Raises StubError."""
     files = {
         directory.client_config: client_config(directory, ports),
         directory.sender_config: sender_config(directory, identity, ports),
         directory.tokens: json.dumps(identity.tokens(), indent=2) + "\n",
+        directory.ports: json.dumps(asdict(ports)) + "\n",
     }
     try:
         for path, text in files.items():

@@ -63,6 +63,11 @@ class Directory:
         return self.root / "tokens.json"
 
     @property
+    def ports(self) -> Path:
+        """The ports of the last start, JSON."""
+        return self.root / "ports.json"
+
+    @property
     def identity(self) -> Path:
         """The keys, accounts, tokens and passwords that were made once, JSON."""
         return self.root / "identity.json"

@@ -19,6 +19,7 @@ from server_stub.directory import Directory, corrupt, write_atomically
 from server_stub.tokens import Keyring
 
 DAY = 86_400
+LONG = 3650 * DAY
 RELAY_LOGIN = "mail-sender"
 
 
@@ -109,13 +110,17 @@ def api_payload(account: str, label: str, purpose: str, issued: int, expiry: int
     }
 
 
-def user_payload(role: Role, account: str, issued: int) -> dict[str, object]:
-    """Return what a person's token says (wire section 12); it never runs out, since nobody can log in again yet."""
+def user_payload(role: Role, account: str, issued: int, expiry: int | None = None) -> dict[str, object]:
+    """Return what a person's token says (wire section 12); times in unix seconds, an `expiry` of None is never.
+
+    The right to write lasts as long as the token. It needs an end in any case: without one, `kanidm` takes it for a
+    right that is not there and asks for the password again.
+    """
     return {
         "session_id": str(uuid.uuid4()),
         "issued_at": issued,
-        "expiry": None,
-        "purpose": {"readwrite": {"expiry": None}},
+        "expiry": expiry,
+        "purpose": {"readwrite": {"expiry": expiry or issued + LONG}},
         "uuid": account,
         "displayname": role.displayname,
         "spn": spn(role.name),

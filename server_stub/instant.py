@@ -13,7 +13,7 @@ RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?
 def write(moment: int) -> str:
     """Return RFC 3339 in UTC with 0 to 9 fraction digits, trailing zeros trimmed."""
     seconds, fraction = divmod(moment, NANOS)
-    whole = (EPOCH + dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    whole = (EPOCH + dt.timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
     return f"{whole}.{fraction:09}".rstrip("0").rstrip(".") + "Z"
 
 

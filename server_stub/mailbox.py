@@ -2,12 +2,13 @@
 
 `00000042.eml` holds exactly the bytes that were received, `00000042.json` what only the conversation knew: envelope,
 TLS version, login, EHLO name, time. The numbers are the order of arrival. The sidecar is written first, so that
-whoever sees a mail also finds its envelope.
+whoever sees a mail also finds its envelope, and deleted last.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,20 +30,21 @@ class Envelope:
 
 @dataclass(frozen=True)
 class Mail:
-    """A stored mail: its number, its bytes and its envelope."""
+    """A stored mail: its number, its first bytes, how many bytes it has in all, and its envelope."""
 
     number: str
     content: bytes
+    size: int
     envelope: dict[str, object]
 
 
 class Mailbox:
-    """The folder of mails; one process writes it."""
+    """The folder of mails; one process writes it, and people may put mails into it or take them out."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        stems = (path.stem for path in folder.iterdir())
-        self._last = max((int(stem) for stem in stems if stem.isdecimal()), default=0)
+        self._last = max((int(number) for number in self._numbers() if number.isdecimal()), default=0)
+        self._changes = 0
 
     def store(self, content: bytes, envelope: Envelope) -> None:
         """Keep a mail. Raises OSError."""
@@ -50,16 +52,56 @@ class Mailbox:
         stem = self._folder / f"{self._last:08}"
         write_atomically(stem.with_suffix(".json"), json.dumps(asdict(envelope), indent=2) + "\n")
         write_atomically(stem.with_suffix(".eml"), content)
+        self._changes += 1
 
-    def latest(self, count: int) -> tuple[list[Mail], int]:
-        """Return up to `count` mails, newest first, and how many there are in all."""
-        paths = sorted(self._folder.glob("*.eml"), reverse=True)
-        return [_read(path) for path in paths[:count]], len(paths)
+    def version(self) -> tuple[int, int]:
+        """Return what changes with each mail that comes or goes, whoever put or took it.
+
+        Two changes may fall into one tick of the folder's clock; the counter tells ours apart all the same.
+        """
+        return self._changes, self._folder.stat().st_mtime_ns
+
+    def latest(self, count: int, length: int) -> tuple[list[Mail], int]:
+        """Return the first `length` bytes of up to `count` mails, newest first, and how many mails there are."""
+        numbers = sorted(self._numbers(), reverse=True)
+        found = (self.read(number, length) for number in numbers[:count])
+        return [mail for mail in found if mail], len(numbers)
+
+    def read(self, number: str, length: int) -> Mail | None:
+        """Return the first `length` bytes of a mail; None where there is no mail of that number."""
+        path = self._path(number)
+        try:
+            with path.open("rb") as file:
+                return Mail(number, file.read(length), path.stat().st_size, _envelope(path))
+        except (OSError, ValueError):
+            return None
+
+    def delete(self, numbers: Iterable[str]) -> int:
+        """Delete these mails and return how many of them there were."""
+        return sum(self._delete(self._path(number)) for number in numbers)
+
+    def clear(self) -> int:
+        """Delete all mails and return how many there were."""
+        return self.delete(self._numbers())
+
+    def _delete(self, path: Path) -> bool:
+        there = path.is_file()
+        path.unlink(missing_ok=True)
+        path.with_suffix(".json").unlink(missing_ok=True)
+        self._changes += there
+        return there
+
+    def _numbers(self) -> list[str]:
+        return [path.stem for path in self._folder.glob("*.eml")]
+
+    def _path(self, number: str) -> Path:
+        # The name alone: a number may come from an address that somebody typed.
+        return self._folder / f"{Path(number).name}.eml"
 
 
-def _read(path: Path) -> Mail:
+def _envelope(path: Path) -> dict[str, object]:
     try:
         envelope = json.loads(path.with_suffix(".json").read_text())
     except (OSError, ValueError):
-        envelope = {}  # somebody put a mail here by hand
-    return Mail(path.stem, path.read_bytes(), envelope)
+        return {}  # somebody put a mail here by hand
+    return envelope if isinstance(envelope, dict) else {}

@@ -5,20 +5,22 @@ What cannot be read is answered in plain text, before anybody asks who is callin
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from server_stub.entry import Page
 from server_stub.errors import RejectedRequest
-from server_stub.scim_filter import EVERYTHING, Condition, compile_filter
+from server_stub.json_body import read_object, wrong_type
+from server_stub.scim_filter import Filter, parse
 
 GROUPS = (8, 4, 4, 4, 12)
-DIGITS = re.compile(r"\d{1,19}")
+DIGITS = re.compile(r"[0-9]{1,20}")
+PARAMETERS = ("attributes", "extAccessCheck", "sortBy", "sortOrder", "startIndex", "count", "filter")
 
 
 def message_id(text: str) -> str:
@@ -45,11 +47,9 @@ def _uuid_fault(text: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class Query:
-    """The query parameters of an entry or a list; unknown ones are ignored, `sortBy` too (wire section 4)."""
+class Shape:
+    """How entries are shown: reduced to some attributes, and with what the caller may do to them."""
 
-    condition: Condition
-    page: Page | None
     attributes: tuple[str, ...] | None
     access_check: bool
 
@@ -59,20 +59,39 @@ class Query:
         return self.access_check or self.attributes is not None
 
 
-def read_query(parameters: QueryParams) -> Query:
-    """Return what the query asks for.
+@dataclass(frozen=True)
+class Query:
+    """The query parameters of an entry or a list; unknown ones are ignored (wire section 4)."""
 
-    Raises RejectedRequest, or OperationError for a filter that Kanidm cannot run.
-    """
+    filter: Filter | None
+    page: Page | None
+    shape: Shape
+
+
+def read_query(parameters: QueryParams) -> Query:
+    """Return what the query asks for; `sortBy` and `sortOrder` are read and not used. Raises RejectedRequest."""
+    _check_once(parameters)
     count, start = (_positive(parameters, name) for name in ("count", "startIndex"))
     names = parameters.get("attributes")
     text = parameters.get("filter")
+    _check_order(parameters.get("sortOrder", "ascending"))
+    attributes = None if names is None else tuple(name.strip().lower() for name in names.split(","))
     return Query(
-        condition=EVERYTHING if text is None else compile_filter(text),
+        filter=None if text is None else parse(text),
         page=None if count is None else Page(start or 1, count),
-        attributes=None if names is None else tuple(name.strip().lower() for name in names.split(",")),
-        access_check=_truth(parameters, "extAccessCheck"),
+        shape=Shape(attributes, _truth(parameters, "extAccessCheck")),
     )
+
+
+def _check_once(parameters: QueryParams) -> None:
+    for name in PARAMETERS:
+        if len(parameters.getlist(name)) > 1:
+            raise _unreadable(f"duplicate field `{name}`")
+
+
+def _check_order(text: str) -> None:
+    if text not in {"ascending", "descending"}:
+        raise _unreadable(f"sortOrder: unknown variant `{text}`, expected `ascending` or `descending`")
 
 
 def _positive(parameters: QueryParams, name: str) -> int | None:
@@ -80,21 +99,21 @@ def _positive(parameters: QueryParams, name: str) -> int | None:
     if text is None:
         return None
     if not DIGITS.fullmatch(text):
-        raise RejectedRequest(f"Failed to deserialize query string: {name}: invalid digit found in string")
-    if int(text) == 0:
-        raise RejectedRequest(
-            f"Failed to deserialize query string: {name}: invalid value: integer `0`, expected a nonzero u64"
-        )
+        raise _unreadable(f"{name}: invalid digit found in string")
+    if not 0 < int(text) < 2**64:
+        raise _unreadable(f"{name}: invalid value: integer `{int(text)}`, expected a nonzero u64")
     return int(text)
 
 
 def _truth(parameters: QueryParams, name: str) -> bool:
     text = parameters.get(name, "false")
     if text not in {"true", "false"}:
-        raise RejectedRequest(
-            f"Failed to deserialize query string: {name}: provided string was not `true` or `false`"
-        )
+        raise _unreadable(f"{name}: provided string was not `true` or `false`")
     return text == "true"
+
+
+def _unreadable(fault: str) -> RejectedRequest:
+    return RejectedRequest(f"Failed to deserialize query string: {fault}")
 
 
 @dataclass(frozen=True)
@@ -106,21 +125,15 @@ class ResetRequest:
 
 
 async def read_reset(request: Request) -> ResetRequest:
-    """Return the body. Raises RejectedRequest: 415 not JSON by its type, 400 not JSON, 422 JSON of a wrong type."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise RejectedRequest("Expected request with `Content-Type: application/json`", 415)
-    try:
-        body = json.loads(await request.body())
-    except ValueError as error:
-        raise RejectedRequest("Failed to parse the request body as JSON") from error
-    match body:
-        case dict():
-            ttl, email = body.get("ttl"), body.get("email")
-            if _is_u64(ttl) and isinstance(email, str | None):
-                return ResetRequest(ttl, email)
-    raise RejectedRequest("Failed to deserialize the JSON body into the target type: invalid type", 422)
+    """Return the body. Raises RejectedRequest."""
+    body = await read_object(request)
+    ttl, email = body.get("ttl"), body.get("email")
+    if not _is_u64(ttl):
+        raise wrong_type("ttl: invalid type or value, expected u64")
+    if not isinstance(email, str | None):
+        raise wrong_type("email: invalid type, expected a string")
+    return ResetRequest(ttl, email)
 
 
-def _is_u64(value: object) -> bool:
+def _is_u64(value: object) -> TypeGuard[int | None]:
     return value is None or (type(value) is int and 0 <= value < 2**64)

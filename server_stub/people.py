@@ -16,6 +16,7 @@ from typing import TypeGuard
 
 from server_stub.accounts import spn
 from server_stub.errors import StubError
+from server_stub.naming import usual
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class People:
     everybody: tuple[Person, ...] = DEFAULT
 
     def find(self, name: str) -> Person | None:
-        """Return the person whom `name` names, in any case of letters."""
-        wanted = name.lower()
+        """Return the person whom a name, an SPN or a uuid names, in any spelling."""
+        wanted = usual(name)
         return next((one for one in self.everybody if wanted in {one.name, spn(one.name), one.uuid}), None)
 
 

@@ -1,8 +1,9 @@
 """Everything that `server-stub serve` runs, in one event loop.
 
 What is kept is loaded or made, then all ports are bound, then the files for people are written, then everything
-listens, and only then the ready file appears. SIGTERM or SIGINT closes the listeners, lets answers under way finish
-for a short while, and ends the process with 0.
+listens, and only then the ready file appears. While it runs, messages past their `delete_after` are removed every
+ten minutes, as Kanidm does it. SIGTERM or SIGINT closes the listeners, lets answers under way finish for a short
+while, and ends the process with 0.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import datetime as dt
 import os
 import signal
 import socket
+import sqlite3
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -20,20 +22,26 @@ from pathlib import Path
 
 import typer
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from server_stub import api, certificates, identity, people, web
+from server_stub import api, certificates, identity, login, people, refusals, relay, web
 from server_stub.access import Doorkeeper
+from server_stub.announcement import announcement
 from server_stub.certificates import ServerCertificate
 from server_stub.configs import write_configs, write_ready_file
 from server_stub.directory import Directory
 from server_stub.identity import RELAY_LOGIN, Identity
+from server_stub.login_attempts import LoginAttempts
 from server_stub.mailbox import Mailbox
+from server_stub.misbehaving_api import HangUpProtocol, MisbehavingApi
+from server_stub.misbehaviour import Misbehaviour
+from server_stub.people import People
 from server_stub.ports import Ports, bind, numbers
-from server_stub.relay import Login, Relay
 from server_stub.store import Store
 
 GRACE_SECONDS = 2
+PURGE_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -43,8 +51,9 @@ class Settings:
     directory: Directory
     host: str
     ports: Ports
-    people: Path | None
-    ready_file: Path | None
+    people: Path | None = None
+    misbehave: Path | None = None
+    ready_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -57,20 +66,57 @@ class Kept:
     mailbox: Mailbox
 
 
+@dataclass(frozen=True)
+class Stub:
+    """All that the listeners share."""
+
+    settings: Settings
+    kept: Kept
+    people: People
+    misbehaviour: Misbehaviour
+
+    def sites(self, bound: dict[str, socket.socket]) -> list[Site]:
+        """Return the API and the page, each on its socket."""
+        page = web.Web(self.kept.store, self.kept.mailbox, self.people, self.misbehaviour)
+        return [
+            Site(self._api(), bound["api"], self.kept.certificate, HangUpProtocol),
+            Site(web.application(page, self.settings.host), bound["web"]),
+        ]
+
+    def relay(self) -> relay.Relay:
+        """Return the relay, which does not listen yet."""
+        directory, kept = self.settings.directory, self.kept
+        user = relay.Login(RELAY_LOGIN, kept.identity.relay_password)
+        tls = relay.RelayTls(directory, kept.certificate)
+        return relay.Relay(user, kept.mailbox, directory.refusals, tls, self.misbehaviour)
+
+    def _api(self) -> ASGIApp:
+        keyring, accounts = self.kept.identity.keyring(), self.kept.identity.accounts()
+        doorkeeper = Doorkeeper(keyring, accounts)
+        password, issue = self.kept.identity.idm_admin_password, login.Issuer(keyring)
+        logins = login.Login(keyring, doorkeeper, LoginAttempts(accounts, self.people, password, issue))
+        queue = api.Api(self.kept.store, self.people, doorkeeper, self.misbehaviour)
+        return MisbehavingApi(api.application(queue, login.routes(logins)), self.misbehaviour)
+
+
 def run(settings: Settings) -> None:
     """Serve until a signal. Raises StubError where the start fails."""
     os.umask(0o077)
     everybody = people.load(settings.people)
+    misbehaviour = Misbehaviour.load(settings.misbehave)
     directory = settings.directory
     directory.prepare()
     directory.lock()
     if settings.ready_file:
         settings.ready_file.unlink(missing_ok=True)
-    kept = _load(directory)
+    refusals.reply_for("", directory.refusals)
+    stub = Stub(settings, _load(directory), everybody, misbehaviour)
     bound = bind(settings.host, settings.ports)
-    write_configs(directory, kept.identity, numbers(bound))
-    asyncio.run(_serve(settings, kept, everybody, bound))
-    kept.store.close()
+    _purge(stub.kept.store)
+    misbehaviour.queue_into(stub.kept.store.add)
+    write_configs(directory, stub.kept.identity, numbers(bound))
+    asyncio.run(_serve(stub, bound))
+    stub.kept.store.close()
 
 
 def _load(directory: Directory) -> Kept:
@@ -82,24 +128,33 @@ def _load(directory: Directory) -> Kept:
     )
 
 
-async def _serve(settings: Settings, kept: Kept, everybody: people.People, bound: dict[str, socket.socket]) -> None:
+async def _serve(stub: Stub, bound: dict[str, socket.socket]) -> None:
     stop = _stop_on_signals()
-    doorkeeper = Doorkeeper(kept.identity.keyring(), kept.identity.accounts())
-    login = Login(RELAY_LOGIN, kept.identity.relay_password)
-    relay = Relay(login, kept.mailbox, settings.directory.refusals, kept.certificate.context())
-    sites = [
-        Site(api.application(api.Api(kept.store, everybody, doorkeeper)), bound["api"], kept.certificate),
-        Site(web.application(web.Web(kept.store, kept.mailbox)), bound["web"]),
-    ]
-    listeners = await relay.listen(bound["smtps"], bound["smtp"])
+    sites = stub.sites(bound)
+    listeners = await stub.relay().listen(bound["smtps"], bound["smtp"])
     running = [await site.start() for site in sites]
-    _announce(settings, numbers(bound))
+    purging = asyncio.create_task(_purge_from_time_to_time(stub.kept.store))
+    _announce(stub.settings, numbers(bound))
     await stop.wait()
+    purging.cancel()
     for listener in listeners:
         listener.close()
     for site in sites:
         site.server.should_exit = True
     await asyncio.gather(*running)
+
+
+async def _purge_from_time_to_time(store: Store) -> None:
+    while True:
+        await asyncio.sleep(PURGE_SECONDS)
+        _purge(store)
+
+
+def _purge(store: Store) -> None:
+    try:
+        store.purge(time.time_ns())
+    except sqlite3.OperationalError as error:
+        typer.echo(f"Old messages could not be removed ({error}); it is tried again in ten minutes.", err=True)
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -110,15 +165,7 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 def _announce(settings: Settings, ports: Ports) -> None:
-    folder = settings.directory
-    typer.echo(f"The stub identity server is running on {settings.host}; its files are in {folder.root}")
-    typer.echo(f"  API        https://localhost:{ports.api}")
-    typer.echo(f"  relay      smtps://localhost:{ports.smtps} and smtp://localhost:{ports.smtp} (STARTTLS)")
-    typer.echo(f"  queue and mail, to look at: http://localhost:{ports.web}/")
-    typer.echo("Next, in another terminal:")
-    typer.echo(f"  server-stub message-queue send-test-message ellie --dir {folder.root}")
-    typer.echo(f"  mail-sender -c {folder.client_config} -m {folder.sender_config}")
-    typer.echo("Ctrl-C stops it; its queue and mail stay.")
+    typer.echo(announcement(settings.directory, settings.host, ports))
     if settings.ready_file:
         write_ready_file(settings.ready_file, ports)
     typer.echo("ready")
@@ -127,12 +174,18 @@ def _announce(settings: Settings, ports: Ports) -> None:
 class Site:
     """One uvicorn server on a bound socket, with TLS where it has a certificate."""
 
-    def __init__(self, app: Starlette, bound: socket.socket, certificate: ServerCertificate | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        bound: socket.socket,
+        certificate: ServerCertificate | None = None,
+        protocol: type[H11Protocol] = H11Protocol,
+    ) -> None:
         config = uvicorn.Config(
             app,
             ssl_certfile=certificate.chain if certificate else None,
             ssl_keyfile=str(certificate.key) if certificate else None,
-            http="h11",
+            http=protocol,
             ws="none",
             lifespan="off",
             loop="asyncio",

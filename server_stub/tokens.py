@@ -1,7 +1,7 @@
 """Compact JWS tokens (RFC 7515), signed and verified.
 
-Service accounts get HS256 tokens, a person's login an ES256 one (wire section 2). The `kid` of each is taken from
-its key, so that a key and its tokens stay together.
+Service accounts get HS256 tokens, a person's login an ES256 one (wire section 2); so is the id of a login under way
+signed, by HS256. The `kid` of each is taken from its key, so that a key and its tokens stay together.
 """
 
 from __future__ import annotations
@@ -61,15 +61,36 @@ class Keyring:
         r, s = decode_dss_signature(self.private.sign(signed.encode(), ES256))
         return f"{signed}.{encode_part(r.to_bytes(HALF, 'big') + s.to_bytes(HALF, 'big'))}"
 
+    def sign_session(self, session: str) -> str:
+        """Return the id of a login under way as an HS256 token, whose payload is no object but that text."""
+        signed = _signed_part({"alg": "HS256", "kid": self.secret_id}, session)
+        return f"{signed}.{encode_part(self._mac(signed))}"
+
+    def public_jwk(self) -> dict[str, str]:
+        """Return the public key of people's tokens (RFC 7517), which GET /v1/jwk/{kid} shows."""
+        point = self.private.public_key().public_numbers()
+        x, y = (encode_part(number.to_bytes(HALF, "big")) for number in (point.x, point.y))
+        key = {"kty": "EC", "crv": "P-256", "x": x, "y": y}
+        return key | {"alg": "ES256", "use": "sig", "kid": self.private_id}
+
     def verify(self, token: str) -> dict[str, object] | None:
         """Return the payload of a token that one of these keys signed, else None."""
+        payload = self._open(token)
+        return payload if isinstance(payload, dict) else None
+
+    def read_session(self, token: str) -> str | None:
+        """Return the id that `sign_session` signed, else None."""
+        payload = self._open(token)
+        return payload if isinstance(payload, str) else None
+
+    def _open(self, token: str) -> object:
         try:
             signed, _, signature = token.rpartition(".")
             header, payload = (json.loads(decode_part(part)) for part in signed.split("."))
             genuine = self._is_genuine(header, signed, decode_part(signature))
         except (ValueError, AttributeError, RecursionError):
             return None
-        return payload if genuine and isinstance(payload, dict) else None
+        return payload if genuine else None
 
     def _is_genuine(self, header: dict[str, object], signed: str, signature: bytes) -> bool:
         match header.get("alg"), header.get("kid"):
@@ -91,6 +112,6 @@ class Keyring:
         return hmac.digest(self.secret, signed.encode(), "sha256")
 
 
-def _signed_part(header: dict[str, object], payload: dict[str, object]) -> str:
+def _signed_part(header: dict[str, object], payload: object) -> str:
     parts = (json.dumps(part, separators=(",", ":")).encode() for part in (header, payload))
     return ".".join(encode_part(part) for part in parts)

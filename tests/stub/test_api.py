@@ -10,9 +10,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from server_stub.access import Doorkeeper
+from server_stub.accounts import SENDER, Account
+from server_stub.tokens import Keyring
 from tests.support.stub import Stub
 
+SECURITY = {
+    "strict-transport-security",
+    "content-security-policy",
+    "x-content-type-options",
+    "permissions-policy",
+    "referrer-policy",
+}
 UNKNOWN = "00000000-0000-0000-0000-00000000abcd"
 LIST = "/scim/v1/Message"
 
@@ -200,7 +211,13 @@ def test_an_unreadable_reset_is_answered_in_text(shared_stub: Stub, content: byt
         ("filter=mail_destination[value pr]", 500, "filtergeneration"),
         ('filter=uuid eq "zzz"', 400, {"invalidattribute": "uuid"}),
         ("filter=" + " and ".join(["uuid pr"] * 33), 500, "resourcelimit"),
-        ("filter=" + "(" * 13 + "uuid pr" + ")" * 13, 500, "resourcelimit"),
+        ("filter=" + " and ".join(["uuid pr"] * 32), 200, None),
+        ("filter=" + "not (" * 12 + "uuid pr" + ")" * 12, 500, "resourcelimit"),
+        ("filter=" + "not (" * 11 + "uuid pr" + ")" * 11, 200, None),
+        ("filter=" + "(" * 100 + "uuid pr" + ")" * 100, 200, None),
+        ("sortBy=send_after&sortOrder=descending", 200, None),
+        (f"count={2**64 - 1}", 200, None),
+        (f"count={2**64 - 1}&startIndex={2**64 - 1}", 500, "sc0029paginationoutofbounds"),
         ("count=1&startIndex=99", 500, "sc0029paginationoutofbounds"),
         ("startIndex=2", 200, None),
         ("colour=red", 200, None),
@@ -219,7 +236,9 @@ def test_a_query_gets_kanidms_answer(shared_stub: Stub, query: str, status: int,
     [
         *("count=0", "startIndex=0", "count=-1", "count=x", "extAccessCheck=maybe"),
         *("filter=", "filter=uuid", "filter=(uuid pr", "filter=uuid pr )", "filter=class eq object"),
-        *("filter=not uuid pr", 'filter="', "filter=uuid zz 1"),
+        *("filter=not uuid pr", 'filter="', "filter=uuid zz 1", "filter=class[uuid pr", "filter=uuid.x pr and"),
+        *("filter=" + "(" * 128 + "uuid pr" + ")" * 128, "sortOrder=up", "count=1&count=2", f"count={2**64}"),
+        *("count=٣", "filter=colour pr and ("),
     ],
 )
 def test_an_unreadable_query_is_400_in_text(shared_stub: Stub, query: str) -> None:
@@ -227,6 +246,23 @@ def test_an_unreadable_query_is_400_in_text(shared_stub: Stub, query: str) -> No
     answer = shared_stub.request("GET", f"{LIST}?{query}", None)
     assert answer.status_code == 400
     assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    "query", ["filter=colour pr", 'filter=class ne "x"', "filter=" + "not (" * 20 + "uuid pr" + ")" * 20]
+)
+def test_a_filter_that_cannot_be_run_is_found_out_after_the_token(shared_stub: Stub, query: str) -> None:
+    """It can be read: whoever has no token is told that first, and an outsider that it cannot be run."""
+    assert shared_stub.request("GET", f"{LIST}?{query}", None).status_code == 401
+    assert shared_stub.request("GET", f"{LIST}?{query}", "outsider").status_code in {400, 500}
+
+
+def test_one_message_is_asked_for_with_the_same_parameters(shared_stub: Stub) -> None:
+    """They are read as strictly, and a filter that could not be run is not run."""
+    (key,) = shared_stub.queue([raw()])
+    assert shared_stub.request("GET", f"{LIST}/{key}?count=0").status_code == 400
+    assert shared_stub.request("GET", f"{LIST}/{key}?filter=((").status_code == 400
+    assert shared_stub.request("GET", f"{LIST}/{key}?filter=colour pr&count=1").json()["id"] == key
 
 
 def test_filters_select_what_they_say(stub: Stub) -> None:
@@ -303,12 +339,79 @@ def test_an_outsider_sees_nothing_and_is_not_told_so(stub: Stub) -> None:
     assert "sent_at" not in stub.messages()[0]
 
 
-@pytest.mark.parametrize("name", ["mail-sender", "mail-sender@localhost"])
-def test_only_the_own_entry_can_be_read(shared_stub: Stub, name: str) -> None:
-    """By name or spn; another account's entry is not there."""
-    path = f"/scim/v1/Entry/{name}"
+@pytest.mark.parametrize("spelling", ["mail-sender", "Mail-Sender@localhost", "{id}", "{hex}"])
+def test_only_the_own_entry_can_be_read(shared_stub: Stub, spelling: str) -> None:
+    """By name, spn or uuid, as `{id}` is everywhere; another account's entry is not there."""
+    own = shared_stub.request("GET", "/scim/v1/Entry/mail-sender").json()["id"]
+    path = f"/scim/v1/Entry/{spelling.format(id=own.upper(), hex=own.replace('-', ''))}"
+    assert shared_stub.request("GET", path).json()["id"] == own
     assert "extAccessCheck" not in shared_stub.request("GET", path).json()
     assert shared_stub.request("GET", path, "outsider").status_code == 404
+
+
+def test_a_person_is_named_in_any_spelling(stub: Stub) -> None:
+    """Name, SPN and uuid, in capitals and as 32 digits too."""
+    own = str(uuid.uuid5(uuid.NAMESPACE_DNS, "ellie@localhost"))
+    spellings = ("ellie", "Ellie", "ELLIE@localhost", own, own.upper(), own.replace("-", ""))
+    for number, spelling in enumerate(spellings, 1):
+        stub.send_test(spelling)
+        stub.send_reset(spelling)
+        assert len(stub.messages()) == 2 * number
+    for unknown in ("ellie@example.com", own[:-1], "urn:uuid:" + own):
+        answer = stub.request("GET", f"/scim/v1/Person/{unknown}/_message/_send_test", "admin")
+        assert (answer.status_code, answer.json()) == (404, "nomatchingentries")
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/status", {"x-kanidm-opid"}),
+        ("/v1/auth/valid", {"x-kanidm-version", "x-kanidm-opid", "cache-control", *SECURITY}),
+        (f"{LIST}/_ready", {"x-kanidm-version", "x-kanidm-opid", *SECURITY}),
+        (f"{LIST}/{UNKNOWN}", {"x-kanidm-version", "x-kanidm-opid", *SECURITY}),
+        ("/nowhere", set()),
+    ],
+)
+def test_the_headers_follow_from_the_layer_that_answers(shared_stub: Stub, path: str, names: set[str]) -> None:
+    """Version, operation id and security headers on every route, errors included; none of them elsewhere."""
+    headers = shared_stub.request("GET", path).headers
+    of_kanidm = {"x-kanidm-version", "x-kanidm-opid", "cache-control", *SECURITY}
+    assert of_kanidm & set(headers) == names
+    assert headers.get("strict-transport-security", "max-age=63072001") == "max-age=63072001"
+    assert headers.get("x-kanidm-version", "1.12.0-dev") == "1.12.0-dev"
+    assert "frame-ancestors 'none'" in headers.get("content-security-policy", "frame-ancestors 'none'")
+
+
+PURPOSES = (
+    ("readwrite", True),
+    ("readonly", False),
+    ("synchronise", False),
+    ({"readwrite": {"expiry": None}}, True),
+    ({"readwrite": {"expiry": 1_001}}, True),
+    ({"readwrite": {"expiry": 1_000}}, False),
+    (None, False),
+)
+
+
+def test_what_a_token_may_do_follows_from_its_purpose() -> None:
+    """A person's privilege ends at its second; only `readwrite` writes; where the account id stands tells a person."""
+    keyring = Keyring(b"secret", ec.generate_private_key(ec.SECP256R1()))
+    account = Account(SENDER, str(uuid.uuid4()), "cid")
+    doorkeeper = Doorkeeper(keyring, {account.uuid: account})
+    for purpose, may_write in PURPOSES:
+        for key, is_person in (("account_id", False), ("uuid", True)):
+            token = keyring.sign_for_service({key: account.uuid, "expiry": 1_002, "purpose": purpose})
+            caller = doorkeeper.admit(f"Bearer {token}", None, 1_000)
+            assert (caller.may_write, caller.is_person) == (may_write, is_person), purpose
+
+
+def test_a_queue_that_fails_is_an_answer(stub: Stub) -> None:
+    """A table that is gone is no lock: Kanidm's word for its own database's trouble, and no stack trace."""
+    other = sqlite3.connect(stub.dir / "queue.sqlite", isolation_level=None)
+    other.execute("DROP TABLE message")
+    other.close()
+    answer = stub.request("GET", LIST)
+    assert (answer.status_code, answer.json()) == (500, "backend")
 
 
 def test_a_locked_queue_is_an_answer(stub: Stub) -> None:

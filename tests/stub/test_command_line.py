@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,61 @@ def test_list_and_get_print_json(stub: Stub) -> None:
     whole = f'{{"schemas":[],"totalResults":1,"itemsPerPage":null,"startIndex":null,"resources":[{AS_JSON}]}}\n'
     assert said(stub.run("message-queue", "list", "-o", "json")) == (0, whole, "")
     assert said(stub.run("message-queue", "get", ID, "--output", "json")) == (0, AS_JSON + "\n", "")
+
+
+@pytest.mark.parametrize("words", [("message",), ("system", "message-queue"), ("system", "message")])
+def test_the_words_of_kanidm_lead_there_too(shared_stub: Stub, words: tuple[str, ...]) -> None:
+    """A line for `kanidm` needs only the other name; `message` is its alias."""
+    assert said(shared_stub.run(*words, "list")) == (0, "", "--\nSuccess\n")
+
+
+def test_an_output_that_is_not_json_is_text(stub: Stub) -> None:
+    """As there: anything else than `json`, another case of letters too."""
+    stub.queue([ENTRY])
+    for output in ("text", "yaml", "JSON"):
+        assert said(stub.run("message-queue", "list", "-o", output)) == (0, BLOCK, "--\nSuccess\n")
+
+
+TIMES = {
+    "2026-11-20T00:00:00Z": "2026-11-20 0:00:00.0 +00:00:00",
+    "2026-11-20T09:05:07.5Z": "2026-11-20 9:05:07.5 +00:00:00",
+    "2026-11-20T10:00:00.000000001Z": "2026-11-20 10:00:00.000000001 +00:00:00",
+}
+
+
+def test_times_are_written_as_there(stub: Stub) -> None:
+    """The hour alone has no zero before it, and there is at least one fraction digit."""
+    for moment, written in TIMES.items():
+        (key,) = stub.queue([{**ENTRY, "id": None, "sent_at": moment}])
+        assert f"\nsent_at:      {written}\n" in stub.run("message-queue", "get", key).stdout
+
+
+def test_fill_queues_so_many_and_says_where_to_look(stub: Stub) -> None:
+    """All of them due; the page's address and a command that works as it stands."""
+    code, stdout, stderr = said(stub.run("fill", "7"))
+    assert (code, stderr) == (0, "")
+    first, _, page, command = stdout.splitlines()
+    assert first.startswith("7 messages ")
+    assert page.strip() == f"http://localhost:{stub.ports['web']}/"
+    assert stub.request("GET", "/scim/v1/Message/_ready").json()["totalResults"] == 7
+    listed = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=30, check=True)
+    assert listed.stdout.count("sent_at:      queued") == 7
+
+
+def test_fill_says_where_a_list_ends(stub: Stub) -> None:
+    """From 1,024 stored messages on a person's list fails, and the command with it, as `kanidm` does."""
+    assert "1,024" not in stub.run("fill", "1").stdout
+    assert "1,024" in stub.run("fill", "1024").stdout
+    code, stdout, stderr = said(stub.run("message-queue", "list"))
+    assert (code, stdout) == (1, "")
+    assert OPERATION.match(stderr)
+    assert "backend" in stderr
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "x", "1.5"])
+def test_fill_wants_a_number_of_messages(shared_stub: Stub, count: str) -> None:
+    """Wrong usage is exit code 2."""
+    assert shared_stub.run("fill", count).returncode == 2
 
 
 def test_an_empty_queue_is_printed_as_such(stub: Stub) -> None:
@@ -124,10 +180,11 @@ def test_without_a_stub_the_verbs_say_how_to_start_one(stub: Stub) -> None:
     done = stub.run("message-queue", "list")
     assert (done.returncode, done.stdout) == (1, "")
     assert f"server-stub serve --dir {stub.dir}" in done.stderr
-    for verb in (("message-queue", "list"), ("queue", "--file", "x.json")):
+    for verb in (("message-queue", "list"), ("queue", "--file", "x.json"), ("fill", "1")):
         elsewhere = [str(SERVER_STUB), *verb, "--dir", str(stub.dir / "elsewhere")]
         done = subprocess.run(elsewhere, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 1
+        assert "server-stub serve --dir" in done.stderr
         assert "Traceback" not in done.stderr
 
 

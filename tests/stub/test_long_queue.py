@@ -1,13 +1,16 @@
-"""A queue of 17,000 messages: listed and marked, and closed to `_ready` from 16,384 unsent on."""
+"""Long queues: closed to `_ready` from 16,384 unsent on, to a person's lists from 1,024, and paged."""
 
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from server_stub.fill import fill
+from server_stub.store import Store
 from tests.support.stub import Stub
 
 LIMIT = 16_384
@@ -54,3 +57,48 @@ def test_pages_follow_each_other(stub: Stub, api: httpx.Client) -> None:
         assert (page["totalResults"], page["itemsPerPage"], page["startIndex"]) == (25, 10, start)
         seen += [one["id"] for one in page["resources"]]
     assert seen == ids
+
+
+@pytest.fixture
+def store(stub: Stub) -> Iterator[Store]:
+    """Give the queue of the running stub, as another process has it."""
+    store = Store.open(stub.dir / "queue.sqlite", create=False)
+    yield store
+    store.close()
+
+
+def asked(stub: Stub, path: str, role: str) -> tuple[int, object]:
+    answer = stub.request("GET", path, role)
+    return answer.status_code, answer.json() if answer.status_code == 500 else None
+
+
+REFUSED, ANSWERED = (500, "backend"), (200, None)
+
+
+def test_a_person_cannot_list_a_thousand_messages(stub: Stub, store: Store) -> None:
+    """From 1,024 on, whatever page is asked for, sent ones included; a filter that leaves fewer helps."""
+    fill(store, 1_023, time.time_ns())
+    (key,) = [one["id"] for one in stub.messages()[:1]]
+    store.mark_sent(key, time.time_ns())
+    assert asked(stub, "/scim/v1/Message", "admin") == ANSWERED
+    fill(store, 1, time.time_ns())
+    for path in ("/scim/v1/Message", "/scim/v1/Message?count=1"):
+        assert asked(stub, path, "admin") == REFUSED
+        assert asked(stub, path, "readonly") == ANSWERED
+    assert asked(stub, "/scim/v1/Message?filter=sent_at pr", "admin") == ANSWERED
+    assert asked(stub, f"/scim/v1/Message/{key}", "admin") == ANSWERED
+
+
+def test_a_person_is_refused_many_ready_messages(stub: Stub, store: Store) -> None:
+    """More than 1,024 ready ones, or 2,048 unsent ones that are not due."""
+    fill(store, 1_024, time.time_ns())
+    assert asked(stub, "/scim/v1/Message/_ready", "admin") == ANSWERED
+    fill(store, 1, time.time_ns())
+    assert asked(stub, "/scim/v1/Message/_ready", "admin") == REFUSED
+    for one in stub.messages():
+        store.delay(one["id"], 2**62)
+    fill(store, 1_022, time.time_ns())
+    assert asked(stub, "/scim/v1/Message/_ready", "admin") == ANSWERED
+    fill(store, 1, time.time_ns())
+    assert asked(stub, "/scim/v1/Message/_ready", "admin") == REFUSED
+    assert asked(stub, "/scim/v1/Message/_ready", "readwrite") == ANSWERED

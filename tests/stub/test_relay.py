@@ -53,6 +53,7 @@ def test_a_mail_is_kept_as_it_was_sent(stub: Stub, trust: ssl.SSLContext, listen
         "listener": listener,
         "login": "mail-sender",
         "ehlo": "client.example",
+        "client_certificate": "",
     }
 
 

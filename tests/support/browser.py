@@ -2,7 +2,8 @@
 
 A test module overrides the fixture `origin` with the one origin that its pages may talk to; relative addresses count
 from there. Every request elsewhere is stopped before it leaves, and fails the test. A test that uses `page` is
-marked `debian("chromium", "fonts-dejavu-core")`.
+marked `debian("chromium", "fonts-dejavu-core")`; the browser belongs to the session's event loop, so such tests run there,
+and async fixtures of theirs say `loop_scope="session"`. Pictures of pages are kept in `.cache/artefacts`, for people to look at.
 """
 
 from collections.abc import AsyncIterator
@@ -10,9 +11,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Page, Route, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, Page, Route, async_playwright
 
 # Playwright itself turns off the sandbox, the first run, background networking, updates and sync.
+ARTEFACTS = Path(__file__).parents[2] / ".cache/artefacts"
 _ARGUMENTS = ["--disable-gpu", "--disable-quic"]
 
 
@@ -28,9 +31,23 @@ def strayed() -> list[str]:
     return []
 
 
-@pytest.fixture
-async def page(origin: str | None, strayed: list[str], tmp_path: Path) -> AsyncIterator[Page]:
-    """A fresh page of a fresh browser, which keeps what it writes below tmp_path."""
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
+    """One browser for all tests of a file, which keeps what it writes in a folder of its own."""
+    home = str(tmp_path_factory.mktemp("browser"))
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=_ARGUMENTS,
+            env={"HOME": home, "PATH": "/usr/bin:/bin", "TMPDIR": home},
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: Browser, origin: str | None, strayed: list[str]) -> AsyncIterator[Page]:
+    """A fresh page, which knows nothing of those before it."""
 
     async def keep_inside(route: Route) -> None:
         if origin and _origin_of(route.request.url) == origin:
@@ -39,17 +56,24 @@ async def page(origin: str | None, strayed: list[str], tmp_path: Path) -> AsyncI
             strayed.append(route.request.url)
             await route.abort()
 
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=_ARGUMENTS,
-            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)},
-        )
-        page = await browser.new_page(base_url=origin, service_workers="block", ignore_https_errors=True)
-        await page.route("**/*", keep_inside)
-        yield page
-        await browser.close()
+    page = await browser.new_page(base_url=origin, service_workers="block", ignore_https_errors=True)
+    await page.route("**/*", keep_inside)
+    yield page
+    await page.context.close()
     assert not strayed, f"the page asked for addresses outside {origin}: {strayed}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests with a page run in the event loop that the browser belongs to."""
+    for item in items:
+        if "page" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+async def keep_picture(page: Page, name: str) -> None:
+    """Keep how the whole page looks, as a PNG of that name."""
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
 
 
 def _origin_of(url: str) -> str:

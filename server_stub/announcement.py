@@ -1,0 +1,58 @@
+"""What `serve` says once everything answers: where things are, and what to do next; and what `fill` says after it.
+
+The commands are written so that they can be copied: with the path of a program that was not found by its name, and
+with `-s` for the sender where root runs this, which it refuses otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from server_stub.directory import Directory
+from server_stub.errors import StubError
+from server_stub.limits import PERSON_LISTED
+from server_stub.ports import Ports
+
+
+def announcement(directory: Directory, host: str, ports: Ports) -> str:
+    """Return the text, several lines of it."""
+    folder, config, sender = (
+        shlex.quote(str(path)) for path in (directory.root, directory.client_config, directory.sender_config)
+    )
+    relay = f"smtps://localhost:{ports.smtps} and smtp://localhost:{ports.smtp} (STARTTLS)"
+    root = " -s" if os.geteuid() == 0 else ""
+    return f"""\
+The stub identity server is running on {host}; its files are in {directory.root}
+  queue and mail, to look at and play with:  http://localhost:{ports.web}/
+  API                                        https://localhost:{ports.api}
+  relay                                      {relay}
+Next, in another terminal, queue something and start the sender:
+  {program("server-stub")} message-queue send-test-message ellie --dir {folder}
+  {program("mail-sender")}{root} -c {config} -m {sender}
+  {program("server-stub")} message-queue list --dir {folder}
+With Kanidm's own command (its password is idm_admin_password in tokens.json):
+  kanidm login -D idm_admin -H https://localhost:{ports.api} -C {shlex.quote(str(directory.ca))}
+Ctrl-C stops it; its queue and mail stay."""
+
+
+def where_to_look(directory: Directory, queued: int) -> str:
+    """Return where so many new messages can be seen, and from how many on the command cannot show them."""
+    try:
+        page = f"http://localhost:{directory.read_json(directory.ports)['web']}/"
+    except (StubError, KeyError):
+        page = "the page that `serve` names"
+    command = f"{program('server-stub')} message-queue list --dir {shlex.quote(str(directory.root))}"
+    limit = f"\n  (from {PERSON_LISTED + 1:,} stored messages on this fails, as `kanidm` does)"
+    return f"To look at them, while the stub runs:\n  {page}\n  {command}{limit if queued > PERSON_LISTED else ''}"
+
+
+def program(name: str) -> str:
+    """Return how to call a program that lies beside the one that runs: by its name where that finds it."""
+    beside = Path(sys.argv[0]).absolute().with_name(name)
+    found = shutil.which(name)
+    by_path = beside.exists() and not (found and Path(found).samefile(beside))
+    return shlex.quote(str(beside)) if by_path else name

@@ -1,0 +1,129 @@
+// The mail that arrived: its list, the reading pane, and deleting.
+
+import { setTime } from "./ages.js";
+import { byId, definitions, element, say, write } from "./element.js";
+import { List } from "./list.js";
+import { load, post } from "./live.js";
+import { Tabs } from "./tabs.js";
+
+const ROW = {
+  make() {
+    const parts = [["span", "title"], ["time", "age"], ["span", "under"]];
+    return element("div", { class: "row" }, ...parts.map(([tag, name]) => element(tag, { class: name })));
+  },
+  fill(row, item) {
+    const [title, age, under] = row.children;
+    write(title, item.subject || "No subject");
+    setTime(age, item.received);
+    write(under, item.to ? `to ${item.to}` : "no To header");
+  },
+};
+
+export class MailPane {
+  #list;
+  #refresh;
+  #showEntry;
+  #entry = null;
+  #frame = byId("html");
+
+  constructor({ refresh, showEntry }) {
+    this.#refresh = refresh;
+    this.#showEntry = showEntry;
+    this.#list = new List(byId("mail-list"), byId("mail-empty"), ROW, () => this.#read());
+    new Tabs(byId("tabs"));
+    byId("delete").addEventListener("click", () => this.#delete());
+    byId("delete-all").addEventListener("click", () => byId("question").showModal());
+    byId("question").addEventListener("close", () => this.#deleteAll());
+    byId("to-entry").addEventListener("click", () => this.#showEntry(this.#entry));
+  }
+
+  show({ total, rows }) {
+    write(byId("mail-count"), total > rows.length ? `the newest ${rows.length} of ${total}` : String(total));
+    byId("delete-all").hidden = !total;
+    this.#list.show(rows.map((row) => ({ ...row, id: row.key })));
+    if (!this.#list.selected && rows.length) {
+      this.#list.select(rows[0].key);
+    }
+  }
+
+  go(key) {
+    this.#list.go(key);
+  }
+
+  async #read() {
+    const key = this.#list.selected;
+    byId("reading-none").hidden = Boolean(key);
+    byId("reading-shown").hidden = !key;
+    this.#frameTo("about:blank");
+    if (!key) {
+      return;
+    }
+    try {
+      const mail = await load(address(key));
+      if (key === this.#list.selected) {
+        this.#show(mail);
+      }
+    } catch (error) {
+      byId("reading-shown").hidden = true;
+      say(byId("mail-said"), error.message, true);
+    }
+  }
+
+  #show(mail) {
+    write(byId("subject"), mail.subject || "No subject");
+    write(byId("from-to"), `${mail.from || "nobody"} to ${mail.to || "nobody"}${mail.date ? `, ${mail.date}` : ""}`);
+    this.#entry = mail.entry;
+    byId("to-entry").hidden = !mail.entry;
+    this.#frame.hidden = !mail.html;
+    byId("html-none").hidden = mail.html;
+    this.#frameTo(mail.html ? `${address(mail.key)}/html` : "about:blank");
+    byId("text-none").hidden = Boolean(mail.text);
+    showText("text", mail.text ?? { text: "", shown: 0, length: 0 });
+    showText("source", mail.source);
+    definitions(byId("headers"), mail.headers);
+    definitions(byId("facts"), [...mail.facts, ["Queue entry", mail.entry ?? "none that it names"]]);
+    byId("panel-text").scrollTop = byId("panel-source").scrollTop = 0;
+  }
+
+  // A new frame for each mail: nothing of the one before is left, and the browser's Back does not go through them.
+  #frameTo(address) {
+    const fresh = this.#frame.cloneNode();
+    fresh.src = address;
+    this.#frame.replaceWith(fresh);
+    this.#frame = fresh;
+  }
+
+  #delete() {
+    return this.#act(`${address(this.#list.selected)}/delete`);
+  }
+
+  async #deleteAll() {
+    if (byId("question").returnValue === "yes") {
+      await this.#act("/mail/delete");
+    }
+    byId("question").returnValue = "";
+  }
+
+  async #act(address) {
+    try {
+      const { done } = await post(address);
+      await this.#refresh();
+      say(byId("mail-said"), done);
+      if (!this.#list.selected) {
+        byId("mail-title").focus(); // the button that was pressed is gone
+      }
+    } catch (error) {
+      say(byId("mail-said"), error.message, true);
+    }
+  }
+}
+
+function address(key) {
+  return `/mail/${encodeURIComponent(key)}`;
+}
+
+function showText(name, { text, shown, length }) {
+  write(byId(name), text);
+  byId(`${name}-cut`).hidden = shown >= length;
+  write(byId(`${name}-cut`), `The first ${shown} of ${length}; the rest is in the file.`);
+}
