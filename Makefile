@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stub test unit faults lint format types layers lock moved
+.PHONY: help setup demo stub test unit faults bench lint format types layers lock moved
 
 ready := .venv/.ready
 inputs := pyproject.toml uv.lock scripts/setup.sh scripts/uv.sh scripts/uv.txt
@@ -30,6 +30,9 @@ unit: $(ready) ## the tests that need neither Debian packages nor processes of t
 
 faults: $(ready) ## the whole fault campaign, for hours; make faults FAMILY=F5 SEED=7 runs one family of it
 	@.venv/bin/python -m tests.faults $(if $(FAMILY),--family $(FAMILY)) $(if $(SEED),--seed $(SEED))
+
+bench: $(ready) ## what a mail costs to build, against the standard library, in one run
+	@.venv/bin/python -m tests.bench
 
 lint: $(ready) ## ruff: rules and formatting
 	@.venv/bin/ruff check

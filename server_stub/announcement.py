@@ -12,9 +12,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from server_stub.api.limits import PERSON_LISTED
 from server_stub.directory import Directory
 from server_stub.errors import StubError
-from server_stub.limits import PERSON_LISTED
 from server_stub.ports import Ports
 
 

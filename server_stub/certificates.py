@@ -20,10 +20,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from server_stub.directory import Directory, corrupt, write_atomically
 from server_stub.errors import StubError
+from server_stub.issuer import Issuer, Leaf, key_usage
 
 CA_DAYS = 3650
 LEAF_DAYS = 397
 RENEW_DAYS = 30
+A_DAY = dt.timedelta(days=1)  # by which a certificate begins early, for clocks that are late
 NAMES: tuple[x509.GeneralName, ...] = (
     x509.DNSName("localhost"),
     x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
@@ -64,11 +66,13 @@ def ensure(directory: Directory, now: dt.datetime) -> ServerCertificate:
 
     Raises StubError where a file that is there cannot be read as what it should be.
     """
-    ca_key, chain, key = (directory.tls / name for name in ("ca-key.pem", "server.pem", "server-key.pem"))
-    ca = _load_ca(directory.ca, ca_key) or _store(_make_ca(now), directory.ca, ca_key)
+    chain, key = directory.server_certificate
+    ca = _load_ca(directory.ca, directory.ca_key) or _store(_make_ca(now), directory.ca, directory.ca_key)
     leaf = _load(chain, key)
     if leaf is None or not _lasts(leaf, ca, now):
-        _store(_make_leaf(ca, now), chain, key)
+        ends = now + dt.timedelta(days=LEAF_DAYS)
+        wanted = Leaf("localhost", NAMES, ExtendedKeyUsageOID.SERVER_AUTH, now - A_DAY, ends)
+        Issuer(ca.certificate, ca.key).issue(wanted, chain, key)
     return ServerCertificate(chain, key)
 
 
@@ -118,58 +122,18 @@ def _store(pair: Pair, certificate: Path, key: Path) -> Pair:
 def _make_ca(now: dt.datetime) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     # The serial in the name keeps the CAs of two stubs apart in a person's trust store.
-    name = _name(f"server-stub CA {x509.random_serial_number():x}"[:30])
+    text = f"server-stub CA {x509.random_serial_number():x}"[:30]
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
     builder = (
-        _builder(name, key, now, CA_DAYS)
-        .issuer_name(name)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(signs_certificates=True), critical=True)
-    )
-    return Pair(builder.sign(key, hashes.SHA256()), key)
-
-
-def _make_leaf(ca: Pair, now: dt.datetime) -> Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
-    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
-    builder = (
-        _builder(_name("localhost"), key, now, LEAF_DAYS)
-        .issuer_name(ca.certificate.subject)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(signs_certificates=False), critical=True)
-        .add_extension(authority, critical=False)
-        .add_extension(x509.SubjectAlternativeName(NAMES), critical=False)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-    )
-    return Pair(builder.sign(ca.key, hashes.SHA256()), key)
-
-
-def _builder(
-    subject: x509.Name, key: ec.EllipticCurvePrivateKey, now: dt.datetime, days: int
-) -> x509.CertificateBuilder:
-    return (
         x509.CertificateBuilder()
-        .subject_name(subject)
+        .subject_name(name)
+        .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=days))
+        .not_valid_before(now - A_DAY)
+        .not_valid_after(now + dt.timedelta(days=CA_DAYS))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(key_usage(signs_certificates=True), critical=True)
     )
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    return Pair(builder.sign(key, hashes.SHA256()), key)

@@ -16,15 +16,15 @@ from typing import Annotated
 
 import typer
 
-from server_stub import fill as filling
 from server_stub import queue_text
 from server_stub.announcement import where_to_look
 from server_stub.directory import Directory
-from server_stub.entry import complete
 from server_stub.errors import StubError
 from server_stub.ports import Ports
+from server_stub.queue import fill as filling
+from server_stub.queue.entry import complete
+from server_stub.queue.store import Store
 from server_stub.queue_client import QueueClient
-from server_stub.store import Store
 
 app = typer.Typer(
     no_args_is_help=True,

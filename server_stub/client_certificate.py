@@ -16,7 +16,7 @@ DAYS, RENEW_DAYS = 397, 30
 
 def ensure(directory: Directory, now: dt.datetime) -> None:
     """Make both files, unless they are there, of this CA, and good for a while. Raises StubError and OSError."""
-    certificate, key = directory.root / "client.pem", directory.root / "client-key.pem"
+    certificate, key = directory.client_certificate
     issuer = Issuer.of(directory)
     if key.exists() and _lasts(certificate.read_bytes() if certificate.exists() else b"", issuer, now):
         return

@@ -48,6 +48,26 @@ class Directory:
         return self.root / "tls"
 
     @property
+    def ca_key(self) -> Path:
+        """The CA's key, PEM."""
+        return self.tls / "ca-key.pem"
+
+    @property
+    def server_certificate(self) -> tuple[Path, Path]:
+        """The server's certificate and its key, PEM."""
+        return self.tls / "server.pem", self.tls / "server-key.pem"
+
+    @property
+    def expired_certificate(self) -> tuple[Path, Path]:
+        """What the relay shows on a bad day, and its key, PEM; made when it is needed."""
+        return self.tls / "expired.pem", self.tls / "expired-key.pem"
+
+    @property
+    def client_certificate(self) -> tuple[Path, Path]:
+        """What a sender shows to a relay that asks who it is, and its key, PEM."""
+        return self.root / "client.pem", self.root / "client-key.pem"
+
+    @property
     def client_config(self) -> Path:
         """A Kanidm client config, TOML."""
         return self.root / "config"
@@ -86,6 +106,11 @@ class Directory:
     def refusals(self) -> Path:
         """The recipients that the relay refuses, TOML; absent means none."""
         return self.root / "refuse.toml"
+
+    @property
+    def destroyed(self) -> Path:
+        """The ids of ended sessions and destroyed tokens, one in a line; absent means none."""
+        return self.root / "destroyed"
 
     def prepare(self) -> None:
         """Make the folders. Raises StubError where they cannot be made or written."""

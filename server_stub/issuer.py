@@ -1,4 +1,4 @@
-"""The stub's CA at work: it signs leaf certificates beside the server's own, for clients and for bad days."""
+"""The stub's CA at work: it signs leaf certificates, the server's own, one for clients, and one for bad days."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Issuer:
     @classmethod
     def of(cls, directory: Directory) -> Self:
         """Read the CA of DIR, which has been made already. Raises StubError."""
-        path = directory.tls / "ca-key.pem"
+        path = directory.ca_key
         try:
             key = serialization.load_pem_private_key(path.read_bytes(), password=None)
             certificate = x509.load_pem_x509_certificate(directory.ca.read_bytes())
@@ -66,9 +66,25 @@ class Issuer:
             .not_valid_before(leaf.begins)
             .not_valid_after(leaf.ends)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(authority, critical=False)
             .add_extension(x509.SubjectAlternativeName(leaf.names), critical=False)
             .add_extension(x509.ExtendedKeyUsage([leaf.usage]), critical=False)
         )
         return builder.sign(self.key, hashes.SHA256())
+
+
+def key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """Return what a key is for (RFC 5280 section 4.2.1.3): to sign certificates, or to show that it is there."""
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from server_stub.accounts import spn
-from server_stub.errors import StubError
+from server_stub.errors import OperationError, StubError
 from server_stub.naming import usual
 
 
@@ -31,6 +31,18 @@ class Person:
     def uuid(self) -> str:
         """The same for the same name at every start."""
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, spn(self.name)))
+
+    def addressed(self) -> str:
+        """Return the name to address the person by. Raises OperationError 500 where there is none."""
+        if self.displayname is None:
+            raise OperationError(500, {"missingattribute": "displayname"})
+        return self.displayname
+
+    def primary_address(self) -> str:
+        """Return the address that test messages go to. Raises OperationError 500 where there is none."""
+        if not self.mail:
+            raise OperationError(500, {"missingattribute": "mail"})
+        return self.mail[0]
 
 
 DEFAULT = (Person("ellie", "Ellie", ("ellie@example.com",)), Person("bob", "Bob"))

@@ -1,7 +1,8 @@
 """What `kanidm system message-queue` prints, from what the server answered (wire section 12).
 
 The JSON form is not the bytes of the wire: the real command decodes them and writes them anew, in an order of its own
-and with nulls for what was absent. An entry that it could not decode is shown here as well as it goes.
+and with nulls for what was absent. An entry that it could not decode is shown here as well as it goes, and then in
+full, as the JSON that it is.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import re
 
 from server_stub import instant
-from server_stub.entry import to_text
+from server_stub.queue.entry import to_text
 
 ORDER = ("schemas", "id", "message_template", "send_after", "delete_after", "sent_at", "mail_destination")
 TEMPLATES = {"TestMessageV1": "test_message_v1", "CredentialResetV1": "credential_reset_v1"}
 LABEL_WIDTH = 14
+EVER = "1970-01-01T00:00:00Z"  # in the place of a time that may lack
 
 
 def list_json(answer: object) -> str:
@@ -48,7 +50,18 @@ def entry_text(entry: object) -> str:
         ("template", _template(attributes.get("message_template"))),
         *(("to", address) for address in _addresses(attributes.get("mail_destination"))),
     ]
+    if not _is_decodable(attributes):
+        rows.append(("json", to_text(entry)))
     return "".join(f"{label + ':':{LABEL_WIDTH}}{_one_line(value)}\n" for label, value in rows)
+
+
+def _is_decodable(entry: dict[str, object]) -> bool:
+    """Tell whether Kanidm's command knows what the entry says."""
+    template = entry.get("message_template")
+    known = isinstance(template, dict) and len(template) == 1 and template.keys() <= TEMPLATES.keys()
+    wanted = [entry.get(key) for key in ("send_after", "delete_after")] + [entry.get("sent_at", EVER)]
+    times = all(instant.read(moment) is not None for moment in wanted)
+    return known and times and "id" in entry and "-" not in (_addresses(entry.get("mail_destination")) or ["-"])
 
 
 def _reserialised(entry: object) -> object:

@@ -25,20 +25,26 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from server_stub import api, certificates, identity, login, people, refusals, relay, web
-from server_stub.access import Doorkeeper
+from server_stub import certificates, identity, people
 from server_stub.announcement import announcement
+from server_stub.api import application as api
+from server_stub.api import login
+from server_stub.api.access import Doorkeeper
+from server_stub.api.destroyed import Destroyed
+from server_stub.api.login_attempts import LoginAttempts
 from server_stub.certificates import ServerCertificate
 from server_stub.configs import write_configs, write_ready_file
 from server_stub.directory import Directory
 from server_stub.identity import RELAY_LOGIN, Identity
-from server_stub.login_attempts import LoginAttempts
-from server_stub.mailbox import Mailbox
-from server_stub.misbehaving_api import HangUpProtocol, MisbehavingApi
-from server_stub.misbehaviour import Misbehaviour
+from server_stub.misbehaviour.in_force import Misbehaviour
+from server_stub.misbehaviour.misbehaving_api import HangUpProtocol, MisbehavingApi
+from server_stub.page import application as web
 from server_stub.people import People
 from server_stub.ports import Ports, bind, numbers
-from server_stub.store import Store
+from server_stub.queue.store import HURRIED_SECONDS, Store
+from server_stub.relay import listeners as relay
+from server_stub.relay import refusals
+from server_stub.relay.mailbox import Mailbox
 
 GRACE_SECONDS = 2
 PURGE_SECONDS = 600
@@ -92,7 +98,7 @@ class Stub:
 
     def _api(self) -> ASGIApp:
         keyring, accounts = self.kept.identity.keyring(), self.kept.identity.accounts()
-        doorkeeper = Doorkeeper(keyring, accounts)
+        doorkeeper = Doorkeeper(keyring, accounts, Destroyed(self.settings.directory.destroyed))
         password, issue = self.kept.identity.idm_admin_password, login.Issuer(keyring)
         logins = login.Login(keyring, doorkeeper, LoginAttempts(accounts, self.people, password, issue))
         queue = api.Api(self.kept.store, self.people, doorkeeper, self.misbehaviour)
@@ -109,7 +115,7 @@ def run(settings: Settings) -> None:
     directory.lock()
     if settings.ready_file:
         settings.ready_file.unlink(missing_ok=True)
-    refusals.reply_for("", directory.refusals)
+    _check_what_is_read_later(directory)
     stub = Stub(settings, _load(directory), everybody, misbehaviour)
     bound = bind(settings.host, settings.ports)
     _purge(stub.kept.store)
@@ -119,11 +125,16 @@ def run(settings: Settings) -> None:
     stub.kept.store.close()
 
 
+def _check_what_is_read_later(directory: Directory) -> None:
+    refusals.reply_for("", directory.refusals)
+    Destroyed(directory.destroyed).keys()
+
+
 def _load(directory: Directory) -> Kept:
     return Kept(
         identity=identity.ensure(directory, int(time.time())),
         certificate=certificates.ensure(directory, dt.datetime.now(dt.UTC)),
-        store=Store.open(directory.queue, create=True),
+        store=Store.open(directory.queue, create=True, patience=HURRIED_SECONDS),
         mailbox=Mailbox(directory.mail),
     )
 

@@ -25,11 +25,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server_stub import accounts, entry, store
-from server_stub.access import Doorkeeper
-from server_stub.api import Api, application
+from server_stub import accounts
+from server_stub.api.access import Doorkeeper
+from server_stub.api.application import Api, application
 from server_stub.identity import api_payload
 from server_stub.people import People
+from server_stub.queue import entry, store
 from server_stub.service import Site
 from server_stub.tokens import Keyring
 from tests.faults.rig_changes import Changes

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from server_stub.access import Doorkeeper
 from server_stub.accounts import SENDER, Account
+from server_stub.api.access import Doorkeeper
 from server_stub.tokens import Keyring
 from tests.support.stub import Stub
 
@@ -415,11 +415,16 @@ def test_a_queue_that_fails_is_an_answer(stub: Stub) -> None:
 
 
 def test_a_locked_queue_is_an_answer(stub: Stub) -> None:
-    """A writer that holds the database longer than five seconds gets the caller Kanidm's error."""
+    """A writer that does not end gets the caller Kanidm's error, soon: whoever else asks meanwhile has to wait for it."""
     other = sqlite3.connect(stub.dir / "queue.sqlite", isolation_level=None)
     try:
         other.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
         answer = stub.request("GET", "/scim/v1/Person/ellie/_message/_send_test", "admin")
+        waited = time.monotonic() - begun
+        other.execute("ROLLBACK")
     finally:
         other.close()
     assert (answer.status_code, answer.json()) == (500, "databaselockacquisitiontimeout")
+    assert waited < 3
+    stub.send_test("ellie")

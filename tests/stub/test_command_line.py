@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from server_stub import queue_text
 from tests.support.stub import SERVER_STUB, Stub
 
+ROOT = Path(__file__).parents[2]
 ID = "20febc63-5f98-4ce8-9546-065189d25f43"
 ENTRY: dict[str, Any] = {
     "raw": True,
@@ -217,6 +219,40 @@ def test_a_raw_entry_is_kept_as_it_is(stub: Stub) -> None:
     assert listed == [{"id": 7, "send_after": "soon"}, {}, 42, None, "text", [[]]]
     assert stub.run("message-queue", "list").returncode == 0
     assert stub.run("message-queue", "list", "-o", "json").returncode == 0
+
+
+ODD = (
+    42,
+    ENTRY | {"mail_destination": []},
+    ENTRY | {"mail_destination": [{"primary": True}]},
+    ENTRY | {"delete_after": "next week"},
+    ENTRY | {"sent_at": "today"},
+    ENTRY | {"message_template": {"InvitationV9": {}}},
+    ENTRY | {"message_template": {"TestMessageV1": {}, "CredentialResetV1": {}}},
+    {key: value for key, value in ENTRY.items() if key != "id"},
+)
+
+
+@pytest.mark.parametrize("entry", ODD)
+def test_what_kanidms_command_could_not_decode_is_shown_in_full(entry: object) -> None:
+    """As JSON on one line, without anything that a terminal takes for a command; a sound entry needs none."""
+    line = queue_text.entry_text(entry).splitlines()[-1]
+    assert json.loads(line.removeprefix("json:")) == entry
+    assert "json:" not in queue_text.entry_text(ENTRY)
+    assert "json:" not in queue_text.entry_text(ENTRY | {"sent_at": "2026-11-20T22:46:23Z"})
+
+
+def test_an_odd_entry_is_got_by_the_id_that_queueing_it_printed(stub: Stub) -> None:
+    """Also where it has none of its own."""
+    (key,) = stub.queue([{"raw": True, "a\u001b": 1}])
+    assert stub.run("message-queue", "get", key).stdout.endswith('json:         {"a\\u001b":1}\n\n')
+
+
+def test_the_example_of_raw_entries_is_queued(stub: Stub) -> None:
+    """The file that the documentation names: two recipients, an unknown kind, a later one, and two odd ones."""
+    done = stub.run("queue", "--file", str(ROOT / "examples" / "entries.json"))
+    assert [stub.run("message-queue", "get", key).returncode for key in done.stdout.split()] == [0] * 5
+    assert stub.request("GET", "/scim/v1/Message/_ready").json()["totalResults"] == 4
 
 
 def test_words_from_outside_cannot_forge_a_line(stub: Stub) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from server_stub.entry import compose
-from server_stub.store import Store
+from server_stub.queue.entry import compose
+from server_stub.queue.store import Store
 from tests.support.stub import Stub
 
 LIST = "/scim/v1/Message"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from server_stub.fill import fill
-from server_stub.listing_faults import Faultless, as_of, turn
-from server_stub.store import Store
+from server_stub.api.listing_faults import Faultless, as_of, turn
+from server_stub.queue.fill import fill
+from server_stub.queue.store import Store
 from tests.support.stub import Stub
 
 LIST = "/scim/v1/Message"

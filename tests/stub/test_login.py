@@ -18,10 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from server_stub.accounts import ADMIN, Account
+from server_stub.api.access import Doorkeeper
+from server_stub.api.destroyed import Destroyed
+from server_stub.api.login_attempts import LoginAttempts
+from server_stub.api.login_steps import How, Proof, Who
 from server_stub.errors import OperationError
-from server_stub.login_attempts import LoginAttempts
-from server_stub.login_steps import How, Proof, Who
+from server_stub.identity import api_payload
 from server_stub.people import People
+from server_stub.tokens import Keyring
 from tests.support.stub import Stub
 
 CAPTURES: dict[str, Any] = {
@@ -343,9 +347,49 @@ def test_reauth_wants_a_login_and_a_way_of_issue(shared_stub: Stub) -> None:
 
 def test_logout_is_for_those_who_are_logged_in(shared_stub: Stub) -> None:
     """null, or 401 in Kanidm's words."""
-    assert shared_stub.request("GET", "/v1/logout", "admin").json() is None
+    shared_stub.tokens["login"] = log_in(shared_stub)
+    assert shared_stub.request("GET", "/v1/logout", "login").json() is None
     nobody = shared_stub.request("GET", "/v1/logout", None)
     assert (nobody.status_code, nobody.json()) == (401, "notauthenticated")
+
+
+def test_logout_ends_the_session_for_good(stub: Stub) -> None:
+    """Its token is refused from then on, after a restart too, and no other one is."""
+    first, second = log_in(stub), log_in(stub)
+    stub.tokens |= {"first": first, "second": second}
+    assert stub.request("GET", "/v1/logout", "first").status_code == 200
+    for _ in range(2):
+        refused = stub.request("GET", "/v1/auth/valid", "first")
+        assert (refused.status_code, refused.json()) == (401, "sessionexpired")
+        assert stub.request("GET", "/v1/auth/valid", "second").status_code == 200
+        assert stub.request("GET", "/v1/auth/valid", "admin").status_code == 200
+        stub.stop()
+        stub.start()
+        stub.tokens |= {"first": first, "second": second}
+    assert (stub.dir / "destroyed").stat().st_mode & 0o777 == 0o600
+
+
+def test_logout_leaves_a_service_account_its_token(stub: Stub) -> None:
+    """It has no session that could end."""
+    assert stub.request("GET", "/v1/logout", "readwrite").status_code == 200
+    assert not (stub.dir / "destroyed").exists()
+
+
+@pytest.mark.parametrize("named", ["by its id", "as it stands"])
+def test_a_destroyed_token_has_a_grace_of_five_minutes(tmp_path: Path, named: str) -> None:
+    """Counted from its issue; then the caller gets the words of one that expired."""
+    keyring = Keyring(b"secret", ec.generate_private_key(ec.SECP256R1()))
+    payload = api_payload(ADMINISTRATOR.uuid, "readwrite", "readwrite", 1000)
+    token = keyring.sign_for_service(payload)
+    file = tmp_path / "destroyed"
+    file.write_text(f"another\n{payload['token_id'] if named == 'by its id' else token}\n")
+    doorkeeper = Doorkeeper(keyring, {ADMINISTRATOR.uuid: ADMINISTRATOR}, Destroyed(file))
+    assert doorkeeper.admit(f"Bearer {token}", None, 1299.9).may_write
+    with pytest.raises(OperationError) as refused:
+        doorkeeper.admit(f"Bearer {token}", None, 1300.0)
+    assert (refused.value.status, refused.value.body) == (401, "sessionexpired")
+    file.write_text("another\n")
+    assert doorkeeper.admit(f"Bearer {token}", None, 1300.0).may_write
 
 
 @pytest.mark.parametrize(

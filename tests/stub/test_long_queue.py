@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from server_stub.fill import fill
-from server_stub.store import Store
+from server_stub.queue.fill import fill
+from server_stub.queue.store import Store
 from tests.support.stub import Stub
 
 LIMIT = 16_384

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server_stub.canned_answer import CHUNK, HUGE_CHUNKS
+from server_stub.misbehaviour.canned_answer import CHUNK, HUGE_CHUNKS
 from tests.support.bad_day import ANSWER, BadApi
 
 READY = "/scim/v1/Message/_ready"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from server_stub import api_rule, queue_faults, relay_rule
 from server_stub.errors import StubError
-from server_stub.misbehaviour import Misbehaviour
-from server_stub.relay_rule import RelayMoment
-from server_stub.rule import TURN_KEYS, Turns
-from server_stub.store import Store
+from server_stub.misbehaviour import api_rule, queue_faults, relay_rule
+from server_stub.misbehaviour.in_force import Misbehaviour
+from server_stub.misbehaviour.relay_rule import RelayMoment
+from server_stub.misbehaviour.rule import TURN_KEYS, Turns
+from server_stub.queue.store import Store
 
 ROOT = Path(__file__).parents[2]
 KEYS = {*api_rule.KEYS, *relay_rule.KEYS, *queue_faults.KEYS}

@@ -120,6 +120,8 @@ def test_the_ca_is_not_the_servers_certificate(stub: Stub) -> None:
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]
     assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "::1"]
+    usage = [one.extensions.get_extension_for_class(x509.KeyUsage).value for one in (ca, leaf)]
+    assert [(one.key_cert_sign, one.digital_signature) for one in usage] == [(True, False), (False, True)]
 
 
 def test_a_leaf_without_its_key_is_made_anew(stub: Stub) -> None:
@@ -208,7 +210,10 @@ def test_a_broken_list_of_refusals_is_named_at_the_start(tmp_path: Path, content
     assert (folder / "refuse.toml").read_bytes() == content
 
 
-@pytest.mark.parametrize("name", ["identity.json", "queue.sqlite", "refuse.toml", "mail", "tls/server.pem", "config"])
+STATE = ("identity.json", "queue.sqlite", "refuse.toml", "destroyed", "mail", "tls/server.pem", "config")
+
+
+@pytest.mark.parametrize("name", STATE)
 def test_something_else_in_the_place_of_a_state_file_is_named(stub: Stub, name: str) -> None:
     """A folder where a file should be, or the reverse."""
     stub.stop()

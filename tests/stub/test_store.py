@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from server_stub import instant
-from server_stub.entry import Page, compose
-from server_stub.entry import test_message as template
-from server_stub.fill import fill
-from server_stub.filter_sql import compile_filter
-from server_stub.scim_filter import parse
-from server_stub.store import SCHEMA, Store
+from server_stub.queue.entry import Page, compose
+from server_stub.queue.entry import test_message as template
+from server_stub.queue.fill import fill
+from server_stub.queue.filter_sql import compile_filter
+from server_stub.queue.scim_filter import parse
+from server_stub.queue.store import SCHEMA, Store
 from tests.support.stub import Stub
 
 SECOND = 10**9

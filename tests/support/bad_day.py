@@ -21,10 +21,10 @@ from starlette.types import Receive, Scope, Send
 
 from server_stub import certificates
 from server_stub.directory import Directory
-from server_stub.mailbox import Mailbox
-from server_stub.misbehaving_api import HangUpProtocol, MisbehavingApi
-from server_stub.misbehaviour import Misbehaviour
-from server_stub.relay import Login, Relay, RelayTls
+from server_stub.misbehaviour.in_force import Misbehaviour
+from server_stub.misbehaviour.misbehaving_api import HangUpProtocol, MisbehavingApi
+from server_stub.relay.listeners import Login, Relay, RelayTls
+from server_stub.relay.mailbox import Mailbox
 
 SECONDS = 10.0  # a test that meets this deadline has failed
 USER, PASSWORD = "mail-sender", "a-password"

@@ -1,0 +1,4 @@
+"""The relay that catches the mail.
+
+listeners ── door ── conversation (login, tls, refusals) ── mailbox
+"""

@@ -1,0 +1,111 @@
+"""The mails that the relay accepted, each as two files under `DIR/mail`.
+
+`00000042.eml` holds exactly the bytes that were received, `00000042.json` what only the conversation knew: envelope,
+TLS version, client certificate, login, EHLO name, time. The numbers are the order of arrival. The sidecar is written
+first, so that whoever sees a mail also finds its envelope, and deleted last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from server_stub.directory import write_atomically
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What the SMTP conversation said about a mail. `received_at` is RFC 3339, `listener` is `smtps` or `smtp`.
+
+    `client_certificate` is the common name of the certificate that the client showed, empty where it showed none.
+    """
+
+    mail_from: str
+    rcpt_to: list[str]
+    listener: str
+    tls_version: str
+    login: str
+    ehlo: str
+    received_at: str
+    client_certificate: str = ""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A stored mail: its number, its first bytes, how many bytes it has in all, and its envelope."""
+
+    number: str
+    content: bytes
+    size: int
+    envelope: dict[str, object]
+
+
+class Mailbox:
+    """The folder of mails; one process writes it, and people may put mails into it or take them out."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last = max((int(number) for number in self._numbers() if number.isdecimal()), default=0)
+        self._changes = 0
+
+    def store(self, content: bytes, envelope: Envelope) -> None:
+        """Keep a mail. Raises OSError."""
+        self._last += 1
+        stem = self._folder / f"{self._last:08}"
+        write_atomically(stem.with_suffix(".json"), json.dumps(asdict(envelope), indent=2) + "\n")
+        write_atomically(stem.with_suffix(".eml"), content)
+        self._changes += 1
+
+    def version(self) -> tuple[int, int]:
+        """Return what changes with each mail that comes or goes, whoever put or took it.
+
+        Two changes may fall into one tick of the folder's clock; the counter tells ours apart all the same.
+        """
+        return self._changes, self._folder.stat().st_mtime_ns
+
+    def latest(self, count: int, length: int) -> tuple[list[Mail], int]:
+        """Return the first `length` bytes of up to `count` mails, newest first, and how many mails there are."""
+        numbers = sorted(self._numbers(), reverse=True)
+        found = (self.read(number, length) for number in numbers[:count])
+        return [mail for mail in found if mail], len(numbers)
+
+    def read(self, number: str, length: int) -> Mail | None:
+        """Return the first `length` bytes of a mail; None where there is no mail of that number."""
+        path = self._path(number)
+        try:
+            with path.open("rb") as file:
+                return Mail(number, file.read(length), path.stat().st_size, _envelope(path))
+        except (OSError, ValueError):
+            return None
+
+    def delete(self, numbers: Iterable[str]) -> int:
+        """Delete these mails and return how many of them there were."""
+        return sum(self._delete(self._path(number)) for number in numbers)
+
+    def clear(self) -> int:
+        """Delete all mails and return how many there were."""
+        return self.delete(self._numbers())
+
+    def _delete(self, path: Path) -> bool:
+        there = path.is_file()
+        path.unlink(missing_ok=True)
+        path.with_suffix(".json").unlink(missing_ok=True)
+        self._changes += there
+        return there
+
+    def _numbers(self) -> list[str]:
+        return [path.stem for path in self._folder.glob("*.eml")]
+
+    def _path(self, number: str) -> Path:
+        # The name alone: a number may come from an address that somebody typed.
+        return self._folder / f"{Path(number).name}.eml"
+
+
+def _envelope(path: Path) -> dict[str, object]:
+    try:
+        envelope = json.loads(path.with_suffix(".json").read_text())
+    except (OSError, ValueError):
+        return {}  # somebody put a mail here by hand
+    return envelope if isinstance(envelope, dict) else {}
