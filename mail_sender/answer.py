@@ -2,6 +2,7 @@
 
     {"entry": {...}}       a delivery, for `list` and `show`; addresses are masked unless asked for
     {"did": {...}}         what became of one delivery that an order meant: `done`, and `say`, a sentence
+    {"condition": {...}}   what is wrong with relay, server or ledger: `since`, `say`, `again_in` (seconds)
     {"progress": {...}}    how far a flush has come: `done` of `total`
     {"end": {...}}         always last: `exit` (the command's exit code), `say`, and for a page of a list `before`,
                            from where the next one goes on
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mail_sender import address
+from mail_sender.condition import Trouble
 from mail_sender.errors import Exit
 from mail_sender.ledger.base import Attempt, Delivery, Entry
 from mail_sender.ledger.states import State
@@ -48,6 +50,19 @@ def entry(found: Entry, *, show_addresses: bool, whole: bool) -> Line:
 def did(delivery: Delivery, *, show_addresses: bool, done: bool, say: str) -> Line:
     """Return the line that says what became of a delivery that an order meant."""
     return {"did": {**_named(delivery, show_addresses), "done": done, "say": say}}
+
+
+def condition(trouble: Trouble, again_in: float | None) -> Line:
+    """Return the line that says what is wrong with the relay, the server or the ledger; `again_in` is in seconds."""
+    return {
+        "condition": {
+            "name": trouble.name,
+            "kind": str(trouble.kind),
+            "since": _time(trouble.since),
+            "say": f"{trouble.detail}; {trouble.advice}",
+            "again_in": None if again_in is None else round(again_in),
+        }
+    }
 
 
 def progress(done: int, total: int) -> Line:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mail_sender import __version__, privilege, queue_cli
+from mail_sender import __version__, privilege, queue_cli, template_cli
 from mail_sender.errors import Exit, MailSenderError, UsageError
 from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Uncertain
 
@@ -33,6 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(queue_cli.app, name="queue")
+app.add_typer(template_cli.app, name="template")
 
 
 def main() -> None:
@@ -92,6 +93,15 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
         str | None,
         typer.Option("-t", "--test-email", metavar="ADDRESS", help="Send one test mail to ADDRESS, and end."),
     ] = None,
+    dry_run: Annotated[
+        Path | None,
+        typer.Option(
+            "--dry-run",
+            metavar="FOLDER",
+            readable=False,
+            help="Send nothing and mark nothing: write each mail into FOLDER.",
+        ),
+    ] = None,
     debug: Annotated[
         bool, typer.Option("-d", "--debug", envvar="KANIDM_DEBUG", help="Log more. Secrets are never logged.")
     ] = False,
@@ -115,13 +125,14 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
     from mail_sender import log  # noqa: PLC0415 - as above
 
     recipient = _recipient(test_email)
-    config = configuration.load(client_config, sender_config)
+    folder = dry_run.absolute() if dry_run else None
+    config = configuration.load(client_config, sender_config, folder)
     log.configure(debug=debug, form=config.log_format, secrets=config.secrets)
     if recipient is not None:
         raise typer.Exit(_send_test(config, recipient))
 
     def load_anew() -> "Config":
-        changed = configuration.load(client_config, sender_config)
+        changed = configuration.load_anew(config, client_config, sender_config, folder)
         log.configure(debug=debug, form=changed.log_format, secrets=config.secrets | changed.secrets)
         return changed
 
@@ -147,20 +158,31 @@ def _serve(config: "Config", load: "Callable[[], Config]") -> None:
 
 def _send_test(config: "Config", recipient: str) -> Exit:
     from mail_sender import lifecycle, log, wiring  # noqa: PLC0415 - see the module's text
+    from mail_sender.settings import FolderConfig  # noqa: PLC0415 - as above
 
     for warning in config.warnings:
         _say(f"warning: {warning}", err=True)
-    place = f"{config.relay.place} ({config.relay.security.value})"
-    _say(f"Sending a test mail to {recipient} through {place} ...")
+    _say(f"{_announced(config, recipient)} ...")
     result = lifecycle.run_once(lambda: wiring.trial(config).send(recipient))
     redact = log.Redactor(config.secrets).text
-    _say(redact(_told(result)))
+    _say(redact(_told(result, dry=isinstance(config.relay, FolderConfig))))
     _say(redact(f"identity server: {'' if result.server_fine else 'TROUBLE: '}{result.server}"))
     return result.exit_code
 
 
-def _told(result: "Result") -> str:
+def _announced(config: "Config", recipient: str) -> str:
+    from mail_sender.settings import RelayConfig  # noqa: PLC0415 - see the module's text
+
+    relay = config.relay
+    if isinstance(relay, RelayConfig):
+        return f"Sending a test mail to {recipient} through {relay.place} ({relay.security.value})"
+    return f"A dry run: writing a test mail to {recipient} into {relay.place}"
+
+
+def _told(result: "Result", *, dry: bool) -> str:
     match result.verdict:
+        case Accepted(reply) if dry:
+            return f"A dry run: {reply.text}"
         case Accepted(reply):
             return (
                 f"Accepted: the relay answered {reply}\n"

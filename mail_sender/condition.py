@@ -4,11 +4,23 @@ It is said once when it begins, once when it changes, once when it ends, and nev
 is met. One that shows only now and then (a disk that takes a read and no write) ends when it was quiet for a while.
 """
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with a party: since when, what kind, and what it is with its cure."""
+
+    name: str
+    kind: str
+    since: datetime
+    detail: str
+    advice: str
 
 
 class Condition:
@@ -22,27 +34,67 @@ class Condition:
         self._name = name
         self._quiet = quiet
         self._last: datetime | None = None
-        self._trouble: tuple[str, str] | None = None
-        self._since: datetime | None = None
+        self._trouble: Trouble | None = None
+        self._to_say = True
+        self._is_old = False
 
     @property
     def is_fine(self) -> bool:
         """Whether there is no trouble."""
         return self._trouble is None
 
+    @property
+    def trouble(self) -> Trouble | None:
+        """The trouble, if there is any."""
+        return self._trouble
+
     def down(self, kind: str, detail: str, advice: str, now: datetime) -> None:
         """Meet trouble; said unless it is the same as before."""
         self._last = now
-        if self._trouble == (kind, detail):
+        before = self._trouble
+        if before and (before.kind, before.detail) == (kind, detail) and not self._to_say:
             return
-        self._since = self._since or now
-        self._trouble = (kind, detail)
-        _log.error(f"{self._name}_down", kind=kind, say=f"{detail}; {advice}")
+        self._trouble = Trouble(self._name, kind, before.since if before else now, detail, advice)
+        self._to_say = False
+        if not self._is_old:
+            _log.error(f"{self._name}_down", kind=kind, say=f"{detail}; {advice}")
 
     def up(self, now: datetime) -> None:
         """Find it fine; said where it was not."""
         if self._trouble is None or (self._last and now - self._last < self._quiet):
             return
-        seconds = round((now - self._since).total_seconds()) if self._since else None
-        self._trouble = self._since = None
-        _log.info(f"{self._name}_up", down_seconds=seconds)
+        seconds = round((now - self._trouble.since).total_seconds())
+        self._trouble = None
+        if not self._is_old:
+            _log.info(f"{self._name}_up", down_seconds=seconds)
+
+    def succeeded(self) -> "Condition":
+        """Return the one that goes on from here, after something has changed: what is still wrong is said anew.
+
+        What is met by this one from now on is of the past, and not said any more.
+        """
+        self._is_old = True
+        next_one = Condition(self._name, self._quiet)
+        next_one._last, next_one._trouble = self._last, self._trouble
+        return next_one
+
+
+_QUIET = timedelta(seconds=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Everybody whom the sender depends on: the identity server, the relay, its own ledger."""
+
+    server: Condition = field(default_factory=lambda: Condition("server"))
+    relay: Condition = field(default_factory=lambda: Condition("relay"))
+    ledger: Condition = field(default_factory=lambda: Condition("ledger", _QUIET))
+
+    @property
+    def troubles(self) -> list[Trouble]:
+        """What is wrong now."""
+        return [one.trouble for one in (self.server, self.relay, self.ledger) if one.trouble]
+
+    def succeeded(self) -> "Conditions":
+        """Return those that go on from here (`Condition.succeeded`)."""
+        return Conditions(self.server.succeeded(), self.relay.succeeded(), self.ledger.succeeded())

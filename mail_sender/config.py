@@ -26,6 +26,7 @@ from mail_sender.look import Look
 from mail_sender.schedule import Schedule
 from mail_sender.settings import (
     Config,
+    FolderConfig,
     LedgerConfig,
     LetterConfig,
     RelayConfig,
@@ -36,18 +37,24 @@ from mail_sender.settings import (
 from mail_sender.toml_file import TomlFile, unreadable_file
 
 
-def load(client_path: Path, sender_path: Path) -> Config:
-    """Return the configuration that the two files make.
+def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> Config:
+    """Return the configuration that the two files make; `dry_run` is a folder that takes the relay's place.
 
     Raises `ConfigError` with every fault of both.
     """
     client_file, sender_file = TomlFile(client_path), TomlFile(sender_path)
+    if "token" in client_file.values and "uri" in sender_file.values:
+        found, expected = "looks like the mail-sender config", "swap -c and -m: -c names Kanidm's client config"
+        raise ConfigError([Fault(client_path, None, "", found, expected)], [])
+    if dry_run is not None:
+        _divert(sender_file, dry_run)
     faults = [*client_file.faults, *sender_file.faults]
     warnings: list[str] = []
     client = checked(client_file, ClientFile, faults, warnings)
     sender = checked(sender_file, SenderFile, faults, warnings)
     faults += [
         *_proxy_faults(client),
+        *_relay_kind(sender_file),
         *_half_pairs(sender_file),
         *_headers(sender_file),
         *_readable_pems(client_file, sender_file),
@@ -69,14 +76,25 @@ def load(client_path: Path, sender_path: Path) -> Config:
             stop_grace_seconds=sender.worker.stop_grace_seconds,
         ),
         retry=RetryConfig(sender.retry.message_retries, timedelta(seconds=sender.retry.max_age_seconds)),
-        ledger=LedgerConfig(Path(sender.ledger.path) if sender.ledger.path else None, sender.ledger.kind),
+        ledger=_ledger_config(sender),
         files=_files([client_path, sender_path], client, sender),
         log_format=sender.observe.log_format,
         warnings=tuple(warnings),
-        secrets=frozenset(
-            secret.get_secret_value() for secret in (sender.token, sender.mail_password, relay.password) if secret
-        ),
+        secrets=frozenset(_secrets(sender)),
     )
+
+
+def load_anew(before: Config, client_path: Path, sender_path: Path, dry_run: Path | None = None) -> Config:
+    """Return the configuration that the two files make now, for a sender that runs under the one `before`.
+
+    Raises `ConfigError`, also where the relay's kind has changed: a ledger is about mails that were sent, or about
+    mails that were only written, never about both.
+    """
+    changed = load(client_path, sender_path, dry_run)
+    if type(changed.relay) is not type(before.relay):
+        found, cure = "cannot change while mail-sender runs", "restart mail-sender, and it counts"
+        raise ConfigError([Fault(sender_path, None, "relay.kind", found, cure)], [])
+    return changed
 
 
 def _files(read: list[Path], client: ClientFile, sender: SenderFile) -> tuple[Path, ...]:
@@ -123,7 +141,22 @@ def _proxy_faults(client: ClientFile | None) -> Iterator[Fault]:
         yield Fault(Path("environment"), None, "HTTPS_PROXY", "is not an HTTP proxy's URL", expected)
 
 
-def _relay_config(sender: SenderFile) -> RelayConfig:
+def _divert(file: TomlFile, folder: Path) -> None:
+    """Put a folder in the relay's place, whatever the file says of that."""
+    table = file.values.get("relay", {})
+    if isinstance(table, dict):
+        file.values["relay"] = {**table, "kind": "folder", "path": str(folder)}
+
+
+def _ledger_config(sender: SenderFile) -> LedgerConfig:
+    if sender.relay.kind == "folder":
+        return LedgerConfig(None, "memory")  # nothing is sent, so nothing is to be remembered
+    return LedgerConfig(Path(sender.ledger.path) if sender.ledger.path else None, sender.ledger.kind)
+
+
+def _relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
+    if sender.mail_relay is None or sender.relay.kind == "folder":
+        return FolderConfig(Path(sender.relay.path or ""))
     place = relay_address.parse(sender.mail_relay.get_secret_value())
     username = sender.mail_username if sender.mail_username is not None else place.username
     password = (
@@ -143,6 +176,25 @@ def _relay_config(sender: SenderFile) -> RelayConfig:
         client_key_path=Path(table.client_key_path) if table.client_key_path else None,
         local_name=table.local_name or place.local_name or address.domain(sender.mail_from_address),
     )
+
+
+def _secrets(sender: SenderFile) -> Iterator[str]:
+    """Yield what no log may show; of a relay that is not used just now as well."""
+    yield from (secret.get_secret_value() for secret in (sender.token, sender.mail_password) if secret)
+    if sender.mail_relay and (password := relay_address.parse(sender.mail_relay.get_secret_value()).password):
+        yield password
+
+
+def _relay_kind(file: TomlFile) -> Iterator[Fault]:
+    """Yield a fault where the relay's kind lacks its place, or has another kind's."""
+    kind = _lookup(file.values, ("relay", "kind"))
+    path = _lookup(file.values, ("relay", "path"))
+    if kind == "folder" and path is None:
+        yield file.fault(("relay", "path"), "is missing", "name the folder that mails are to be written into")
+    if kind in {None, "smtp"} and path is not None:
+        yield file.fault(("relay", "path"), "is set, but nothing is written there", 'set kind = "folder" as well')
+    if kind in {None, "smtp"} and not file.faults and "mail_relay" not in file.values:
+        yield file.fault(("mail_relay",), "is missing", "it is required")
 
 
 def _half_pairs(file: TomlFile) -> Iterator[Fault]:
@@ -199,6 +251,10 @@ OURS = frozenset(
 )  # fmt: skip
 
 
+LONGEST_HEADER = 990
+"""Characters of an extra header, name and value: relays refuse longer lines, or break them."""
+
+
 def _headers(file: TomlFile) -> Iterator[Fault]:
     """Yield a fault for each extra header that is none, or that is ours to write."""
     table = file.values.get("headers")
@@ -217,6 +273,9 @@ def _headers(file: TomlFile) -> Iterator[Fault]:
                 "empty, or holds a line break or a character that is not ASCII",
                 "expected one line of ASCII text",
             )
+        elif isinstance(value, str) and len(name) + len(value) > LONGEST_HEADER:
+            found, expected = f"{len(value)} characters", "its line may have 998 octets (RFC 5322, section 2.1.1)"
+            yield file.fault(("headers", name), found, expected)
 
 
 def _readable_pems(client: TomlFile, sender: TomlFile) -> Iterator[Fault]:
@@ -250,7 +309,7 @@ def _pem_fault(file: TomlFile, key: tuple[str, ...], use: Callable[[], None]) ->
         yield file.fault(key, f"{fault.path} {fault.found}", fault.expected, unreadable=True)
 
 
-def _weaknesses(client: ClientFile, sender: SenderFile, relay: RelayConfig) -> Iterator[str]:
+def _weaknesses(client: ClientFile, sender: SenderFile, relay: RelayConfig | FolderConfig) -> Iterator[str]:
     if not client.verify_ca:
         yield "verify_ca = false: anybody on the way to the identity server can read its messages and the token"
     elif not client.verify_hostnames:
@@ -259,7 +318,7 @@ def _weaknesses(client: ClientFile, sender: SenderFile, relay: RelayConfig) -> I
         yield "uri is http://: messages and the token travel in clear; use https:// beyond loopback"
     if sender.instance_url.startswith("http://"):
         yield "instance_url is http://: the links in the mails lead to a page without TLS"
-    if relay.username is None:
+    if isinstance(relay, RelayConfig) and relay.username is None:
         yield "no login at the relay: no user is set, or an empty password"
 
 

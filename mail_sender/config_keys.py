@@ -77,6 +77,12 @@ def _relay(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _path(text: str) -> str:
+    if not text or "\0" in text:
+        raise _expected("is no path", "expected a folder")
+    return text
+
+
 def _cron(text: str) -> str:
     try:
         schedule = Schedule(text)
@@ -161,6 +167,8 @@ class _Table(BaseModel):
 
 
 class _RelayTable(_Table):
+    kind: Literal["smtp", "folder"] = "smtp"
+    path: Annotated[str, AfterValidator(_path)] | None = None
     ca_path: str | None = None
     client_cert_path: str | None = None
     client_key_path: str | None = None
@@ -213,7 +221,7 @@ class SenderFile(BaseModel):
     instance_url: WebUrl
     mail_from_address: MailAddress
     mail_reply_to_address: MailAddress
-    mail_relay: Annotated[SecretStr, AfterValidator(_relay)]
+    mail_relay: Annotated[SecretStr, AfterValidator(_relay)] | None = None  # `config` asks for it where mail is sent
     mail_username: str | None = None
     mail_password: SecretStr | None = None
     mail_connect_timeout_seconds: Seconds = 15

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mail_sender import specimen, template_check, template_set, wording
+from mail_sender import specimen, template_check, template_set
 from mail_sender.brand import BadLogo, Brand, Logo
 from mail_sender.config_keys import SenderFile
 from mail_sender.errors import Fault
@@ -89,6 +89,8 @@ def _logo(file: TomlFile, path: str | None, faults: list[Fault]) -> Logo | None:
         return Logo.read(Path(path))
     except BadLogo as error:
         faults.append(file.fault(key, f"{path} {error}", "expected a PNG, JPEG or GIF of at most 256 KiB"))
+    except ValueError:  # a NUL in it
+        faults.append(file.fault(key, "is no path", "expected an image"))
     except FileNotFoundError:
         faults.append(file.fault(key, f"{path}: no such file", "expected an image"))
     except OSError as error:
@@ -110,15 +112,17 @@ def _brand(sender: SenderFile, logo: Logo | None) -> Brand:
 
 def _unspoken(file: TomlFile, templates: TemplateSet, languages: Languages) -> Iterator[Fault]:
     for tag in languages.all:
-        if wording.catalogue(tag) not in templates.wordings:
-            key = ("templates", "default_language" if tag == languages.default else "language_rules")
+        if not templates.speaks(tag):
+            named = {languages.default: "default_language", languages.second: "second_language"}
+            key = named.get(tag, "language_rules")
             known = ", ".join(sorted(templates.wordings))
-            yield file.fault(key, f"there are no sentences in {tag}", f"there are {known}; more go into wording/")
+            yield file.fault(
+                ("templates", key), f"there are no sentences in {tag}", f"there are {known}; more go into wording/"
+            )
 
 
 def _unreviewed(templates: TemplateSet, languages: Languages) -> Iterator[str]:
     for tag in languages.all:
-        words = templates.wordings.get(wording.catalogue(tag))
-        if words and not words.reviewed:
-            look_at = f"`mail-sender template preview --language {tag}`"
+        if templates.speaks(tag) and not templates.wording(tag).reviewed:
+            look_at = f"`mail-sender template preview --serve --language {tag}`"
             yield f"no native speaker has reviewed the sentences in {tag} yet: look at them with {look_at}"

@@ -5,7 +5,7 @@ back come the lines of the answer, the last of which is an `end`. Lists are aske
 connection of its own: a reader who pauses holds up nothing here.
 
 1. Both sides have deadlines and bounded lines; what is no order gets a sentence, and a client that vanishes ends
-   what it asked for between two deliveries.
+   what it asked for between two deliveries; an order whose client is gone before it begins is dropped.
 2. A socket that a killed sender left behind is nobody's: who has the lock replaces it.
 3. Its path may be longer than the 107 bytes that an address holds (unix(7)): then it is named through the folder's
    descriptor.
@@ -15,6 +15,7 @@ connection of its own: a reader who pauses holds up nothing here.
 import asyncio
 import json
 import os
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager, suppress
@@ -36,7 +37,8 @@ MOST_CLIENTS = 16
 ORDER_SECONDS = 5.0
 """Seconds for an order to arrive, and for a line of an answer to be taken."""
 ANSWER_SECONDS = 60.0
-"""Seconds that a client waits for the next line."""
+LOOK_SECONDS = 10.0
+"""Seconds that a client waits for the next line: where server or disk have to work, and where one only looks."""
 
 _LONGEST_PATH = 107
 _BUFFERED = 64 * 1024
@@ -96,6 +98,8 @@ class Control:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         order = await _order(reader)
+        if _is_gone(writer):
+            return  # it was told that nobody answers: what it wanted then may not be what it wants now
         if isinstance(order, str):
             await _write(writer, answer.end(Exit.USAGE, order))
         elif len(self._clients) > MOST_CLIENTS:
@@ -119,6 +123,13 @@ async def _order(reader: asyncio.StreamReader) -> Order | str:
         return "that is no order that this version knows"
     except ValueError:  # longer than the limit
         return "that order is too long"
+
+
+def _is_gone(writer: asyncio.StreamWriter) -> bool:
+    """Say whether the client has hung up, which is known before the loop has read so far."""
+    poll = select.poll()
+    poll.register(writer.get_extra_info("socket").fileno(), 0)  # POLLHUP always counts; half closed is not gone
+    return bool(poll.poll(0))
 
 
 async def _write(writer: asyncio.StreamWriter, line: Line) -> None:
@@ -188,7 +199,7 @@ def ask(connection: Connection, order: Order) -> Iterator[Line]:
     with connection, connection.makefile("rb") as lines:
         try:
             connection.sendall(order.model_dump_json(exclude_defaults=True).encode() + b"\n")
-            connection.settimeout(ANSWER_SECONDS)
+            connection.settimeout(LOOK_SECONDS if order.only_looks else ANSWER_SECONDS)
             while text := lines.readline(LONGEST_LINE):
                 line: Line = dict(json.loads(text))
                 yield line
@@ -196,7 +207,8 @@ def ask(connection: Connection, order: Order) -> Iterator[Line]:
                     return
         except (OSError, ValueError, TypeError) as error:
             reason = "it takes too long" if isinstance(error, TimeoutError) else "the connection broke"
-            raise NoAnswer(f"the sender does not answer ({reason}); {_LATER}") from None
+            dropped = "" if order.only_looks else "; an order that it has not begun by now it drops"
+            raise NoAnswer(f"the sender does not answer ({reason}){dropped}; {_LATER}") from None
     raise NoAnswer(f"the sender ended before it answered; {_LATER}")
 
 

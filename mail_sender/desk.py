@@ -6,21 +6,22 @@ read; what changed meanwhile is read again, and decided anew.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
 from uuid import UUID
 
-from mail_sender import answer, order
+from mail_sender import answer, order, report
 from mail_sender.answer import Line
 from mail_sender.clock import Clock
+from mail_sender.condition import Trouble
 from mail_sender.errors import Exit, LedgerTrouble, MessageGone, ServerTrouble
 from mail_sender.flush import Flush, Flushed
 from mail_sender.ledger.base import Delivery, Entry, Fenced, Ledger, Outcome, Query
 from mail_sender.ledger.states import IllegalMove, State
-from mail_sender.order import Order
+from mail_sender.order import Order, Verb
 from mail_sender.source.base import Source
 
 Lines = AsyncGenerator[Line, None]
@@ -43,6 +44,14 @@ class Runner(Protocol):
 
     def probe(self) -> None:
         """Look at the ledger now, and let the next letter test a lane that is shut, whatever its wait."""
+        ...
+
+    def troubles(self) -> list[Trouble]:
+        """Return what is wrong with the relay, the server or the ledger."""
+        ...
+
+    def probes_in(self) -> float | None:
+        """Return the seconds until the relay is tried again, where its lane is shut and nobody is on the way."""
         ...
 
 
@@ -79,6 +88,9 @@ class Desk:
     # Looking
 
     async def _list(self, what: Order) -> Lines:
+        if what.before is None:
+            for line in self._conditions():
+                yield line
         limit = min(what.limit or PAGE, PAGE)
         found = await self._ledger.find(what.query, limit, what.before)
         for entry in found:
@@ -87,11 +99,19 @@ class Desk:
 
     async def _show(self, what: Order) -> Lines:
         query = replace(what.query, message=str(await self._message(what.message or "")))
+        for line in self._conditions():
+            yield line
         found = False
         async for entry in self._entries(query):
             found = True
             yield answer.entry(entry, show_addresses=what.show_addresses, whole=True)
         yield answer.end(Exit.DONE) if found else answer.end(Exit.FAILED, _NOTHING_FITS)
+
+    def _conditions(self) -> Iterator[Line]:
+        if self._runner is None:
+            return
+        for trouble in self._runner.troubles():
+            yield answer.condition(trouble, self._runner.probes_in() if trouble.name == "relay" else None)
 
     # Changing
 
@@ -123,12 +143,15 @@ class Desk:
             query = replace(query, message=str(await self._message(what.message)))
         done = left = 0
         async for entries in self._pages(query):
-            ends = await asyncio.gather(*(self._ordered(entry.delivery, decide) for entry in entries))
+            ends = await asyncio.gather(*(self._ordered(entry.delivery, decide, what.verb) for entry in entries))
             for entry, (changed, say) in zip(entries, ends, strict=True):
                 done, left = done + changed, left + (not changed)
                 yield answer.did(entry.delivery, show_addresses=what.show_addresses, done=changed, say=say)
         if done and self._runner:
+            report.ordered(what.verb, what.message, done)
             self._runner.wake()
+        for line in self._conditions() if done else ():
+            yield line
         yield answer.end(Exit.DONE if done else Exit.FAILED, self._told(done, left))
 
     def _told(self, done: int, left: int) -> str:
@@ -138,14 +161,16 @@ class Desk:
         when = "" if self._runner else "; no sender runs: it takes effect when one starts"
         return f"{_count(done)} changed{rest}{when}"
 
-    async def _ordered(self, delivery: Delivery, decide: Decide) -> tuple[bool, str]:
+    async def _ordered(self, delivery: Delivery, decide: Decide, verb: Verb) -> tuple[bool, str]:
         """Order what is decided of a delivery; return whether that was done, and what to say."""
         for _ in range(_TRIES):
             outcome = decide(delivery)
             if isinstance(outcome, str):
                 return False, outcome
+            now = self._clock.now()
             try:
-                await self._ledger.order(delivery, outcome, self._clock.now())
+                # A flush changes nothing but the time, of thousands at once: it leaves no line.
+                await self._ledger.order(delivery, outcome, now, None if verb == "flush" else order.line(verb, now))
             except (Fenced, IllegalMove):
                 fresh = await self._ledger.deliveries(delivery.message)
                 same = [found for found in fresh if found.recipient == delivery.recipient]
@@ -173,7 +198,12 @@ class Desk:
         self._runner.probe()
         async for seen in flush.watch():
             yield answer.progress(seen.count, seen.total)
-        yield answer.end(Exit.TEMPORARY if flush.waiting else Exit.DONE, _summary(flush.result))
+        yield answer.end(Exit.TEMPORARY if flush.waiting else Exit.DONE, _summary(self._judged(flush.result)))
+
+    def _judged(self, result: Flushed) -> Flushed:
+        """Return what was seen, with what shuts the lane also where no delivery of these has met it."""
+        shut = [one for one in (self._runner.troubles() if self._runner else ()) if one.name == "relay"]
+        return replace(result, lane=f"{shut[0].kind}: {shut[0].detail}") if shut and not result.lane else result
 
     async def _now(self, entry: Entry, flush: Flush) -> None:
         """Make a delivery due now, and have the flush wait for its attempt."""
@@ -182,7 +212,7 @@ class Desk:
             flush.waiting[entry.number] = delivery.claim + 1
             return order.due_now(delivery, self._clock.now())
 
-        done, _ = await self._ordered(entry.delivery, decide)
+        done, _ = await self._ordered(entry.delivery, decide, "flush")
         if not done:
             flush.waiting.pop(entry.number, None)
 

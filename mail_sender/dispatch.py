@@ -71,7 +71,7 @@ class Dispatcher:
             self._post.fail(trouble)
             return LEDGER_WAIT
         if self._post.shut_for == 0 and not self._letters:  # a letter has its claim still to be written
-            self._inbox.disk.up(self._clock.now())
+            self._inbox.conditions.ledger.up(self._clock.now())
         return wait
 
     async def _recover(self) -> None:

@@ -1,27 +1,25 @@
 """The inbox: what the last good poll saw, and whether the token will do. The poller fills it, the others look."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from mail_sender.condition import Condition
+from mail_sender.condition import Conditions
 from mail_sender.errors import ServerTrouble, Trouble
 from mail_sender.message import Listing, Message
 
 OF_THE_TOKEN = frozenset({Trouble.TOKEN_REFUSED, Trouble.TOKEN_READ_ONLY, Trouble.NOT_A_SENDER})
 """Troubles under which nothing may be mailed: it could not be marked."""
-_QUIET = timedelta(seconds=12)
 
 
 @dataclass(slots=True)
 class Inbox:
-    """The messages by id, and when they were listed; `server` and `disk` are what is wrong with it and the ledger.
+    """The messages by id, and when they were listed; `conditions` are what is wrong with whom.
 
     `may_send` says that the token was good when it was last looked at, and nothing has spoken against it since.
     """
 
-    server: Condition = field(default_factory=lambda: Condition("server"))
-    disk: Condition = field(default_factory=lambda: Condition("ledger", _QUIET))
+    conditions: Conditions = field(default_factory=Conditions)
     messages: dict[UUID, Message] = field(default_factory=dict)
     at: datetime | None = None
     may_send: bool = False
@@ -30,11 +28,11 @@ class Inbox:
         """Take in what is wrong with the server or the token."""
         if trouble.kind in OF_THE_TOKEN:
             self.may_send = False
-        self.server.down(trouble.kind, trouble.detail, trouble.advice, now)
+        self.conditions.server.down(trouble.kind, trouble.detail, trouble.advice, now)
 
     def fill(self, listing: Listing, now: datetime) -> None:
         """Take in what a good poll saw."""
         self.messages = {message.id: message for message in listing.messages}
         self.at = now
         self.may_send = True
-        self.server.up(now)
+        self.conditions.server.up(now)

@@ -1,20 +1,21 @@
 """The kinds of mail, and the variables that a template of each may use.
 
 A kind is the wire's tag in snake case. What a variable holds is made in `render`; this is the one list of their
-names, which the check of templates, the preview and the documents go by.
+names, which the check of templates, `template list` and the tables in the documents go by.
 """
 
 from dataclasses import dataclass
 
 COMMON = {
-    "instance_display_name": "the instance's name, from the configuration",
-    "instance_url": "the instance's address, from the configuration",
-    "instance_host": "the host in it, which every link leads to",
+    "instance_display_name": "from the configuration",
+    "instance_url": "from the configuration",
+    "instance_host": "the host of `instance_url`, to which every link leads",
     "message_id": "the id of the message in the identity server's queue",
-    "language": "the mail's (first) language, as in `en`",
-    "languages": "the wordings of the mail's languages, one or two; the frame goes through them",
-    "say": "the sentences of the current language, by name (`say.greeting`)",
-    "brand": "`brand.name`, `.color`, `.on_color` (upon it), `.logo` (its link or nothing), `.support`, `.footer`",
+    "language": "the mail's (first) language",
+    "say": "the sentences of the current language, by name: `{{ say.greeting }}`",
+    "languages": "the sentences of each language of the mail, one or two: the frame goes through them",
+    "brand": "`brand.name`, `brand.color`, `brand.on_color` (for text upon it), `brand.logo` (its link, or nothing), "
+    "`brand.support`, `brand.footer`",
     "subject": "the finished subject; in the bodies only",
 }
 """What every kind has."""
@@ -25,8 +26,8 @@ KINDS = {
         "display_name": "the person's name, cleaned; empty where it cannot be shown safely",
         "reset_url": "the link that resets the credentials",
         "revoke_url": "the link that cancels it",
-        "expires_in": 'how long the link still works: "in 55 minutes"',
-        "expires_at": "until when: its date, time and zone; the filters `date`, `clock` and `relative` take it",
+        "expires_in": 'how long it still works: "in 55 minutes"',
+        "expires_at": 'until when: "21 November 2026, 14:05 CET"',
     },
 }
 """What each known kind has besides."""

@@ -18,9 +18,11 @@ Three questions that no single reply answers:
 - A failure at RCPT or later may be of the recipient's domain. While it is in doubt, a letter to any other domain may
   test the lane at once, up to ten domains; where one comes through, the lane is open.
 - A refusal that speaks of policy (5.7.x, "relaying denied") may mean this recipient, or our configuration. It is a
-  suspicion: the delivery stays queued, the lane is shut and in doubt. If another letter is accepted, the lane is
-  fine, and a second refusal of the suspect is its own. Refusals of an address (5.1.x, 5.2.x, "no such user") are
-  never read that way. Three refusals in a row that say nothing, to two or more domains, raise the same suspicion.
+  suspicion: the delivery stays queued, and one letter goes as a probe at once. If that is accepted, the lane is fine,
+  and a second refusal of the suspect is its own; if it is refused so too, the lane is shut and in doubt. Refusals of
+  an address (5.1.x, 5.2.x, "no such user") are never read that way, and neither shut nor open the lane: the next
+  letter goes as a probe at once. Three refusals in a row that say nothing, to two or more domains, raise the same
+  suspicion.
 - A cut at the dot of one letter is an accident; of two different ones in a row it is the relay.
 """
 
@@ -174,6 +176,10 @@ class Lane:
             case LaneDown() if self._is_a_limit(verdict, now):
                 self._limit = max(1, len(self._out) - 1)
                 self._limited_until = now + LIMIT_LASTS
+            case LaneDown(stage) if self._suspicion and not self.is_shut:
+                self._shut_until = now
+                self._doubt = stage in _OF_A_RECIPIENT
+                self._tested.add(_domain(used.key))
             case LaneDown(stage):
                 self._shut(SUSPICION if self._suspicion else _backoff(verdict), now)
                 self._doubt = stage in _OF_A_RECIPIENT
@@ -183,7 +189,7 @@ class Lane:
             case Accepted():
                 self._open()
             case _ if self._suspicion:
-                self._shut_until = now + self._wait
+                self._shut_until = now
             case _:
                 self._open()
 

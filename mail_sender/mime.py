@@ -14,6 +14,7 @@ from email import policy
 from email.header import Header
 from email.parser import BytesParser
 from email.utils import quote
+from functools import lru_cache
 
 from mail_sender.brand import Logo
 
@@ -38,7 +39,7 @@ def compose(
     Raises `ForeignHeader` where the result, parsed, has other headers than these.
     """
     part = _leaf("plain", text) if html is None else _alternatives(text, html, logo, seed)
-    content = b"".join(f"{name}: {value}\r\n".encode("ascii") for name, value in [*headers, _VERSION]) + part
+    content = b"".join(f"{name}: {value}\r\n".encode() for name, value in [*headers, _VERSION]) + part
     names = [*(name for name, _ in [*headers, _VERSION]), "Content-Type"]
     _look_back(content, [*names, "Content-Transfer-Encoding"] if html is None else names)
     return content
@@ -67,9 +68,13 @@ def _image(logo: Logo) -> bytes:
     return head.encode() + base64.encodebytes(logo.content).replace(b"\n", b"\r\n")
 
 
+@lru_cache(maxsize=256)  # names and subjects return with every mail, and cost as much as all its templates
 def words(header: str, text: str) -> str:
-    """Return unstructured text as a header's value: encoded words (RFC 2047) where it is not ASCII, or very long."""
-    if text.isascii() and len(text) < LONGEST_LINE - 98:
+    """Return unstructured text as a header's value: encoded words (RFC 2047) where it is not ASCII, or very long.
+
+    What looks like an encoded word is encoded too, so that it is read as it stands.
+    """
+    if text.isascii() and len(text) < LONGEST_LINE - 98 and "=?" not in text:
         return text
     return Header(text, "utf-8", header_name=header).encode(linesep="\r\n")
 

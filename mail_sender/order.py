@@ -19,7 +19,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mail_sender.ledger.base import Delivery, Outcome, Query
+from mail_sender.ledger.base import Attempt, Delivery, Outcome, Query
 from mail_sender.ledger.states import State
 from mail_sender.message import Message
 
@@ -47,11 +47,17 @@ class Order(BaseModel):
     show_addresses: bool = False
 
     @property
+    def only_looks(self) -> bool:
+        """Whether nothing is changed by it."""
+        return self.verb in {"list", "show"}
+
+    @property
     def query(self) -> Query:
         """What the ledger is asked for."""
         return Query(self.states, self.recipient, self.message)
 
 
+_ORDERED: dict[str, str] = {"retry": "retried", "abandon": "given up", "resend": "resent"}
 UNDER_WAY = "is being sent right now: try again in a moment"
 
 
@@ -89,6 +95,11 @@ def sent_again(delivery: Delivery, message: Message, now: datetime) -> Outcome |
         return "is not among the message's recipients any more"
     deadline = min(message.deadline, delivery.deadline)
     return _too_late(deadline) if deadline <= now else Outcome(State.QUEUED, now, 0, 0, delivery.copy + 1)
+
+
+def line(what: Verb, now: datetime) -> Attempt:
+    """Return the line of history that an order writes."""
+    return Attempt(now, "operator", _ORDERED[what], None, "by hand", 0.0)
 
 
 def told(delivery: Delivery, outcome: Outcome) -> str:

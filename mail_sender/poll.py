@@ -96,13 +96,14 @@ class Poller:
             self._inbox.note(trouble, self._clock.now())
             return trouble.retry_after or 0.0
         except LedgerTrouble as trouble:
-            self._inbox.disk.down(trouble.kind, trouble.detail, trouble.advice, self._clock.now())
+            self._inbox.conditions.ledger.down(trouble.kind, trouble.detail, trouble.advice, self._clock.now())
         finally:
             self._ring()
         return min(RESTS * (self._clock.monotonic() - began), LONGEST_REST)
 
     async def _check_standing(self) -> None:
-        if self._inbox.may_send and self._inbox.server.is_fine and self._clock.monotonic() < self._standing_until:
+        is_good = self._inbox.may_send and self._inbox.conditions.server.is_fine
+        if is_good and self._clock.monotonic() < self._standing_until:
             return
         standing = await self._source.standing()
         if not self._greeted:

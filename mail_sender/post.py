@@ -13,12 +13,12 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from mail_sender import report, settle
 from mail_sender.clock import Clock
-from mail_sender.condition import Condition
+from mail_sender.condition import Conditions
 from mail_sender.deliver.base import Transport
 from mail_sender.errors import LedgerTrouble, MessageGone, ServerTrouble
 from mail_sender.inbox import OF_THE_TOKEN, Inbox
@@ -44,12 +44,13 @@ _CUT_TWICE = "several mails in a row were cut off after the final dot"
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The parts of the flow that reach outside, and what is under way through them."""
+    """The parts of the flow that reach outside, what is under way through them, and what is wrong with whom."""
 
     source: Source
     ledger: Ledger
     transport: Transport
     under_way: UnderWay = field(default_factory=UnderWay)
+    conditions: Conditions = field(default_factory=Conditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Post:
         self._lane = lane
         self._clock = clock
         self._tell = tell
-        self._relay = Condition("relay")
+        self._relay = inbox.conditions.relay
         self._under_way = stages.under_way
         self._dice = random.Random().random  # noqa: S311 - it spreads retries, and keeps no secret
 
@@ -101,7 +102,7 @@ class Post:
     def fail(self, trouble: LedgerTrouble) -> None:
         """Take in that the ledger failed: nothing begins for a while."""
         self._shut_until = self._clock.monotonic() + LEDGER_WAIT
-        self._inbox.disk.down(trouble.kind, trouble.detail, trouble.advice, self._clock.now())
+        self._inbox.conditions.ledger.down(trouble.kind, trouble.detail, trouble.advice, self._clock.now())
 
     def _lose_track(self, trouble: LedgerTrouble) -> None:
         """Take in that the ledger failed under a letter, whose claim nobody works on from here on."""
@@ -152,7 +153,7 @@ class Post:
         if (letter := await self._letter(delivery, message)) is None:
             return
         claimed = self._under_way.letters[delivery.key] = await self._stages.ledger.begin(delivery)
-        self._inbox.disk.up(self._clock.now())
+        self._inbox.conditions.ledger.up(self._clock.now())
         await self._hand_over(claimed, message, letter, permission)
 
     async def _set_aside(self, delivery: Delivery) -> None:
@@ -182,7 +183,7 @@ class Post:
         return at is not None and not delivery.copy and delivery.next_attempt <= at > self._clock.now() - FRESH
 
     async def _read_again(self, delivery: Delivery, known: Message | None) -> Message | None:
-        if known is not None and not self._inbox.server.is_fine:
+        if known is not None and not self._inbox.conditions.server.is_fine:
             return known
         try:
             found = await self._stages.source.read(delivery.message)
@@ -219,8 +220,8 @@ class Post:
         await self._end(delivery, settle.put_off(delivery, self._clock.now(), PUT_OFF))
 
     async def _withdraw(self, delivery: Delivery, why: str) -> None:
-        outcome = settle.ended(delivery, State.WITHDRAWN, self._clock.now())
-        await self._end(delivery, outcome)
+        outcome = settle.ended(delivery, State.WITHDRAWN, now := self._clock.now())
+        await self._end(delivery, outcome, Attempt(now, "server", "withdrawn", None, why, 0.0))
         report.withdrawn(delivery, outcome.state, why)
 
     # The letter
@@ -230,11 +231,13 @@ class Post:
         try:
             letter = self._render(delivery, message)
         except Unrenderable as error:
-            await self._end(delivery, settle.ended(delivery, State.FAILED, now))
-            report.failed(delivery, f"no mail could be made of it: {error}")
+            why = f"no mail could be made of it: {error}"
+            await self._end(delivery, settle.ended(delivery, State.FAILED, now), _not_made(now, "refused", why))
+            report.failed(delivery, why)
         except BrokenTemplate as error:
-            await self._end(delivery, settle.ended(delivery, State.HELD, now))
-            report.held(delivery, str(error))
+            why = str(error)
+            await self._end(delivery, settle.ended(delivery, State.HELD, now), _not_made(now, "held", why))
+            report.held(delivery, why)
         else:
             if letter.fault:
                 report.template_failed(delivery, letter.fault)
@@ -299,7 +302,12 @@ class Post:
         if await self._stages.ledger.settle(delivery, outcome, self._clock.now(), attempt):
             self._tell.due()
 
-    async def _end(self, delivery: Delivery, outcome: Outcome) -> None:
+    async def _end(self, delivery: Delivery, outcome: Outcome, attempt: Attempt | None = None) -> None:
         """Settle a delivery that was not begun."""
-        if await self._stages.ledger.settle(delivery, outcome, self._clock.now()):
+        if await self._stages.ledger.settle(delivery, outcome, self._clock.now(), attempt):
             self._tell.due()
+
+
+def _not_made(now: datetime, verdict: str, why: str) -> Attempt:
+    """Return the line of history of a mail that could not be made."""
+    return Attempt(now, "render", verdict, None, why, 0.0)

@@ -59,7 +59,7 @@ class Screen:
 
     def show(self, reach: Reach, order: Order) -> None:
         """Print all that is known of a message."""
-        lines = list(reach.ask(order))
+        lines = [*_told(reach.ask(order))]
         _leave_if_it_failed(lines[-1]["end"])
         entries = [line["entry"] for line in lines[:-1]]
         if self._text:
@@ -72,7 +72,7 @@ class Screen:
     def act(self, reach: Reach, order: Order) -> None:
         """Have an order carried out, and print what became of each delivery; as text, of many only the first."""
         count = 0
-        for line in reach.ask(order):
+        for line in _told(reach.ask(order)):
             if "did" in line:
                 count += 1
                 self._print_did(line["did"], count)
@@ -148,12 +148,21 @@ def _entries(reach: Reach, order: Order, most: int) -> Generator[Line, None, Non
     page: Order | None = order.model_copy(update={"limit": most or None})
     count = 0
     while page is not None:
-        for line in reach.ask(page):
+        for line in _told(reach.ask(page)):
             if "entry" in line:
                 count += 1
                 yield line["entry"]
         _leave_if_it_failed(line["end"])
         page = _next_page(page, line["end"]["before"], most - count if most else None)
+
+
+def _told(lines: Iterator[Line]) -> Iterator[Line]:
+    """Yield the lines, without those that say what is wrong: they go to standard error at once."""
+    for line in lines:
+        if "condition" in line:
+            _say(queue_text.condition(line["condition"], datetime.now(UTC)))
+        else:
+            yield line
 
 
 def _next_page(page: Order, before: int | None, left: int | None) -> Order | None:

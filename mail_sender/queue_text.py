@@ -45,6 +45,14 @@ def did(line: Line) -> str:
     return f"{line['id'][:_ID]}  {plain(line['recipient'])}  {plain(line['say'])}"
 
 
+def condition(line: Line, now: datetime) -> str:
+    """Return what is wrong with the relay, the server or the ledger: since when, why, and when it is tried again."""
+    again = line["again_in"]
+    next_try = "" if again is None else f"; tried again {ago(now + timedelta(seconds=again), now)}"
+    since = f"for {span(now - _moment(line['since']))}"
+    return f"{_PARTIES[line['name']]} {since} ({plain(line['kind'])}): {plain(line['say'])}{next_try}"
+
+
 def span(length: timedelta) -> str:
     """Return a length of time in its largest unit that is told apart: "90 s", "12 min", "3 h", "4 d"."""
     seconds = max(0, round(length.total_seconds()))
@@ -139,6 +147,8 @@ def _meaning(entry: Line, now: datetime) -> tuple[str, str]:
     """Return what a delivery's state means, and what to do next."""
     if entry["status"] == "withdrawn" and entry["copy"]:
         return _COPY_WITHDRAWN
+    if entry["status"] == "abandoned":
+        return _abandoned(entry)
     if entry["status"] != "queued":
         return _MEANINGS[entry["status"]]
     due = _moment(entry["next_attempt_at"])
@@ -150,11 +160,30 @@ def _meaning(entry: Line, now: datetime) -> tuple[str, str]:
     return f"{meaning}; next attempt {when}.", advice
 
 
+def _abandoned(entry: Line) -> tuple[str, str]:
+    """Return what it means that somebody, or the last of the retries, gave a delivery up."""
+    by_hand = bool(entry["last"]) and entry["last"]["verdict"] == "given up"
+    meaning = "Somebody gave it up." if by_hand else "The relay did not take it in any of its attempts."
+    if entry["copy"]:
+        meaning = "Somebody gave this copy up; what became of the first one, the lines below say."
+    if entry["ambiguous"]:
+        meaning += " It was cut off at the dot, and may have arrived."
+    return meaning, "`mail-sender queue retry` begins anew, as long as its deadline is ahead."
+
+
+_PARTIES = {
+    "relay": "the way to the relay is shut",
+    "server": "the identity server is of no use",
+    "ledger": "the ledger cannot be written",
+}
 _FLUSH = "`mail-sender queue flush` tries at once."
 _NOT_YET = ("It could not be sent yet", f"nothing, it is tried again by itself; {_FLUSH}")
 _VERDICTS = {"lanedown": "way shut", "uncertain": "cut off"}
+_ORDERED = ("It is to be sent as an operator asked", f"nothing; {_FLUSH}")
 _WAITING = {
     None: ("It waits for its first attempt", f"nothing; {_FLUSH}"),
+    "retried": _ORDERED,
+    "resent": _ORDERED,
     "deferred": ("The relay did not take it yet", f"nothing, it is tried again by itself; {_FLUSH}"),
     "lanedown": ("The way to the relay is shut, not by this message", f"mend the way; {_FLUSH}"),
     "uncertain": (
@@ -175,10 +204,6 @@ _MEANINGS = {
     "failed": (
         "It was refused for good, as the last line says.",
         "mend what the reply names, then `mail-sender queue retry`; a wrong address needs a new message.",
-    ),
-    "abandoned": (
-        "It was not taken in any of its attempts, or somebody gave it up.",
-        "`mail-sender queue retry` begins anew, as long as its deadline is ahead.",
     ),
     "expired": (
         "Its link or its time in the queue ran out before it could be sent.",

@@ -34,7 +34,6 @@ PATIENCE = 3.0
 """Seconds for a sender that is starting, or for another verb that is at work."""
 _LOOK_AGAIN = 0.1
 _AT_ONCE = 100
-_LOOKING = frozenset({"list", "show"})
 
 
 class Reach:
@@ -92,7 +91,7 @@ class Reach:
         hands = _Hands(self._state, source)
         self._held.callback(hands.close)
         hands.open()
-        if order.verb in _LOOKING:
+        if order.only_looks:
             self._lock.release()
         return hands
 

@@ -15,12 +15,13 @@ holds.
 """
 
 import hashlib
+import re
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import format_datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, assert_never
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -36,6 +37,9 @@ from mail_sender.settings import LetterConfig
 from mail_sender.template_filters import Moment
 from mail_sender.template_set import NoTemplate
 from mail_sender.wording import Escape
+
+# Control characters but tab and line ends, and half surrogate pairs: no mail can carry them.
+_UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 
 class Unrenderable(Exception):
@@ -65,6 +69,11 @@ class Letter:
     fault: str | None = None
 
     @property
+    def needs_utf8(self) -> bool:
+        """Whether it goes only to a relay that takes addresses outside ASCII (SMTPUTF8, RFC 6531)."""
+        return not self.recipient.isascii()
+
+    @property
     def digest(self) -> str:
         """The SHA-256 of the content, in hex."""
         return hashlib.sha256(self.content).hexdigest()
@@ -82,8 +91,6 @@ def render(
         to = address.parse(recipient)
     except address.BadAddress as error:
         raise Unrenderable(f"the recipient is not a mail address ({error})") from None
-    if not to.isascii():
-        raise Unrenderable("the address needs SMTPUTF8 (RFC 6531), which this version does not speak")
     identity = identity or message_id(message, recipient, config)
     languages = config.look.languages.of(to)
     parts = _parts(message, config, date, languages)
@@ -109,10 +116,12 @@ def _unrepeatable(message: Message) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Yield every text in what a message holds: of an unknown kind, any may be a secret."""
+    """Yield every text and number in what a message holds: of an unknown kind, any may be a secret."""
     match value:
-        case str():
+        case str() if value:
             yield value
+        case int() | float() if not isinstance(value, bool):
+            yield str(value)
         case dict():
             for item in value.values():
                 yield from _texts(item)
@@ -161,7 +170,7 @@ def _parts(message: Message, config: LetterConfig, date: datetime, languages: tu
         return replace(making.parts(ours=True), fault=str(error))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Making:
     """What the parts of one mail are made of."""
 
@@ -175,13 +184,20 @@ class _Making:
 
         Raises `BrokenTemplate`.
         """
-        text = self._context(str)
+        text = self._context(str, ours)
         subject = " ".join(self._part("subject.txt", text, ours).split())
         body = self._part("body.txt", {**text, "subject": subject}, ours)
         if not self.config.look.html:
             return _Parts(subject, body, None)
-        html = self._part("body.html", {**self._context(escape), "subject": subject}, ours)
-        return _Parts(subject, body, _inliner().inline(html))
+        html = self._part("body.html", {**self._context(escape, ours), "subject": subject}, ours)
+        return _Parts(subject, body, self._styled(html))
+
+    def _styled(self, html: str) -> str:
+        """Return a page with its style inside its elements: many mail programs leave the rest of it out."""
+        try:
+            return _inliner().inline(html)
+        except (css_inline.InlineError, ValueError):
+            raise BrokenTemplate(f"the style of {self.message.content.kind}/body.html.j2 cannot be read") from None
 
     def _part(self, part: str, context: Mapping[str, Any], ours: bool) -> str:
         kind, templates = self.message.content.kind, self.config.look.templates
@@ -190,23 +206,28 @@ class _Making:
         except NoTemplate as error:
             raise BrokenTemplate(str(error)) from None
         try:
-            return templates.get(name, ours=ours).render(context)
+            return _UNSENDABLE.sub("", templates.get(name, ours=ours).render(context))
         except Exception as error:  # noqa: BLE001 - a template is a program: anything can go wrong in it
             raise BrokenTemplate(f"the template {_place(error, name)} failed ({type(error).__name__})") from None
 
-    def _context(self, escape: Escape) -> dict[str, Any]:
+    def _context(self, escape: Escape, ours: bool) -> dict[str, Any]:
         """Return the variables of a part; its sentences pass through `escape`."""
-        voices = [self._voice(language, escape) for language in self.languages]
-        return {**self._variables(self.languages[0]), "say": voices[0], "languages": voices}
+        voices = [self._voice(language, escape, ours) for language in self.languages]
+        return {**self._variables[self.languages[0]], "say": voices[0], "languages": voices}
 
-    def _voice(self, language: str, escape: Escape) -> dict[str, str]:
-        variables = self._variables(language)
+    def _voice(self, language: str, escape: Escape, ours: bool) -> dict[str, str]:
+        variables = self._variables[language]
         brand = {"support": self.config.look.brand.support}
-        words = self.config.look.templates.wordings[wording.catalogue(language)]
+        words = self.config.look.templates.wording(language, ours=ours)
         said = words.say(self.message.content.kind, {**variables, **brand}, escape)
         return {**said, "language": language}
 
-    def _variables(self, language: str) -> dict[str, Any]:
+    @cached_property
+    def _variables(self) -> dict[str, dict[str, Any]]:
+        """The variables in each language: every part has the same."""
+        return {language: self._variables_in(language) for language in self.languages}
+
+    def _variables_in(self, language: str) -> dict[str, Any]:
         config, brand = self.config, self.config.look.brand
         return {
             "instance_display_name": config.instance_display_name,
@@ -267,7 +288,7 @@ def _headers(
         ("Date", format_datetime(date)),
         ("From", mime.mailbox("From", config.instance_display_name, config.from_address)),
         ("Reply-To", mime.mailbox("Reply-To", config.instance_display_name, config.reply_to_address)),
-        ("To", to),
+        ("To", to),  # in UTF-8 where the address is not ASCII (RFC 6532): it has no other spelling
         ("Subject", mime.words("Subject", subject)),
         ("Message-ID", identity),
         # RFC 3834, section 5: no holiday notices in answer to this.

@@ -43,6 +43,11 @@ def unsent(messages: Sequence[UUID]) -> None:
         _log.warning("unsent", more=more, say="un-sent as well")
 
 
+def ordered(verb: str, message: str | None, count: int) -> None:
+    """Say what an operator has ordered."""
+    _log.info("ordered", verb=verb, message=message or "several", say=f"{count} changed by an operator")
+
+
 def expired(delivery: Delivery, state: State) -> None:
     """Say that a message came too late, or that nobody will know whether it arrived."""
     if state is State.UNKNOWN:
@@ -142,4 +147,6 @@ def _span(outcome: Outcome, now: datetime) -> str:
 
 
 def _facts(delivery: Delivery) -> dict[str, object]:
-    return {"message": delivery.message, "kind": delivery.kind, "recipient": address.mask(delivery.recipient)}
+    facts: dict[str, object] = {"message": delivery.message, "kind": delivery.kind}
+    facts["recipient"] = address.mask(delivery.recipient)
+    return facts | {"copy": delivery.copy + 1} if delivery.copy else facts

@@ -53,6 +53,18 @@ class RelayConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderConfig:
+    """A folder that takes the relay's place: mails are written into it, nothing is sent and nothing marked."""
+
+    path: Path
+
+    @property
+    def place(self) -> str:
+        """The folder, as people write it."""
+        return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
 class LetterConfig:
     """What every mail says about its sender: addresses are bare, `headers` are extra ones, in order."""
 
@@ -93,7 +105,7 @@ class Config:
     """The whole configuration; only the wiring sees it. `files` are those that it was read from."""
 
     server: ServerConfig
-    relay: RelayConfig
+    relay: RelayConfig | FolderConfig
     letter: LetterConfig
     worker: WorkerConfig
     retry: RetryConfig = RetryConfig()

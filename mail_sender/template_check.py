@@ -9,6 +9,7 @@ Only what the operator has written is looked at. A kind that this version does n
 step: nobody knows its fields.
 """
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,8 +19,8 @@ from jinja2.defaults import DEFAULT_NAMESPACE
 
 from mail_sender import kinds
 from mail_sender.kinds import KINDS, Kind
-from mail_sender.template_set import PARTS, NoTemplate, TemplateSet
-from mail_sender.wording import COMMON
+from mail_sender.template_set import PARTS, NoTemplate, TemplateSet, is_catalogue
+from mail_sender.wording import COMMON, places
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def faults(templates: TemplateSet) -> Iterator[Finding]:
     for name, text in templates.theirs.items():
         if name.endswith(".j2"):
             yield from _template_faults(templates, name, text)
-        elif name.startswith("wording/"):
+        elif is_catalogue(name):
             yield from _wording_faults(templates, name)
     for kind in templates.kinds:
         for part in PARTS:
@@ -116,14 +117,14 @@ def _unknown_files(templates: TemplateSet, tree: nodes.Template, name: str) -> I
 
 
 def _wording_faults(templates: TemplateSet, name: str) -> Iterator[Finding]:
-    wording = templates.wordings[name.removeprefix("wording/").removesuffix(".toml")]
-    for table in wording.tables:
+    words = templates.wordings[name.removeprefix("wording/").removesuffix(".toml")]
+    for table, sentences in words.tables.items():
         if table != COMMON and table not in templates.kinds:
             yield Finding(name, None, f"[{table}] is no kind of mail", f"expected {', '.join(templates.kinds)}")
             continue
         known = Kind(table).variables if table != COMMON else frozenset(kinds.COMMON).union(*KINDS.values())
-        for sentence, places in wording.places(table).items():
-            for place in sorted(places - known - {"support"}):
+        for sentence, text in sentences.items():
+            for place in sorted(places(text) - known - {"support"}):
                 expected = f"[{table}] may name {', '.join(sorted(known & _texts(table)))}"
                 line = _line(templates.theirs[name], sentence, place)
                 yield Finding(name, line, f'{sentence} names "{{{place}}}", which there is not', expected)
@@ -142,7 +143,9 @@ def _missing(templates: TemplateSet, kind: str, part: str) -> Iterator[Finding]:
     try:
         templates.file(kind, part, "en")
     except NoTemplate:
-        yield Finding(f"{kind}/{part}.j2", None, "is missing", "a kind needs subject.txt, body.txt and body.html")
+        near = difflib.get_close_matches(kind, KINDS, 1, 0.8)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        yield Finding(f"{kind}/{part}.j2", None, "is missing", f"a kind needs {', '.join(PARTS)}{meant}")
 
 
 def _has(templates: TemplateSet, kind: str, part: str) -> bool:

@@ -3,11 +3,12 @@
 {{ expires_at | date }}        21 November 2026
 {{ expires_at | clock }}       14:05 CET
 {{ expires_at | relative }}    in 55 minutes
-{{ sentence | wrap }}          lines of at most 72 characters; a link is never cut
+{{ sentence | wrap }}          lines of at most 72 characters; links and Chinese are never cut
 {{ reset_url | host }}         idm.example.com
 """
 
 import textwrap
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -48,11 +49,22 @@ class Moment:
         return moments.until(self._at, self._now, self._locale)
 
 
+_FIRST_WIDE = "\u1100"  # of all characters (Unicode, East_Asian_Width); most lines need no closer look
+
+
 def _wrap(text: object, width: int = WIDTH) -> str:
     paragraphs = str(text).splitlines() or [""]
     return "\n".join(
-        textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False) for line in paragraphs
+        line if _is_wide(line) else textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+        for line in paragraphs
     )
+
+
+def _is_wide(line: str) -> bool:
+    """Say whether most of a line is in a script without spaces; mail programs know where to break it."""
+    return max(line, default="") >= _FIRST_WIDE and 2 * sum(
+        unicodedata.east_asian_width(char) in "WF" for char in line
+    ) > len(line)
 
 
 def _host(url: object) -> str:

@@ -2,7 +2,7 @@
 
     <kind>/subject.txt.j2, body.txt.j2, body.html.j2    the parts; in German, body.de.html.j2 goes first
     _base.txt.j2, _base.html.j2, _style.css.j2          the frame that our parts extend
-    wording/<language>.toml                             the sentences (`wording`)
+    wording/<language>.toml                             the sentences (`wording`); de-CH has what differs from de
 
 Ours are inside the package. An operator's folder overrides them file by file, and all of it is read when the
 configuration is: a mail is made of nothing that lies on a disk. Of a part its own file in the mail's language goes
@@ -73,8 +73,10 @@ class TemplateSet:
     @cached_property
     def kinds(self) -> tuple[str, ...]:
         """Every kind that there are files for, known or not."""
-        folders = {name.partition("/")[0] for name in self._names if name.count("/") == 1}
-        return tuple(sorted(folders - {"wording"}))
+        paths = [name.rpartition("/") for name in self._names]
+        return tuple(
+            sorted({folder for folder, _, file in paths if folder and "/" not in folder and _is_a_part(file)})
+        )
 
     @cached_property
     def wordings(self) -> dict[str, Wording]:
@@ -82,9 +84,22 @@ class TemplateSet:
         found: dict[str, dict[str, Any]] = {}
         for files in (self.ours, self.theirs):
             for name, text in files.items():
-                if name.startswith("wording/"):
+                if is_catalogue(name):
                     _merge(found.setdefault(Path(name).stem, {}), _catalogue(name, text))
-        return {language: _wording(language, tables) for language, tables in found.items()}
+        return {language: _wording(language, _with_base(language, found)) for language in found}
+
+    def wording(self, language: str, *, ours: bool = False) -> Wording:
+        """Return the sentences of a language tag, of de-CH or else of de; `ours` leaves the operator's aside.
+
+        In a language that we do not have they are the operator's all the same. Raises KeyError where there are none.
+        """
+        if ours and self.theirs and self._without_overrides.speaks(language):
+            return self._without_overrides.wording(language)
+        return self.wordings[language if language in self.wordings else wording.catalogue(language)]
+
+    def speaks(self, language: str) -> bool:
+        """Say whether there are sentences in a language."""
+        return not self.wordings.keys().isdisjoint({language, wording.catalogue(language)})
 
     def get(self, name: str, *, ours: bool = False) -> jinja2.Template:
         """Return a template by its file's name; `ours` leaves the operator's aside.
@@ -102,7 +117,8 @@ class TemplateSet:
             for name in _candidates(kind, part, language):
                 if name in files:
                     return name
-        raise NoTemplate(f"there is no template {kind}/{part}.j2")
+        cure = f"add a folder {kind} to [templates] override_path (docs/templates.md), or update mail-sender"
+        raise NoTemplate(f"there is no template {kind}/{part}.j2: {cure}")
 
     def is_theirs(self, name: str) -> bool:
         """Say whether a file is the operator's."""
@@ -111,6 +127,10 @@ class TemplateSet:
     def has_our_own(self, kind: str) -> bool:
         """Say whether we have templates of this kind that could stand in for the operator's."""
         return bool(self.theirs) and f"{kind}/body.txt.j2" in self.ours
+
+    @cached_property
+    def _without_overrides(self) -> "TemplateSet":
+        return TemplateSet(self.ours)
 
     @cached_property
     def environment(self) -> jinja2.Environment:
@@ -130,6 +150,11 @@ class TemplateSet:
     @property
     def _names(self) -> set[str]:
         return {*self.ours, *self.theirs}
+
+
+def is_catalogue(name: str) -> bool:
+    """Say whether a file holds sentences."""
+    return name.startswith("wording/") and name.endswith(".toml") and name.count("/") == 1
 
 
 @cache
@@ -186,6 +211,14 @@ def _merge(tables: dict[str, Any], more: Mapping[str, Any]) -> None:
         tables[name] = {**tables.get(name, {}), **value} if isinstance(value, dict) else value
 
 
+def _with_base(language: str, found: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the tables of a language; what those of a region's lack is their language's."""
+    tables: dict[str, Any] = {}
+    for name in dict.fromkeys((wording.catalogue(language), language)):
+        _merge(tables, found.get(name, {}))
+    return tables
+
+
 def _wording(language: str, found: dict[str, Any]) -> Wording:
     try:
         wording.locale(language)
@@ -215,8 +248,8 @@ def _environment(files: Mapping[str, str]) -> jinja2.Environment:
 
 def _source(name: str, ours: Mapping[str, str]) -> Source:
     folder, _, file = name.rpartition("/")
-    known = {*FRAME, *(other for other in ours if other.startswith("wording/"))}
-    if name in known or (folder == "wording" and file.endswith(".toml")):
+    known = {*FRAME, *filter(is_catalogue, ours)}
+    if name in known or is_catalogue(name):
         return Source(name, "the frame of every kind" if name in FRAME else f"sentences in {Path(name).stem}")
     if folder and folder.count("/") == 0 and _is_a_part(file):
         return Source(name, folder)

@@ -53,7 +53,8 @@ class Watch:
         try:
             changed = self._load()
         except ConfigError as error:
-            _log.error("config_faulty", say=f"{error}; going on with the one before")
+            told = "; ".join(line.strip() for line in str(error).splitlines())
+            _log.error("config_faulty", say=f"{told}; going on with the one before")
             return None
         # A file that changes while it is read has another face by now than it had before.
         self._seen = {path: faces.get(path, _face(path)) for path in changed.files}

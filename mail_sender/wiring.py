@@ -14,15 +14,21 @@ import structlog
 
 from mail_sender import __version__
 from mail_sender.clock import Clock, SteadyClock
+from mail_sender.condition import Conditions
 from mail_sender.control import Control
+from mail_sender.deliver.base import Transport
+from mail_sender.deliver.folder import FolderTransport
 from mail_sender.deliver.smtp import SmtpTransport
 from mail_sender.desk import Desk
 from mail_sender.ledger import folder
 from mail_sender.ledger.base import Ledger
+from mail_sender.ledger.untold import UntoldLedger
 from mail_sender.post import Stages
 from mail_sender.relay_address import Security
-from mail_sender.settings import Config
+from mail_sender.settings import Config, FolderConfig, RelayConfig
+from mail_sender.source.base import Source
 from mail_sender.source.kanidm import KanidmSource
+from mail_sender.source.untold import UntoldSource
 from mail_sender.trial import Trial
 from mail_sender.under_way import UnderWay
 from mail_sender.watch import Watch
@@ -33,6 +39,11 @@ _log = structlog.get_logger()
 PATIENCE = 2.0
 """Seconds for letters under way to end, before the parts that are made anew begin beside them."""
 
+_DRY = (
+    "a dry run: each mail is written into the folder and none is sent; nothing is marked on the server; "
+    "the ledger is kept in memory"
+)
+
 Load = Callable[[], Config]
 
 
@@ -42,7 +53,7 @@ async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
     Raises `MailSenderError` where the state folder or its ledger cannot be used.
     """
     clock, files = SteadyClock(), Watch(config, load)
-    state = folder.ready(config.ledger)
+    state = None if isinstance(config.relay, FolderConfig) else folder.ready(config.ledger)
     async with AsyncExitStack() as opened:
         if state is not None:
             lock = folder.Lock(state)
@@ -50,21 +61,22 @@ async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
             if not await lock.stand_by(stop, clock):
                 return
             config = files.latest(config)  # standing by may have lasted for weeks
-        ledger = await folder.open_ledger(state)
+        ledger = await _ledger(config, state)
         opened.push_async_callback(ledger.close)
         control = Control(state, Desk(ledger, None, clock)) if state else None
         if control is not None:
             await control.start()
             opened.push_async_callback(control.close)
-        lasting = _Lasting(ledger, control, clock, UnderWay(), set())
+        lasting = _Lasting(ledger, control, clock, UnderWay(), set(), Conditions())
         opened.callback(_cancel, lasting.old)
         current: Config | None = config
         while current is not None:
             current = await _run_parts(current, files, lasting, stop)
+            lasting.conditions = lasting.conditions.succeeded()
     _log.info("stopped")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Lasting:
     """What outlives a change of the configuration; `old` are workers that end their last letters."""
 
@@ -73,14 +85,30 @@ class _Lasting:
     clock: Clock
     under_way: UnderWay
     old: set[asyncio.Task[None]]
+    conditions: Conditions
+
+
+async def _ledger(config: Config, state: folder.StateFolder | None) -> Ledger:
+    return await (UntoldLedger.open(None) if isinstance(config.relay, FolderConfig) else folder.open_ledger(state))
+
+
+def _source(config: Config) -> Source:
+    source = KanidmSource(config.server)
+    return UntoldSource(source) if isinstance(config.relay, FolderConfig) else source
+
+
+def _transport(config: Config) -> Transport:
+    if isinstance(config.relay, FolderConfig):
+        return FolderTransport(config.relay.path)
+    return SmtpTransport(config.relay, _discovered)
 
 
 async def _run_parts(config: Config, files: Watch, lasting: _Lasting, stop: asyncio.Event) -> Config | None:
     """Work under one configuration; return the one that follows it, or None at the end."""
     _announce(config)
-    source = KanidmSource(config.server)
+    source = _source(config)
     worker = Worker(
-        Stages(source, lasting.ledger, SmtpTransport(config.relay, _discovered), lasting.under_way),
+        Stages(source, lasting.ledger, _transport(config), lasting.under_way, lasting.conditions),
         WorkConfig(config.worker.schedule, config.letter, config.retry),
         lasting.clock,
     )
@@ -104,7 +132,7 @@ async def _run_parts(config: Config, files: Watch, lasting: _Lasting, stop: asyn
         stopping.cancel()
 
 
-async def _work(worker: Worker, source: KanidmSource, stop: asyncio.Event) -> None:
+async def _work(worker: Worker, source: Source, stop: asyncio.Event) -> None:
     try:
         await worker.run(stop)
     finally:
@@ -118,8 +146,7 @@ def _cancel(workers: set[asyncio.Task[None]]) -> None:
 
 def trial(config: Config) -> Trial:
     """Return what a test mail needs."""
-    transport = SmtpTransport(config.relay, _discovered)
-    return Trial(KanidmSource(config.server), transport, config.letter, SteadyClock())
+    return Trial(_source(config), _transport(config), config.letter, SteadyClock())
 
 
 def _announce(config: Config) -> None:
@@ -129,11 +156,13 @@ def _announce(config: Config) -> None:
         version=__version__,
         server=config.server.uri,
         relay=relay.place,
-        security=relay.security.value,
-        login=relay.username is not None,
+        security=relay.security.value if isinstance(relay, RelayConfig) else None,
+        login=isinstance(relay, RelayConfig) and relay.username is not None,
         sender=config.letter.from_address,
         schedule=str(config.worker.schedule),
     )
+    if isinstance(relay, FolderConfig):
+        _log.warning("dry_run", folder=relay.place, say=_DRY)
     for source in config.letter.look.templates.sources():
         if source.serves:
             _log.info("template", file=source.name, serves=source.serves)

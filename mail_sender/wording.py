@@ -43,7 +43,7 @@ class Wording:
 
     def places(self, kind: str) -> dict[str, frozenset[str]]:
         """Return the variables that each of them names."""
-        return {name: frozenset(_PLACE.findall(sentence)) for name, sentence in self._sentences(kind).items()}
+        return {name: places(sentence) for name, sentence in self._sentences(kind).items()}
 
     def say(self, kind: str, variables: Mapping[str, object], escape: Escape) -> dict[str, str]:
         """Return the kind's sentences with their variables filled in; both pass through `escape`.
@@ -65,6 +65,11 @@ class Wording:
 
     def _sentences(self, kind: str) -> dict[str, str]:
         return {**self.tables.get(COMMON, {}), **self.tables.get(kind, {})}
+
+
+def places(sentence: str) -> frozenset[str]:
+    """Return the variables that a sentence names."""
+    return frozenset(_PLACE.findall(sentence))
 
 
 def locale(tag: str) -> Locale:

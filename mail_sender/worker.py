@@ -12,10 +12,12 @@ acknowledger when it has told the server of that.
 """
 
 import asyncio
+import math
 from dataclasses import dataclass
 
 from mail_sender.acknowledge import Acknowledger
 from mail_sender.clock import Clock
+from mail_sender.condition import Trouble
 from mail_sender.dispatch import Dispatcher
 from mail_sender.inbox import Inbox
 from mail_sender.lane import Lane
@@ -41,7 +43,8 @@ class Worker:
         source, ledger = stages.source, stages.ledger
         self._stages = stages
         self._lane = Lane()
-        inbox = Inbox()
+        self._clock = clock
+        inbox = Inbox(stages.conditions)
         self._acknowledger = Acknowledger(source, ledger, inbox, clock)
         tell = Tell(self._acknowledger.bell.set, self._acknowledger.tell_anyway)
         post = Post(stages, inbox, PostConfig(config.letter, config.retry), self._lane, clock, tell)
@@ -71,6 +74,15 @@ class Worker:
         """Look at what is due now, and try a lane that is shut at once."""
         self._lane.probe_now()
         self._ring()
+
+    def troubles(self) -> list[Trouble]:
+        """Return what is wrong with whom."""
+        return self._stages.conditions.troubles
+
+    def probes_in(self) -> float | None:
+        """Return the seconds until the relay is tried again, where its lane is shut and nobody is on the way."""
+        wait = self._lane.opens_in(self._clock.monotonic())
+        return wait if self._lane.is_shut and wait != math.inf else None
 
     def _ring(self) -> None:
         self._dispatcher.bell.set()

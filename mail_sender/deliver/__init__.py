@@ -1,1 +1,1 @@
-"""How mail leaves: `base` says what a transport can do, `smtp` does it."""
+"""How mail leaves: `base` says what a transport can do, `smtp` does it, `folder` writes it down instead."""

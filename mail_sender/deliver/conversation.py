@@ -56,6 +56,10 @@ class Desynced(ConnectionError):
     """The relay said something that answers nothing: whose reply the next one would be, nobody could tell."""
 
 
+class NoUtf8(Exception):
+    """The letter's address is not ASCII, and the relay takes no such addresses (RFC 6531, section 3.2)."""
+
+
 class NoLogin(Exception):
     """The relay offers no login, or none of our kinds; the text lists what it offers."""
 
@@ -102,10 +106,13 @@ class Conversation:
         """Hand over one letter and return the relay's 2xx reply to its dot (RFC 5321, section 3.3)."""
         self.stage = Stage.MAIL
         self._require_tls()
+        if letter.needs_utf8 and "smtputf8" not in self._extensions:
+            self.stage = Stage.RCPT
+            raise NoUtf8
         if self._begun:
             await self._command(Stage.MAIL, "RSET", seconds=_RESET_SECONDS)
         self._begun = True
-        await self._command(Stage.MAIL, f"MAIL FROM:<{letter.sender}>{self._size(letter)}")
+        await self._command(Stage.MAIL, f"MAIL FROM:<{letter.sender}>{self._size(letter)}{_utf8(letter)}")
         await self._command(Stage.RCPT, f"RCPT TO:<{letter.recipient}>")
         await self._command(Stage.DATA, "DATA", expect=354)
         reply = await self._content(_LINE_START_DOT.sub(b"..", letter.content), before_dot)
@@ -246,7 +253,7 @@ class Conversation:
         self.stage = stage
         self._require_quiet()
         async with asyncio.timeout(seconds or _SECONDS.get(stage, _COMMAND_SECONDS)):
-            response = await self._open_protocol.execute_command(line.encode("ascii"), timeout=None)
+            response = await self._open_protocol.execute_command(line.encode(), timeout=None)
         self._expect(expect, response)
 
     def _expect(self, wanted: int, response: tuple[int, str]) -> None:
@@ -293,6 +300,11 @@ async def _first_to_answer(loop: asyncio.AbstractEventLoop, addresses: list[Any]
 def _hold_back_nothing(transport: asyncio.WriteTransport) -> None:
     """Let a drain return only when all is written; with 0, asyncio's TLS would pause though nothing waits."""
     transport.set_write_buffer_limits(high=1, low=0)
+
+
+def _utf8(letter: Letter) -> str:
+    """Return what says that a letter has headers in UTF-8; who offers the one takes the other (RFC 6531, 3.1)."""
+    return " BODY=8BITMIME SMTPUTF8" if letter.needs_utf8 else ""
 
 
 def _secrets_of_login(config: RelayConfig) -> tuple[str, ...]:

@@ -105,6 +105,8 @@ class Line:
     def _may_go_on(self, verdict: Verdict) -> bool:
         """Say whether the connection can be kept: after a refusal, but not from the middle of a body."""
         match verdict:
+            case Refused(reply=None):
+                return True  # ours: the relay was not asked
             case Refused(stage, _, Reply(code)) | Deferred(stage, Reply(code)):
                 return code != 421 and stage is not Stage.BODY
             case _:

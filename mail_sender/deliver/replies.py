@@ -7,7 +7,8 @@
     rcpt, data, body        deferred        lane        refused **      lane
     dot                     deferred        deferred    refused         uncertain
 
-    *   552 and 5.3.4 are the message's size: refused. Anything else says that this login may not send as From.
+    *   552 and 5.3.4 are the message's size, 5.6.7 and 5.6.9 its address beyond ASCII: refused. Anything else says
+        that this login may not send as From.
     **  530 asks for a login: lane.
 
 Lane faults carry what to try. This is the only file that names aiosmtplib's exceptions.
@@ -19,17 +20,19 @@ import ssl
 import aiosmtplib
 
 from mail_sender import tls
-from mail_sender.deliver.conversation import NoLogin, NoStartTls, Rejected
+from mail_sender.deliver.conversation import NoLogin, NoStartTls, NoUtf8, Rejected
 from mail_sender.errors import causes
 from mail_sender.relay_address import Security
 from mail_sender.settings import RelayConfig
 from mail_sender.verdict import Deferred, LaneDown, Refused, Reply, Stage, Uncertain, Verdict
 
-FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, ValueError)
+FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUtf8, ValueError)
 """What a conversation raises when it does not end well; a `ValueError` is a host name that none can be."""
 
 _CHECK_LOG = "look at the relay's log or the provider's dashboard"
+_OF_UTF8 = frozenset({"5.6.7", "5.6.9"})  # RFC 6531, section 3.5
 _OF_THE_MAIL = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY, Stage.DOT})
+_NO_UTF8 = "the relay takes no address with letters beyond ASCII before its @ (no SMTPUTF8, RFC 6531)"
 _LOGIN_WANTED = frozenset({530, 534, 535, 538})
 
 
@@ -37,6 +40,8 @@ def verdict(stage: Stage, error: BaseException, config: RelayConfig, security: S
     """Return what an exception at a stage of the conversation means."""
     if (reply := _reply(error)) is not None:
         return _of_reply(stage, reply, config)
+    if isinstance(error, NoUtf8):
+        return Refused(stage, _NO_UTF8)
     if stage is Stage.DOT:
         return Uncertain(_event(error))
     detail, advice, lasting = _of_trouble(stage, error, config, security)
@@ -67,6 +72,8 @@ def _of_reply(stage: Stage, reply: Reply, config: RelayConfig) -> Verdict:
             return Deferred(stage, reply)
         if reply.code == 552 or reply.enhanced == "5.3.4":
             return Refused(stage, "too large for the relay", reply)
+        if reply.enhanced in _OF_UTF8:
+            return Refused(stage, "the relay cannot take this address on", reply)
     return LaneDown(stage, f"the relay answers {reply}", _advice(stage, reply, config), permanent, reply)
 
 

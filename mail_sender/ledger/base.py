@@ -83,7 +83,8 @@ class Outcome:
 class Attempt:
     """One line of a delivery's history: how far it came, what was said, and how long it took (seconds).
 
-    `verdict` is a verdict's name in lower case, or `interrupted`; `reply` has been cleaned and cut.
+    `verdict` is a verdict's name in lower case, `interrupted`, `held`, `withdrawn`, or what the operator ordered;
+    `reply` has been cleaned and cut.
     """
 
     at: datetime
@@ -197,8 +198,10 @@ class Ledger(Protocol):
         """Return how many deliveries are in each state; states without any are left out."""
         ...
 
-    async def order(self, delivery: Delivery, outcome: Outcome, now: datetime) -> None:
-        """Write what the operator wants of a delivery.
+    async def order(
+        self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
+    ) -> None:
+        """Write what the operator wants of a delivery, with the line of history that says so.
 
         Raises `Fenced` and `IllegalMove` as `settle` does.
         """

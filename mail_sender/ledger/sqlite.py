@@ -115,13 +115,17 @@ class SqliteLedger:
 
         return await self._scribe.do(job)
 
-    async def order(self, delivery: Delivery, outcome: Outcome, now: datetime) -> None:
-        """Write what the operator wants of a delivery."""
+    async def order(
+        self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
+    ) -> None:
+        """Write what the operator wants of a delivery, with the line of history that says so."""
 
         def job(db: sqlite3.Connection) -> None:
             number, message = _checked(db, delivery, outcome.state, states.ORDERS)
             db.execute("UPDATE delivery SET claim = claim + 1 WHERE number = ?", (number,))
             _write(db, number, outcome, now)
+            if attempt is not None:
+                _add_attempt(db, number, attempt)
             if outcome.copy > delivery.copy:
                 # Somebody un-sent it: the server is to be told of the copy.
                 clear = (

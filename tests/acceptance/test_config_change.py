@@ -18,6 +18,7 @@ def test_a_mended_password_is_tried_at_once(stub: Stub) -> None:
         stub.sender_config.write_text(right)
         sender.wait_for("config_changed")
         sender.wait_for("marked")
+        sender.wait_for("relay_up")
         assert sender.stop() == 0
         assert len(sender.events("sent")) == 1
     assert len(stub.mails()) == 1
@@ -66,6 +67,7 @@ def test_a_new_token_counts_and_the_old_one_stays_hidden(stub: Stub) -> None:
     with Sender(stub.client_config, stub.sender_config, "-d") as sender:
         sender.wait_for("server_down")
         stub.sender_config.write_text(right)
+        sender.wait_for("server_up")
         sender.wait_for("marked")
         assert sender.stop() == 0
         assert not any(token in sender.log for token in stub.tokens.values())

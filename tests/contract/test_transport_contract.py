@@ -1,8 +1,10 @@
-"""What every transport promises: SMTP to the stub's relay over TLS, and the one that tests record letters with."""
+"""What every transport promises: SMTP to the stub's relay over TLS, a folder, and the one that tests record with."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -10,6 +12,7 @@ import tomli
 from pydantic import SecretStr
 
 from mail_sender.deliver.base import Transport
+from mail_sender.deliver.folder import FolderTransport
 from mail_sender.deliver.smtp import SmtpTransport
 from mail_sender.relay_address import Security
 from mail_sender.render import Letter
@@ -24,13 +27,9 @@ CONTENT = b"From: idm@example.com\r\nSubject: x\r\n\r\nhello\r\n"
 
 
 class World(Protocol):
-    """A relay, as a test wants it."""
+    """A way out, as a test wants it."""
 
     transport: Transport
-
-    def refuse(self, recipient: str, code: int) -> None:
-        """Refuse a recipient from now on."""
-        ...
 
     def shut(self) -> None:
         """Have the relay be gone."""
@@ -38,6 +37,14 @@ class World(Protocol):
 
     def arrived(self) -> list[tuple[str, bytes]]:
         """Return recipient and content of what arrived, in order."""
+        ...
+
+
+class PickyWorld(World, Protocol):
+    """A relay that can be told to refuse somebody, as a folder cannot."""
+
+    def refuse(self, recipient: str, code: int) -> None:
+        """Refuse a recipient from now on."""
         ...
 
 
@@ -97,6 +104,24 @@ class RecordingWorld:
         return [(letter.recipient, letter.content) for letter in self._recording.arrived]
 
 
+class FolderWorld:
+    """A folder; what has arrived is what has a whole mail's name."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.transport: Transport = FolderTransport(path)
+
+    def shut(self) -> None:
+        """Put a file in its place, which stops root as well."""
+        shutil.rmtree(self._path)
+        self._path.write_bytes(b"")
+
+    def arrived(self) -> list[tuple[str, bytes]]:
+        """Read the files; a letter's Message-ID names its recipient."""
+        files = sorted(self._path.glob("*.eml"), key=lambda file: (file.stat().st_mtime_ns, file.name))
+        return [(file.stem.partition("@")[0].replace(".at.", "@"), file.read_bytes()) for file in files]
+
+
 @pytest.fixture(scope="module")
 def shared_stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stub]:
     """Give a stub to all tests of this file."""
@@ -104,29 +129,35 @@ def shared_stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stub]:
         yield running
 
 
-@pytest.fixture(params=["recording", Security.IMPLICIT, Security.STARTTLS, Security.DISCOVER])
-def world(request: pytest.FixtureRequest, shared_stub: Stub) -> Iterator[World]:
-    """Give a relay that takes everything."""
-    if request.param == "recording":
-        yield RecordingWorld()
-        return
-    shared_stub.__enter__()  # starts it again where a test has shut it
-    yield StubWorld(shared_stub, request.param)
+_RELAYS = ["recording", Security.IMPLICIT, Security.STARTTLS, Security.DISCOVER]
+
+
+@pytest.fixture
+async def world(request: pytest.FixtureRequest, shared_stub: Stub, tmp_path: Path) -> AsyncIterator[World]:
+    """Give a way out that takes everything; its transport is closed at the end."""
+    made: World
+    match request.param:
+        case "recording":
+            made = RecordingWorld()
+        case "folder":
+            made = FolderWorld(tmp_path / "mails")
+        case security:
+            shared_stub.__enter__()  # starts it again where a test has shut it
+            made = StubWorld(shared_stub, security)
+    yield made
+    await made.transport.close()
     (shared_stub.dir / "refuse.toml").unlink(missing_ok=True)
     for path in (shared_stub.dir / "mail").iterdir():
         path.unlink()
 
 
-@pytest.fixture
-async def transport(world: World) -> AsyncIterator[Transport]:
-    """Give the transport, and close it."""
-    yield world.transport
-    await world.transport.close()
+every_way = pytest.mark.parametrize("world", [*_RELAYS, "folder"], indirect=True)
+every_relay = pytest.mark.parametrize("world", _RELAYS, indirect=True)
 
 
 def letter(recipient: str, content: bytes = CONTENT) -> Letter:
     """Return a letter."""
-    return Letter("<1@example.com>", DATE, SENDER, recipient, content)
+    return Letter(f"<{recipient.replace('@', '.at.')}@example.com>", DATE, SENDER, recipient, content)
 
 
 class Dots:
@@ -145,97 +176,114 @@ async def send(transport: Transport, recipient: str, content: bytes = CONTENT) -
     return await transport.send(letter(recipient, content), Dots())
 
 
-async def test_an_accepted_letter_has_arrived_byte_for_byte(world: World, transport: Transport) -> None:
+@every_way
+async def test_an_accepted_letter_has_arrived_byte_for_byte(world: World) -> None:
     """With dots at line starts, and the relay's 2xx as the verdict."""
     content = CONTENT + b".\r\n..\r\n.dot\r\n\r\n.\r\nend\r\n"
-    verdict = await send(transport, "a@example.com", content)
+    verdict = await send(world.transport, "a@example.com", content)
     assert isinstance(verdict, Accepted)
     assert verdict.reply.code // 100 == 2
     assert world.arrived() == [("a@example.com", content)]
 
 
-async def test_letters_follow_each_other_in_order(world: World, transport: Transport) -> None:
+@every_way
+async def test_letters_follow_each_other_in_order(world: World) -> None:
     """Ten letters, one after the other."""
     recipients = [f"{number}@example.com" for number in range(10)]
     for recipient in recipients:
-        assert isinstance(await send(transport, recipient), Accepted)
+        assert isinstance(await send(world.transport, recipient), Accepted)
     assert [recipient for recipient, _ in world.arrived()] == recipients
 
 
-async def test_a_refused_recipient_is_a_verdict_and_the_next_letter_goes(world: World, transport: Transport) -> None:
+@every_relay
+async def test_a_refused_recipient_is_a_verdict_and_the_next_letter_goes(world: PickyWorld) -> None:
     """5xx is refused, 4xx deferred, with stage and reply; neither arrives, and neither is in the next one's way."""
     world.refuse("no@example.com", 550)
     world.refuse("later@example.com", 450)
-    refused, deferred = await send(transport, "no@example.com"), await send(transport, "later@example.com")
+    refused, deferred = (
+        await send(world.transport, "no@example.com"),
+        await send(world.transport, "later@example.com"),
+    )
     assert isinstance(refused, Refused)
     assert isinstance(deferred, Deferred)
     assert (refused.stage, deferred.stage) == (Stage.RCPT, Stage.RCPT)
     assert refused.reply is not None
     assert (refused.reply.code, deferred.reply.code) == (550, 450)
-    assert isinstance(await send(transport, "yes@example.com"), Accepted)
+    assert isinstance(await send(world.transport, "yes@example.com"), Accepted)
     assert [recipient for recipient, _ in world.arrived()] == ["yes@example.com"]
 
 
-async def test_the_dot_is_announced_once_and_before_it_is_out(world: World, transport: Transport) -> None:
-    """When `before_dot` is awaited nothing has arrived yet; what never comes to the dot is not announced."""
+@every_way
+async def test_the_dot_is_announced_once_and_before_it_is_out(world: World) -> None:
+    """When `before_dot` is awaited nothing has arrived yet."""
     arrived: list[int] = []
 
     async def look() -> None:
         arrived.append(len(world.arrived()))
 
-    assert isinstance(await transport.send(letter("a@example.com"), look), Accepted)
-    world.refuse("no@example.com", 550)
-    assert isinstance(await transport.send(letter("no@example.com"), look), Refused)
+    assert isinstance(await world.transport.send(letter("a@example.com"), look), Accepted)
     assert arrived == [0]
     assert len(world.arrived()) == 1
 
 
-async def test_what_before_dot_raises_stops_the_letter(world: World, transport: Transport) -> None:
+@every_relay
+async def test_a_dot_that_is_never_reached_is_not_announced(world: PickyWorld) -> None:
+    """A ledger that were told of it would take the mail for one that may have arrived."""
+    world.refuse("no@example.com", 550)
+    dots = Dots()
+    assert isinstance(await world.transport.send(letter("no@example.com"), dots), Refused)
+    assert dots.count == 0
+
+
+@every_way
+async def test_what_before_dot_raises_stops_the_letter(world: World) -> None:
     """A ledger that cannot be written means that nothing is handed over; a later letter goes."""
 
     async def fail() -> None:
         raise RuntimeError("the disk is full")
 
     with pytest.raises(RuntimeError, match="disk is full"):
-        await transport.send(letter("a@example.com"), fail)
+        await world.transport.send(letter("a@example.com"), fail)
     assert world.arrived() == []
-    assert isinstance(await send(transport, "b@example.com"), Accepted)
+    assert isinstance(await send(world.transport, "b@example.com"), Accepted)
     assert [recipient for recipient, _ in world.arrived()] == ["b@example.com"]
 
 
-async def test_a_relay_that_is_gone_is_a_verdict(world: World, transport: Transport) -> None:
+@every_way
+async def test_a_relay_that_is_gone_is_a_verdict(world: World) -> None:
     """The lane is down, nobody's mail is to blame, and nothing is raised; also after letters that went well."""
-    assert isinstance(await send(transport, "a@example.com"), Accepted)
+    assert isinstance(await send(world.transport, "a@example.com"), Accepted)
     world.shut()
     for _ in range(2):
-        verdict = await send(transport, "b@example.com")
+        verdict = await send(world.transport, "b@example.com")
         assert isinstance(verdict, LaneDown)
         assert not verdict.lasting
         assert verdict.advice
 
 
-async def test_a_transport_works_on_after_it_was_closed(world: World, transport: Transport) -> None:
+@every_way
+async def test_a_transport_works_on_after_it_was_closed(world: World) -> None:
     """Closing twice does no harm, unused as well; a later letter opens what it needs."""
-    for _ in range(2):
-        await transport.close()
-        await transport.close()
-        assert isinstance(await send(transport, "a@example.com"), Accepted)
+    for recipient in ("a@example.com", "b@example.com"):
+        await world.transport.close()
+        await world.transport.close()
+        assert isinstance(await send(world.transport, recipient), Accepted)
     assert len(world.arrived()) == 2
 
 
-async def test_letters_may_be_under_way_together(world: World, transport: Transport) -> None:
+@every_way
+async def test_letters_may_be_under_way_together(world: World) -> None:
     """Four at a time, and again on what they left open; each arrives once."""
     for turn in range(2):
         people = [f"{turn}-{number}@example.com" for number in range(4)]
-        verdicts = await asyncio.gather(*(send(transport, person) for person in people))
+        verdicts = await asyncio.gather(*(send(world.transport, person) for person in people))
         assert all(isinstance(verdict, Accepted) for verdict in verdicts)
     arrived = sorted(recipient for recipient, _ in world.arrived())
     assert arrived == sorted(f"{turn}-{number}@example.com" for turn in range(2) for number in range(4))
 
 
-async def test_a_letter_that_is_cancelled_does_not_arrive_and_harms_no_other(
-    world: World, transport: Transport
-) -> None:
+@every_way
+async def test_a_letter_that_is_cancelled_does_not_arrive_and_harms_no_other(world: World) -> None:
     """Stopped before its dot it is not handed over; the next letter does not meet what it left behind."""
     reached = asyncio.Event()
 
@@ -243,10 +291,10 @@ async def test_a_letter_that_is_cancelled_does_not_arrive_and_harms_no_other(
         reached.set()
         await asyncio.Event().wait()
 
-    sending = asyncio.ensure_future(transport.send(letter("a@example.com"), hold))
+    sending = asyncio.ensure_future(world.transport.send(letter("a@example.com"), hold))
     async with asyncio.timeout(10):
         await reached.wait()
     sending.cancel()
     await asyncio.wait({sending})
-    assert isinstance(await send(transport, "b@example.com"), Accepted)
+    assert isinstance(await send(world.transport, "b@example.com"), Accepted)
     assert [recipient for recipient, _ in world.arrived()] == ["b@example.com"]

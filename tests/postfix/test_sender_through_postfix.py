@@ -70,3 +70,22 @@ def test_a_wrong_password_at_postfix_is_exit_1_with_its_535(postfix: Postfix, st
     done = run("-c", stub.client_config, "-m", stub.sender_config, "-t", "ellie@example.com")
     assert done.returncode == 1
     assert "Not sent: auth: the relay answers 535 5.7.8" in done.stdout
+
+
+def test_an_address_beyond_ascii_arrives_through_postfix(postfix: Postfix, stub: Stub) -> None:
+    """Postfix offers SMTPUTF8; the address stands in the mail and in Postfix's log as the server has it."""
+    through(postfix, stub, "smtps")
+    stub.queue(
+        [
+            {
+                "message_template": {"TestMessageV1": {"display_name": "Jürgen"}},
+                "mail_destination": [{"primary": True, "value": "jürgen@example.com"}],
+            }
+        ]
+    )
+    with Sender(stub.client_config, stub.sender_config) as sender:
+        sender.wait_for("marked")
+        assert sender.stop() == 0
+    (mail,) = postfix.delivered(at_least=1)
+    assert "\r\nTo: jürgen@example.com\r\n".encode() in mail
+    assert b"with UTF8SMTPSA" in mail

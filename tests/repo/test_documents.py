@@ -38,9 +38,9 @@ def test_every_key_stands_in_the_full_example(key: str) -> None:
 def test_kanidms_own_example_loads(tmp_path: Path) -> None:
     """A bare relay host, an empty password, no schedule: as Kanidm's file has it."""
     loaded = config.load(configs.client(tmp_path), ROOT / "examples/mail-sender.toml")
-    assert (loaded.relay.host, loaded.relay.port) == ("smtp.example.com", 465)
-    assert loaded.relay.security is Security.IMPLICIT
-    assert loaded.relay.username is None
+    assert (configs.relay_of(loaded).host, configs.relay_of(loaded).port) == ("smtp.example.com", 465)
+    assert configs.relay_of(loaded).security is Security.IMPLICIT
+    assert configs.relay_of(loaded).username is None
     assert str(loaded.worker.schedule) == "*/5 * * * * * *"
 
 
@@ -54,7 +54,7 @@ def test_the_full_example_loads(tmp_path: Path) -> None:
     example.write_text((ROOT / "examples/mail-sender-full.toml").read_text().replace("/data/kanidm", str(tmp_path)))
     loaded = config.load(configs.client(tmp_path), example)
     assert loaded.letter.headers == (("X-SES-CONFIGURATION-SET", "identity"),)
-    assert loaded.relay.client_key_path == tmp_path / "client.key"
+    assert configs.relay_of(loaded).client_key_path == tmp_path / "client.key"
 
 
 def test_every_event_stands_in_the_log_page_and_no_other() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import tomli
 
+from mail_sender.settings import Config, RelayConfig
+
 KANIDM: Mapping[str, object] = {
     "token": "header.payload.signature-of-a-token",
     "instance_display_name": "Example Identity",
@@ -47,3 +49,9 @@ def _toml(value: object) -> str:
 def change(path: Path, **values: object) -> Path:
     """Change keys of a configuration file; None takes one out, a mapping is a whole table."""
     return write(path, {**tomli.loads(path.read_text()), **values})
+
+
+def relay_of(config: Config) -> RelayConfig:
+    """Return the relay of a configuration that has one."""
+    assert isinstance(config.relay, RelayConfig)
+    return config.relay

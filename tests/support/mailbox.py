@@ -79,6 +79,8 @@ class _Conversation(socketserver.StreamRequestHandler):
         while line := self.rfile.readline().strip():
             verb, _, argument = line.partition(b" ")
             match verb.upper():
+                case b"LHLO":
+                    self._say(b"250-mailbox\r\n250-8BITMIME\r\n250 SMTPUTF8")
                 case b"QUIT":
                     return self._say(b"221 2.0.0 bye")
                 case b"RCPT":

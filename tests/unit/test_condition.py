@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from mail_sender.condition import Condition
+from mail_sender.condition import Condition, Conditions, Trouble
 from tests.unit.samples import NOW
 
 
@@ -79,3 +79,35 @@ def test_a_condition_that_comes_and_goes_is_over_when_it_was_quiet_for_a_while()
     assert [event["event"] for event in events] == ["ledger_down", "ledger_up"]
     assert events[1]["down_seconds"] == 107
     assert condition.is_fine
+
+
+def test_the_one_that_goes_on_says_anew_what_is_still_wrong_and_when_it_ends() -> None:
+    """After a change of the configuration: whoever pairs begin and end sees the end; how long it lasted is all of it."""
+    old = Condition("relay")
+    old.down("auth", "535", "x", NOW)
+    with capture_logs() as events:
+        new = old.succeeded()
+        assert not new.is_fine
+        new.down("auth", "535", "x", NOW + timedelta(seconds=30))
+        new.down("auth", "535", "x", NOW + timedelta(seconds=60))
+        new.up(NOW + timedelta(seconds=90))
+    assert [event["event"] for event in events] == ["relay_down", "relay_up"]
+    assert events[-1]["down_seconds"] == 90
+
+
+def test_what_the_old_one_meets_is_of_the_past() -> None:
+    """A letter that was under way before the change says nothing of the relay that counts now."""
+    old = Condition("relay")
+    new = old.succeeded()
+    with capture_logs() as events:
+        old.down("connect", "refused", "x", NOW)
+        old.up(NOW)
+    assert (events, new.is_fine) == ([], True)
+
+
+def test_troubles_are_those_that_are_there() -> None:
+    """With since when, what, and its cure."""
+    conditions = Conditions()
+    assert conditions.troubles == []
+    conditions.relay.down("connect", "refused", "start it", NOW)
+    assert conditions.succeeded().troubles == [Trouble("relay", "connect", NOW, "refused", "start it")]

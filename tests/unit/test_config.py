@@ -12,11 +12,12 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mail_sender.config import load
+from mail_sender.config import load, load_anew
 from mail_sender.errors import ConfigError, Exit, Fault
 from mail_sender.relay_address import Security
-from mail_sender.settings import Config, LedgerConfig, RetryConfig
+from mail_sender.settings import Config, FolderConfig, LedgerConfig, RetryConfig
 from mail_sender.source.kanidm import KanidmSource
+from tests.support.configs import relay_of
 from tests.unit.config_files import CLIENT, SENDER, Files, lines
 
 
@@ -48,7 +49,7 @@ def test_kanidms_own_keys_load_with_its_defaults(files: Files) -> None:
     assert config.worker.stop_grace_seconds == 8.0
     assert config.retry == RetryConfig(message_retries=5, max_age=timedelta(days=1))
     assert config.ledger == LedgerConfig(path=None, kind="sqlite")
-    assert (config.relay.connect_timeout, config.server.connect_timeout) == (15.0, 15.0)
+    assert (relay_of(config).connect_timeout, config.server.connect_timeout) == (15.0, 15.0)
     assert (config.server.verify_ca, config.server.verify_hostnames, config.server.ca_path) == (True, True, None)
     assert (config.log_format, config.warnings) == ("text", ())
 
@@ -70,7 +71,7 @@ def test_every_key_reaches_its_stage(files: Files) -> None:
         False,
         3,
     )
-    relay = config.relay
+    relay = relay_of(config)
     assert (relay.place, relay.security, relay.connect_timeout) == ("relay.example.org:2587", Security.STARTTLS, 4)
     assert (relay.local_name, relay.username) == ("mx.example.org", "idm")
     assert relay.password is not None
@@ -149,16 +150,18 @@ def test_a_domain_goes_out_in_ascii(files: Files) -> None:
     """An international domain becomes its A-labels (RFC 5890) in From and in EHLO."""
     config = files.load(mail_from_address='"idm@münchen.example"')
     assert config.letter.from_address == "idm@xn--mnchen-3ya.example"
-    assert config.relay.local_name == "xn--mnchen-3ya.example"
+    assert relay_of(config).local_name == "xn--mnchen-3ya.example"
 
 
 def test_the_ehlo_name_is_the_tables_then_the_urls_then_froms_domain(files: Files) -> None:
     """`[relay] local_name` goes over the URL's path, which goes over the domain of the From address."""
     url = '"smtps://relay.example.com/from-url.example"'
-    assert files.load().relay.local_name == "example.com"
-    assert files.load(mail_relay=url).relay.local_name == "from-url.example"
-    assert files.load('[relay]\nlocal_name = "table.example"\n', mail_relay=url).relay.local_name == "table.example"
-    assert files.load('[relay]\nlocal_name = "[192.0.2.1]"\n').relay.local_name == "[192.0.2.1]"
+    assert relay_of(files.load()).local_name == "example.com"
+    assert relay_of(files.load(mail_relay=url)).local_name == "from-url.example"
+    assert (
+        relay_of(files.load('[relay]\nlocal_name = "table.example"\n', mail_relay=url)).local_name == "table.example"
+    )
+    assert relay_of(files.load('[relay]\nlocal_name = "[192.0.2.1]"\n')).local_name == "[192.0.2.1]"
 
 
 # Logins
@@ -166,8 +169,8 @@ def test_the_ehlo_name_is_the_tables_then_the_urls_then_froms_domain(files: File
 
 def login(config: Config) -> tuple[str | None, str | None]:
     """Return user and password as the relay will get them."""
-    password = config.relay.password
-    return config.relay.username, password.get_secret_value() if password else None
+    password = relay_of(config).password
+    return relay_of(config).username, password.get_secret_value() if password else None
 
 
 URL_LOGIN = '"smtps://url-user:url-pass@relay.example.com"'
@@ -507,8 +510,8 @@ def test_a_ca_and_a_whole_client_certificate_load(files: Files, pems: dict[str, 
             f"[relay]\nca_path = '{pems['ca']}'\nclient_cert_path = '{pems[cert]}'\nclient_key_path = '{pems[key]}'\n",
             {"ca_path": f"'{pems['ca']}'"},
         )
-        assert (config.server.ca_path, config.relay.ca_path) == (pems["ca"], pems["ca"])
-        assert (config.relay.client_cert_path, config.relay.client_key_path) == (pems[cert], pems[key])
+        assert (config.server.ca_path, relay_of(config).ca_path) == (pems["ca"], pems["ca"])
+        assert (relay_of(config).client_cert_path, relay_of(config).client_key_path) == (pems[cert], pems[key])
 
 
 PAIRS = [
@@ -602,7 +605,7 @@ def said(files: Files, text: str) -> str:
     except ConfigError as error:
         return f"{error} {error.faults!r}"
     # Where the end of a login is all that was cut off, the rest of it is a part of the host's name.
-    return f"{replace(config, relay=replace(config.relay, host='relay'))!r} {config.warnings}"
+    return f"{replace(config, relay=replace(relay_of(config), host='relay'))!r} {config.warnings}"
 
 
 @st.composite
@@ -706,3 +709,71 @@ def test_a_schedule_that_loads_has_a_tick_to_come(files: Files) -> None:
     tick = files.load().worker.schedule.next_after(now)
     assert tick is not None
     assert timedelta() < tick - now <= timedelta(seconds=5)
+
+
+# A dry run
+
+FOLDER = '[relay]\nkind = "folder"\npath = "/var/tmp/mails"\n'
+
+
+def test_a_folder_takes_the_relays_place_and_remembers_nothing(files: Files) -> None:
+    """Neither relay nor login is wanted, and none is missed; the ledger is kept in memory, whatever its table says."""
+    tables = f'{FOLDER}[ledger]\npath = "/var/lib/mail-sender"\n'
+    config = files.load(tables, mail_relay=None, mail_username=None, mail_password=None)
+    assert config.relay == FolderConfig(Path("/var/tmp/mails"))
+    assert config.ledger == LedgerConfig(None, "memory")
+    assert not any("login" in warning for warning in config.warnings)
+
+
+def test_a_dry_run_goes_over_whatever_the_relay_is(files: Files) -> None:
+    """The rest of the table counts as ever; the relay's secrets stay secrets."""
+    for relay in (None, "'smtps://idm:from-the-url@relay.example.com'"):
+        text = lines({**SENDER, "mail_relay": relay, "mail_username": None, "mail_password": None})
+        files.write(text + '[relay]\nlocal_name = "x.example"\n')
+        config = load(files.client, files.sender, Path("/elsewhere"))
+        assert config.relay == FolderConfig(Path("/elsewhere"))
+        assert ("from-the-url" in config.secrets) == (relay is not None)
+
+
+@pytest.mark.parametrize(
+    ("tables", "relay", "key"),
+    [
+        ('[relay]\nkind = "folder"\n', SENDER["mail_relay"], "relay.path"),
+        ('[relay]\nkind = "folder"\npath = ""\n', SENDER["mail_relay"], "relay.path"),
+        ('[relay]\nkind = "folder"\npath = "a\\u0000b"\n', SENDER["mail_relay"], "relay.path"),
+        ('[relay]\npath = "/var/tmp/mails"\n', SENDER["mail_relay"], "relay.path"),
+        ('[relay]\nkind = "pigeon"\n', SENDER["mail_relay"], "relay.kind"),
+        ('[relay]\nkind = "smtp"\n', None, "mail_relay"),
+        ("", None, "mail_relay"),
+    ],
+)
+def test_a_relay_that_is_half_told_is_one_fault(files: Files, tables: str, relay: str | None, key: str) -> None:
+    """It names the key that is to be mended, and nothing else is blamed for it."""
+    (fault,) = files.faults(tables, mail_relay=relay)
+    assert fault.key == key
+
+
+def test_the_relays_kind_does_not_change_under_a_running_sender(files: Files) -> None:
+    """What was sent and what was only written down would share a ledger; any other change counts."""
+    before = files.load()
+    files.load(FOLDER)
+    with pytest.raises(ConfigError, match=r"relay\.kind"):
+        load_anew(before, files.client, files.sender)
+    files.load(mail_relay="'smtps://other.example.com'")
+    assert relay_of(load_anew(before, files.client, files.sender)).host == "other.example.com"
+
+
+def test_an_extra_header_that_makes_too_long_a_line_is_a_fault(files: Files) -> None:
+    """Relays refuse such a line, or break it where they like."""
+    files.load(f'[headers]\nX-SES-SOURCE-ARN = "{"x" * 900}"\n')
+    (fault,) = files.faults(f'[headers]\nX-SES-SOURCE-ARN = "{"x" * 980}"\n')
+    assert "980 characters" in str(fault)
+
+
+def test_swapped_files_are_told_in_one_line(files: Files) -> None:
+    """Instead of every key of each as a fault of the other."""
+    files.load()
+    with pytest.raises(ConfigError) as caught:
+        load(files.sender, files.client)
+    assert str(caught.value).count("\n") == 1
+    assert "swap -c and -m" in str(caught.value)

@@ -158,6 +158,26 @@ class Slow:
             self.ended.set()
 
 
+async def test_an_order_whose_client_has_gone_before_it_begins_is_dropped(
+    state: StateFolder, listening: Control
+) -> None:
+    """It was told that nobody answered: done later, it might be done twice."""
+    begun = asyncio.Event()
+
+    class Desk:
+        async def answer(self, order: Order) -> AsyncIterator[Line]:
+            begun.set() if order.verb == "flush" else None
+            yield {"end": {"exit": 0, "say": None, "before": None}}
+
+    listening.desk = Desk()  # type: ignore[assignment]  # all that is asked of it is `answer`
+    connection = control.connect(state)  # the loop does not turn before it is closed, as in a sender that hangs
+    assert connection is not None
+    connection.sendall(b'{"verb": "flush"}\n')
+    connection.close()
+    await in_a_thread(asked, state, LIST)
+    assert not begun.is_set()
+
+
 async def test_a_client_that_vanishes_ends_what_it_asked_for(state: StateFolder, listening: Control) -> None:
     """And nothing else."""
     old, slow = listening.desk, Slow()
@@ -302,7 +322,7 @@ def test_a_sender_that_says_nothing_is_not_waited_for_for_ever(
     state: StateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client has a deadline of its own."""
-    monkeypatch.setattr(control, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(control, "LOOK_SECONDS", 0.1)
     release = threading.Event()
     thread = _server(state, b"", hang=release)
     with pytest.raises(NoAnswer, match="it takes too long"):

@@ -8,13 +8,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from mail_sender import desk as desks
 from mail_sender.answer import Line
 from mail_sender.clock import SteadyClock
+from mail_sender.condition import Trouble as Wrong
 from mail_sender.desk import Desk
 from mail_sender.errors import Exit, LedgerTrouble, MessageGone, ServerTrouble, Trouble
-from mail_sender.ledger.base import Attempt, Delivery, Imprint, Ledger, Outcome
+from mail_sender.ledger.base import Attempt, Delivery, Imprint, Ledger, Outcome, Query
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
 from mail_sender.message import Found, Message
@@ -73,10 +75,17 @@ class Runner:
     def __init__(self, work: Any = None) -> None:
         self.probes = self.wakes = 0
         self.working: asyncio.Task[None] | None = None
+        self.wrong: list[Wrong] = []
         self._work = work
 
     def wake(self) -> None:
         self.wakes += 1
+
+    def troubles(self) -> list[Wrong]:
+        return self.wrong
+
+    def probes_in(self) -> float | None:
+        return 23.4 if self.wrong else None
 
     def probe(self) -> None:
         self.probes += 1
@@ -402,3 +411,54 @@ async def test_flush_of_nothing_is_done(ledger: SqliteLedger) -> None:
     """There is nothing to wait for."""
     (end,) = await ask(desk_on(ledger, runner=Runner()), "flush")
     assert (end["end"]["exit"], end["end"]["say"]) == (Exit.DONE, "nothing is queued or held")
+
+
+# What is wrong
+
+
+async def test_what_is_wrong_is_told_before_anything_else(ledger: SqliteLedger) -> None:
+    """Of every waiting message, not only of the one that met it; with the time of the next try."""
+    of = message()
+    await become(ledger, of, State.QUEUED)
+    runner = Runner()
+    runner.wrong = [Wrong("relay", "connect", NOW, "connection refused", "start it")]
+    for verb in ("list", "show", "retry"):
+        lines = await ask(desk_on(ledger, runner=runner), verb, message=str(of.id))
+        (told,) = [line["condition"] for line in lines if "condition" in line]
+        assert (told["name"], told["kind"], told["again_in"]) == ("relay", "connect", 23)
+        assert told["say"] == "connection refused; start it"
+        assert "condition" in lines[0] or verb == "retry"
+
+
+async def test_a_flush_that_no_delivery_of_it_explains_is_explained_by_what_is_wrong(ledger: SqliteLedger) -> None:
+    """The lane was shut by a refusal, and nobody was tried meanwhile."""
+    await ledger.admit([message()], NOW, DAY)
+    runner = Runner()
+    runner.wrong = [Wrong("relay", "rcpt", NOW, "the relay answers 554 5.7.1", "look at it")]
+    *_, end = await ask(desk_on(ledger, runner=runner, clock=Clock()), "flush")
+    assert "the way to the relay is shut (rcpt: the relay answers 554 5.7.1)" in end["end"]["say"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "state", "written"),
+    [("retry", State.FAILED, "retried"), ("abandon", State.UNKNOWN, "given up"), ("resend", State.SENT, "resent")],
+)
+async def test_an_order_leaves_a_line_of_history(ledger: SqliteLedger, verb: str, state: State, written: str) -> None:
+    """Who reads it later knows that a person did it, and when."""
+    of = message()
+    await become(ledger, of, state)
+    await ledger.marked(of.id, NOW)
+    await ask(desk_on(ledger, Server(of)), verb, message=str(of.id))
+    (entry,) = await ledger.find(Query(message=str(of.id)), 1)
+    last = entry.history[-1]
+    assert (last.stage, last.verdict, last.reply) == ("operator", written, "by hand")
+
+
+async def test_what_an_operator_does_is_said_in_the_log_of_the_sender(ledger: SqliteLedger) -> None:
+    """Once for each order, however many deliveries it meant."""
+    for _ in range(3):
+        await become(ledger, message(), State.HELD)
+    with capture_logs() as events:
+        await ask(desk_on(ledger, runner=Runner()), "retry", states=frozenset({State.HELD}))
+    (event,) = events
+    assert (event["event"], event["verb"], event["say"]) == ("ordered", "retry", "3 changed by an operator")

@@ -244,15 +244,42 @@ def test_refusals_of_addresses_never_hold_the_lane() -> None:
     assert not lane.is_shut
 
 
-def test_other_domains_test_a_suspicion_at_once_and_one_accepted_clears_it() -> None:
-    """Then the suspect's second refusal is its own."""
+def test_after_one_suspicious_refusal_a_probe_goes_at_once_and_one_accepted_clears_it() -> None:
+    """Also to the same domain, which may be the only one that there is; then the suspect's second is its own."""
     lane, suspect = in_use(), key()
     carry(lane, RELAYING, 0.0, suspect)
-    assert lane.enter(suspect, 0.0) is None
-    assert lane.enter(key("bob@Example.com"), 0.0) is None
-    assert carry(lane, OK, 0.1, key("bob@elsewhere.example")) == OK
+    assert lane.is_shut
+    probe = enter(lane, 0.0, key("bob@Example.com"))
+    assert lane.enter(key("carol@example.com"), 0.0) is None
+    assert lane.judge(probe, OK, 0.1) == OK
     assert not lane.is_shut
     assert carry(lane, RELAYING, 120.0, suspect) == RELAYING
+
+
+def test_after_two_suspicious_refusals_only_other_domains_test_at_once() -> None:
+    """The rest wait for the probe's time; one accepted clears all."""
+    lane = in_use()
+    suspects = [key(), key("bob@example.com")]
+    for suspect in suspects:
+        assert isinstance(carry(lane, RELAYING, 0.0, suspect), LaneDown)
+    assert lane.opens_in(0.0) == SUSPICION.first
+    assert lane.enter(key("carol@example.com"), 0.1) is None
+    assert carry(lane, OK, 0.1, key("dave@elsewhere.example")) == OK
+    assert not lane.is_shut
+    assert [carry(lane, RELAYING, 120.0, suspect) for suspect in suspects] == [RELAYING, RELAYING]
+
+
+def test_a_refused_address_says_nothing_of_a_suspicion_and_costs_no_wait() -> None:
+    """The next letter goes at once, however many of them stand before a good one."""
+    lane = in_use()
+    for name in ("a", "b"):
+        carry(lane, RELAYING, 0.0, key(f"{name}@example.com"))
+    for number in range(14):
+        assert carry(lane, NO, SUSPICION.first, key(f"x{number}@example.com")) == NO
+        assert lane.is_shut
+        assert lane.opens_in(SUSPICION.first) == 0
+    assert carry(lane, OK, SUSPICION.first, key("good@example.com")) == OK
+    assert not lane.is_shut
 
 
 def test_a_suspect_that_is_accepted_later_is_no_suspect_any_more() -> None:

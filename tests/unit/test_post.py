@@ -14,7 +14,7 @@ from mail_sender import post
 from mail_sender.errors import Trouble
 from mail_sender.ledger.base import Delivery, Outcome, Query
 from mail_sender.ledger.states import State
-from mail_sender.message import Message
+from mail_sender.message import Message, UnknownContent
 from mail_sender.render import render as original
 from mail_sender.verdict import Stage
 from tests.support.memory_source import trouble
@@ -518,6 +518,22 @@ async def test_every_attempt_leaves_a_line() -> None:
         assert [line.seconds for line in entry.history] == pytest.approx([2.0] * 3)
         assert entry.history[0].at == NOW
         assert entry.queue_id == "4D2F"
+
+
+async def test_what_was_never_tried_says_why_in_its_history() -> None:
+    """Refused by us, held, or withdrawn: `queue show` has the reason, not the log alone."""
+    bad, held, gone = message("not an address"), message(B, content=UnknownContent("account_expiry_v1")), message(C)
+    async with bench(bad, held, gone, schedule=HOURLY) as table:
+        await retried(table, gone)
+        table.source.sent.add(gone.id)
+        await table.run(600)
+        lasts = [(await table.entry(of)).history[-1] for of in (bad, held, gone)]
+        assert [(last.stage, last.verdict) for last in lasts] == [
+            ("render", "refused"), ("render", "held"), ("server", "withdrawn"),
+        ]  # fmt: skip
+        assert "not a mail address" in lasts[0].reply
+        assert "account_expiry_v1" in lasts[1].reply
+        assert "by somebody else" in lasts[2].reply
 
 
 async def test_a_crash_leaves_a_line() -> None:

@@ -104,6 +104,29 @@ def test_a_page_of_a_withdrawn_message_says_what_the_server_did_with_it() -> Non
     assert "what became of the first one" in copy
 
 
+def test_what_is_wrong_is_one_sentence() -> None:
+    """Whose trouble, since when, why, what to do, and when it is tried again."""
+    told = {
+        "name": "relay",
+        "kind": "auth",
+        "since": "2026-11-21T11:48:00Z",
+        "say": "535 no; mend it",
+        "again_in": 40,
+    }
+    shut = "the way to the relay is shut for 12 min (auth): 535 no; mend it"
+    assert queue_text.condition(told, NOW) == f"{shut}; tried again in 40 s"
+    assert queue_text.condition({**told, "again_in": None}, NOW) == shut
+
+
+def test_a_page_of_what_was_given_up_says_by_whom_and_what_may_have_arrived() -> None:
+    """A mail that was accepted once is not said to have been taken by nobody."""
+    given_up = Attempt(NOW, "operator", "given up", None, "by hand", 0.0)
+    assert "not take it in any of its attempts" in queue_text.page([line(State.ABANDONED, GREYLISTED)], NOW)
+    assert "Somebody gave it up." in queue_text.page([line(State.ABANDONED, given_up)], NOW)
+    assert "this copy" in queue_text.page([line(State.ABANDONED, given_up, copy=1)], NOW)
+    assert "may have arrived" in queue_text.page([line(State.ABANDONED, given_up, ambiguous=1)], NOW)
+
+
 @pytest.mark.parametrize("state", State)
 def test_a_page_says_what_each_state_means_and_what_to_do_next(state: State) -> None:
     """In 100 columns."""

@@ -56,8 +56,10 @@ def test_every_fragment_of_a_links_secret_is_hidden(start: int) -> None:
 
 
 def test_without_a_letter_only_the_login_is_known() -> None:
-    """Before MAIL there is nothing else to hide."""
-    assert clean(f"hello {ELLIE} correct horse", None) == f"hello {ELLIE} ***"
+    """Before MAIL there is nothing else to hide, besides what is an address or a link's token, whoever's it is."""
+    said = "hello ellie@example.com, see https://idm.example.com/ui/reset?token=aaaaa-bbbbb&x=1, correct horse"
+    shown = "hello e***@example.com, see https://idm.example.com/ui/reset?token=***&x=1, ***"
+    assert clean(said, None) == shown
 
 
 def test_a_short_name_hides_nothing() -> None:

@@ -11,6 +11,7 @@ from email.parser import BytesParser
 from email.policy import default
 from email.utils import parseaddr
 from html.parser import HTMLParser
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -18,6 +19,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mail_sender import template_set
+from mail_sender.brand import Brand, Logo
+from mail_sender.languages import Languages
 from mail_sender.look import Look
 from mail_sender.message import Content, CredentialReset, IntentId, Message, TestMessage, UnknownContent
 from mail_sender.render import BrokenTemplate, Letter, Unrenderable, link, message_id, render
@@ -46,7 +49,8 @@ def name_in(letter: Letter, header: str) -> str:
 
 def bodies(letter: Letter) -> tuple[str, str]:
     """Return the text and the HTML part, decoded."""
-    text, html = (part.get_content() for part in mail_of(letter).iter_parts() if isinstance(part, EmailMessage))
+    mail = mail_of(letter)
+    text, html = (part.get_content() for kind in ("plain", "html") if (part := mail.get_body((kind,))))
     return text, html
 
 
@@ -342,11 +346,12 @@ def test_an_intent_id_cannot_leave_its_link(before: str, after: str) -> None:
 
 # Faults
 
+UNKNOWN = "account_expiry_v1"
 BAD_RECIPIENTS = [
     "", "ellie", "@example.com", "ellie@", "a@b@c", "Ellie <ellie@example.com>", "ellie@example.com\r\nBcc: x@y.example",
     "ellie@example.com\x00", "a b@example.com", "ellie@exam ple.com", "x" * 65 + "@example.com", "ellie@[192.0.2.1]",
     '"quoted local"@example.com', "ellie@example.com>", "<ellie@example.com>", "ellie@example.com, bob@example.com",
-    "\ud800@example.com", "ellie@\ud800.example", "jürgen@example.com", "a@" + "b." * 200 + "example", "ellie@-x-.example",
+    "\ud800@example.com", "ellie@\ud800.example", "\u202eellie@example.com", "a@" + "b." * 200 + "example", "ellie@-x-.example",
     "ellie@example.com ", "..@example.com", "ellie@example..com",
 ]  # fmt: skip
 
@@ -369,9 +374,30 @@ def test_a_recipient_makes_a_good_mail_or_is_refused(recipient: str) -> None:
         return
     mail = mail_of(letter)
     assert mail.keys() == HEADERS
-    assert [found.addr_spec for found in mail["To"].addresses] == [letter.recipient]
-    assert letter.recipient.isascii()
+    # The parser keeps UTF-8 in a header as escaped octets.
+    to = [found.addr_spec.encode("utf-8", "surrogateescape").decode() for found in mail["To"].addresses]
+    assert to == [letter.recipient]
     assert letter.recipient.isprintable()
+    assert letter.needs_utf8 != letter.content.isascii()
+
+
+def test_an_address_beyond_ascii_stands_in_the_mail_as_it_is_and_its_domain_in_ascii() -> None:
+    """RFC 6532: its local part has no other spelling; a domain has one, and needs nothing of the relay."""
+    letter = render(message("jürgen@exämple.de"), "jürgen@exämple.de", LETTER, NOW)
+    assert letter.recipient == "jürgen@xn--exmple-cua.de"
+    assert letter.needs_utf8
+    assert "\r\nTo: jürgen@xn--exmple-cua.de\r\n".encode() in letter.content
+    assert not render(message("ellie@exämple.de"), "ellie@exämple.de", LETTER, NOW).needs_utf8
+
+
+def test_whatever_an_unknown_kind_holds_is_a_secret() -> None:
+    """Texts and numbers at any depth; what is empty is none, and would hide everything."""
+    fields = {"a": "one", "b": {"c": ["two", {"d": 3}]}, "e": "", "f": None, "g": True}
+    templates = TemplateSet(
+        template_set.built_in().ours, {f"{UNKNOWN}/{part}.j2": "x" for part in template_set.PARTS}
+    )
+    letter = rendered(UnknownContent(UNKNOWN, fields), replace(LETTER, look=Look(templates)))
+    assert letter.secrets == ("one", "two", "3")
 
 
 def test_an_unknown_kind_has_no_template() -> None:
@@ -447,3 +473,180 @@ def test_a_letter_of_a_message_hides_its_secret() -> None:
 def test_the_date_may_be_in_any_zone() -> None:
     """The Date header is the moment that was given."""
     assert mail_of(rendered(TestMessage("x"), date=NOW.astimezone(UTC)))["Date"].datetime == NOW
+
+
+# Look
+
+LOGO = Logo("png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+
+
+def with_look(**look: Any) -> LetterConfig:
+    """Return a config with this look."""
+    return replace(LETTER, look=Look(**look))
+
+
+def test_a_mail_is_in_its_recipients_language() -> None:
+    """Headers, subject, text and page say so."""
+    letter = rendered(reset(), with_look(languages=Languages("en", None, {"example.com": "de"})))
+    text, html = bodies(letter)
+    assert mail_of(letter)["Content-Language"] == "de"
+    assert text.startswith("Guten Tag Ellie,")
+    assert 'lang="de"' in html
+
+
+def test_two_languages_are_in_one_mail() -> None:
+    """One after the other in all three parts, each with its own times, and the first one's frame."""
+    letter = rendered(reset(), with_look(languages=Languages("de", "fr")))
+    mail = mail_of(letter)
+    assert mail["Content-Language"] == "de, fr"
+    assert mail["Subject"].index("Zugangsdaten") < mail["Subject"].index("identifiants")
+    for body in bodies(letter):
+        assert body.index("Guten Tag Ellie,") < body.index("in 55 Minuten") < body.index("Bonjour Ellie,")
+        assert body.index("Bonjour Ellie,") < body.index("dans 55 minutes")
+        assert body.count("Nachricht 0000") == 1
+
+
+def test_without_html_a_mail_is_text_alone() -> None:
+    """One part, with the headers that tell how it is encoded, and no logo."""
+    mail = mail_of(rendered(reset(), with_look(html=False, brand=Brand(logo=LOGO))))
+    assert mail.get_content_type() == "text/plain"
+    assert mail.keys() == [*HEADERS, "Content-Transfer-Encoding"]
+    assert not mail.is_multipart()
+    assert str(INTENT) in mail.get_content()
+
+
+def test_a_logo_is_part_of_the_mail_that_shows_it() -> None:
+    """Beside the page, with the Content-ID by which the page names it (RFC 2387, RFC 2392); nothing is loaded."""
+    mail = mail_of(rendered(reset(), with_look(brand=Brand(logo=LOGO))))
+    text, related = mail.iter_parts()
+    assert isinstance(related, EmailMessage)
+    assert (text.get_content_type(), related.get_content_type()) == ("text/plain", "multipart/related")
+    page, image = related.iter_parts()
+    assert isinstance(page, EmailMessage)
+    assert isinstance(image, EmailMessage)
+    assert (image.get_content_type(), image["Content-Disposition"].content_disposition) == ("image/png", "inline")
+    assert image.get_content() == LOGO.content
+    assert f'src="cid:{image["Content-ID"].strip("<>")}"' in page.get_content()
+
+
+def test_a_logo_that_no_template_shows_does_not_go_out() -> None:
+    """It would be an attachment."""
+    config = with_look(
+        brand=Brand(logo=LOGO),
+        templates=TemplateSet(template_set.built_in().ours, {"_base.html.j2": "{% block body %}{% endblock %}"}),
+    )
+    mail = mail_of(rendered(reset(), config))
+    assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    """No address but those that a person opens stands in the page."""
+    html = bodies(rendered(reset(), with_look(brand=Brand(logo=LOGO))))[1]
+    loading = [
+        (tag, name, value)
+        for tag, found in Elements(html).elements
+        for name, value in found
+        if name in {"src", "background"}
+    ]
+    assert loading == [("img", "src", "cid:logo@mail")]
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_the_brand_is_escaped() -> None:
+    """What an operator writes is text: markup shows as it stands."""
+    brand = Brand("<b>Acme</b>", "#123456", LOGO, '"><i>support</i>', "{{ 7 * 7 }} <u>")
+    text, html = bodies(rendered(reset(), with_look(brand=brand)))
+    page = Elements(html)
+    assert not {"b", "i", "u"} & {tag for tag, _ in page.elements}
+    for said in (brand.support, brand.footer, "<b>Acme</b>"):
+        assert said in page.text
+        assert said in text
+
+
+def test_a_sentence_is_escaped() -> None:
+    """An operator's catalogue holds text, not markup; and neither it nor a name is a template."""
+    theirs = {"wording/en.toml": '[test_message_v1]\nworks = "<b>{display_name}</b> {{ 7 * 7 }}"'}
+    config = with_look(templates=TemplateSet(template_set.built_in().ours, theirs))
+    text, html = bodies(rendered(TestMessage("<i>Ellie</i>"), config))
+    assert "<b><i>Ellie</i></b> {{ 7 * 7 }}" in text
+    assert "<b><i>Ellie</i></b> {{ 7 * 7 }}" in Elements(html).text
+
+
+COMPLETE = """<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">
+<html><head><meta http-equiv="Content-Type" content="text/html; charset=utf-8"><title>{{ subject }}</title>
+<style>p.x { color: #ff0000 } @media (max-width: 480px) { p { margin: 0 } }</style></head>
+<body bgcolor="#eeeeee"><!--[if mso]><i>x</i><![endif]--><p class="x">Hi {{ display_name }}, <a href="{{ reset_url }}">go</a></p></body></html>"""
+
+
+def test_a_complete_document_of_an_operators_stays_one() -> None:
+    """Its head and conditional comments stay, its style is moved into the elements."""
+    config = with_files({"credential_reset_v1/body.html.j2": COMPLETE})
+    letter = rendered(reset("<Ellie>"), config)
+    html = bodies(letter)[1]
+    assert letter.fault is None
+    assert html.startswith("<!DOCTYPE html>")
+    assert "color: #ff0000" in html.partition("<body")[2]
+    assert "<!--[if mso]><i>x</i><![endif]-->" in html
+    assert "Hi &lt;Ellie&gt;," in html
+    assert f"https://idm.example.com/ui/reset?token={INTENT}" in html
+    assert html.count("<html") == html.count("<body") == 1
+
+
+def test_a_fragment_of_an_operators_is_html_too() -> None:
+    """A body without a document around it."""
+    html = bodies(
+        rendered(reset(), with_files({"credential_reset_v1/body.html.j2": "<p>Hi {{ display_name }}</p>"}))
+    )[1]
+    assert "<p>Hi Ellie</p>" in html
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "<link rel=stylesheet href=/etc/passwd>",
+        "<link rel=stylesheet href='file:///etc/passwd'>",
+        "<style>@import 'file:///etc/passwd'; } }{ p { </style>",
+    ],
+)
+def test_a_style_is_never_loaded(style: str) -> None:
+    """Not from the disk either; and what is no style breaks nothing."""
+    letter = rendered(TestMessage("x"), with_files({"test_message_v1/body.html.j2": f"{style}<p>x</p>"}))
+    assert b"root:" not in letter.content
+    assert letter.fault is None
+
+
+def test_characters_that_no_mail_can_carry_are_left_out() -> None:
+    """Control characters and half surrogate pairs, whatever brought them."""
+    odd = r"""a{{ "\x00\x08\x1b\x7f\x9f\ud800" }}b"""
+    letter = rendered(TestMessage("x"), with_files(dict.fromkeys(GOOD, odd)))
+    assert letter.fault is None
+    assert mail_of(letter)["Subject"] == "ab"
+    assert [body.strip().removesuffix("</body></html>")[-2:] for body in bodies(letter)] == ["ab", "ab"]
+
+
+# Amazon SES
+
+SES = tuple(
+    (f"X-SES-{name}-ARN", f"arn:aws:ses:eu-central-1:123456789012:identity/{'mail.' * 30}{name.lower()}.example.com")
+    for name in ("SOURCE", "FROM", "RETURN-PATH")
+)
+
+
+def test_the_long_headers_of_amazon_ses_arrive_unmangled() -> None:
+    """Each on one line, neither folded nor encoded: SES reads them as they are."""
+    letter = rendered(reset(), replace(LETTER, headers=SES))
+    lines = letter.content.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert [line for line in lines if line.startswith(b"X-SES")] == [
+        f"{name}: {value}".encode() for name, value in SES
+    ]
+    assert [(name, str(mail_of(letter)[name])) for name, _ in SES] == list(SES)
+
+
+def test_where_an_operators_sentence_breaks_ours_stand_in_too() -> None:
+    """A sentence that names what there is not would else be missing from our templates as well."""
+    theirs = {"wording/en.toml": '[test_message_v1]\nworks = "{nobody}"\nreason = "Mine"'}
+    config = with_look(templates=TemplateSet(template_set.built_in().ours, theirs))
+    letter = rendered(TestMessage("x"), config)
+    assert letter.fault is not None
+    assert replace(letter, fault=None) == rendered(TestMessage("x"))

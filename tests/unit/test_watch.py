@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from mail_sender.config import load
 from mail_sender.settings import Config
 from mail_sender.watch import LOOK_EVERY, Watch
+from tests.support.configs import relay_of
 from tests.support.fake_clock import FakeClock
 from tests.support.virtual_time import VIRTUAL_TIME
 from tests.unit.config_files import Files
@@ -83,8 +84,9 @@ async def test_a_change_is_found_within_three_looks_and_said(files: Files, name:
         await looks(3)
     changed = watching.result()
     if name == "sender":
-        assert changed.relay.password is not None
-        assert changed.relay.password.get_secret_value() == "battery staple"
+        password = relay_of(changed).password
+        assert password is not None
+        assert password.get_secret_value() == "battery staple"
     else:
         assert changed.server.uri == "https://idm.example.org"
     assert [event["event"] for event in events] == ["config_changed"]

@@ -1,0 +1,70 @@
+"""A preview: the mail of a specimen, made by the code that makes real mail, and taken apart again to be looked at."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from email.policy import compat32, default
+from typing import Any
+
+from mail_sender import mime, specimen
+from mail_sender.languages import Languages
+from mail_sender.render import Letter, render
+from mail_sender.settings import LetterConfig
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A finished mail: `letter.fault` says which of the operator's templates failed, where ours stood in."""
+
+    letter: Letter
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers in their order, unfolded and decoded."""
+        # The policy `default` reads long encoded names wrongly before Python 3.13.
+        parsed = message_from_bytes(self.letter.content, policy=compat32)
+        unfolded = [(name, "".join(value.splitlines())) for name, value in parsed.items()]
+        return [(name, str(make_header(decode_header(value)))) for name, value in unfolded]
+
+    @property
+    def subject(self) -> str:
+        """The subject."""
+        return dict(self.headers)["Subject"]
+
+    @property
+    def text(self) -> str:
+        """The text part."""
+        return self._body("plain") or ""
+
+    @property
+    def html(self) -> str | None:
+        """The HTML part as a page of its own, the logo inside it; None where mails have none."""
+        html = self._body("html")
+        for part in self._mail.walk():
+            if html and part.get_content_maintype() == "image":
+                content = base64.b64encode(part.get_content()).decode()
+                html = html.replace(mime.LOGO, f"data:{part.get_content_type()};base64,{content}")
+        return html
+
+    @property
+    def _mail(self) -> EmailMessage:
+        return message_from_bytes(self.letter.content, policy=default)
+
+    def _body(self, subtype: str) -> str | None:
+        part = self._mail.get_body((subtype,))
+        return str(part.get_content()) if part is not None else None
+
+
+def made(letter: LetterConfig, kind: str, language: str | None, data: Mapping[str, Any] | None = None) -> Preview:
+    """Return the preview of a kind, in one language, or as the rules have it for the specimen's recipient.
+
+    Raises `BadData`, `BrokenTemplate`, `Unrenderable`.
+    """
+    if language is not None:
+        letter = replace(letter, look=replace(letter.look, languages=Languages(language)))
+    now = datetime.now(UTC).replace(microsecond=0)
+    return Preview(render(specimen.message(kind, now, data), specimen.RECIPIENT, letter, now))

@@ -1,0 +1,163 @@
+"""The page of previews in a real browser: every kind and language, at both widths, in both colours, made anew."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from mail_sender import preview_basis
+from mail_sender.kinds import KINDS
+from mail_sender.preview_page import Shown
+from mail_sender.preview_server import Server, listen
+from mail_sender.template_set import built_in
+from tests.support import configs
+from tests.support.browser import keep_picture
+
+pytestmark = pytest.mark.debian("chromium", "fonts-dejavu-core")
+
+BACKGROUND = "element => getComputedStyle(element).backgroundColor"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give the operator's folder of templates, empty as yet."""
+    found = tmp_path / "templates"
+    found.mkdir()
+    return found
+
+
+@pytest.fixture
+def server(tmp_path: Path, folder: Path) -> Iterator[Server]:
+    """Serve the previews of a configuration with that folder."""
+    config = configs.sender(tmp_path, templates={"override_path": folder})
+    with listen(0, Shown(lambda: preview_basis.read(config))) as found:
+        thread = threading.Thread(target=found.serve)
+        thread.start()
+        yield found
+        found.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def origin(server: Server) -> str:
+    """Let the page talk to the server alone."""
+    return server.url.rstrip("/")
+
+
+async def test_every_kind_stands_there_in_every_language(page: Page) -> None:
+    """Headers, text and HTML of each, and nothing that the browser complains of."""
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text))
+    await page.goto("/")
+    for kind in KINDS:
+        assert await page.get_by_role("heading", name=kind, exact=True).is_visible()
+        for language in built_in().wordings:
+            mail = page.get_by_role("article", name=f"{kind} in {language}", exact=True)
+            assert await mail.get_by_text("ellie@example.com", exact=True).count() == 1
+            assert await mail.locator("pre").inner_text() != ""
+            assert await mail.locator("iframe").count() == 1
+    await (
+        page.frame_locator("iframe[title='credential_reset_v1 in en, HTML']")
+        .get_by_text("Reset cred")
+        .first.wait_for()
+    )
+    await keep_picture(page, "previews")
+    assert complaints == []
+
+
+async def test_width_and_colours_are_switched_for_all_mails(page: Page) -> None:
+    """A phone's width, and what a mail looks like in dark mode, without the system being dark; a reload keeps both."""
+    await page.goto("/")
+    frame = page.get_by_role("article", name="credential_reset_v1 in de", exact=True).locator("iframe")
+    card = page.frame_locator("iframe[title='credential_reset_v1 in de, HTML']").locator(".card")
+    wide, light = await frame.bounding_box(), await card.evaluate(BACKGROUND)
+    await page.get_by_label("phone").check()
+    await page.get_by_label("dark").check()
+    await page.reload()
+    narrow = await frame.bounding_box()
+    assert wide
+    assert narrow
+    assert (wide["width"] > 700, narrow["width"] < 400) == (True, True)
+    await expect(card).not_to_have_css("background-color", light)
+    await keep_picture(page, "previews-phone-dark")
+    await page.get_by_label("light").check()
+    await expect(card).to_have_css("background-color", light)
+
+
+async def test_a_reload_shows_what_the_files_are_now_and_a_fault_as_a_sentence(page: Page, folder: Path) -> None:
+    """Nothing is kept from the load before; where a template fails, its fault stands above the built-in mail."""
+    text = folder / "test_message_v1/body.txt.j2"
+    text.parent.mkdir()
+    mail = page.get_by_role("article", name="test_message_v1 in en", exact=True)
+    text.write_text("First words.\n")
+    await page.goto("/")
+    assert await mail.locator("pre").inner_text() == "First words.\n"
+    text.write_text("Second words.\n")
+    await page.reload()
+    assert await mail.locator("pre").inner_text() == "Second words.\n"
+    text.write_text("line one\n{{ 1 / 0 }}\n")
+    await page.reload()
+    assert "body.txt.j2, line 2, failed" in await mail.get_by_role("alert").inner_text()
+    assert "This is a test message" in await mail.locator("pre").inner_text()
+
+
+async def test_what_an_operator_writes_into_a_mail_runs_nothing(page: Page, folder: Path) -> None:
+    """A mail is shown in a frame without scripts, and loads nothing from anywhere."""
+    (folder / "test_message_v1").mkdir()
+    script = "<script>document.body.textContent = 'owned'</script>"
+    image = '<img src="http://192.0.2.1/x.png">'
+    (folder / "test_message_v1/body.html.j2").write_text(f"<p>Here</p>{script}{image}")
+    await page.goto("/mail/test_message_v1/en.html")
+    assert await page.locator("body").inner_text() == "Here"
+
+
+async def test_a_configuration_that_cannot_be_used_is_told_on_the_page(
+    page: Page, folder: Path, tmp_path: Path
+) -> None:
+    """The sentence that the command line would say, in place of the mails."""
+    (folder / "wording").mkdir()
+    (folder / "wording/en.toml").write_text("no toml at all")
+    await page.goto("/")
+    assert "wording/en.toml: is not TOML" in await page.get_by_role("alert").inner_text()
+    configs.change(tmp_path / "mail-sender", templates={"override_path": tmp_path / "elsewhere"})
+    await page.reload()
+    assert "no such folder" in await page.get_by_role("alert").inner_text()
+    await page.goto("/mail/test_message_v1/en.html")
+    assert "no such folder" in await page.locator("body").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("request_line", "host", "status"),
+    [
+        ("GET / HTTP/1.1", None, "421"),
+        ("GET / HTTP/1.1", "evil.example.com", "421"),
+        ("GET /mail/test_message_v1/en.html HTTP/1.1", "evil.example.com:{port}", "421"),
+        ("GET / HTTP/1.1", "127.0.0.1:{port}\r\nHost: evil.example.com", "421"),
+        ("GET / HTTP/1.1", "localhost:{port}", "200"),
+        ("HEAD / HTTP/1.1", "127.0.0.1:{port}", "200"),
+        ("GET /../preview_page.py HTTP/1.1", "127.0.0.1:{port}", "404"),
+        ("GET /page.html.j2 HTTP/1.1", "127.0.0.1:{port}", "404"),
+        ("GET /mail/nonsense/en.html HTTP/1.1", "127.0.0.1:{port}", "404"),
+        ("GET /mail/test_message_v1/xx.html HTTP/1.1", "127.0.0.1:{port}", "404"),
+        ("GET /mail/test_message_v1/en.pdf HTTP/1.1", "127.0.0.1:{port}", "404"),
+        ("POST / HTTP/1.1", "127.0.0.1:{port}", "501"),
+    ],
+)
+def test_only_this_machine_is_answered_under_its_own_name(
+    server: Server, request_line: str, host: str | None, status: str
+) -> None:
+    """Another Host (DNS rebinding), another path, another method: a refusal, each with a policy; never a traceback."""
+    address: tuple[str, int] = server.server_address[:2]  # type: ignore[assignment]  # it is an address of IPv4
+    assert address[0] == "127.0.0.1"
+    named = f"Host: {host.format(port=address[1])}\r\n" if host else ""
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(f"{request_line}\r\n{named}\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    head, _, body = answer.partition("\r\n\r\n")
+    assert head.split()[1] == status
+    assert "Content-Security-Policy: " in head
+    if request_line.startswith("HEAD"):
+        assert body == ""

@@ -1,0 +1,107 @@
+"""The mails as they were reviewed, kept as files beside this one: a change of one is seen, read and meant.
+
+`<kind>.<language>.eml` are whole mails, `<kind>.<language>.txt` the subject and the text of those in the other
+languages. After a change that is meant, `GOLDEN=write pytest tests/golden` writes them anew; read the difference
+before it is committed. With CI=true nothing is written.
+"""
+
+import os
+from email.headerregistry import Address
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import pytest
+
+from mail_sender.settings import LetterConfig
+from tests.golden import specimens
+from tests.golden.specimens import ACME, ELLIE, KIND_NAMES, NOW, REVIEWED, UNREVIEWED
+
+FOLDER = Path(__file__).parent
+
+MAILS: dict[str, tuple[str, LetterConfig]] = {
+    **{f"{kind}.{tag}.eml": (kind, specimens.config(tag)) for kind in KIND_NAMES for tag in REVIEWED},
+    **{f"{kind}.de-en.eml": (kind, specimens.config("de", "en")) for kind in KIND_NAMES},
+    **{f"{kind}.brand.eml": (kind, specimens.config("en", brand=ACME)) for kind in KIND_NAMES},
+}
+TEXTS: dict[str, tuple[str, LetterConfig]] = {
+    f"{kind}.{tag}.txt": (kind, specimens.config(tag)) for kind in KIND_NAMES for tag in UNREVIEWED
+}
+
+
+def mail(kind: str, config: LetterConfig) -> bytes:
+    """Return the whole mail."""
+    return specimens.letter(specimens.content(kind), config).content
+
+
+def text(kind: str, config: LetterConfig) -> bytes:
+    """Return its subject and its text."""
+    content = mail(kind, config)
+    return f"Subject: {specimens.parsed(content)['Subject']}\n\n{specimens.body(content, 'plain')}".encode()
+
+
+def kept(name: str, made: bytes) -> bytes:
+    """Return what is kept under a name, written anew first where that was asked for."""
+    path = FOLDER / name
+    if os.environ.get("GOLDEN") == "write" and os.environ.get("CI") != "true":
+        path.write_bytes(made)
+    return path.read_bytes() if path.exists() else b""
+
+
+HOW = "has changed: if that is meant, GOLDEN=write pytest tests/golden, and read the difference"
+
+
+@pytest.mark.parametrize("name", MAILS)
+def test_a_mail_is_the_one_that_was_reviewed(name: str) -> None:
+    """Byte for byte: every header, encoding and boundary."""
+    made = mail(*MAILS[name])
+    assert made == kept(name, made), f"{name} {HOW}"
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_is_the_one_that_was_reviewed(name: str) -> None:
+    """Subject and text, as a person reads them."""
+    made = text(*TEXTS[name])
+    assert made == kept(name, made), f"{name} {HOW}"
+
+
+def test_nothing_else_is_kept() -> None:
+    """A file whose mail is no longer made would look reviewed for ever."""
+    assert {path.name for path in FOLDER.iterdir() if path.suffix in {".eml", ".txt"}} == {*MAILS, *TEXTS}
+
+
+@pytest.mark.parametrize("name", MAILS)
+def test_a_kept_mail_parses_back_to_the_headers_that_were_set(name: str) -> None:
+    """Read by another's parser: these headers, these values, no other and no defect."""
+    kind, config = MAILS[name]
+    found = specimens.parsed((FOLDER / name).read_bytes())
+    tags = config.look.languages.of(ELLIE)
+    assert [(header, str(value)) for header, value in found.items() if header not in {"Subject", "Content-Type"}] == [
+        ("Date", "Sat, 21 Nov 2026 13:10:00 +0000"),
+        ("From", "Example Identity <idm@example.com>"),
+        ("Reply-To", "Example Identity <support@example.com>"),
+        ("To", ELLIE),
+        ("Message-ID", "<00000000-0000-0000-0000-000000000001@example.com>"),
+        ("Auto-Submitted", "auto-generated"),
+        ("X-Auto-Response-Suppress", "All"),
+        ("Content-Language", ", ".join(tags)),
+        ("MIME-Version", "1.0"),
+    ]
+    assert found["From"].addresses == (Address("Example Identity", "idm", "example.com"),)
+    assert parsedate_to_datetime(str(found["Date"])) == NOW
+    said = [
+        config.look.templates.wording(tag).say(kind, {"instance_display_name": "Example Identity"}, str)
+        for tag in tags
+    ]
+    assert found["Subject"] == " / ".join(sentences["subject"] for sentences in said)
+    assert found.get_content_type() == "multipart/alternative"
+    assert all(not part.defects for part in found.walk())
+
+
+@pytest.mark.parametrize("name", MAILS)
+def test_a_link_stands_alone_on_its_line_and_whole(name: str) -> None:
+    """Where a mail has a link, its text can be copied from, and the encoded bytes do not cut it where they are plain."""
+    kind, config = MAILS[name]
+    lines = specimens.body((FOLDER / name).read_bytes(), "plain").splitlines()
+    for page in ("reset", "revoke") if kind == "credential_reset_v1" else ():
+        count = len(config.look.languages.of(ELLIE))
+        assert lines.count(f"https://idm.example.com/ui/{page}?token={specimens.INTENT}") == count

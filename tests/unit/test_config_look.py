@@ -1,0 +1,220 @@
+"""The look out of a configuration file: what each key does, and each fault of the files that it names."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from mail_sender.brand import Brand
+from mail_sender.errors import ConfigError, Fault
+from mail_sender.languages import Languages
+from mail_sender.settings import Config
+from tests.golden import specimens
+from tests.unit.config_files import Files
+
+KIND = "credential_reset_v1"
+PNG = specimens.image(2, 2, b"\x00\x00\x00")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """Two good configuration files."""
+    return Files(tmp_path)
+
+
+def override(files: Files, **texts: str) -> str:
+    """Write a folder of templates; return the table that names it."""
+    for name, text in texts.items():
+        path = files.folder / "templates" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return f'[templates]\noverride_path = "{files.folder}/templates"\n'
+
+
+def fault(files: Files, tables: str) -> Fault:
+    """Return the one fault of these tables."""
+    (found,) = files.faults(tables)
+    return found
+
+
+def about_words(loaded: Config) -> list[str]:
+    """Return the warnings about languages and templates."""
+    return [warning for warning in loaded.warnings if "native" in warning or "templates" in warning]
+
+
+def test_without_any_key_the_look_is_ours(files: Files) -> None:
+    """English, UTC, HTML, no brand but the instance's name."""
+    look = files.load().letter.look
+    assert (look.languages, look.html, look.brand, str(look.zone)) == (Languages(), True, Brand(), "UTC")
+    assert not look.templates.theirs
+
+
+def test_every_key_has_its_place(files: Files) -> None:
+    """From the tables to the look."""
+    (files.folder / "logo.png").write_bytes(PNG)
+    look = files.load(
+        override(files, **{f"{KIND}/subject.txt.j2": "Mine"})
+        + 'html = false\ndefault_language = "de"\nsecond_language = "en"\ntime_zone = "Europe/Berlin"\n'
+        + 'language_rules = { "Example.FR" = "fr", "ellie@example.fr" = "de" }\n'
+        + f'[brand]\nname = "Acme"\ncolor = "#B45309"\nlogo_path = "{files.folder}/logo.png"\n'
+        + 'support = "help@example.com"\nfooter = "Acme GmbH"\n'
+    ).letter.look
+    assert look.languages == Languages("de", "en", {"example.fr": "fr", "ellie@example.fr": "de"})
+    assert (look.html, look.zone) == (False, ZoneInfo("Europe/Berlin"))
+    assert replace(look.brand, logo=None) == Brand("Acme", "#b45309", None, "help@example.com", "Acme GmbH")
+    assert look.brand.logo
+    assert (look.brand.logo.type, look.brand.logo.content) == ("png", PNG)
+    assert look.templates.theirs == {f"{KIND}/subject.txt.j2": "Mine"}
+
+
+BAD_VALUES = {
+    '[templates]\ndefault_language = "german"\n': ("templates.default_language", "language tag"),
+    '[templates]\nsecond_language = "xx"\n': ("templates.second_language", "no such language"),
+    '[templates]\nlanguage_rules = { "a b" = "de" }\n': (
+        "templates.language_rules",
+        "an address or a domain on the left",
+    ),
+    '[templates]\ntime_zone = "Berlin"\n': ("templates.time_zone", "such as Europe/Berlin"),
+    '[templates]\ntime_zone = "../../etc/passwd"\n': ("templates.time_zone", "such as Europe/Berlin"),
+    '[brand]\ncolor = "blue"\n': ("brand.color", "such as #1d4ed8"),
+    '[brand]\ncolor = "#1d4ed8;}"\n': ("brand.color", "such as #1d4ed8"),
+    '[brand]\nname = "a\\nb"\n': ("brand.name", "one line of text"),
+    '[brand]\nfooter = "\\u0000"\n': ("brand.footer", "one line of text"),
+    '[brand]\nlogo = "x.png"\n': ("brand.logo", "logo_path"),
+}
+
+
+@pytest.mark.parametrize("tables", BAD_VALUES)
+def test_a_bad_value_is_named(files: Files, tables: str) -> None:
+    """With its key, and what was expected."""
+    key, expected = BAD_VALUES[tables]
+    found = fault(files, tables)
+    assert found.key.startswith(key)
+    assert expected in found.expected
+
+
+@pytest.mark.parametrize("key", ["default_language", "second_language"])
+def test_a_language_without_sentences_is_a_fault(files: Files, key: str) -> None:
+    """It says which languages there are, and where more go."""
+    found = fault(files, f'[templates]\n{key} = "sv"\n')
+    assert found.key == f"templates.{key}"
+    assert found.found == "there are no sentences in sv"
+    assert "cs, de, en, es, fr" in found.expected
+    assert "wording/" in found.expected
+
+
+def test_a_rule_for_a_language_without_sentences_is_a_fault(files: Files) -> None:
+    """Before the first mail to that domain."""
+    assert fault(files, '[templates]\nlanguage_rules = { "example.se" = "sv" }\n').key == "templates.language_rules"
+
+
+def test_a_language_of_ones_own_has_to_be_complete(files: Files) -> None:
+    """A sentence that is missing shows in the specimen; with all of them there is no fault."""
+    whole = (Path(__file__).parents[2] / "templates/wording/en.toml").read_text()
+    tables = override(files, **{"wording/sv.toml": whole}) + 'default_language = "sv"\n'
+    assert about_words(files.load(tables)) == []
+    override(
+        files,
+        **{"wording/sv.toml": "".join(line for line in whole.splitlines(keepends=True) if "button" not in line)},
+    )
+    with pytest.raises(ConfigError) as caught:
+        files.load(tables)
+    assert f"{KIND}/body.html.j2" in caught.value.faults[0].found
+    assert caught.value.faults[0].expected == f"seen in a specimen of {KIND} in sv"
+
+
+def test_a_language_that_nobody_has_reviewed_is_warned_of(files: Files) -> None:
+    """Once for each language in use; English and German are reviewed."""
+    tables = '[templates]\ndefault_language = "fr"\nsecond_language = "de"\nlanguage_rules = { "example.jp" = "ja", "x.example" = "fr" }\n'
+    warnings = about_words(files.load(tables))
+    assert [warning.split(" yet")[0] for warning in warnings] == [
+        "no native speaker has reviewed the sentences in fr",
+        "no native speaker has reviewed the sentences in ja",
+    ]
+
+
+BAD_OVERRIDES = {
+    f"{KIND}/body.txt.j2": ("a\n{{ nobody }}", 2, 'unknown variable "nobody"'),
+    "_base.txt.j2": ("{% include 'x' %}", 1, 'there is no file "x"'),
+    "wording/en.toml": ("x", None, "is not TOML"),
+    "test_message_v1/subject.txt.j2": ("{{ say.nobody }}", 1, 'no language has a sentence "nobody"'),
+}
+
+
+@pytest.mark.parametrize("name", BAD_OVERRIDES)
+def test_a_fault_in_an_override_is_told_with_its_file_and_line(files: Files, name: str) -> None:
+    """The file itself is named, not the configuration's line."""
+    text, line, found = BAD_OVERRIDES[name]
+    first = files.faults(override(files, **{name: text}))[0]
+    assert (first.path, first.line) == (files.folder / "templates" / name, line)
+    assert first.found.startswith(found)
+
+
+def test_what_only_shows_when_a_template_runs_is_told(files: Files) -> None:
+    """A specimen of each kind is made in each language."""
+    found = fault(files, override(files, **{f"{KIND}/body.de.txt.j2": "x\n{{ 1 / 0 }}"}) + 'second_language = "de"\n')
+    assert f"{KIND}/body.de.txt.j2, line 2, failed (ZeroDivisionError)" in found.found
+    assert found.expected == f"seen in a specimen of {KIND} in de"
+
+
+def test_a_misplaced_file_and_half_a_pair_are_warned_of(files: Files) -> None:
+    """The mails go out, and the log says what is odd."""
+    warnings = about_words(files.load(override(files, **{f"{KIND}/body.html": "x", f"{KIND}/body.txt.j2": "x"})))
+    assert len(warnings) == 2
+    assert f"did you mean {KIND}/body.html.j2?" in warnings[0]
+    assert "body.txt.j2 is yours and body.html.j2 is ours" in warnings[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "found"), [(None, "no such file"), (b"<svg/>", "is no PNG"), (PNG + b"x" * 300_000, "293 KiB")]
+)
+def test_a_broken_logo_is_a_fault(files: Files, content: bytes | None, found: str) -> None:
+    """Missing, of a type that mail programs do not show, or too large."""
+    if content is not None:
+        (files.folder / "logo").write_bytes(content)
+    told = fault(files, f'[brand]\nlogo_path = "{files.folder}/logo"\n')
+    assert told.key == "brand.logo_path"
+    assert found in told.found
+
+
+@pytest.mark.parametrize("key", ["brand]\nlogo_path", "templates]\noverride_path"])
+def test_what_is_no_path_is_a_fault(files: Files, key: str) -> None:
+    """A NUL stands in no file's name."""
+    assert fault(files, f'[{key} = "a\\u0000b"\n').key == key.replace("]\n", ".")
+
+
+def test_a_logo_that_is_a_folder_is_a_fault(files: Files) -> None:
+    """Not a traceback."""
+    assert fault(files, f'[brand]\nlogo_path = "{files.folder}"\n').key == "brand.logo_path"
+
+
+@pytest.mark.parametrize("name", ["none", "config"])
+def test_an_override_that_is_no_folder_is_a_fault(files: Files, name: str) -> None:
+    """Kratos uses its own templates then, and says nothing."""
+    found = fault(files, f'[templates]\noverride_path = "{files.folder}/{name}"\n')
+    assert (found.key, found.expected) == ("templates.override_path", "expected a folder of templates")
+
+
+def test_a_template_that_is_no_text_is_a_fault(files: Files) -> None:
+    """Named by its file."""
+    tables = override(files, **{"_base.txt.j2": "x"})
+    (files.folder / "templates/_base.txt.j2").write_bytes(b"\xff\xfe")
+    found = fault(files, tables)
+    assert (found.path.name, found.found) == ("_base.txt.j2", "is not UTF-8")
+
+
+def test_every_file_of_the_look_has_a_say_in_the_configuration(files: Files) -> None:
+    """A change of one of them is a change of the configuration: so is a new one, by its folder."""
+    (files.folder / "logo.png").write_bytes(PNG)
+    tables = override(files, **{f"{KIND}/body.txt.j2": "x", "wording/en.toml": ""})
+    read = {str(path) for path in files.load(tables + f'[brand]\nlogo_path = "{files.folder}/logo.png"\n').files}
+    expected = [
+        "logo.png",
+        "templates",
+        f"templates/{KIND}",
+        f"templates/{KIND}/body.txt.j2",
+        "templates/wording/en.toml",
+    ]
+    assert {os.fspath(files.folder / name) for name in expected} <= read
