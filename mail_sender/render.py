@@ -42,6 +42,10 @@ from mail_sender.wording import Escape
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 
+SHORTEST_SECRET = 4
+"""Characters of a field of an unknown kind that is hidden."""
+
+
 class Unrenderable(Exception):
     """No mail can be made of this message for this recipient; the text says why, without showing its content."""
 
@@ -116,11 +120,14 @@ def _unrepeatable(message: Message) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Yield every text and number in what a message holds: of an unknown kind, any may be a secret."""
+    """Yield every text and number in what a message holds: of an unknown kind, any may be a secret.
+
+    What is shorter than a PIN is none, and to hide it everywhere would leave nothing of a reply.
+    """
     match value:
-        case str() if value:
-            yield value
-        case int() | float() if not isinstance(value, bool):
+        case bool():
+            return
+        case str() | int() | float() if len(str(value)) >= SHORTEST_SECRET:
             yield str(value)
         case dict():
             for item in value.values():

@@ -391,13 +391,13 @@ def test_an_address_beyond_ascii_stands_in_the_mail_as_it_is_and_its_domain_in_a
 
 
 def test_whatever_an_unknown_kind_holds_is_a_secret() -> None:
-    """Texts and numbers at any depth; what is empty is none, and would hide everything."""
-    fields = {"a": "one", "b": {"c": ["two", {"d": 3}]}, "e": "", "f": None, "g": True}
+    """Texts and numbers at any depth, down to a PIN; what is shorter is none, and would hide every "550"."""
+    fields = {"a": "word", "b": {"c": ["second", {"d": 1234}]}, "e": "", "f": None, "g": True, "h": 550, "i": "abc"}
     templates = TemplateSet(
         template_set.built_in().ours, {f"{UNKNOWN}/{part}.j2": "x" for part in template_set.PARTS}
     )
     letter = rendered(UnknownContent(UNKNOWN, fields), replace(LETTER, look=Look(templates)))
-    assert letter.secrets == ("one", "two", "3")
+    assert letter.secrets == ("word", "second", "1234")
 
 
 def test_an_unknown_kind_has_no_template() -> None:
