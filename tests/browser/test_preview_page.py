@@ -73,10 +73,12 @@ async def test_width_and_colours_are_switched_for_all_mails(page: Page) -> None:
     await page.goto("/")
     frame = page.get_by_role("article", name="credential_reset_v1 in de", exact=True).locator("iframe")
     card = page.frame_locator("iframe[title='credential_reset_v1 in de, HTML']").locator(".card")
+    await card.wait_for()
     wide, light = await frame.bounding_box(), await card.evaluate(BACKGROUND)
     await page.get_by_label("phone").check()
     await page.get_by_label("dark").check()
     await page.reload()
+    await card.wait_for()
     narrow = await frame.bounding_box()
     assert wide
     assert narrow

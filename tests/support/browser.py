@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, async_playwright
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 # Playwright itself turns off the sandbox, the first run, background networking, updates and sync.
 ARTEFACTS = Path(__file__).parents[2] / ".cache/artefacts"
+expect.set_options(timeout=30_000)  # milliseconds; a deadline, as everywhere here, and no measure of speed
 _ARGUMENTS = ["--disable-gpu", "--disable-quic"]
 
 
