@@ -1,13 +1,16 @@
 // Width and colours of all mails at once; a reload keeps them.
-const frames = document.querySelectorAll("iframe");
 
 const apply = {
   width: (value) => { document.body.dataset.width = value; },
   colours: (value) => {
     document.body.dataset.colours = value;
-    for (const frame of frames) {
+    for (const frame of document.querySelectorAll("iframe")) {
       const source = `${frame.getAttribute("src").split("?")[0]}?${value}`;
-      if (source !== frame.getAttribute("src")) frame.setAttribute("src", source);
+      if (source === frame.getAttribute("src")) continue;
+      // A new frame: after a reload, a browser puts what an old one last showed back into it.
+      const fresh = frame.cloneNode();
+      fresh.setAttribute("src", source);
+      frame.replaceWith(fresh);
     }
   },
 };
