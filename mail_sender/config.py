@@ -22,13 +22,11 @@ from mail_sender import address, config_look, relay_address, tls
 from mail_sender.config_faults import checked
 from mail_sender.config_keys import ClientFile, SenderFile
 from mail_sender.errors import ConfigError, Fault
-from mail_sender.look import Look
 from mail_sender.schedule import Schedule
 from mail_sender.settings import (
     Config,
     FolderConfig,
     LedgerConfig,
-    LetterConfig,
     RelayConfig,
     RetryConfig,
     ServerConfig,
@@ -62,8 +60,10 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
     look = config_look.look(sender_file, sender, faults, warnings) if sender else None
     if faults or client is None or sender is None or look is None:
         raise ConfigError(faults, warnings)
-    letter = _letter_config(sender, look)
-    if faults := [*config_look.tried(Path(sender.templates.override_path or ""), letter)]:
+    letter = config_look.letter(sender, look)
+    if (folder := sender.templates.override_path) and look.templates.theirs:
+        faults += config_look.tried(Path(folder), letter, config_look.trials(look))
+    if faults:
         raise ConfigError(faults, warnings)
     relay = _relay_config(sender)
     warnings += [*_weaknesses(client, sender, relay), *_exposure(sender_file)]
@@ -102,17 +102,6 @@ def _files(read: list[Path], client: ClientFile, sender: SenderFile) -> tuple[Pa
     table = sender.relay
     named = (client.ca_path, table.ca_path, table.client_cert_path, table.client_key_path)
     return (*read, *(Path(name) for name in named if name), *config_look.files(sender))
-
-
-def _letter_config(sender: SenderFile, look: Look) -> LetterConfig:
-    return LetterConfig(
-        instance_display_name=sender.instance_display_name,
-        instance_url=sender.instance_url,
-        from_address=sender.mail_from_address,
-        reply_to_address=sender.mail_reply_to_address,
-        headers=tuple(sender.headers.items()),
-        look=look,
-    )
 
 
 def _server_config(client: ClientFile, sender: SenderFile) -> ServerConfig:

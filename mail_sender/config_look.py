@@ -1,6 +1,6 @@
 """The look, as the configuration makes it: templates, languages, zone and brand, with the faults of their files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,14 +32,30 @@ def look(file: TomlFile, sender: SenderFile, faults: list[Fault], warnings: list
     return Look(templates, table.html, languages, ZoneInfo(table.time_zone), _brand(sender, logo))
 
 
-def tried(folder: Path, letter: LetterConfig) -> Iterator[Fault]:
-    """Make a specimen of each kind in each language; yield a fault for each template of the operator's that fails."""
+def letter(sender: SenderFile, look: Look) -> LetterConfig:
+    """Return what mails look like and whose they are."""
+    return LetterConfig(
+        instance_display_name=sender.instance_display_name,
+        instance_url=sender.instance_url,
+        from_address=sender.mail_from_address,
+        reply_to_address=sender.mail_reply_to_address,
+        headers=tuple(sender.headers.items()),
+        look=look,
+    )
+
+
+def trials(look: Look) -> list[tuple[str, str]]:
+    """Return each known kind with each language that mails are written in."""
+    kinds = [kind for kind in look.templates.kinds if kind in KINDS]
+    return [(kind, language) for kind in kinds for language in look.languages.all]
+
+
+def tried(folder: Path, letter: LetterConfig, trials: Iterable[tuple[str, str]]) -> Iterator[Fault]:
+    """Make a specimen of each kind and language; yield a fault for each template in the folder that fails."""
     now = datetime.now(UTC).replace(microsecond=0)
-    templates = letter.look.templates
-    for kind in templates.kinds:
-        for language in letter.look.languages.all if kind in KINDS and templates.theirs else ():
-            if fault := _fault_of(kind, now, letter, language):
-                yield Fault(folder, None, "", fault, f"seen in a specimen of {kind} in {language}")
+    for kind, language in trials:
+        if fault := _fault_of(kind, now, letter, language):
+            yield Fault(folder, None, "", fault, f"seen in a specimen of {kind} in {language}")
 
 
 def files(sender: SenderFile) -> list[Path]:

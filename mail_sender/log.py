@@ -17,7 +17,7 @@ import structlog
 Format = Literal["text", "json"]
 
 _SECRET_NAMES = frozenset({"token", "password", "intent_id", "link", "url", "body", "authorization"})
-_RESET_LINK = re.compile(r"([?&]token=(?:3D)?)[^\s&\"'<>]+")
+_LINK_TOKEN = re.compile(r"([?&]token=(?:3D)?)[^\s&\"'<>]+", re.IGNORECASE)
 _MARKS = {"debug": " ", "info": " ", "warning": "!", "error": "x"}
 
 
@@ -69,7 +69,12 @@ class Redactor:
         """Return the text without the secrets, and without the secret part of any reset link."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return _RESET_LINK.sub(r"\1***", text)
+        return without_tokens(text)
+
+
+def without_tokens(text: str) -> str:
+    """Return the text without the secret part of any reset link, whoever's it is."""
+    return _LINK_TOKEN.sub(r"\1***", text)
 
 
 def _text(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:

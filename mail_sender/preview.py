@@ -8,6 +8,7 @@ from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import compat32, default
+from functools import cached_property
 from typing import Any
 
 from mail_sender import mime, specimen
@@ -50,7 +51,7 @@ class Preview:
                 html = html.replace(mime.LOGO, f"data:{part.get_content_type()};base64,{content}")
         return html
 
-    @property
+    @cached_property
     def _mail(self) -> EmailMessage:
         return message_from_bytes(self.letter.content, policy=default)
 

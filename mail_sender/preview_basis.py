@@ -6,7 +6,7 @@ is made up and the templates are ours.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,15 +125,9 @@ def _leave_out(values: dict[str, Any], key: int | str, inner: int | str | None =
 
 
 def _letter(sender: SenderFile, look: Look) -> LetterConfig:
-    return LetterConfig(
-        instance_display_name=sender.instance_display_name,
-        instance_url=sender.instance_url,
-        from_address=sender.mail_from_address,
-        reply_to_address=sender.mail_reply_to_address,
-        # What is no header is told where the sender starts.
-        headers=tuple(both for both in sender.headers.items() if all(map(_is_plain, both))),
-        look=look,
-    )
+    letter = config_look.letter(sender, look)
+    # What is no header is told where the sender starts.
+    return replace(letter, headers=tuple(both for both in letter.headers if all(map(_is_plain, both))))
 
 
 def _is_plain(text: str) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 
-from mail_sender import address
+from mail_sender import address, log
 from mail_sender.render import Letter
 
 LONGEST = 200
@@ -22,7 +22,6 @@ _SHORTEST_NAME = 3
 _WORD = re.compile(r"\S+")
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _ESCAPE = re.compile(r"(?:%|=|&#x?)[0-9A-Fa-f]{2};?|=\r?\n")
-_TOKEN = re.compile(r"([?&]token=(?:3D)?)[^\s&\"'<>]+", re.IGNORECASE)  # of somebody else's link
 _ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")  # somebody else's
 _STARS = "***"
 
@@ -41,7 +40,7 @@ def cleaned(text: str, login: tuple[str, ...], letters: Collection[Letter] = ())
         for name in letter.names:
             if len(name) >= _SHORTEST_NAME:
                 text = _replaced(text, rf"(?<!\w){re.escape(name)}(?!\w)", name, _STARS)
-    text = _ADDRESS.sub(lambda found: address.mask(found[0]), _TOKEN.sub(rf"\1{_STARS}", text))
+    text = _ADDRESS.sub(lambda found: address.mask(found[0]), log.without_tokens(text))
     plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return plain[:LONGEST]
 

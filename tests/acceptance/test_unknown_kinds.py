@@ -44,6 +44,13 @@ def everything_kept(tmp_path: Path) -> bytes:
     return b"".join(path.read_bytes() for path in (tmp_path / "state").iterdir() if path.is_file())
 
 
+def assert_told_nowhere(said: str, tmp_path: Path) -> None:
+    """Check that no field stands in what was said, nor in what is kept."""
+    for secret in SECRETS:
+        assert secret not in said
+        assert secret.encode() not in everything_kept(tmp_path)
+
+
 def queue_output(stub: Stub, id_: str) -> str:
     """Return what the queue verbs say, to people and to programs."""
     env = {"MAIL_SENDER_CONFIG": str(stub.sender_config), "MAIL_SENDER_CLIENT_CONFIG": str(stub.client_config)}
@@ -74,9 +81,7 @@ def test_it_is_held_and_named_until_its_templates_appear_and_then_mailed(brisk: 
     mail = brisk.mails()[-1]
     assert str(mail["Subject"]).endswith(": your account expires")
     assert all(secret in str(mail.get_body(("plain",))) for secret in SECRETS)
-    for secret in SECRETS:
-        assert secret not in log + said
-        assert secret.encode() not in everything_kept(tmp_path)
+    assert_told_nowhere(log + said, tmp_path)
 
 
 def test_a_template_that_fails_on_its_fields_holds_it_and_tells_none_of_them(brisk: Stub, tmp_path: Path) -> None:
@@ -91,9 +96,7 @@ def test_a_template_that_fails_on_its_fields_holds_it_and_tells_none_of_them(bri
         log = sender.log
     assert "account_expiry_v1/body.txt.j2, line 2" in held
     assert brisk.mails() == []
-    for secret in SECRETS:
-        assert secret not in log + said
-        assert secret.encode() not in everything_kept(tmp_path)
+    assert_told_nowhere(log + said, tmp_path)
 
 
 def test_a_relay_that_quotes_its_fields_is_not_quoted(brisk: Stub, tmp_path: Path) -> None:
@@ -107,6 +110,4 @@ def test_a_relay_that_quotes_its_fields_is_not_quoted(brisk: Stub, tmp_path: Pat
         assert sender.stop() == 0
         log = sender.log
     assert "5.1.1 nobody wants ***" in failed
-    for secret in SECRETS:
-        assert secret not in log + said
-        assert secret.encode() not in everything_kept(tmp_path)
+    assert_told_nowhere(log + said, tmp_path)

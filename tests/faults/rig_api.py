@@ -22,7 +22,6 @@ from datetime import datetime
 from typing import Any, Self, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server_stub import accounts
@@ -234,8 +233,7 @@ class ApiServer:
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        # Any ASGI application will do for uvicorn; the stub has no other kind than Starlette's.
-        self._site = Site(cast("Starlette", self), listener)
+        self._site = Site(self, listener)
         self._serving = await self._site.start()
         return self
 

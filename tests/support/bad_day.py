@@ -6,17 +6,15 @@ as it ships. Both are asked by the same clients as the real ones.
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import socket
 import ssl
-from collections.abc import AsyncIterator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiosmtplib
 import httpx
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from server_stub import certificates
@@ -25,6 +23,7 @@ from server_stub.misbehaviour.in_force import Misbehaviour
 from server_stub.misbehaviour.misbehaving_api import HangUpProtocol, MisbehavingApi
 from server_stub.relay.listeners import Login, Relay, RelayTls
 from server_stub.relay.mailbox import Mailbox
+from server_stub.service import Site
 
 SECONDS = 10.0  # a test that meets this deadline has failed
 USER, PASSWORD = "mail-sender", "a-password"
@@ -41,14 +40,6 @@ def _directory(folder: Path) -> Directory:
 
 def _listening() -> socket.socket:
     return socket.create_server(("127.0.0.1", 0))
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves the signals to pytest."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
 
 
 class BadApi:
@@ -73,22 +64,13 @@ class BadApi:
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
         """Serve, and give a client that trusts this server."""
         bound = _listening()
-        config = uvicorn.Config(
-            MisbehavingApi(self._application, self.misbehaviour),
-            ssl_certfile=self._certificate.chain,
-            ssl_keyfile=str(self._certificate.key),
-            http=HangUpProtocol,
-            lifespan="off",
-            log_config=None,
-            log_level="critical",
-            timeout_graceful_shutdown=1,
-        )
-        server = _Server(config)
-        serving = asyncio.create_task(server.serve([bound]))
+        api = MisbehavingApi(self._application, self.misbehaviour)
+        site = Site(api, bound, self._certificate, HangUpProtocol)
+        serving = await site.start()
         url = f"https://localhost:{bound.getsockname()[1]}"
         async with httpx.AsyncClient(base_url=url, verify=self._trust, trust_env=False, timeout=SECONDS) as client:
             yield client
-        server.should_exit = True
+        site.server.should_exit = True
         await serving
 
 
