@@ -17,7 +17,7 @@ from tests.faults.killing import SIDES, Point, methods
 from tests.faults.lives import lived
 from tests.faults.rig import Rig
 from tests.faults.rig_api import lose_answer, status
-from tests.faults.rig_behaviour import Behaviour, Step, first
+from tests.faults.rig_behaviour import Behaviour, Step, deferring, first
 
 Scene = Callable[[Rig], None]
 MOST_COMMITS = 20
@@ -41,7 +41,7 @@ def plain(rig: Rig) -> None:
 
 def deferred(rig: Rig) -> None:
     """Have all first attempts refused for now, so that messages are read again."""
-    rig.relay.behave = first(Behaviour(replies={Step.RCPT: b"451 4.7.1 try again later\r\n"}), 2)
+    rig.relay.behave = deferring(2)
     rig.mail()
     rig.mail(reset=True)
 

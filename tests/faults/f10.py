@@ -31,7 +31,7 @@ from tests.faults.family import Case, Family
 from tests.faults.oracle import Queued
 from tests.faults.rig import NAME, Rig
 from tests.faults.rig_api import Exchange, Fault, status, truncate
-from tests.faults.rig_behaviour import Behaviour, Step, first
+from tests.faults.rig_behaviour import deferring
 
 STATUSES = (400, 401, 403, 404, 408, 409, 413, 418, 429, 500, 501, 502, 503, 504, 507)
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -108,7 +108,7 @@ def _queue(rig: Rig, path: str) -> None:
     rig.mail("ellie@example.com", "bob@example.com")
     if path == READ:
         # What is deferred is read again, unless a poll has just listed it.
-        rig.relay.behave = first(Behaviour(replies={Step.RCPT: b"451 4.7.1 try again later\r\n"}), 4)
+        rig.relay.behave = deferring()
         rig.place = replace(rig.place, poll="0 0 */6 * * *")
 
 
@@ -220,7 +220,7 @@ async def doubled(rig: Rig, times: int) -> None:
 async def left_out(rig: Rig) -> None:
     """Have every other list be empty while mail waits for its retry: absence means nothing."""
     _queue(rig, READY)
-    rig.relay.behave = first(Behaviour(replies={Step.RCPT: b"451 4.7.1 try again later\r\n"}), 4)
+    rig.relay.behave = deferring()
     met = Met(rig, edited(_emptied())).at(READY, 10)
     await rig.start()
     await met.often(2)

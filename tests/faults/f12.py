@@ -20,7 +20,7 @@ from tests.faults.api_faults import Met
 from tests.faults.family import Case, Family, Play
 from tests.faults.rig import Rig
 from tests.faults.rig_api import reset
-from tests.faults.rig_behaviour import Behaviour, Step, first
+from tests.faults.rig_behaviour import deferring
 from tests.faults.rig_clock import FastClock
 from tests.faults.rig_tap import overridden
 
@@ -137,7 +137,7 @@ async def from_the_start(rig: Rig, shift: Shift) -> None:
 async def during_a_deferral(rig: Rig, shift: Shift, *, restart: bool) -> None:
     """Have the clock jump while mail waits for its retry; the sender runs, or starts with the wrong clock."""
     machine = _prepare(rig)
-    rig.relay.behave = first(Behaviour(replies={Step.RCPT: b"451 4.7.1 try again later\r\n"}), 2)
+    rig.relay.behave = deferring(2)
     await _start(rig, machine)
     await rig.changes.until(
         lambda: any(said.step == "RCPT" for one in rig.relay.connections for said in one.commands)
@@ -153,7 +153,7 @@ async def during_a_deferral(rig: Rig, shift: Shift, *, restart: bool) -> None:
 async def alone(rig: Rig, shift: Shift) -> None:
     """Have the sender start again with the wrong clock, and nobody there to tell it so for a while."""
     machine = _prepare(rig)
-    rig.relay.behave = first(Behaviour(replies={Step.RCPT: b"451 4.7.1 try again later\r\n"}), 2)
+    rig.relay.behave = deferring(2)
     await _start(rig, machine)
     await rig.changes.until(
         lambda: any(said.step == "RCPT" for one in rig.relay.connections for said in one.commands)
@@ -177,7 +177,7 @@ async def silent(rig: Rig) -> None:
 async def restless(rig: Rig) -> None:
     """Have somebody set the clock forth and back while the sender runs."""
     machine = _prepare(rig)
-    rig.relay.behave = first(Behaviour(replies={Step.RCPT: b"451 4.7.1 try again later\r\n"}), 6)
+    rig.relay.behave = deferring(6)
     await _start(rig, machine)
     for number, shift in enumerate(SHIFTS.values(), 1):
         machine.shift(shift)

@@ -1,5 +1,6 @@
 """How a relay treats one connection: what it says instead of the usual, how slowly, and where it breaks off."""
 
+import math
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -42,15 +43,16 @@ OFFERED_IN_CLEAR = b"250-relay.example\r\n250-SIZE 10000000\r\n250 STARTTLS\r\n"
 class Behaviour:
     """How a connection is treated.
 
-    `replies` stand in for the usual ones, from the connection's mail number `from_mail` on; `refusals` answer RCPT for
-    these recipients; `delays` are real seconds
-    before a reply, `trickle` those before each octet of one; `offers_starttls` is what the EHLO in clear says.
+    `replies` stand in for the usual ones, from the connection's mail number `from_mail` on, each of them at most `times`
+    times; `refusals` answer RCPT for these recipients; `delays` are real seconds before a reply, `trickle` those before
+    each octet of one; `offers_starttls` is what the EHLO in clear says.
     `plain` is said in clear where TLS would begin on an implicit port, and `hangs` stops there; `tls` is another
     context than the relay's own. After `mails` mails the connection is closed without a word.
     """
 
     replies: Mapping[Step, bytes] = field(default_factory=dict)
     from_mail: int = 1
+    times: float = math.inf
     refusals: Mapping[str, bytes] = field(default_factory=dict)
     cut: Cut | None = None
     delays: Mapping[Step, float] = field(default_factory=dict)
@@ -69,3 +71,12 @@ Behave = Callable[[int], Behaviour]
 def first(behaviour: Behaviour, connections: int = 1) -> Behave:
     """Return what treats the first connections so, and all others well."""
     return lambda number: behaviour if number <= connections else HEALTHY
+
+
+def deferring(connections: int = 4) -> Behave:
+    """Return what defers one recipient on each of the first connections.
+
+    Not each recipient there: a connection may live for as long as letters follow each other, and one that is deferred
+    on it again and again is abandoned, as it should be.
+    """
+    return first(Behaviour(replies={Step.RCPT: b"451 4.7.1 try again later\r\n"}, times=1), connections)

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import re
 import ssl
+from collections import Counter
 from datetime import datetime
 from typing import Protocol
 
@@ -40,6 +41,7 @@ class Session:
         self._behaviour = behaviour
         self._connection = connection
         self._mails = 0
+        self._replied: Counter[Step] = Counter()
         self._sender = self._recipient = ""
 
     async def run(self, tls: ssl.SSLContext, *, implicit: bool) -> None:
@@ -161,13 +163,14 @@ class Session:
         usual = REPLIES[step]
         if step is Step.EHLO and not self._wire.version and self._behaviour.offers_starttls:
             usual = OFFERED_IN_CLEAR
-        if self._mails + 1 < self._behaviour.from_mail:
+        if self._mails + 1 < self._behaviour.from_mail or self._replied[step] >= self._behaviour.times:
             return usual
         return self._behaviour.replies.get(step, usual)
 
     async def _reply(self, step: Step) -> bytes:
         """Say what the script has for a step, as slowly as it wants, and return it."""
         reply = self._scripted(step)
+        self._replied[step] += 1
         self._connection.replies.append(Said(self._book.now(), step, reply))
         if wait := self._behaviour.delays.get(step, 0.0):
             await self._pause(wait)
