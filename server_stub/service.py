@@ -36,8 +36,9 @@ from server_stub.certificates import ServerCertificate
 from server_stub.configs import write_configs, write_ready_file
 from server_stub.directory import Directory
 from server_stub.identity import RELAY_LOGIN, Identity
+from server_stub.misbehaviour.exchange import HangUpProtocol
 from server_stub.misbehaviour.in_force import Misbehaviour
-from server_stub.misbehaviour.misbehaving_api import HangUpProtocol, MisbehavingApi
+from server_stub.misbehaviour.misbehaving_api import MisbehavingApi
 from server_stub.page import application as web
 from server_stub.people import People
 from server_stub.ports import Ports, bind, numbers

@@ -27,7 +27,7 @@ checks I1 to I12 (`oracle`). So a play need not drain by itself, unless its faul
   `await rig.relay.down()`, `await rig.relay.listen()` for one that is dead and comes back. Wait for what it saw by
   `await rig.changes.until(lambda: len(rig.relay.mails) == 1)`: it is rung by relay, API and ledger alike.
 - API: `rig.api.fault(status(503), path="_sent", times=3)`, and `reset`, `hang`, `lose_answer`, `truncate(n)` of
-  `rig_api`, or a function of an `Exchange`. `rig.api.store` is the stub's own.
+  the stub's `exchange`, or a function of an `Exchange`. `rig.api.store` is the stub's own.
 - Around the Protocols: before the start, `rig.wraps.ledger = lambda ledger: tapped(ledger, before=hook)`; the same for
   `source` and `transport`. A hook gets the method's name and arguments, and may wait, raise, or kill the process.
 - Death: `await rig.crash()` leaves the ledger's files as kill -9 does; `await rig.start()` starts the next process. For a

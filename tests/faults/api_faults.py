@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import httpx
 
+from server_stub.misbehaviour.exchange import Exchange, Fault, hang, lose_answer, reset, status
 from tests.faults.rig import Rig
-from tests.faults.rig_api import Exchange, Fault, hang, lose_answer, reset, status
 
 SELF, ENTRY, READY, READ, SENT = "/v1/self", "/scim/v1/Entry/", "/_ready", "GET one message", "/_sent"
 PATHS = (SELF, ENTRY, READY, READ, SENT)

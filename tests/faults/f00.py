@@ -10,10 +10,10 @@ from dataclasses import replace
 from functools import partial
 from random import Random
 
+from server_stub.misbehaviour.exchange import lose_answer, reset, status, truncate
 from tests.faults import f01
 from tests.faults.family import Case, Family
 from tests.faults.rig import Rig
-from tests.faults.rig_api import lose_answer, reset, status, truncate
 from tests.faults.rig_behaviour import HEALTHY, Behaviour, Step
 from tests.faults.rig_wire import Cut, How
 

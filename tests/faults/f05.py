@@ -11,12 +11,12 @@ from dataclasses import replace
 from functools import cache, partial
 from types import MappingProxyType
 
+from server_stub.misbehaviour.exchange import lose_answer, status
 from tests.faults.campaign import ground
 from tests.faults.family import Case, Family
 from tests.faults.killing import SIDES, Point, methods
 from tests.faults.lives import lived
 from tests.faults.rig import Rig
-from tests.faults.rig_api import lose_answer, status
 from tests.faults.rig_behaviour import Behaviour, Step, deferring, first
 
 Scene = Callable[[Rig], None]

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mail_sender.ledger.states import State
+from server_stub.misbehaviour.exchange import Exchange, Fault, status, truncate
 from tests.faults import api_faults
 from tests.faults.api_faults import (
     ENTRY,
@@ -30,7 +31,6 @@ from tests.faults.api_faults import (
 from tests.faults.family import Case, Family
 from tests.faults.oracle import Queued
 from tests.faults.rig import NAME, Rig
-from tests.faults.rig_api import Exchange, Fault, status, truncate
 from tests.faults.rig_behaviour import deferring
 
 STATUSES = (400, 401, 403, 404, 408, 409, 413, 418, 429, 500, 501, 502, 503, 504, 507)

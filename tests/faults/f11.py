@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
+from server_stub.misbehaviour.exchange import Exchange, Fault, hang, lose_answer, reset, status
 from tests.faults.api_faults import (
     ENTRY,
     SELF,
@@ -17,7 +18,6 @@ from tests.faults.api_faults import (
 )
 from tests.faults.family import Case, Family, Play
 from tests.faults.rig import Rig
-from tests.faults.rig_api import Exchange, Fault, hang, lose_answer, reset, status
 
 FOR_EVER = 1_000_000
 _LONG = 15

@@ -16,10 +16,10 @@ from mail_sender import clock as shipped
 from mail_sender.clock import SteadyClock
 from mail_sender.message import Listing
 from mail_sender.source.base import Source
+from server_stub.misbehaviour.exchange import reset
 from tests.faults.api_faults import Met
 from tests.faults.family import Case, Family, Play
 from tests.faults.rig import Rig
-from tests.faults.rig_api import reset
 from tests.faults.rig_behaviour import deferring
 from tests.faults.rig_clock import FastClock
 from tests.faults.rig_tap import overridden

@@ -16,11 +16,11 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+from server_stub.misbehaviour.exchange import Exchange, Fault
 from tests.faults.api_faults import PATHS, READ, READY, SENT, Met, start_impatient
 from tests.faults.family import Case, Family, Play
 from tests.faults.installed import command_line, flags
 from tests.faults.rig import INTENT, NAME, Rig
-from tests.faults.rig_api import Exchange, Fault
 from tests.faults.rig_behaviour import HEALTHY, Behaviour, Step
 from tests.faults.rig_place import LETTER, PASSWORD, USERNAME
 from tests.faults.rig_tap import tapped

@@ -1,7 +1,7 @@
 """The identity server of a campaign: the stub's own API over real HTTP, a queue for each case, and faults on order.
 
 One server carries all cases; the bearer token says whose queue is meant. A queue keeps the stub's store in memory,
-and a log of every call: what was asked, what was answered, and what it changed. Faults stand in front of the stub's
+and a log of every call: what was asked, what was answered, and what it changed. Faults are the stub's, in front of its
 application, so that a mark can be applied and its answer lost.
 
     rig.api.fault(status(503, retry_after="2"), path="_ready", times=3)
@@ -16,18 +16,18 @@ import socket
 import sqlite3
 import time
 import uuid
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self, cast
+from typing import Self, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from server_stub import accounts
 from server_stub.api.access import Doorkeeper
 from server_stub.api.application import Api, application
 from server_stub.identity import api_payload
+from server_stub.misbehaviour.exchange import Exchange, Fault, HangUpProtocol
 from server_stub.people import People
 from server_stub.queue import entry, store
 from server_stub.service import Site
@@ -50,84 +50,6 @@ class Call:
     path: str
     status: int | None
     marks: uuid.UUID | None
-
-
-@dataclass
-class Exchange:
-    """A request on its way to the stub's application, for a fault to play with."""
-
-    app: ASGIApp
-    scope: Scope
-    receive: Receive
-    send: Send
-
-    async def pass_on(self, send: Send | None = None) -> None:
-        """Have the application answer it, as usual or through another `send`."""
-        await self.app(self.scope, self.receive, send or self.send)
-
-    async def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        """Answer it without the application."""
-        named = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
-        pairs = [(name.encode(), value.encode()) for name, value in named.items()]
-        await self.send({"type": "http.response.start", "status": status, "headers": pairs})
-        await self.send({"type": "http.response.body", "body": body})
-
-    async def whole_answer(self) -> tuple[int, bytes]:
-        """Have the application answer, and keep that answer here."""
-        found: list[Message] = []
-
-        async def keep(message: Message) -> None:
-            found.append(message)
-
-        await self.pass_on(keep)
-        return found[0]["status"], b"".join(message.get("body", b"") for message in found[1:])
-
-    def cut(self) -> None:
-        """End the connection at once, without another octet."""
-        # The server's `send` is a method of its request cycle, the only one that knows the connection.
-        _cycle_of(self.scope).transport.abort()
-
-
-Fault = Callable[[Exchange], Awaitable[None]]
-
-
-def status(code: int, body: bytes = b"null", **headers: str) -> Fault:
-    """Return a fault that answers with a status; an underscore in a header's name stands for a hyphen."""
-
-    async def fault(exchange: Exchange) -> None:
-        await exchange.answer(code, body, {name.replace("_", "-"): value for name, value in headers.items()})
-
-    return fault
-
-
-async def reset(exchange: Exchange) -> None:
-    """Cut the connection before anything happens."""
-    exchange.cut()
-
-
-async def hang(exchange: Exchange) -> None:
-    """Say nothing, for ever."""
-    while (await exchange.receive())["type"] != "http.disconnect":
-        pass
-
-
-async def lose_answer(exchange: Exchange) -> None:
-    """Have it done, and cut the connection instead of saying so."""
-    await exchange.whole_answer()
-    exchange.cut()
-
-
-def truncate(after: int) -> Fault:
-    """Return a fault that cuts the answer's body after so many octets."""
-
-    async def fault(exchange: Exchange) -> None:
-        code, body = await exchange.whole_answer()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await exchange.send({"type": "http.response.start", "status": code, "headers": headers})
-        await exchange.send({"type": "http.response.body", "body": body[:after], "more_body": True})
-        _cycle_of(exchange.scope).transport.close()
-
-    return fault
 
 
 @dataclass
@@ -182,7 +104,7 @@ class ApiQueue:
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; faults first."""
         if self.deaf:
-            _cycle_of(scope).transport.abort()
+            await Exchange(self._app, scope, receive, send).cut()
             return
         at, answered = self._clock.now(), list[int]()
 
@@ -233,7 +155,7 @@ class ApiServer:
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self._site = Site(self, listener)
+        self._site = Site(self, listener, protocol=HangUpProtocol)
         self._serving = await self._site.start()
         return self
 
@@ -255,7 +177,6 @@ class ApiServer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request to the queue that its token opens: an ASGI application."""
-        scope["faults.send"] = send
         authorization = dict(scope["headers"]).get(b"authorization", b"").decode("ascii", "replace")
         queue = self._queues.get(authorization.removeprefix("Bearer "))
         if queue is None:
@@ -266,7 +187,3 @@ class ApiServer:
 
 async def _nobody(_scope: Scope, _receive: Receive, _send: Send) -> None:
     await asyncio.sleep(0)
-
-
-def _cycle_of(scope: Scope) -> Any:
-    return scope["faults.send"].__self__

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
+from server_stub.misbehaviour.exchange import status
 from tests.faults import saboteurs
 from tests.faults.campaign import run
 from tests.faults.family import Case, Family, Play
 from tests.faults.rig import Rig
-from tests.faults.rig_api import status
 from tests.faults.rig_behaviour import HEALTHY, Behaviour, Step
 from tests.faults.tally import Breach
 

@@ -15,6 +15,7 @@ from mail_sender.deliver import quoted
 from mail_sender.errors import LedgerTrouble, ServerTrouble
 from mail_sender.ledger.base import Delivery, Imprint, Ledger
 from mail_sender.source.base import Source, Standing
+from server_stub.misbehaviour.exchange import status
 from tests.faults import f05, f09, f10, f11, f12, f14, f15, rig_tap, saboteurs
 from tests.faults.api_faults import READY
 from tests.faults.campaign import run
@@ -23,7 +24,6 @@ from tests.faults.hostile import Hostile
 from tests.faults.killing import Point
 from tests.faults.lives import lived
 from tests.faults.rig import Rig
-from tests.faults.rig_api import status
 from tests.faults.rig_clock import FastClock
 from tests.faults.rig_tap import overridden
 from tests.faults.tally import Breach

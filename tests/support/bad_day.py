@@ -19,8 +19,9 @@ from starlette.types import Receive, Scope, Send
 
 from server_stub import certificates
 from server_stub.directory import Directory
+from server_stub.misbehaviour.exchange import HangUpProtocol
 from server_stub.misbehaviour.in_force import Misbehaviour
-from server_stub.misbehaviour.misbehaving_api import HangUpProtocol, MisbehavingApi
+from server_stub.misbehaviour.misbehaving_api import MisbehavingApi
 from server_stub.relay.listeners import Login, Relay, RelayTls
 from server_stub.relay.mailbox import Mailbox
 from server_stub.service import Site
