@@ -150,7 +150,7 @@ async def _serve(stub: Stub, bound: dict[str, socket.socket]) -> None:
     await stop.wait()
     purging.cancel()
     for listener in listeners:
-        listener.close()
+        await listener.close()
     for site in sites:
         site.server.should_exit = True
     await asyncio.gather(*running)

@@ -1,4 +1,4 @@
 """The relay that catches the mail.
 
-listeners ── door ── conversation (login, tls, refusals) ── mailbox
+listeners ── door ── reception ── conversation (login, tls, refusals) ── mailbox
 """

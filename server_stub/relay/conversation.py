@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import typer
 from aiosmtpd.smtp import SMTP, Session, TLSSetupException
@@ -21,12 +23,27 @@ from server_stub.errors import StubError
 from server_stub.misbehaviour.in_force import Misbehaviour
 from server_stub.misbehaviour.relay_rule import RelayAct, RelayMoment
 from server_stub.relay.login import Login
-from server_stub.relay.mailbox import Envelope, Mailbox
+from server_stub.relay.mailbox import Envelope
 from server_stub.relay.refusals import reply_for
-from server_stub.relay.tls import RelayTls
 
 HOSTNAME = "localhost"  # given, or aiosmtpd asks the DNS for one at every connection
 IDLE_SECONDS = 300.0  # RFC 5321 section 4.5.3.2.7
+
+
+class Keeper(Protocol):
+    """Who keeps the mails: a `Mailbox`."""
+
+    def store(self, content: bytes, envelope: Envelope) -> str:
+        """Keep a mail, and return its number. Raises OSError."""
+        ...
+
+
+class Contexts(Protocol):
+    """Who has the TLS contexts: a `RelayTls`."""
+
+    def context(self, act: RelayAct) -> ssl.SSLContext:
+        """Return the context that the rules want for this connection. Raises StubError and OSError."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -35,9 +52,9 @@ class Circumstances:
 
     listener: str
     login: Login
-    mailbox: Mailbox
+    mailbox: Keeper
     refusals: Path
-    tls: RelayTls
+    tls: Contexts
     misbehaviour: Misbehaviour
 
     @property
@@ -198,11 +215,11 @@ class Hooks:
         if act.reply:
             return act.reply
         envelope = self._envelope(server, session, transaction)
-        self.circumstances.mailbox.store(transaction.original_content or b"", envelope)
+        number = self.circumstances.mailbox.store(transaction.original_content or b"", envelope)
         if act.lose_answer:
             await server.pause(act.stall)
             await server.hang_up()
-        return "250 2.0.0 Mail accepted"
+        return f"250 2.0.0 Mail accepted, queued as {number}"
 
     async def handle_exception(self, error: Exception) -> str:
         """Answer what went wrong on our side as temporary, and say it on stderr."""

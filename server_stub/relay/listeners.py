@@ -1,8 +1,8 @@
 """The relay: two SMTP listeners that take mail over TLS with a login, and keep it.
 
 `smtps` speaks TLS from the first byte (RFC 8314), `smtp` demands STARTTLS before anything else (RFC 3207). Both offer
-AUTH PLAIN and LOGIN inside TLS only, and want a login before MAIL. Each listener is a door; behind it, each
-connection is a conversation of its own. All run in one event loop, and misbehave as the rules say.
+AUTH PLAIN and LOGIN inside TLS only, and want a login before MAIL. Each listener has a door; behind it, each
+connection is received and becomes a conversation of its own. All run in one event loop, and misbehave as rules say.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from server_stub.relay.conversation import Circumstances
 from server_stub.relay.door import Door, Visitors
 from server_stub.relay.login import Login
 from server_stub.relay.mailbox import Mailbox
+from server_stub.relay.reception import Reception
 from server_stub.relay.tls import RelayTls
 
 __all__ = ["Login", "Relay", "RelayTls"]
@@ -38,8 +39,8 @@ class Relay:
         logging.getLogger("mail").setLevel(logging.CRITICAL)
         visitors: Visitors = set()
         doors = [
-            Door(smtps, self._circumstances("smtps"), visitors),
-            Door(smtp, self._circumstances("smtp"), visitors),
+            Door(bound, Reception(self._circumstances(listener), visitors).receive, visitors)
+            for listener, bound in (("smtps", smtps), ("smtp", smtp))
         ]
         for door in doors:
             door.open()

@@ -50,13 +50,14 @@ class Mailbox:
         self._last = max((int(number) for number in self._numbers() if number.isdecimal()), default=0)
         self._changes = 0
 
-    def store(self, content: bytes, envelope: Envelope) -> None:
-        """Keep a mail. Raises OSError."""
+    def store(self, content: bytes, envelope: Envelope) -> str:
+        """Keep a mail, and return its number. Raises OSError."""
         self._last += 1
         stem = self._folder / f"{self._last:08}"
         write_atomically(stem.with_suffix(".json"), json.dumps(asdict(envelope), indent=2) + "\n")
         write_atomically(stem.with_suffix(".eml"), content)
         self._changes += 1
+        return stem.name
 
     def version(self) -> tuple[int, int]:
         """Return what changes with each mail that comes or goes, whoever put or took it.

@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 
 from server_stub.misbehaviour.exchange import lose_answer, reset, status, truncate
-from tests.faults import f01
+from tests.faults import f01, f02
 from tests.faults.family import Case, Family
 from tests.faults.rig import Rig
 from tests.faults.rig_behaviour import HEALTHY, Behaviour, Step
@@ -20,8 +20,8 @@ from tests.faults.rig_wire import Cut, How
 CASES = 300
 DEADLINE = 2.0
 _CONNECTIONS = 8
-_AT_THE_DOT = range(140, 176)
-"""About where the reply to the first mail's dot stands, in octets that went down."""
+_ABOUT_THE_DOT = 45
+"""Octets: the reply to a dot, and a few before it."""
 _LATE = (0.3, 1.0, 1.5, 2.5, 3.0)
 """Seconds before that reply; none so close to the deadline that both could win."""
 _SERVER_FAULTS = (status(500), status(503), status(503, retry_after="2"), reset, lose_answer, truncate(40))
@@ -30,12 +30,17 @@ _PATHS = ("_sent", "_ready", "/scim/v1/Message/", "/v1/self")
 
 def cases(_seed: int) -> Sequence[Case]:
     """Return the cases; what happens in each, its dice say."""
-    return [Case(f"{number}", _everything, DEADLINE) for number in range(CASES)]
+    play = partial(_everything, size=f02.measured())
+    return [Case(f"{number}", play, DEADLINE) for number in range(CASES)]
 
 
-async def _everything(rig: Rig) -> None:
+Size = tuple[int, int]
+"""The octets of a conversation, up and down."""
+
+
+async def _everything(rig: Rig, size: Size) -> None:
     dice = rig.random
-    behaviours = [_behaviour(dice) for _ in range(_CONNECTIONS)]
+    behaviours = [_behaviour(dice, size) for _ in range(_CONNECTIONS)]
     rig.relay.behave = lambda number: behaviours[number - 1] if number <= _CONNECTIONS else HEALTHY
     for number in range(dice.randint(1, 4)):
         recipients = [f"person-{number}-{one}@example.com" for one in range(dice.choice((1, 1, 1, 2, 3)))]
@@ -52,18 +57,21 @@ async def _everything(rig: Rig) -> None:
     await rig.drained()
 
 
-def _behaviour(dice: Random) -> Behaviour:
-    kinds = (_cut, _cut, _cut, _cut_at_the_dot, _cut_at_the_dot, _odd, _odd, _short, _late, _fine)
+def _behaviour(dice: Random, size: Size) -> Behaviour:
+    cut, cut_at_the_dot = partial(_cut, size=size), partial(_cut_at_the_dot, size=size)
+    kinds = (cut, cut, cut, cut_at_the_dot, cut_at_the_dot, _odd, _odd, _short, _late, _fine)
     return dice.choice(kinds)(dice)
 
 
-def _cut(dice: Random) -> Behaviour:
-    cut = dice.choice((partial(Cut, "up", dice.randrange(2600)), partial(Cut, "down", dice.randrange(200))))
+def _cut(dice: Random, size: Size) -> Behaviour:
+    up, down = size
+    cut = dice.choice((partial(Cut, "up", dice.randrange(up)), partial(Cut, "down", dice.randrange(down))))
     return Behaviour(cut=cut(dice.choice(list(How))))
 
 
-def _cut_at_the_dot(dice: Random) -> Behaviour:
-    return Behaviour(cut=Cut("down", dice.choice(_AT_THE_DOT), dice.choice(list(How))))
+def _cut_at_the_dot(dice: Random, size: Size) -> Behaviour:
+    end = size[1] - f02.FAREWELL
+    return Behaviour(cut=Cut("down", dice.randint(end - _ABOUT_THE_DOT, end), dice.choice(list(How))))
 
 
 def _odd(dice: Random) -> Behaviour:

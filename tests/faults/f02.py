@@ -11,15 +11,17 @@ from functools import cache
 from tests.faults.campaign import ground
 from tests.faults.family import PATIENT, Case, Family
 from tests.faults.rig import Rig
-from tests.faults.rig_behaviour import REPLIES, Behaviour, Step, first
+from tests.faults.rig_behaviour import Behaviour, first
+from tests.faults.rig_session import GOODBYE
 from tests.faults.rig_wire import Cut, How
 
 STALL_SECONDS = 2.0
+FAREWELL = len(f"{GOODBYE}\r\n")
 
 
 def cases(_seed: int) -> Sequence[Case]:
     """Return a case for each octet, direction and way; at the dot, two times on end as well."""
-    up, down = _measured()
+    up, down = measured()
     cuts = [Cut("up", after, how) for how in How for after in range(up + 1)]
     cuts += [Cut("down", after, how) for how in How for after in range(down + 1)]
     dots = [cut for cut in cuts if _is_near_the_dot(cut, up, down)]
@@ -36,7 +38,7 @@ def _case(name: str, cut: Cut, connections: int, *, always: bool) -> Case:
 
 def _is_near_the_dot(cut: Cut, up: int, down: int) -> bool:
     """Say whether a cut is at most three octets from where dot or reply end; the farewell comes after that."""
-    end = up - len(b"QUIT\r\n") if cut.direction == "up" else down - len(REPLIES[Step.QUIT])
+    end = up - len("QUIT\r\n") if cut.direction == "up" else down - FAREWELL
     return abs(end - cut.after) <= 3
 
 
@@ -56,8 +58,8 @@ class _Cut:
 
 
 @cache
-def _measured() -> tuple[int, int]:
-    """Return the octets that a whole conversation has, up and down."""
+def measured() -> tuple[int, int]:
+    """Return the octets that a whole conversation has, up and down, the farewell included."""
     return asyncio.run(_measure())
 
 

@@ -78,11 +78,11 @@ class Evidence:
                 yield queued, recipient
 
     def accepted(self, message: UUID, recipient: str | None = None) -> list[Mail]:
-        """Return the relay's accepted mails of a message, in order: to a recipient, or to all."""
+        """Return the mails of a message that the relay took, in order: to a recipient, or to all."""
         return [
             mail
             for mail in self.mails
-            if mail.accepted and mail.message_id.startswith(f"<{message}") and recipient in {None, mail.recipient}
+            if mail.message_id.startswith(f"<{message}") and recipient in {None, mail.recipient}
         ]
 
     def row(self, message: UUID, recipient: str) -> Entry | None:

@@ -24,21 +24,6 @@ class Step(StrEnum):
     QUIT = "QUIT"
 
 
-REPLIES: Mapping[Step, bytes] = {
-    Step.BANNER: b"220 relay.example ESMTP\r\n",
-    Step.EHLO: b"250-relay.example\r\n250-SIZE 10000000\r\n250 AUTH PLAIN LOGIN\r\n",
-    Step.STARTTLS: b"220 2.0.0 go on\r\n",
-    Step.AUTH: b"235 2.7.0 welcome\r\n",
-    Step.MAIL: b"250 2.1.0 ok\r\n",
-    Step.RCPT: b"250 2.1.5 ok\r\n",
-    Step.DATA: b"354 go on\r\n",
-    Step.DOT: b"250 2.0.0 ok: queued as CHAOS1\r\n",
-    Step.RSET: b"250 2.0.0 ok\r\n",
-    Step.QUIT: b"221 2.0.0 bye\r\n",
-}
-OFFERED_IN_CLEAR = b"250-relay.example\r\n250-SIZE 10000000\r\n250 STARTTLS\r\n"
-
-
 @dataclass(frozen=True)
 class Behaviour:
     """How a connection is treated.

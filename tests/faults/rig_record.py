@@ -15,7 +15,7 @@ class Heard(StrEnum):
 
 @dataclass(frozen=True)
 class Said:
-    """One command (as the client wrote it) or one reply (its step, and what of it was to be sent)."""
+    """One command: its verb, and its line as the client wrote it."""
 
     at: datetime
     step: str
@@ -24,7 +24,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail whose last dot the relay has read; `accepted` where its reply was not a no.
+    """One mail that the relay took: it has read its dot, and the reply was to be anything but a no.
 
     `message_id` is the header's text, `digest` the SHA-256 of the octets before the dot, dots taken off.
     """
@@ -35,22 +35,24 @@ class Mail:
     recipient: str
     message_id: str
     digest: str
-    accepted: bool
     heard: Heard
 
 
 @dataclass
 class Connection:
-    """What happened on one connection; `clear` is what the client said without TLS, `tls` the version, if any."""
+    """What happened on one connection; `clear` is what the client said without TLS, `tls` the version, if any.
+
+    `implicit` says that TLS came first.
+    """
 
     number: int
     at: datetime
     port: int
+    implicit: bool = True
     tls: str | None = None
     clear: bytes = b""
     logged_in: bool = False
     commands: list[Said] = field(default_factory=list)
-    replies: list[Said] = field(default_factory=list)
     up: int = 0
     down: int = 0
     ended: datetime | None = None

@@ -5,19 +5,19 @@ campaign: a mail is accepted when the relay would deliver it, whatever the clien
 what the client can have learnt.
 """
 
-import asyncio
 import contextlib
 import socket
 import ssl
 from dataclasses import replace
 from datetime import datetime
 
+from server_stub.relay.door import Door, Visitors
 from tests.faults.rig_behaviour import HEALTHY, Behave
 from tests.faults.rig_changes import Changes
 from tests.faults.rig_clock import FastClock
 from tests.faults.rig_record import Connection, Heard, Mail
 from tests.faults.rig_session import Session
-from tests.faults.rig_wire import Gone, Reached, Wire
+from tests.faults.rig_wire import Gone, Wire
 
 
 class ChaosRelay:
@@ -35,45 +35,33 @@ class ChaosRelay:
         self._implicit = implicit
         self._clock = clock
         self._changes = changes
-        self._sessions: set[asyncio.Task[None]] = set()
-        self._accepting: asyncio.Task[None] | None = None
-        self._listener: socket.socket | None = None
+        self._sessions: Visitors = set()
+        self._door: Door | None = None
         self.port = 0
 
     async def listen(self) -> None:
         """Take connections from now on, on the same port as before if there was one."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        self._listener.setblocking(False)
-        self.port = self._listener.getsockname()[1]
-        self._accepting = asyncio.create_task(self._accept(self._listener))
+        bound = socket.create_server(("127.0.0.1", self.port))
+        self.port = bound.getsockname()[1]
+        self._door = Door(bound, self._serve, self._sessions)
+        self._door.open()
 
     async def down(self) -> None:
         """End all connections, and refuse new ones."""
-        if self._accepting is None or self._listener is None:
+        if self._door is None:
             return
-        self._accepting.cancel()
-        self.sever()
-        await asyncio.gather(self._accepting, *self._sessions, return_exceptions=True)
-        self._listener.close()
-        self._accepting = self._listener = None
+        door, self._door = self._door, None
+        await door.close()
 
     def sever(self) -> None:
         """End all connections at this moment, and go on listening."""
-        for task in self._sessions:
-            task.cancel()
-
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            sock, _ = await loop.sock_accept(listener)
-            if self.deaf:
-                sock.close()
-                continue
-            task = asyncio.create_task(self._serve(sock))
-            self._sessions.add(task)
-            task.add_done_callback(self._sessions.discard)
+        if self._door:
+            self._door.sever()
 
     async def _serve(self, sock: socket.socket) -> None:
+        if self.deaf:
+            sock.close()
+            return
         number = len(self.connections) + 1
         behaviour = self.behave(number)
         try:
@@ -82,15 +70,14 @@ class ChaosRelay:
         except OSError:  # the client is gone already
             sock.close()
             return
-        connection = Connection(number, self._clock.now(), wire.peer[1])
+        connection = Connection(number, self._clock.now(), wire.peer[1], self._implicit)
         self.connections.append(connection)
         self._changes.ring()
-        session = Session(self, wire, behaviour, connection)
+        session = Session(self, wire, behaviour, connection, self._tls)
         try:
-            with contextlib.suppress(Gone, ssl.SSLError):
-                await session.run(self._tls, implicit=self._implicit)
-        except Reached:
-            if behaviour.cut:
+            with contextlib.suppress(Gone):
+                await session.run()
+            if behaviour.cut and wire.is_cut:
                 session.write_down()
                 self._changes.ring()
                 await wire.end(behaviour.cut.how)

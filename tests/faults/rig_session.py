@@ -1,19 +1,32 @@
-"""One SMTP session from the relay's side: it obeys the client (RFC 5321), except where its behaviour says otherwise."""
+"""One SMTP session from the relay's side: the stub's own conversation, but for what the case's behaviour says.
+
+The stub obeys the client and keeps the mails; here it reads from and speaks to a `Wire`, which counts and cuts. What a
+behaviour has a reply for, the conversation does as if it had said that reply by itself: it takes a sender after a yes,
+and none after anything else; only at the dot is a mail taken unless the reply is a no (RFC 5321, section 4.2).
+"""
 
 import asyncio
-import base64
 import hashlib
 import re
 import ssl
 from collections import Counter
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
-from tests.faults.rig_behaviour import OFFERED_IN_CLEAR, REPLIES, Behaviour, Step
+from server_stub.misbehaviour.in_force import Misbehaviour
+from server_stub.misbehaviour.relay_rule import RelayAct
+from server_stub.relay.conversation import Circumstances, Conversation
+from server_stub.relay.login import Login
+from server_stub.relay.mailbox import Envelope
+from tests.faults.rig_behaviour import Behaviour, Step
+from tests.faults.rig_place import PASSWORD, USERNAME
 from tests.faults.rig_record import Connection, Heard, Mail, Said
 from tests.faults.rig_wire import Gone, How, Wire
 
 _READABLE_YES = re.compile(rb"(?:2\d\d-[^\r\n]{0,500}\r\n)*2\d\d(?: [^\r\n]{0,500})?\r\n")
+_STEPS = {"tls": Step.STARTTLS, **{step.lower(): step for step in Step if step is not Step.STARTTLS}}
+_REFUSED = RelayAct(reply="554 5.0.0 what the behaviour says instead")
 
 
 class Book(Protocol):
@@ -32,37 +45,130 @@ class Book(Protocol):
         ...
 
 
-class Session:
+class Session(Conversation):
     """One SMTP session, from the relay's side."""
 
-    def __init__(self, book: Book, wire: Wire, behaviour: Behaviour, connection: Connection) -> None:
+    def __init__(
+        self, book: Book, wire: Wire, behaviour: Behaviour, connection: Connection, tls: ssl.SSLContext
+    ) -> None:
+        listener = "smtps" if connection.implicit else "smtp"
+        context = _Context(behaviour.tls or tls)
+        circumstances = Circumstances(
+            listener, Login(USERNAME, PASSWORD), self, Path("there is no such file"), context, Misbehaviour()
+        )
+        super().__init__(circumstances, RelayAct())
         self._book = book
         self._wire = wire
         self._behaviour = behaviour
         self._connection = connection
-        self._mails = 0
+        self._tls = context.context(RelayAct())
+        self._step: Step | None = Step.BANNER
+        self._recipient = ""
+        self._muted = False
         self._replied: Counter[Step] = Counter()
-        self._sender = self._recipient = ""
+        self._mails = 0
+        self._noted: int | None = None
 
-    async def run(self, tls: ssl.SSLContext, *, implicit: bool) -> None:
+    async def run(self) -> None:
         """Speak until one side ends it."""
-        self._context = self._behaviour.tls or tls
-        if implicit:
+        if self._connection.implicit:
             await self._encrypt()
-        await self._reply(Step.BANNER)
-        while self._behaviour.mails is None or self._mails < self._behaviour.mails:
-            line = await self._wire.line()
-            verb = (line.split() or [b"-"])[0].decode("ascii", "replace").upper()
-            self._connection.commands.append(Said(self._book.now(), verb, line))
-            if not await self._obey(verb, line):
-                await self._wire.end(How.FIN)
-                return
+        stream: Any = _Stream(self, self._wire)  # what aiosmtpd is given by asyncio otherwise
+        self._reader = self._writer = self.transport = stream
+        self._begin()
+        self._reset_timeout()
+        try:
+            await self._handle_client()
+        finally:
+            if self._timeout_handle:
+                self._timeout_handle.cancel()
 
     def write_down(self) -> None:
         """Bring the connection's record up to date."""
         self._connection.tls = self._wire.version
         self._connection.clear = self._wire.clear
+        self._connection.logged_in = bool(self.session and self.session.authenticated)
         self._connection.up, self._connection.down = self._wire.up, self._wire.down
+
+    def heard(self, line: bytes) -> None:
+        """Write down a command, before it is obeyed."""
+        self._step, self._muted = None, False
+        verb = (line.split() or [b"-"])[0].decode("ascii", "replace").upper()
+        self._connection.commands.append(Said(self._book.now(), verb, line))
+
+    def store(self, content: bytes, envelope: Envelope) -> str:
+        """Keep a mail, as the stub's mailbox does: whatever becomes of the reply, the mail is the relay's."""
+        mail = Mail(
+            self._book.now(),
+            self._connection.number,
+            envelope.mail_from,
+            envelope.rcpt_to[-1],
+            _header(content, b"Message-ID"),
+            hashlib.sha256(content).hexdigest(),
+            heard=Heard.NO,
+        )
+        self._noted = self._book.note(mail)
+        return f"CHAOS-{self._noted}"
+
+    async def act(self, stage: str, *recipients: str) -> RelayAct:
+        """Return whether the behaviour refuses this stage; what is said, `push` knows."""
+        self._step, self._muted = _STEPS[stage], False
+        self._recipient = recipients[-1] if recipients else ""
+        scripted = self._scripted(self._step)
+        if scripted is not None and not _is_yes(self._step, scripted):
+            return _REFUSED
+        return RelayAct(no_starttls=not self._behaviour.offers_starttls)
+
+    async def push(self, status: str | bytes) -> None:
+        """Say a reply: the behaviour's, where it has one for this step, and as slowly as it wants."""
+        usual = (status.encode() if isinstance(status, str) else status) + b"\r\n"
+        if self._muted:
+            return
+        if self._step is None or usual.startswith(b"334"):
+            await self._wire.say(usual)
+            return
+        step, self._step = self._step, None
+        scripted = self._scripted(step)
+        self._replied[step] += 1
+        self._muted = scripted is not None  # of a reply in several lines, the others
+        reply, before = usual if scripted is None else scripted, self._wire.down
+        try:
+            await self._say_slowly(step, reply)
+        finally:
+            if step is Step.DOT:
+                self._judge(reply, whole=self._wire.down - before == len(reply))
+        if self._mails == self._behaviour.mails:
+            raise Gone
+
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name, as those below
+        """Start TLS on the wire."""
+        if self.tls_context is None:
+            await super().smtp_STARTTLS(arg)
+            return
+        act = await self.act("tls")
+        await self.push(act.reply or "220 2.0.0 go on")
+        if act.reply is None:
+            await self._encrypt()
+            encrypted: Any = True
+            self._tls_protocol = encrypted  # aiosmtpd only asks whether there is one
+            self._begin()
+
+    async def smtp_RSET(self, arg: str) -> None:  # noqa: N802
+        """Forget sender and recipient."""
+        await self.act("rset")
+        await super().smtp_RSET(arg)
+
+    async def smtp_QUIT(self, _: str) -> None:  # noqa: N802
+        """Say goodbye."""
+        await self.act("quit")
+        await self.push(GOODBYE)
+        await self._wire.end(How.FIN)
+        raise Gone
+
+    def _begin(self) -> None:
+        """Know nothing of the client: at first, and once more after STARTTLS (RFC 3207, section 4.2)."""
+        self.session = self._create_session()
+        self.envelope = self._create_envelope()
 
     async def _encrypt(self) -> None:
         if self._behaviour.plain:
@@ -70,84 +176,40 @@ class Session:
         if self._behaviour.hangs:
             await self._wire.end(How.STALL)
             raise Gone
-        await self._wire.start_tls(self._context)
+        try:
+            await self._wire.start_tls(self._tls)
+        except ssl.SSLError as error:
+            raise Gone from error
         self.write_down()
 
-    async def _obey(self, verb: str, line: bytes) -> bool:
-        match verb:
-            case "EHLO":
-                await self._reply(Step.EHLO)
-            case "STARTTLS" if not self._wire.version:
-                if (await self._reply(Step.STARTTLS)).startswith(b"220"):
-                    await self._encrypt()
-            case "AUTH":
-                await self._login(line)
-            case "MAIL":
-                await self._take_sender(line)
-            case "RCPT":
-                await self._take_recipient(line)
-            case "DATA":
-                await self._take_mail()
-            case "RSET":
-                self._sender = self._recipient = ""
-                await self._reply(Step.RSET)
-            case "QUIT":
-                await self._reply(Step.QUIT)
-                return False
-            case _:
-                await self._wire.say(b"502 5.5.1 what?\r\n")
-        return True
+    def _scripted(self, step: Step) -> bytes | None:
+        if self._mails + 1 < self._behaviour.from_mail or self._replied[step] >= self._behaviour.times:
+            return None
+        if step is Step.RCPT and self._recipient in self._behaviour.refusals:
+            return self._behaviour.refusals[self._recipient]
+        return self._behaviour.replies.get(step)
 
-    async def _login(self, line: bytes) -> None:
-        """Take PLAIN in one line, and LOGIN in three; the answer to the last one is the script's."""
-        if line.upper().startswith(b"AUTH LOGIN"):
-            for prompt in (b"Username:", b"Password:"):
-                await self._wire.say(b"334 " + base64.b64encode(prompt) + b"\r\n")
-                await self._wire.line()
-        self._connection.logged_in = (await self._reply(Step.AUTH)).startswith(b"2")
+    async def _say_slowly(self, step: Step, reply: bytes) -> None:
+        if wait := self._behaviour.delays.get(step, 0.0):
+            await self._pause(wait)
+        if pause := self._behaviour.trickle.get(step, 0.0):
+            for octet in reply:
+                await self._pause(pause)
+                await self._wire.say(bytes([octet]))
+        else:
+            await self._wire.say(reply)
 
-    async def _take_sender(self, line: bytes) -> None:
-        self._recipient = ""
-        good = (await self._reply(Step.MAIL)).startswith(b"2")
-        self._sender = _path(line) if good else ""
+    async def _pause(self, seconds: float) -> None:
+        """Let real time pass; the client says nothing meanwhile, or has given up."""
+        await asyncio.sleep(seconds)
+        self._wire.require_silence()
 
-    async def _take_recipient(self, line: bytes) -> None:
-        if not self._sender:
-            await self._wire.say(b"503 5.5.1 MAIL first\r\n")
-        elif refusal := self._behaviour.refusals.get(_path(line)):
-            self._connection.replies.append(Said(self._book.now(), Step.RCPT, refusal))
-            await self._wire.say(refusal)
-        elif (await self._reply(Step.RCPT)).startswith(b"2"):
-            self._recipient = _path(line)
-
-    async def _take_mail(self) -> None:
-        if not self._recipient:
-            await self._wire.say(b"503 5.5.1 RCPT first\r\n")
-        elif (await self._reply(Step.DATA)).startswith(b"354"):
-            octets = (await self._wire.until(b"\r\n.\r\n"))[:-3]
-            await self._judge(re.sub(rb"(?m)^\.", b"", octets))
-
-    async def _judge(self, content: bytes) -> None:
-        """Accept or refuse a mail, and only then say so: whatever becomes of the reply, the mail is the relay's."""
-        reply = self._scripted(Step.DOT)
-        mail = Mail(
-            self._book.now(),
-            self._connection.number,
-            self._sender,
-            self._recipient,
-            _header(content, b"Message-ID"),
-            hashlib.sha256(content).hexdigest(),
-            accepted=_last_line(reply)[:1] not in {b"4", b"5"},
-            heard=Heard.NO,
-        )
-        self._sender = self._recipient = ""
-        place = self._book.note(mail)
-        before = self._wire.down
-        try:
-            await self._reply(Step.DOT)
-        finally:
-            self._book.amend(place, self._heard(reply, whole=self._wire.down - before == len(reply)))
-            self._mails += 1
+    def _judge(self, reply: bytes, *, whole: bool) -> None:
+        """Write down what the client can have heard of the mail."""
+        self._mails += 1
+        if self._noted is not None:
+            self._book.amend(self._noted, self._heard(reply, whole=whole))
+            self._noted = None
 
     def _heard(self, reply: bytes, *, whole: bool) -> Heard:
         cut = self._behaviour.cut
@@ -159,42 +221,59 @@ class Session:
             return Heard.PERHAPS
         return Heard.YES
 
-    def _scripted(self, step: Step) -> bytes:
-        usual = REPLIES[step]
-        if step is Step.EHLO and not self._wire.version and self._behaviour.offers_starttls:
-            usual = OFFERED_IN_CLEAR
-        if self._mails + 1 < self._behaviour.from_mail or self._replied[step] >= self._behaviour.times:
-            return usual
-        return self._behaviour.replies.get(step, usual)
 
-    async def _reply(self, step: Step) -> bytes:
-        """Say what the script has for a step, as slowly as it wants, and return it."""
-        reply = self._scripted(step)
-        self._replied[step] += 1
-        self._connection.replies.append(Said(self._book.now(), step, reply))
-        if wait := self._behaviour.delays.get(step, 0.0):
-            await self._pause(wait)
-        if pause := self._behaviour.trickle.get(step, 0.0):
-            for octet in reply:
-                await self._pause(pause)
-                await self._wire.say(bytes([octet]))
-        else:
-            await self._wire.say(reply)
-        return reply
+GOODBYE = "221 2.0.0 bye"
 
-    async def _pause(self, seconds: float) -> None:
-        """Let real time pass; the client says nothing meanwhile, or has given up."""
-        await asyncio.sleep(seconds)
-        self._wire.require_silence()
+
+class _Context:
+    """One TLS context, whatever the stub's rules want."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+
+    def context(self, _: RelayAct) -> ssl.SSLContext:
+        return self._context
+
+
+class _Stream:
+    """A wire in the place of asyncio's reader, writer and transport, as far as aiosmtpd asks for one."""
+
+    def __init__(self, session: Session, wire: Wire) -> None:
+        self._session = session
+        self._wire = wire
+
+    async def readuntil(self, end: bytes = b"\n") -> bytes:
+        """Return a command, or a line of a mail (which ends in CRLF)."""
+        found = await self._wire.until(end)
+        if end == b"\n":
+            self._session.heard(found.rstrip(b"\r\n"))
+        return found
+
+    async def readline(self) -> bytes:
+        """Return a line of a login."""
+        return await self._wire.until(b"\n")
+
+    def close(self) -> None:
+        """Do nothing: the relay closes."""
+
+    def get_extra_info(self, _: str) -> Any:
+        """Tell nothing: the wire has its own record."""
+        return None
+
+
+def _is_yes(step: Step, reply: bytes) -> bool:
+    match step:
+        case Step.DOT:
+            return _last_line(reply)[:1] not in {b"4", b"5"}
+        case Step.DATA:
+            return reply.startswith(b"354")
+        case Step.STARTTLS:
+            return reply.startswith(b"220")
+    return reply.startswith(b"2")
 
 
 def _last_line(reply: bytes) -> bytes:
     return reply.rstrip().rpartition(b"\n")[2]
-
-
-def _path(line: bytes) -> str:
-    found = re.search(rb"<([^>]*)>", line)
-    return found[1].decode() if found else ""
 
 
 def _header(content: bytes, name: bytes) -> str:

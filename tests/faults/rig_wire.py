@@ -38,19 +38,19 @@ class Cut:
         return f"{self.direction}-{self.after:05}-{self.how}"
 
 
-class Gone(Exception):
-    """The client has closed the connection."""
-
-
-class Reached(Exception):
-    """The place of the cut is reached."""
+class Gone(ConnectionResetError):
+    """The conversation is over: the client has closed the connection, or the place of the cut is reached."""
 
 
 class Wire:
-    """A connection that the relay has taken; `clear` keeps what the client said before TLS."""
+    """A connection that the relay has taken; `clear` keeps what the client said before TLS.
+
+    `is_cut` is set when the place of the cut is reached.
+    """
 
     def __init__(self, sock: socket.socket, cut: Cut | None = None) -> None:
         self.up = self.down = 0
+        self.is_cut = False
         self.clear = b""
         self.version: str | None = None
         self.peer: tuple[str, int] = sock.getpeername()[:2]
@@ -89,7 +89,7 @@ class Wire:
         return (await self.until(b"\n")).rstrip(b"\r\n")
 
     async def until(self, end: bytes) -> bytes:
-        """Return all up to some octets and with them. Raises `Gone`, `Reached`."""
+        """Return all up to some octets and with them. Raises `Gone`."""
         while end not in self._buffer:
             self._require_budget()
             self._buffer += self._counted(await self._plain())
@@ -97,7 +97,7 @@ class Wire:
         return found + end
 
     async def say(self, octets: bytes) -> None:
-        """Send octets, as far as the cut allows. Raises `Gone`, `Reached`."""
+        """Send octets, as far as the cut allows. Raises `Gone`."""
         self._require_budget()
         if self._cut and self._cut.direction == "down":
             octets = octets[: self._cut.after - self.down]
@@ -131,7 +131,8 @@ class Wire:
 
     def _require_budget(self) -> None:
         if self._cut and (self.up if self._cut.direction == "up" else self.down) >= self._cut.after:
-            raise Reached
+            self.is_cut = True
+            raise Gone
 
     def _counted(self, octets: bytes) -> bytes:
         if self._cut and self._cut.direction == "up":

@@ -18,7 +18,7 @@ from tests.faults.rig_record import Connection, Heard, Mail, Said
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 ID, OTHER = UUID(int=1), UUID(int=2)
 ELLIE, BOB = "ellie@example.com", "bob@example.com"
-MAIL = Mail(NOW, 1, "idm@example.com", ELLIE, f"<{ID}@example.com>", "digest", accepted=True, heard=Heard.YES)
+MAIL = Mail(NOW, 1, "idm@example.com", ELLIE, f"<{ID}@example.com>", "digest", heard=Heard.YES)
 QUEUED = Queued(ID, (ELLIE,), NOW + timedelta(hours=1))
 MARK = Call(after := NOW + timedelta(seconds=1), "POST", f"/scim/v1/Message/{ID}/_sent", 200, ID)
 
@@ -51,7 +51,6 @@ GOOD = Evidence(
 COPY = replace(MAIL, at=NOW + timedelta(milliseconds=500))
 BAD: list[tuple[str, Invariant, Evidence]] = [
     ("lost", oracle.nothing_lost, replace(GOOD, mails=())),
-    ("refused at the dot", oracle.nothing_lost, replace(GOOD, mails=(replace(MAIL, accepted=False),))),
     ("a copy without a cut", oracle.few_copies, replace(GOOD, mails=(MAIL, COPY))),
     (
         "three copies with two cuts",

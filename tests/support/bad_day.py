@@ -108,7 +108,7 @@ class BadRelay:
             yield self
         finally:
             for door in doors:
-                door.close()
+                await door.close()
 
     def client(self, listener: str, trust: ssl.SSLContext | None = None, timeout: float = SECONDS) -> aiosmtplib.SMTP:
         """Return a client that is not connected yet; with `smtp` it starts TLS by itself."""
