@@ -3,11 +3,20 @@
 The logo is part of the mail (RFC 2392), never loaded from elsewhere, and only where a template uses it.
 """
 
+import errno
+import os
+import stat
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
 LARGEST_LOGO = 256 * 1024
 """Octets; it goes out with every mail."""
+CARDS = ("#ffffff", "#1f2937")
+"""The colours that the mail's text stands upon, in light and in dark mode (`_style.css.j2`)."""
+_SEEN, _GREY = 1.3, "#9ca3af"
+TALLEST, WIDEST = 96, 496
+"""Pixels that a logo may take in a mail: more would push the text out of sight."""
 _MAGIC = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 
 
@@ -17,10 +26,12 @@ class BadLogo(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Logo:
-    """An image: its type (`png`, `jpeg`, `gif`) and its octets."""
+    """An image: its type (`png`, `jpeg`, `gif`), its octets, its width and height in pixels."""
 
     type: str
     content: bytes = field(repr=False)
+    width: int
+    height: int
 
     @classmethod
     def read(cls, path: Path) -> "Logo":
@@ -28,13 +39,35 @@ class Logo:
 
         Raises `BadLogo`, OSError.
         """
-        content = path.read_bytes()
-        if len(content) > LARGEST_LOGO:
-            raise BadLogo(f"has {len(content) // 1024} KiB, and every mail would carry it; at most 256 are taken")
-        found = [kind for magic, kind in _MAGIC.items() if content.startswith(magic)]
-        if not found:
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(found.st_mode):  # to read a pipe or a device may take for ever
+            raise BadLogo("is no file")
+        if found.st_size > LARGEST_LOGO:
+            size = found.st_size // 1024
+            raise BadLogo(f"has {size} KiB, and every mail would carry it; at most 256 are taken")
+        return cls.of(path.read_bytes())
+
+    @classmethod
+    def of(cls, content: bytes) -> "Logo":
+        """Return the image that the octets are.
+
+        Raises `BadLogo`.
+        """
+        kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
+        if kind is None:
             raise BadLogo("is no PNG, JPEG or GIF; mail programs show no other images")
-        return cls(found[0], content)
+        width, height = _pixels(kind, content)
+        if not (width and height):
+            raise BadLogo("is a broken image: it does not tell its width and height")
+        return cls(kind, content, width, height)
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height at which mails show it: as it is, but at most `TALLEST` and `WIDEST`."""
+        scale = min(1.0, TALLEST / self.height, WIDEST / self.width)
+        return max(1, round(self.width * scale)), max(1, round(self.height * scale))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +83,46 @@ class Brand:
     @property
     def on_color(self) -> str:
         """White or black, whichever is the better to read upon the colour (WCAG 2, relative luminance)."""
-        red, green, blue = (_linear(int(self.color[start : start + 2], 16) / 255) for start in (1, 3, 5))
-        luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-        return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
+        return max(("#ffffff", "#000000"), key=lambda one: _contrast(one, self.color))
+
+    @property
+    def outline(self) -> str:
+        """The colour itself, or a grey where a button of that colour would not be seen on the card, light or dark."""
+        return self.color if all(_contrast(self.color, card) >= _SEEN for card in CARDS) else _GREY
+
+
+def _pixels(kind: str, content: bytes) -> tuple[int, int]:
+    """Return width and height as an image's header tells them, zeros where it does not."""
+    if kind == "jpeg":
+        return _pixels_of_jpeg(content)
+    start, order = (16, ">II") if kind == "png" else (6, "<HH")
+    told = content[start : start + struct.calcsize(order)]
+    whole = len(told) == struct.calcsize(order) and (kind != "png" or content[12:16] == b"IHDR")
+    width, height = struct.unpack(order, told) if whole else (0, 0)
+    return width, height
+
+
+def _pixels_of_jpeg(content: bytes) -> tuple[int, int]:
+    """Return what the frame header tells (ITU-T T.81, B.2.2), zeros where there is none."""
+    at = 2
+    while at + 9 <= len(content) and content[at] == 0xFF:
+        marker, length = content[at + 1], int.from_bytes(content[at + 2 : at + 4])
+        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+            height, width = struct.unpack(">HH", content[at + 5 : at + 9])
+            return width, height
+        at += 1 if marker == 0xFF else 2 + length
+    return 0, 0
+
+
+def _contrast(one: str, other: str) -> float:
+    """Return the contrast ratio of two colours (WCAG 2)."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(color: str) -> float:
+    red, green, blue = (_linear(int(color[start : start + 2], 16) / 255) for start in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _linear(channel: float) -> float:

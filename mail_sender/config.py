@@ -18,7 +18,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from pydantic import SecretStr
 
-from mail_sender import address, config_look, relay_address, tls
+from mail_sender import address, config_headers, config_look, relay_address, tls
 from mail_sender.config_faults import checked
 from mail_sender.config_keys import ClientFile, SenderFile
 from mail_sender.errors import ConfigError, Fault
@@ -54,7 +54,7 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
         *_proxy_faults(client),
         *_relay_kind(sender_file),
         *_half_pairs(sender_file),
-        *_headers(sender_file),
+        *config_headers.faults(sender_file),
         *_readable_pems(client_file, sender_file),
     ]
     look = config_look.look(sender_file, sender, faults, warnings) if sender else None
@@ -229,42 +229,6 @@ def _lookup(values: Mapping[str, Any], keys: tuple[str, ...]) -> object:
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     return found
-
-
-OURS = frozenset(
-    {
-        "auto-submitted", "bcc", "cc", "content-disposition", "content-language", "content-transfer-encoding",
-        "content-type", "date", "dkim-signature", "from", "message-id", "mime-version", "received", "reply-to",
-        "return-path", "sender", "subject", "to", "x-auto-response-suppress",
-    }
-)  # fmt: skip
-
-
-LONGEST_HEADER = 990
-"""Characters of an extra header, name and value: relays refuse longer lines, or break them."""
-
-
-def _headers(file: TomlFile) -> Iterator[Fault]:
-    """Yield a fault for each extra header that is none, or that is ours to write."""
-    table = file.values.get("headers")
-    for name, value in table.items() if isinstance(table, dict) else ():
-        if not re.fullmatch(r"[!-9;-~]{1,60}", name):
-            yield file.fault(
-                ("headers", name),
-                "is no header's name",
-                "expected letters, digits and hyphens (RFC 5322, section 2.2)",
-            )
-        elif name.lower() in OURS:
-            yield file.fault(("headers", name), "is written by mail-sender itself", "leave it out")
-        elif isinstance(value, str) and not (value.isascii() and value.isprintable() and value.strip()):
-            yield file.fault(
-                ("headers", name),
-                "empty, or holds a line break or a character that is not ASCII",
-                "expected one line of ASCII text",
-            )
-        elif isinstance(value, str) and len(name) + len(value) > LONGEST_HEADER:
-            found, expected = f"{len(value)} characters", "its line may have 998 octets (RFC 5322, section 2.1.1)"
-            yield file.fault(("headers", name), found, expected)
 
 
 def _readable_pems(client: TomlFile, sender: TomlFile) -> Iterator[Fault]:

@@ -110,14 +110,16 @@ def _language(tag: str) -> str:
 
 
 def _rules(rules: dict[str, str]) -> dict[str, str]:
-    for name in rules:
-        try:
-            address.parse(name if "@" in name else f"somebody@{name}")
-        except address.BadAddress:
-            raise _expected(
-                shown(name), "expected an address or a domain on the left, a language on the right"
-            ) from None
-    return {name.lower(): language for name, language in rules.items()}
+    return {_addressed(name): language for name, language in rules.items()}
+
+
+def _addressed(name: str) -> str:
+    """Return an address or a domain as recipients' addresses have it."""
+    try:
+        whole = address.parse(name if "@" in name else f"somebody@{name}").lower()
+    except address.BadAddress:
+        raise _expected(shown(name), "expected an address or a domain on the left, a language on the right") from None
+    return whole if "@" in name else address.domain(whole)
 
 
 def _zone(name: str) -> str:

@@ -1,12 +1,13 @@
 """The look, as the configuration makes it: templates, languages, zone and brand, with the faults of their files."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mail_sender import specimen, template_check, template_set
+from mail_sender import specimen, template_check, template_set, tree
 from mail_sender.brand import BadLogo, Brand, Logo
 from mail_sender.config_keys import SenderFile
 from mail_sender.errors import Fault
@@ -23,7 +24,7 @@ def look(file: TomlFile, sender: SenderFile, faults: list[Fault], warnings: list
     """Return the look, or None; what is wrong or odd is added to the two lists."""
     table = sender.templates
     languages = Languages(table.default_language, table.second_language, table.language_rules)
-    templates = _templates(file, table.override_path, faults, warnings)
+    templates = _templates(file, table.override_path, languages, faults, warnings)
     logo = _logo(file, sender.brand.logo_path, faults)
     if templates is None:
         return None
@@ -44,18 +45,36 @@ def letter(sender: SenderFile, look: Look) -> LetterConfig:
     )
 
 
-def trials(look: Look) -> list[tuple[str, str]]:
-    """Return each known kind with each language that mails are written in."""
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A specimen to be made: its kind, its languages, and whether its recipient has a name."""
+
+    kind: str
+    languages: tuple[str, ...]
+    is_named: bool = True
+
+    def __str__(self) -> str:
+        """Name it."""
+        nameless = "" if self.is_named else " to somebody without a name"
+        return f"a specimen of {self.kind} in {' and '.join(self.languages)}{nameless}"
+
+
+def trials(look: Look) -> list[Trial]:
+    """Return each known kind, in each choice of languages that mails are written in, with a name and without."""
     kinds = [kind for kind in look.templates.kinds if kind in KINDS]
-    return [(kind, language) for kind in kinds for language in look.languages.all]
+    voices = look.languages.voices
+    return [Trial(kind, voice, is_named) for kind in kinds for voice in voices for is_named in (True, False)]
 
 
-def tried(folder: Path, letter: LetterConfig, trials: Iterable[tuple[str, str]]) -> Iterator[Fault]:
-    """Make a specimen of each kind and language; yield a fault for each template in the folder that fails."""
+def tried(folder: Path, letter: LetterConfig, trials: Iterable[Trial]) -> Iterator[Fault]:
+    """Make the specimens; yield a fault for each template in the folder that fails, once."""
     now = datetime.now(UTC).replace(microsecond=0)
-    for kind, language in trials:
-        if fault := _fault_of(kind, now, letter, language):
-            yield Fault(folder, None, "", fault, f"seen in a specimen of {kind} in {language}")
+    told = set()
+    for trial in trials:
+        fault = _fault_of(trial, now, letter)
+        if fault and fault not in told:
+            told.add(fault)
+            yield Fault(folder, None, "", fault, f"seen in {trial}")
 
 
 def files(sender: SenderFile) -> list[Path]:
@@ -63,19 +82,23 @@ def files(sender: SenderFile) -> list[Path]:
     found = [Path(sender.brand.logo_path)] if sender.brand.logo_path else []
     if sender.templates.override_path:
         folder = Path(sender.templates.override_path)
-        found += [folder, *sorted(folder.rglob("*"))]
+        with suppress(OSError):  # told where the templates are loaded
+            found += [folder, *tree.entries(folder)]
     return found
 
 
-def _fault_of(kind: str, now: datetime, letter: LetterConfig, language: str) -> str | None:
-    in_one = replace(letter, look=replace(letter.look, languages=Languages(language)))
+def _fault_of(trial: Trial, now: datetime, letter: LetterConfig) -> str | None:
+    spoken = replace(letter, look=replace(letter.look, languages=Languages.spoken(trial.languages)))
+    data = {} if trial.is_named else {"display_name": ""}
     try:
-        return render(specimen.message(kind, now), specimen.RECIPIENT, in_one, now).fault
+        return render(specimen.message(trial.kind, now, data), specimen.RECIPIENT, spoken, now).fault
     except (BrokenTemplate, Unrenderable) as error:
         return str(error)
 
 
-def _templates(file: TomlFile, path: str | None, faults: list[Fault], warnings: list[str]) -> TemplateSet | None:
+def _templates(
+    file: TomlFile, path: str | None, languages: Languages, faults: list[Fault], warnings: list[str]
+) -> TemplateSet | None:
     if path is None:
         return template_set.built_in()
     key, folder = ("templates", "override_path"), Path(path)
@@ -90,9 +113,11 @@ def _templates(file: TomlFile, path: str | None, faults: list[Fault], warnings: 
         fault = unreadable_file(Path(error.filename or folder), error)
         faults.append(file.fault(key, f"{fault.path} {fault.found}", fault.expected, unreadable=True))
     else:
-        findings = template_check.faults(found)
+        findings = template_check.faults(found, languages)
         faults += [Fault(folder / one.name, one.line, "", one.found, one.expected) for one in findings]
-        warnings += [f"{folder}: {warning}" for warning in template_check.warnings(found)]
+        if not found.theirs:
+            warnings.append(f"{folder}: there is no file in it; all mails are made by our own templates")
+        warnings += [f"{folder}: {warning}" for warning in template_check.warnings(found, languages)]
         return found
     return None
 

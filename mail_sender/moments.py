@@ -3,9 +3,11 @@
 from datetime import datetime, tzinfo
 
 from babel import Locale
-from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
+from babel.dates import format_date, format_time, format_timedelta, get_datetime_format, get_timezone_name
 
 _UP_TO_TWO = 2  # of a unit, the smaller one says more: "in 65 minutes", "in 3 hours"
+
+_LONGEST_SHORT_NAME = 5  # some of CLDR's are whole sentences
 
 
 def until(moment: datetime, now: datetime, locale: Locale) -> str:
@@ -23,14 +25,22 @@ def date(moment: datetime, zone: tzinfo, locale: Locale) -> str:
 def clock(moment: datetime, zone: tzinfo, locale: Locale) -> str:
     """Return the time of day with its zone: "14:05 CET"."""
     there = moment.astimezone(zone)
-    name = there.tzname() or "UTC"
-    return f"{_plain(format_time(there, 'short', locale=locale))} {name if name[0].isalpha() else f'UTC{name}'}"
+    return f"{_plain(format_time(there, 'short', locale=locale))} {_zone_name(there, locale)}"
 
 
 def full(moment: datetime, zone: tzinfo, locale: Locale) -> str:
     """Return day and time: "21 November 2026, 14:05 CET"."""
     both = str(get_datetime_format("medium", locale=locale))
     return both.replace("{1}", date(moment, zone, locale)).replace("{0}", clock(moment, zone, locale))
+
+
+def _zone_name(there: datetime, locale: Locale) -> str:
+    """Return the zone's short name in the language ("MEZ"), or else the one that all use ("CET", "UTC+0330")."""
+    name = there.tzname() or "UTC"
+    said = get_timezone_name(there, "short", locale=locale)
+    if name != "UTC" and said.isalpha() and len(said) <= _LONGEST_SHORT_NAME:
+        return str(said)
+    return name if name[0].isalpha() else f"UTC{name}"
 
 
 def _plain(text: str) -> str:

@@ -16,6 +16,9 @@ from mail_sender.languages import Languages
 from mail_sender.render import Letter, render
 from mail_sender.settings import LetterConfig
 
+TWO = "+"
+"""Stands between two languages of one mail: `en+de`."""
+
 
 @dataclass(frozen=True)
 class Preview:
@@ -61,11 +64,11 @@ class Preview:
 
 
 def made(letter: LetterConfig, kind: str, language: str | None, data: Mapping[str, Any] | None = None) -> Preview:
-    """Return the preview of a kind, in one language, or as the rules have it for the specimen's recipient.
+    """Return the preview of a kind, in one language or two (`en+de`), or as the rules have it for the specimen.
 
     Raises `BadData`, `BrokenTemplate`, `Unrenderable`.
     """
     if language is not None:
-        letter = replace(letter, look=replace(letter.look, languages=Languages(language)))
+        letter = replace(letter, look=replace(letter.look, languages=Languages.spoken(language.split(TWO))))
     now = datetime.now(UTC).replace(microsecond=0)
     return Preview(render(specimen.message(kind, now, data), specimen.RECIPIENT, letter, now))

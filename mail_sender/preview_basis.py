@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mail_sender import config_look, template_set
+from mail_sender import config_headers, config_look, template_set
 from mail_sender.config_faults import checked
 from mail_sender.config_keys import SenderFile
 from mail_sender.errors import ConfigError, Fault
@@ -72,17 +72,19 @@ def read(path: Path) -> Basis:
     """
     file = TomlFile(path)
     if _is_missing(path):
-        return Basis(None, _letter(_with_stand_ins({}), Look()))
+        return Basis(None, config_look.letter(_with_stand_ins({}), Look()))
     if file.faults:
         raise ConfigError(file.faults, [])
     faults: list[Fault] = []
     warnings: list[str] = []
     sender = checked(file, SenderFile, faults, warnings) or _with_stand_ins(file.values)
     look = config_look.look(file, sender, faults, warnings)
+    no_headers = list(config_headers.faults(file))
+    faults += no_headers
     override = sender.templates.override_path
     return Basis(
         config=path,
-        letter=_letter(sender, look or Look()),
+        letter=_letter(sender, look or Look(), {fault.key for fault in no_headers}),
         folder=Path(override) if override else None,
         faults=tuple(fault for fault in faults if _is_ours(fault, path)),
         elsewhere=tuple(fault for fault in faults if not _is_ours(fault, path)),
@@ -124,11 +126,6 @@ def _leave_out(values: dict[str, Any], key: int | str, inner: int | str | None =
         values.pop(str(key), None)
 
 
-def _letter(sender: SenderFile, look: Look) -> LetterConfig:
+def _letter(sender: SenderFile, look: Look, faulty: set[str]) -> LetterConfig:
     letter = config_look.letter(sender, look)
-    # What is no header is told where the sender starts.
-    return replace(letter, headers=tuple(both for both in letter.headers if all(map(_is_plain, both))))
-
-
-def _is_plain(text: str) -> bool:
-    return text.isascii() and text.isprintable()
+    return replace(letter, headers=tuple(both for both in letter.headers if f"headers.{both[0]}" not in faulty))

@@ -15,7 +15,7 @@ import jinja2
 
 from mail_sender import preview, specimen, template_list, wording
 from mail_sender.errors import MailSenderError
-from mail_sender.preview import Preview
+from mail_sender.preview import TWO, Preview
 from mail_sender.preview_basis import Basis
 from mail_sender.render import BrokenTemplate, Unrenderable
 
@@ -62,8 +62,9 @@ class Shown:
 
     def _card(self, basis: Basis, kind: str, language: str) -> dict[str, Any]:
         templates = basis.letter.look.templates
-        reviewed = templates.speaks(language) and templates.wording(language).reviewed
-        name = f"{wording.locale(language).get_language_name('en')} ({language})"
+        spoken = language.split(TWO)
+        reviewed = all(templates.speaks(one) and templates.wording(one).reviewed for one in spoken)
+        name = " and ".join(f"{wording.locale(one).get_language_name('en')} ({one})" for one in spoken)
         shown = {"language": language, "name": name, "reviewed": reviewed, "path": f"/mail/{kind}/{language}"}
         try:
             return {**shown, "preview": self._made(basis, kind, language), "fault": None}
@@ -71,8 +72,9 @@ class Shown:
             return {**shown, "preview": None, "fault": str(error)}
 
     def _made(self, basis: Basis, kind: str, language: str) -> Preview:
-        templates, languages = basis.letter.look.templates, {*template_list.languages(basis), self.language}
-        if kind not in templates.kinds or language not in languages or not templates.speaks(language):
+        templates, known = basis.letter.look.templates, {*_in_order(basis), self.language}
+        speaks = language in known and all(map(templates.speaks, language.split(TWO)))
+        if kind not in templates.kinds or not speaks:
             raise NoPreview(f"there is no {kind} in {language}")
         try:
             return preview.made(basis.letter, kind, language, self.fields() if kind == self.kind else None)
@@ -89,11 +91,11 @@ def coloured(html: str, colours: str) -> str:
 
 
 def _in_order(basis: Basis) -> list[str]:
-    """Return the languages, those that mails are written in first."""
-    used = basis.letter.look.languages.all
-    return sorted(
-        template_list.languages(basis), key=lambda tag: (used.index(tag) if tag in used else len(used), tag)
-    )
+    """Return the languages: first two of them in one mail, then each that mails are written in, then the others."""
+    languages = basis.letter.look.languages
+    pairs = [TWO.join(voice) for voice in languages.voices if len(voice) > 1]
+    others = sorted(set(template_list.languages(basis)) - set(languages.all))
+    return [*pairs, *languages.all, *others]
 
 
 @cache

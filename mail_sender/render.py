@@ -29,7 +29,7 @@ import css_inline
 from babel import Locale
 from markupsafe import escape
 
-from mail_sender import address, display_name, mime, wording
+from mail_sender import address, display_name, mime, template_sandbox, wording
 from mail_sender.brand import Logo
 from mail_sender.look import Look
 from mail_sender.message import CredentialReset, IntentId, Message, TestMessage, UnknownContent
@@ -213,7 +213,9 @@ class _Making:
         except NoTemplate as error:
             raise BrokenTemplate(str(error)) from None
         try:
-            return _UNSENDABLE.sub("", templates.get(name, ours=ours).render(context))
+            return _UNSENDABLE.sub("", template_sandbox.run(templates.get(name, ours=ours), context))
+        except template_sandbox.TooMuch as error:
+            raise BrokenTemplate(f"the template {_place(error, name)} failed: {error}") from None
         except Exception as error:  # noqa: BLE001 - a template is a program: anything can go wrong in it
             raise BrokenTemplate(f"the template {_place(error, name)} failed ({type(error).__name__})") from None
 
@@ -246,7 +248,10 @@ class _Making:
                 "name": brand.name or config.instance_display_name,
                 "color": brand.color,
                 "on_color": brand.on_color,
+                "outline": brand.outline,
                 "logo": mime.LOGO if brand.logo else "",
+                "logo_width": brand.logo.shown[0] if brand.logo else 0,
+                "logo_height": brand.logo.shown[1] if brand.logo else 0,
                 "support": brand.support,
                 "footer": brand.footer,
             },

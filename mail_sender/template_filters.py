@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from babel import Locale
+from markupsafe import Markup
 
 from mail_sender import moments
 
@@ -54,10 +55,11 @@ _FIRST_WIDE = "\u1100"  # of all characters (Unicode, East_Asian_Width); most li
 
 def _wrap(text: object, width: int = WIDTH) -> str:
     paragraphs = str(text).splitlines() or [""]
-    return "\n".join(
+    wrapped = "\n".join(
         line if _is_wide(line) else textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
         for line in paragraphs
     )
+    return Markup(wrapped) if isinstance(text, Markup) else wrapped  # noqa: S704 - escaped already, as it came
 
 
 def _is_wide(line: str) -> bool:

@@ -27,7 +27,7 @@ def find(basis: Basis) -> Findings:
     if basis.unusable:
         return Findings(basis.faults, 0, 0)
     look = basis.letter.look
-    trials = [(kind, language) for kind, language in config_look.trials(look) if not _is_faulty(basis, kind)]
+    trials = [trial for trial in config_look.trials(look) if not _is_faulty(basis, trial.kind)]
     found = config_look.tried(basis.folder or template_set.shipped_folder(), basis.letter, trials)
     return Findings((*basis.faults, *found), len(look.templates.theirs), len(trials))
 

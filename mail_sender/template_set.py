@@ -6,11 +6,12 @@
 
 Ours are inside the package. An operator's folder overrides them file by file, and all of it is read when the
 configuration is: a mail is made of nothing that lies on a disk. Of a part its own file in the mail's language goes
-first, then its file for all languages, and the operator's always before ours. Templates run in a sandbox, where a
-name that is not defined is an error and HTML is escaped.
+first, then its file for all languages, and the operator's always before ours. Templates run in a sandbox
+(`template_sandbox`).
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,14 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from mail_sender import template_filters, wording
+from mail_sender import template_filters, tree, wording
 from mail_sender.kinds import KINDS
+from mail_sender.template_sandbox import Sandbox
 from mail_sender.wording import Wording
 
 PARTS = ("subject.txt", "body.txt", "body.html")
 FRAME = ("_base.txt.j2", "_base.html.j2", "_style.css.j2")
+_ASKED = re.compile(r"\bsay(?:\.|\[['\"])(\w+)")
 LARGEST = 1024 * 1024
 """Octets of one file, at most."""
 
@@ -135,17 +137,28 @@ class TemplateSet:
     @cached_property
     def environment(self) -> jinja2.Environment:
         """Where templates are found, the operator's before ours."""
-        return _environment({**self.ours, **self.theirs})
+        return Sandbox({**self.ours, **self.theirs}, template_filters.FILTERS)
 
     @cached_property
     def _built_in(self) -> jinja2.Environment:
         """Where ours alone are found."""
-        return _environment(self.ours)
+        return Sandbox(self.ours, template_filters.FILTERS)
 
     def sources(self) -> Iterator[Source]:
         """Yield what each file of the operator's is for."""
         for name in sorted(self.theirs):
-            yield _source(name, self.ours)
+            yield _source(name, self)
+
+    def asks_for(self, name: str) -> bool:
+        """Say whether any template names a file, in quotes."""
+        quoted = (f'"{name}"', f"'{name}'")
+        return any(one in text for text in (*self.ours.values(), *self.theirs.values()) for one in quoted)
+
+    @cached_property
+    def sentences(self) -> frozenset[str]:
+        """The names of all sentences that any template asks for."""
+        texts = (text for name, text in {**self.ours, **self.theirs}.items() if name.endswith(".j2"))
+        return frozenset(name for text in texts for name in _ASKED.findall(text))
 
     @property
     def _names(self) -> set[str]:
@@ -177,18 +190,17 @@ def _shipped() -> dict[str, str]:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if any(part.startswith(".") or part.endswith("~") for part in name.split("/")) or not path.is_file():
-            continue  # an editor's, or a mounted ConfigMap's own
-        yield name, _read(path, name)
+    for path in tree.entries(folder):
+        if path.is_file():
+            name = path.relative_to(folder).as_posix()
+            yield name, _read(path, name)
 
 
 def _read(path: Path, name: str) -> str:
     if path.stat().st_size > LARGEST:
         raise BadFile(name, "is larger than 1 MiB")
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise BadFile(name, "is not UTF-8") from None
 
@@ -196,7 +208,7 @@ def _read(path: Path, name: str) -> str:
 def _catalogue(name: str, text: str) -> dict[str, Any]:
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits
         raise BadFile(name, f"is not TOML: {error}") from None
     for table, sentences in found.items():
         if table != "reviewed" and not (
@@ -234,26 +246,14 @@ def _candidates(kind: str, part: str, language: str) -> list[str]:
     return [*(f"{kind}/{name}.{tag}.{extension}.j2" for tag in languages), f"{kind}/{part}.j2"]
 
 
-def _environment(files: Mapping[str, str]) -> jinja2.Environment:
-    environment = ImmutableSandboxedEnvironment(
-        # By its name a fault finds the file again, which a DictLoader would not tell.
-        loader=jinja2.FunctionLoader(lambda name: (files[name], name, None) if name in files else None),
-        autoescape=lambda name: name is not None and ".html" in name,
-        undefined=jinja2.StrictUndefined,
-        auto_reload=False,
-    )
-    environment.filters.update(template_filters.FILTERS)
-    return environment
-
-
-def _source(name: str, ours: Mapping[str, str]) -> Source:
+def _source(name: str, files: TemplateSet) -> Source:
     folder, _, file = name.rpartition("/")
-    known = {*FRAME, *filter(is_catalogue, ours)}
+    known = {*FRAME, *filter(is_catalogue, files.ours)}
     if name in known or is_catalogue(name):
         return Source(name, "the frame of every kind" if name in FRAME else f"sentences in {Path(name).stem}")
     if folder and folder.count("/") == 0 and _is_a_part(file):
         return Source(name, folder)
-    if name.endswith(".j2") and file.startswith("_"):
+    if name.endswith(".j2") and file.startswith("_") and files.asks_for(name):
         return Source(name, "what includes it")
     names = [*known, *(f"{kind}/{part}.j2" for kind in KINDS for part in PARTS)]
     near = difflib.get_close_matches(name, names, 1, 0.5)

@@ -1,16 +1,19 @@
 """Watch the files of the configuration, and read them anew when one changes.
 
 A file has changed when it is another one (an editor, or a mounted secret, puts a new one in its place), or its time
-or size differs. It is read when it looks the same twice in a row: whoever writes it may not be done yet. What cannot
-be read, or has faults, is said once for each change; the old configuration goes on.
+or size differs; a folder, when other names are in it. It is read when it looks the same twice in a row: whoever
+writes it may not be done yet. What cannot be read, or has faults, is said once for each change; the old configuration
+goes on.
 """
 
 import asyncio
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
+from mail_sender import tree
 from mail_sender.clock import Clock
 from mail_sender.errors import ConfigError
 from mail_sender.settings import Config
@@ -56,6 +59,9 @@ class Watch:
             told = "; ".join(line.strip() for line in str(error).splitlines())
             _log.error("config_faulty", say=f"{told}; going on with the one before")
             return None
+        except Exception as error:  # noqa: BLE001 - whatever is in a file, the sender goes on with what it has
+            _log.error("config_faulty", say=f"cannot be read ({type(error).__name__}); going on with the one before")
+            return None
         # A file that changes while it is read has another face by now than it had before.
         self._seen = {path: faces.get(path, _face(path)) for path in changed.files}
         _log.info("config_changed", say="read anew; the relay and the server are tried at once")
@@ -65,6 +71,8 @@ class Watch:
 def _face(path: Path) -> _Face:
     try:
         found = path.stat()
+        if stat.S_ISDIR(found.st_mode):  # its time changes with each swap file of an editor
+            return found.st_dev, found.st_ino, hash(tuple(tree.names(path))), 0
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size

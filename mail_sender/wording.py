@@ -72,6 +72,11 @@ def places(sentence: str) -> frozenset[str]:
     return frozenset(_PLACE.findall(sentence))
 
 
+def without_places(sentence: str) -> str:
+    """Return a sentence without the variables that it names."""
+    return _PLACE.sub("", sentence)
+
+
 def locale(tag: str) -> Locale:
     """Return the locale of a language tag such as `de` or `de-CH` (RFC 5646).
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.debian("chromium", "fonts-dejavu-core")
 
 WIDTHS = (360, 1280)
 SCHEMES = ("light", "dark")
-LOGO = Logo("png", specimens.image(200, 48, b"\xb4\x53\x09"))
+LOGO = Logo.of(specimens.image(200, 48, b"\xb4\x53\x09"))
 BRANDED = replace(ACME, logo=LOGO)
 LONG_NAME = "The International Consortium for Very Long Names of Organisations, Société Anonyme " * 2
 
@@ -100,6 +100,20 @@ async def test_without_images_the_name_stands_for_the_logo(page: Page, scheme: s
     box = await page.get_by_alt_text("Acme Accounts").bounding_box()
     assert box
     assert box["height"] >= 18
+
+
+@pytest.mark.parametrize(("width", "scheme"), [*product(WIDTHS, SCHEMES)])
+async def test_a_wide_logo_stays_in_its_column(page: Page, width: int, scheme: str) -> None:
+    """Also in dark mode, where a white border is around it."""
+    wide = replace(ACME, logo=Logo.of(specimens.image(2000, 200, b"\xb4\x53\x09")))
+    html = page_of("credential_reset_v1", specimens.config("en", brand=wide))
+    await shown(page, html, width, scheme, "wide-logo")
+    logo = await page.get_by_alt_text("Acme Accounts").bounding_box()
+    text = await page.get_by_text("Hello Ellie,").bounding_box()
+    assert logo
+    assert text
+    assert logo["x"] + logo["width"] <= text["x"] + text["width"]
+    assert logo["height"] <= 96
 
 
 @pytest.mark.parametrize(("width", "scheme"), [*product(WIDTHS, SCHEMES)])

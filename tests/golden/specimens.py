@@ -47,7 +47,7 @@ def image(width: int, height: int, color: bytes) -> bytes:
 ACME = Brand(
     name="Acme Accounts",
     color="#b45309",
-    logo=Logo("png", image(24, 8, b"\xb4\x53\x09")),
+    logo=Logo.of(image(24, 8, b"\xb4\x53\x09")),
     support="Write to help@example.com or call +49 30 123456.",
     footer="Acme GmbH, Beispielstraße 1, 10115 Berlin",
 )

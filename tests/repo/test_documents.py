@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from mail_sender import config
 from mail_sender.config_keys import ClientFile, SenderFile
 from mail_sender.relay_address import Security
+from tests.golden import specimens
 from tests.support import configs
 from tests.support.certificates import Authority
 
@@ -50,7 +51,7 @@ def test_the_full_example_loads(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").rename(tmp_path / "relay-ca.pem")
     example = tmp_path / "mail-sender"
     (tmp_path / "templates").mkdir()
-    (tmp_path / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "logo.png").write_bytes(specimens.image(2, 2, b"\0\0\0"))
     example.write_text((ROOT / "examples/mail-sender-full.toml").read_text().replace("/data/kanidm", str(tmp_path)))
     loaded = config.load(configs.client(tmp_path), example)
     assert loaded.letter.headers == (("X-SES-CONFIGURATION-SET", "identity"),)

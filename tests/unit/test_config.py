@@ -342,10 +342,16 @@ def test_a_fault_in_one_of_our_tables_has_its_line(files: Files, text: str, key:
     assert words in str(fault)
 
 
+def test_a_header_stands_there_once(files: Files) -> None:
+    """To programs that read it, `X-Foo` and `x-foo` are one."""
+    fault = only(files.faults("[headers]\nX-Foo = 'a'\nx-foo = 'b'\n"))
+    assert (fault.key, fault.found) == ("headers.x-foo", "stands there twice")
+
+
 @pytest.mark.parametrize(
     "name",
     ["From", "to", "SUBJECT", "Bcc", "Cc", "Date", "Message-ID", "Reply-To", "Sender", "Content-Type", "MIME-Version",
-     "Auto-Submitted", "Return-Path", "Received", "DKIM-Signature", "Content-Transfer-Encoding"],
+     "Auto-Submitted", "Return-Path", "Received", "DKIM-Signature", "Content-Transfer-Encoding", "Resent-From"],
 )  # fmt: skip
 def test_a_header_of_ours_cannot_be_set(files: Files, name: str) -> None:
     """What mail-sender writes itself is refused among the extra headers, in any case."""

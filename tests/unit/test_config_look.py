@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from mail_sender import template_sandbox
 from mail_sender.brand import Brand
 from mail_sender.errors import ConfigError, Fault
 from mail_sender.languages import Languages
@@ -111,7 +112,7 @@ def test_a_rule_for_a_language_without_sentences_is_a_fault(files: Files) -> Non
 
 
 def test_a_language_of_ones_own_has_to_be_complete(files: Files) -> None:
-    """A sentence that is missing shows in the specimen; with all of them there is no fault."""
+    """A sentence that is missing is named, with what it says in English; with all of them there is no fault."""
     whole = (Path(__file__).parents[2] / "templates/wording/en.toml").read_text()
     tables = override(files, **{"wording/sv.toml": whole}) + 'default_language = "sv"\n'
     assert about_words(files.load(tables)) == []
@@ -121,8 +122,10 @@ def test_a_language_of_ones_own_has_to_be_complete(files: Files) -> None:
     )
     with pytest.raises(ConfigError) as caught:
         files.load(tables)
-    assert f"{KIND}/body.html.j2" in caught.value.faults[0].found
-    assert caught.value.faults[0].expected == f"seen in a specimen of {KIND} in sv"
+    (found,) = caught.value.faults
+    assert found.path.name == "sv.toml"
+    assert found.found == f"has no sentence button in [{KIND}] or [common]"
+    assert found.expected == "in English it is: Reset credentials"
 
 
 def test_a_language_that_nobody_has_reviewed_is_warned_of(files: Files) -> None:
@@ -153,10 +156,39 @@ def test_a_fault_in_an_override_is_told_with_its_file_and_line(files: Files, nam
 
 
 def test_what_only_shows_when_a_template_runs_is_told(files: Files) -> None:
-    """A specimen of each kind is made in each language."""
-    found = fault(files, override(files, **{f"{KIND}/body.de.txt.j2": "x\n{{ 1 / 0 }}"}) + 'second_language = "de"\n')
-    assert f"{KIND}/body.de.txt.j2, line 2, failed (ZeroDivisionError)" in found.found
-    assert found.expected == f"seen in a specimen of {KIND} in de"
+    """Specimens of each kind are made in each choice of languages, one or two, with a name and without."""
+    broken = {
+        "{% if language == 'de' %}\n{{ 1 / 0 }}{% endif %}": "in de and fr",
+        "{% for say in languages %}{% if not loop.first %}\n{{ 1 / 0 }}{% endif %}{% endfor %}": "in en and fr",
+        "{% if not display_name %}\n{{ 1 / 0 }}{% endif %}": "in en and fr to somebody without a name",
+    }
+    spoken = 'second_language = "fr"\nlanguage_rules = { "example.de" = "de" }\n'
+    for text, where in broken.items():
+        found = fault(files, override(files, **{f"{KIND}/body.txt.j2": text}) + spoken)
+        assert f"{KIND}/body.txt.j2, line 2, failed (ZeroDivisionError)" in found.found
+        assert found.expected == f"seen in a specimen of {KIND} {where}"
+
+
+def test_a_template_that_takes_too_long_is_a_fault(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At start and at a change of the file, not with the first mail."""
+    monkeypatch.setattr(template_sandbox, "SECONDS", 0.1)
+    loop = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}"
+    assert "it takes longer than" in fault(files, override(files, **{f"{KIND}/subject.txt.j2": loop})).found
+
+
+def test_a_folder_without_files_is_warned_of(files: Files) -> None:
+    """It is named for a reason."""
+    (files.folder / "templates").mkdir()
+    (warning,) = about_words(files.load(override(files)))
+    assert "there is no file in it" in warning
+
+
+def test_a_rule_for_a_domain_beyond_ascii_counts(files: Files) -> None:
+    """Recipients' domains are in ASCII when rules are looked at, however either is written."""
+    rules = '[templates]\nlanguage_rules = { "bücher.example" = "de", "xn--caf-dma.example" = "fr" }\n'
+    languages = files.load(rules).letter.look.languages
+    assert languages.of("anna@xn--bcher-kva.example") == ("de",)
+    assert languages.of("anna@xn--caf-dma.example") == ("fr",)
 
 
 def test_a_misplaced_file_and_half_a_pair_are_warned_of(files: Files) -> None:
@@ -164,7 +196,7 @@ def test_a_misplaced_file_and_half_a_pair_are_warned_of(files: Files) -> None:
     warnings = about_words(files.load(override(files, **{f"{KIND}/body.html": "x", f"{KIND}/body.txt.j2": "x"})))
     assert len(warnings) == 2
     assert f"did you mean {KIND}/body.html.j2?" in warnings[0]
-    assert "body.txt.j2 is yours and body.html.j2 is ours" in warnings[1]
+    assert "body.txt.j2 is yours and credential_reset_v1/body.html.j2 is ours" in warnings[1]
 
 
 @pytest.mark.parametrize(

@@ -173,8 +173,8 @@ def test_a_hostile_override_makes_a_mail_or_a_fault(template: str, sentence: str
         "wording/en.toml": f"[test_message_v1]\nworks = {toml(sentence)}\n",
     }
     files = TemplateSet(OURS, theirs)
-    list(template_check.faults(files))
-    list(template_check.warnings(files))
+    list(template_check.faults(files, Languages()))
+    list(template_check.warnings(files, Languages()))
     of = message(content=TestMessage(name), number=1)
     page = sound(render(of, ELLIE, replace(LETTER, look=Look(files)), NOW))
     if part != "body.html":

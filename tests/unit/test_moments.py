@@ -52,8 +52,8 @@ def test_a_language_has_its_own_plurals(language: str) -> None:
 FULL = {
     "en": "21 November 2026, 14:05 CET",
     "en-US": "November 21, 2026, 2:05 PM CET",
-    "de": "21. November 2026, 14:05 CET",
-    "de-CH": "21. November 2026, 14:05 CET",
+    "de": "21. November 2026, 14:05 MEZ",
+    "de-CH": "21. November 2026, 14:05 MEZ",
     "fr": "21 novembre 2026, 14:05 CET",
     "ja": "2026年11月21日 14:05 CET",
 }

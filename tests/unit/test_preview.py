@@ -3,12 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
-from mail_sender import preview, preview_page
+import pytest
+
+from mail_sender import preview, preview_basis, preview_page
 from mail_sender.brand import Brand, Logo
 from mail_sender.template_set import TemplateSet
+from tests.golden import specimens
+from tests.support import configs
 from tests.unit.samples import LETTER
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+PNG = specimens.image(2, 2, b"\0\0\0")
 
 
 def test_headers_are_decoded_and_unfolded() -> None:
@@ -21,7 +25,7 @@ def test_headers_are_decoded_and_unfolded() -> None:
 
 def test_the_html_is_a_page_of_its_own_with_its_logo() -> None:
     """A browser has no part of the mail to take it from."""
-    look = replace(LETTER.look, brand=Brand(logo=Logo("png", PNG)))
+    look = replace(LETTER.look, brand=Brand(logo=Logo.of(PNG)))
     made = preview.made(replace(LETTER, look=look), "test_message_v1", None)
     assert made.html is not None
     assert "cid:" not in made.html
@@ -51,3 +55,15 @@ def test_a_preferred_colour_is_taken_as_asked() -> None:
     dark, light = (preview_page.coloured(html, colours) for colours in ("dark", "light"))
     assert ("screen and (min-width: 0)" in dark, "screen and (max-width: 0)" in light) == (True, True)
     assert preview_page.coloured(html, "") == html
+
+
+def test_the_page_begins_with_the_mails_that_go_out_in_two_languages(tmp_path: Path) -> None:
+    """As people get them; each language alone comes after that."""
+    path = configs.sender(tmp_path, templates={"second_language": "de"})
+    shown = preview_page.Shown(lambda: preview_basis.read(path))
+    page = shown.page()
+    assert page.index("English (en) and German (de)") < page.index("/mail/credential_reset_v1/de.")
+    both = shown.preview("credential_reset_v1", "en+de").text
+    assert both.index("Hello Ellie Example,") < both.index("Guten Tag Ellie Example,")
+    with pytest.raises(preview_page.NoPreview):
+        shown.preview("credential_reset_v1", "de+en")

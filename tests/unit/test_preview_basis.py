@@ -41,11 +41,17 @@ def test_a_file_makes_the_mail_as_the_sender_would(tmp_path: Path) -> None:
 def test_a_faulty_key_is_told_and_the_others_count(tmp_path: Path) -> None:
     """One in our tables of templates is a fault, one elsewhere is told apart."""
     path = configs.sender(
-        tmp_path, mail_from_address="nobody", token=None, templates={"html": "no", "default_language": "de"}
+        tmp_path,
+        mail_from_address="nobody",
+        token=None,
+        templates={"html": "no", "default_language": "de"},
+        headers={"Subject": "x", "Bad Name": "x", "X-Good": "x"},
     )
     basis = preview_basis.read(path)
     assert [fault.key for fault in basis.faults] == ["templates.html"]
-    assert sorted(fault.key for fault in basis.elsewhere) == ["mail_from_address", "token"]
+    told = ["headers.Bad Name", "headers.Subject", "mail_from_address", "token"]
+    assert sorted(fault.key for fault in basis.elsewhere) == told
+    assert basis.letter.headers == (("X-Good", "x"),)
     assert (basis.letter.look.languages.default, basis.letter.look.html) == ("de", True)
     assert basis.letter.from_address == preview_basis.STAND_INS["mail_from_address"]
 

@@ -477,7 +477,7 @@ def test_the_date_may_be_in_any_zone() -> None:
 
 # Look
 
-LOGO = Logo("png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+LOGO = Logo("png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), 24, 8)
 
 
 def with_look(**look: Any) -> LetterConfig:

@@ -3,6 +3,7 @@
 import pytest
 
 from mail_sender import template_check, template_set
+from mail_sender.languages import Languages
 from mail_sender.template_check import Finding
 from mail_sender.template_set import TemplateSet
 
@@ -17,13 +18,16 @@ def with_files(**theirs: str) -> TemplateSet:
 
 def faults(text: str, name: str = BODY) -> list[Finding]:
     """Return the faults of one file of an operator's."""
-    return list(template_check.faults(with_files(**{name: text})))
+    return list(template_check.faults(with_files(**{name: text}), Languages()))
 
 
 def test_our_own_set_is_without_fault_also_as_an_override() -> None:
     """What `template export` writes can be used as it is."""
     ours = template_set.built_in().ours
-    assert not [*template_check.faults(TemplateSet(ours, ours)), *template_check.warnings(TemplateSet(ours, ours))]
+    assert not [
+        *template_check.faults(TemplateSet(ours, ours), Languages()),
+        *template_check.warnings(TemplateSet(ours, ours), Languages()),
+    ]
 
 
 FOUND = {
@@ -118,34 +122,99 @@ def test_a_good_sentence_is_no_fault() -> None:
     """Also of an unknown kind's own, where a folder is named after it."""
     assert faults(f'[{KIND}]\nasked = "{{reset_url}} {{support}}"', "wording/en.toml") == []
     whole = {f"new_v1/{part}.j2": "{{ say.hello }}{{ fields.x }}" for part in template_set.PARTS}
-    assert not list(template_check.faults(with_files(**whole, **WITH_HELLO)))
+    assert not list(template_check.faults(with_files(**whole, **WITH_HELLO), Languages()))
 
 
 def test_a_kind_of_ones_own_needs_all_parts() -> None:
     """A part that nothing makes is named; and the nearest kind, where it was hardly meant to be a new one."""
-    found = list(template_check.faults(with_files(**{"credential_reset_1/body.txt.j2": "x"})))
+    found = list(template_check.faults(with_files(**{"credential_reset_1/body.txt.j2": "x"}), Languages()))
     assert [(one.name, one.found) for one in found] == [
         ("credential_reset_1/subject.txt.j2", "is missing"),
         ("credential_reset_1/body.html.j2", "is missing"),
     ]
     assert all(one.expected.endswith("did you mean credential_reset_v1?") for one in found)
-    (finding, _) = template_check.faults(with_files(**{"welcome_v1/body.txt.j2": "x"}))
+    (finding, _) = template_check.faults(with_files(**{"welcome_v1/body.txt.j2": "x"}), Languages())
     assert finding.expected == "a kind needs subject.txt, body.txt, body.html"
 
 
 def test_one_of_two_bodies_is_warned_of() -> None:
     """The text would say one thing and the HTML another."""
     for mine, other in (("body.txt", "body.html"), ("body.html", "body.txt"), ("body.de.txt", "body.html")):
-        (warning,) = template_check.warnings(with_files(**{f"{KIND}/{mine}.j2": "x"}))
-        assert warning.startswith(f"{KIND}: {mine.replace('.de', '')}.j2 is yours and {other}.j2 is ours")
+        (warning,) = template_check.warnings(with_files(**{f"{KIND}/{mine}.j2": "x"}), Languages("en", "de"))
+        assert warning.startswith(f"{KIND}/{mine}.j2 is yours and {KIND}/{other}.j2 is ours")
+    crossed = with_files(**{f"{KIND}/body.de.txt.j2": "x", f"{KIND}/body.en.html.j2": "x"})
+    assert len(list(template_check.warnings(crossed, Languages("en", "de")))) == 2
     both = {f"{KIND}/body.txt.j2": "x", f"{KIND}/body.html.j2": "x"}
-    assert not list(template_check.warnings(with_files(**both)))
-    assert not list(template_check.warnings(with_files(**{f"{KIND}/subject.txt.j2": "x"})))
+    assert not list(template_check.warnings(with_files(**both), Languages()))
+    assert not list(template_check.warnings(with_files(**{f"{KIND}/subject.txt.j2": "x"}), Languages()))
+
+
+def test_a_kind_of_ones_own_is_needed_in_the_languages_of_mails() -> None:
+    """Whichever these are: parts in German alone are all that there need be where mails are in German."""
+    parts = {f"welcome_v1/{part}.j2": "x" for part in ("subject.de.txt", "body.de.txt", "body.de.html")}
+    assert not list(template_check.faults(with_files(**parts), Languages("de")))
+    found = list(template_check.faults(with_files(**parts), Languages("de", "en")))
+    assert [one.found for one in found] == ["is missing for mails in en"] * 3
+    assert len(list(template_check.faults(with_files(**parts), Languages("en")))) == 3
+
+
+def test_what_is_included_may_name_what_its_hosts_make() -> None:
+    """A loop's variable, or one that was set; in a folder of its own as well, which makes it no kind."""
+    files = {
+        BODY: "{% for item in [1] %}{% include 'rows/_row.txt.j2' %}{% endfor %}{% set a = 1 %}{% include '_p.txt.j2' %}",
+        "rows/_row.txt.j2": "{{ item }}{{ display_name }}",
+        "_p.txt.j2": "{{ a }}{{ nobody }}",
+    }
+    (finding,) = template_check.faults(with_files(**files), Languages())
+    assert (finding.name, finding.found) == ("_p.txt.j2", 'unknown variable "nobody"')
+
+
+def test_text_is_not_included_in_html() -> None:
+    """Nothing in it is escaped: a display name could bring its own links."""
+    files = {f"{KIND}/body.html.j2": "\n{% include '_row.txt.j2' %}", "_row.txt.j2": "{{ display_name }}"}
+    (finding,) = template_check.faults(with_files(**files), Languages())
+    assert (finding.line, finding.found) == (2, '"_row.txt.j2" is text, in which nothing is escaped')
+
+
+@pytest.mark.parametrize("text", ["{{ " + "(" * 3_000 + "1" + ")" * 3_000 + " }}", "{{ " + "9" * 5_000 + " }}"])
+def test_what_python_cannot_compile_is_a_fault(text: str) -> None:
+    """Of the file, not of the program."""
+    (finding,) = faults(text)
+    assert finding.found.startswith("cannot be compiled")
+
+
+def test_loops_that_python_cannot_nest_are_a_fault() -> None:
+    """Twenty is its limit."""
+    (finding,) = faults("{% for a in [] %}" * 25 + "{% endfor %}" * 25)
+    assert finding.found.startswith("cannot be compiled")
+
+
+ODD_SENTENCES = {
+    '[test_message_v1]\ngreting = "Hi"': "[test_message_v1] greting: nothing asks for this sentence; did you mean greeting?",
+    '[test_message_v1]\nworks = "{brand.name}"': "[test_message_v1] works: a brace that is no variable's goes out as it stands",
+    '[common]\ngreeting = "{ display_name }"': "[common] greeting: a brace that is no variable's goes out as it stands",
+}
+
+
+@pytest.mark.parametrize("catalogue", ODD_SENTENCES)
+def test_a_sentence_that_is_hardly_meant_is_warned_of(catalogue: str) -> None:
+    """Misspelt, or with a variable that will not be filled in."""
+    (warning,) = template_check.warnings(with_files(**{"wording/en.toml": catalogue}), Languages())
+    assert warning == f"wording/en.toml: {ODD_SENTENCES[catalogue]}"
+
+
+def test_a_sentence_may_name_texts_alone() -> None:
+    """The subject is made of sentences, and `say` is all of them."""
+    for place in ("subject", "say", "brand", "language"):
+        (finding,) = template_check.faults(
+            with_files(**{"wording/en.toml": f'[test_message_v1]\nworks = "{{{place}}}"'}), Languages()
+        )
+        assert finding.line == 2
 
 
 def test_a_file_that_nobody_asks_for_is_warned_of() -> None:
     """With the nearest right name."""
-    (warning,) = template_check.warnings(with_files(**{f"{KIND}/body.html": "x"}))
+    (warning,) = template_check.warnings(with_files(**{f"{KIND}/body.html": "x"}), Languages())
     assert warning == f"{KIND}/body.html: nothing asks for this file; did you mean {KIND}/body.html.j2?"
-    (warning,) = template_check.warnings(with_files(**{"README.md": "x"}))
+    (warning,) = template_check.warnings(with_files(**{"README.md": "x"}), Languages())
     assert warning == "README.md: nothing asks for this file"

@@ -170,3 +170,38 @@ async def test_a_file_that_is_gone_is_a_faulty_change(files: Files) -> None:
         await looks(3)
     assert watching.done()
     assert [event["event"] for event in events] == ["config_faulty", "config_changed"]
+
+
+async def test_a_reading_that_breaks_is_said_and_the_sender_goes_on(files: Files) -> None:
+    """Whatever breaks in it: the configuration of before is still good."""
+
+    def broken() -> Config:
+        raise RecursionError("secrets may stand here")
+
+    watching = asyncio.ensure_future(Watch(load(files.client, files.sender), broken).next_config(FakeClock()))
+    await looks(1)
+    with capture_logs() as events:
+        edit(files.sender, "correct horse", "horse correct")
+        await looks(5)
+    assert not watching.done()
+    assert [event["say"] for event in events] == ["cannot be read (RecursionError); going on with the one before"]
+    watching.cancel()
+
+
+async def test_an_editors_swap_file_is_no_change_of_a_folder_and_a_new_template_is(
+    files: Files, tmp_path: Path
+) -> None:
+    """What lies there for others is left out, as where templates are read."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "_base.txt.j2").write_text("x")
+    config = replace(load(files.client, files.sender), files=(folder, folder / "_base.txt.j2"))
+    watching = watch(files, config)
+    await looks(1)
+    (folder / "._base.txt.j2.swp").write_text("x")
+    (folder / ".git").mkdir()
+    await looks(5)
+    assert not watching.done()
+    (folder / "_base.html.j2").write_text("x")
+    await looks(4)
+    assert watching.done()
