@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started: list[subprocess.Popen[str]] = []
     try:
         wanted.dir.parent.mkdir(parents=True, exist_ok=True)
-        stub = start(started, ended, ["server-stub", "serve", "--dir", str(wanted.dir), *flags])
+        more = ["--has-sender"] if wanted.sender else []
+        stub = start(started, ended, ["server-stub", "serve", "--dir", str(wanted.dir), *more, *flags])
         if wait_until_ready(stub.stdout) and wanted.sender:
             print("The sender runs too; its log follows.", flush=True)
             start(started, ended, sender(wanted.dir))

@@ -10,6 +10,13 @@ NEEDED = ("aiosmtpd", "cryptography", "starlette", "uvicorn")
 
 def main() -> None:
     """Run the command line; exit code 1 with a sentence where the `stub` extra is not installed."""
+    try:
+        _main()
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell counts it: stopped before there was anything to end
+
+
+def _main() -> None:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         sys.exit(

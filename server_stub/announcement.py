@@ -15,34 +15,36 @@ from pathlib import Path
 from server_stub.api.limits import PERSON_LISTED
 from server_stub.directory import Directory
 from server_stub.errors import StubError
-from server_stub.ports import Ports
+from server_stub.ports import Ports, reached_at
 
 
-def announcement(directory: Directory, host: str, ports: Ports) -> str:
-    """Return the text, several lines of it."""
+def announcement(directory: Directory, host: str, ports: Ports, *, has_sender: bool = False) -> str:
+    """Return the text, several lines of it; `has_sender` says that a sender will run without anybody starting it."""
     folder, config, sender = (
         shlex.quote(str(path)) for path in (directory.root, directory.client_config, directory.sender_config)
     )
-    relay = f"smtps://localhost:{ports.smtps} and smtp://localhost:{ports.smtp} (STARTTLS)"
+    name = reached_at(host)
+    relay = f"smtps://{name}:{ports.smtps} and smtp://{name}:{ports.smtp} (STARTTLS)"
     root = " -s" if os.geteuid() == 0 else ""
+    start = "" if has_sender else f"  {program('mail-sender')}{root} -c {config} -m {sender}\n"
     return f"""\
 The stub identity server is running on {host}; its files are in {directory.root}
-  queue and mail, to look at and play with:  http://localhost:{ports.web}/
-  API                                        https://localhost:{ports.api}
+  queue and mail, to look at and play with:  http://{name}:{ports.web}/
+  API                                        https://{name}:{ports.api}
   relay                                      {relay}
-Next, in another terminal, queue something and start the sender:
+Next, in another terminal, queue something{"" if has_sender else " and start the sender"}:
   {program("server-stub")} message-queue send-test-message ellie --dir {folder}
-  {program("mail-sender")}{root} -c {config} -m {sender}
-  {program("server-stub")} message-queue list --dir {folder}
+{start}  {program("server-stub")} message-queue list --dir {folder}
 With Kanidm's own command (its password is idm_admin_password in tokens.json):
-  kanidm login -D idm_admin -H https://localhost:{ports.api} -C {shlex.quote(str(directory.ca))}
+  kanidm login -D idm_admin -H https://{name}:{ports.api} -C {shlex.quote(str(directory.ca))}
 Ctrl-C stops it; its queue and mail stay."""
 
 
 def where_to_look(directory: Directory, queued: int) -> str:
     """Return where so many new messages can be seen, and from how many on the command cannot show them."""
     try:
-        page = f"http://localhost:{directory.read_json(directory.ports)['web']}/"
+        kept = directory.read_json(directory.ports)
+        page = f"http://{kept['host']}:{kept['web']}/"
     except (StubError, KeyError):
         page = "the page that `serve` names"
     command = f"{program('server-stub')} message-queue list --dir {shlex.quote(str(directory.root))}"

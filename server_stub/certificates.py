@@ -61,19 +61,37 @@ class ServerCertificate:
         return context
 
 
-def ensure(directory: Directory, now: dt.datetime) -> ServerCertificate:
+def ensure(directory: Directory, now: dt.datetime, host: str = "localhost") -> ServerCertificate:
     """Return the server's certificate, making the CA and the leaf where they lack or near their end.
+
+    The leaf is for localhost, and for `host` where that is something else.
 
     Raises StubError where a file that is there cannot be read as what it should be.
     """
     chain, key = directory.server_certificate
     ca = _load_ca(directory.ca, directory.ca_key) or _store(_make_ca(now), directory.ca, directory.ca_key)
     leaf = _load(chain, key)
-    if leaf is None or not _lasts(leaf, ca, now):
+    names = tuple(dict.fromkeys((*NAMES, _name(host))))
+    if leaf is None or not (_lasts(leaf, ca, now) and _is_for(leaf.certificate, names)):
         ends = now + dt.timedelta(days=LEAF_DAYS)
-        wanted = Leaf("localhost", NAMES, ExtendedKeyUsageOID.SERVER_AUTH, now - A_DAY, ends)
+        wanted = Leaf("localhost", names, ExtendedKeyUsageOID.SERVER_AUTH, now - A_DAY, ends)
         Issuer(ca.certificate, ca.key).issue(wanted, chain, key)
     return ServerCertificate(chain, key)
+
+
+def _name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _is_for(certificate: x509.Certificate, names: tuple[x509.GeneralName, ...]) -> bool:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    return set(names) <= set(found)
 
 
 def _load_ca(certificate: Path, key: Path) -> Pair | None:

@@ -50,10 +50,17 @@ Output = Annotated[str, typer.Option("-o", "--output", help="`json`; anything el
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 means any free one.")]
 
 
+def _not_empty(host: str) -> str:
+    """Refuse no address, by which sockets mean all of them."""
+    if not host:
+        raise typer.BadParameter("an address is needed, such as 127.0.0.1; 0.0.0.0 means all of this machine's")
+    return host
+
+
 @app.command()
 def serve(  # noqa: PLR0913, PLR0917 - one argument for each flag of the contract
     dir: Dir,  # noqa: A002 - the flag's name
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="The address to listen on.", callback=_not_empty)] = "127.0.0.1",
     port: Port = 8443,
     smtps_port: Port = 8465,
     smtp_port: Port = 8587,
@@ -63,13 +70,16 @@ def serve(  # noqa: PLR0913, PLR0917 - one argument for each flag of the contrac
         Path | None, typer.Option(help="A TOML file of what goes wrong, and when; see docs/misbehaviour.md.")
     ] = None,
     ready_file: Annotated[Path | None, typer.Option(help="Written, with all ports, once everything answers.")] = None,
+    has_sender: Annotated[
+        bool, typer.Option("--has-sender", hidden=True, help="A sender is started anyway.")
+    ] = False,
 ) -> None:
     """Run the API, the relay and the page until SIGTERM or SIGINT."""
     # The servers take a fifth of a second to import, which the other verbs need not wait for.
     from server_stub.service import Settings, run  # noqa: PLC0415 - see the line above
 
     ports = Ports(port, smtps_port, smtp_port, web_port)
-    run(Settings(Directory.at(dir), host, ports, people, misbehave, ready_file))
+    run(Settings(Directory.at(dir), host, ports, people, misbehave, ready_file, has_sender))
 
 
 @app.command()
@@ -176,7 +186,7 @@ def send_reset_token(
     dir: Dir,  # noqa: A002 - the flag's name
     account: str,
     address: Annotated[str | None, typer.Argument(help="Another of the person's addresses.")] = None,
-    ttl: Annotated[int | None, typer.Option(min=0, help="Seconds, from 300 to 86400.")] = None,
+    ttl: Annotated[int | None, typer.Option(min=0, max=2**64 - 1, help="Seconds, from 300 to 86400.")] = None,
     output: Output = "text",
 ) -> None:
     """Queue a credential reset to a person."""

@@ -9,22 +9,32 @@ from pathlib import Path
 from server_stub.directory import Directory, write_atomically
 from server_stub.errors import StubError
 from server_stub.identity import RELAY_LOGIN, Identity
-from server_stub.ports import Ports
+from server_stub.ports import Ports, reached_at
 
 
-def write_configs(directory: Directory, identity: Identity, ports: Ports) -> None:
-    """Write `config`, `mail-sender`, `tokens.json` and `ports.json`. Raises StubError."""
+def write_configs(directory: Directory, identity: Identity, host: str, ports: Ports) -> None:
+    """Write `config`, `mail-sender`, `tokens.json` and `ports.json`; `host` is what the stub listens on.
+
+    Raises StubError.
+    """
+    name = reached_at(host)
     files = {
-        directory.client_config: client_config(directory, ports),
-        directory.sender_config: sender_config(directory, identity, ports),
+        directory.client_config: client_config(directory, name, ports),
+        directory.sender_config: sender_config(directory, identity, name, ports),
         directory.tokens: json.dumps(identity.tokens(), indent=2) + "\n",
-        directory.ports: json.dumps(asdict(ports)) + "\n",
+        directory.ports: json.dumps({"host": name, **asdict(ports)}) + "\n",
     }
     try:
         for path, text in files.items():
             write_atomically(path, text)
     except OSError as error:
         raise StubError(f"Cannot write into the folder {directory.root} ({error.strerror}).") from error
+
+
+def require_writable(path: Path) -> None:
+    """Remove an old ready file, and see that a new one can be written. Raises StubError."""
+    write_ready_file(path, Ports(0, 0, 0, 0))
+    path.unlink()
 
 
 def write_ready_file(path: Path, ports: Ports) -> None:
@@ -35,12 +45,12 @@ def write_ready_file(path: Path, ports: Ports) -> None:
         raise StubError(f"Cannot write the ready file {path} ({error.strerror}).") from error
 
 
-def client_config(directory: Directory, ports: Ports) -> str:
+def client_config(directory: Directory, name: str, ports: Ports) -> str:
     """Return a Kanidm client config (wire section 9)."""
-    return f'uri = "https://localhost:{ports.api}"\nca_path = {_quoted(directory.ca)}\n'
+    return f'uri = "https://{name}:{ports.api}"\nca_path = {_quoted(directory.ca)}\n'
 
 
-def sender_config(directory: Directory, identity: Identity, ports: Ports) -> str:
+def sender_config(directory: Directory, identity: Identity, name: str, ports: Ports) -> str:
     """Return a mail-sender config: Kanidm's keys (wire section 13), the CA for the relay, a state folder."""
     return f"""\
 token = {_quoted(identity.readwrite)}
@@ -49,7 +59,7 @@ instance_display_name = "Example Identity"
 instance_url = "https://idm.example.com"
 mail_from_address = "idm@example.com"
 mail_reply_to_address = "support@example.com"
-mail_relay = "smtps://localhost:{ports.smtps}"
+mail_relay = "smtps://{name}:{ports.smtps}"
 mail_username = {_quoted(RELAY_LOGIN)}
 mail_password = {_quoted(identity.relay_password)}
 mail_connect_timeout_seconds = 15

@@ -6,6 +6,7 @@ its owner only: DIR is 0700, and what holds a token or a password is 0600 beside
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -15,15 +16,29 @@ from pathlib import Path
 
 from server_stub.errors import StubError
 
+PARTIAL = ".partial"
+
 
 def write_atomically(path: Path, content: bytes | str, mode: int = 0o600) -> None:
-    """Replace `path` by `content` in one step. Raises OSError."""
+    """Replace `path` by `content` in one step. Raises OSError, and leaves nothing behind then."""
     data = content.encode() if isinstance(content, str) else content
-    partial = path.with_name(f".{path.name}.partial")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(data)
-    partial.replace(path)
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    try:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()  # on a full disk half a file would be in the way of all that is smaller
+        error.filename = str(path)
+        raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a kill in the midst of `write_atomically` has left. Raises OSError."""
+    for partial in folder.glob(f".*{PARTIAL}"):
+        partial.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -114,6 +129,10 @@ class Directory:
 
     def prepare(self) -> None:
         """Make the folders. Raises StubError where they cannot be made or written."""
+        if not str(self.root).isprintable():
+            raise StubError(
+                "Configuration files could not name the folder that --dir names: use printable characters."
+            )
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Looked at before the mode is changed: a folder that was made read-only is not opened silently.
@@ -124,6 +143,8 @@ class Directory:
                 self.root.chmod(0o700)
             for folder in (self.tls, self.mail):
                 folder.mkdir(mode=0o700, exist_ok=True)
+            for folder in (self.root, self.tls, self.mail):
+                sweep(folder)
             write_atomically(self.root / ".writable", "")
             (self.root / ".writable").unlink()
         except OSError as error:
@@ -153,7 +174,7 @@ class Directory:
             content = json.loads(path.read_text())
         except OSError as error:
             raise StubError(f"Cannot read {path} ({error.strerror}).") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise corrupt(path, "it is not JSON") from error
         if not isinstance(content, dict):
             raise corrupt(path, "it holds no JSON object")

@@ -11,6 +11,7 @@ import secrets
 import uuid
 from dataclasses import asdict, dataclass
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -43,7 +44,7 @@ class Identity:
     def keyring(self) -> Keyring:
         """Return the signing keys. Raises ValueError where they are not keys."""
         private = serialization.load_pem_private_key(self.es256_key.encode(), password=None)
-        if not isinstance(private, ec.EllipticCurvePrivateKey):
+        if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
             raise TypeError
         return Keyring(bytes.fromhex(self.hs256_secret), private)
 
@@ -74,7 +75,8 @@ def _load(directory: Directory) -> Identity:
     try:
         identity = Identity(**{key: str(value) for key, value in content.items()})
         identity.keyring()
-    except (TypeError, ValueError) as error:
+        json.dumps(content, ensure_ascii=False).encode()  # half a character can stand in no configuration file
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
         raise corrupt(directory.identity, "a key or a value is missing, unknown or damaged") from error
     return identity
 

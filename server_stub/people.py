@@ -68,7 +68,7 @@ def load(path: Path | None) -> People:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise StubError(f"Cannot read the people file {path} ({error.strerror}).") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StubError(f"The people file {path} is not TOML: {error}.") from error
     rows = content.get("person")
     if not isinstance(rows, list) or content.keys() != {"person"}:

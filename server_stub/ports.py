@@ -5,6 +5,8 @@ All four are bound before anything is written or started, so that a port that is
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from dataclasses import asdict, dataclass
 
@@ -40,14 +42,25 @@ def _bind_one(host: str, port: int, flag: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise StubError(
-            f"Cannot listen on {host} port {port} ({why}): choose another with {flag}, 0 means any free one."
-        ) from error
+    except OSError as error:
+        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+            cure = f"choose another with {flag}, 0 means any free one"
+        else:
+            cure = "name an address of this machine with --host"
+        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise StubError(f"Cannot listen on {host} port {port} ({why}): {cure}.") from error
+    except UnicodeError as error:
+        raise StubError(f"{host!r} is no name: name an address of this machine with --host.") from error
     # asyncio does this only for sockets that it opened itself; without it each answer in two parts waits 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+def reached_at(host: str) -> str:
+    """Return by what name the machine reaches what listens on `host`, as it stands in a URL."""
+    if host in {"127.0.0.1", "0.0.0.0", "::"}:  # noqa: S104 - a name to compare with
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
 
 
 def numbers(bound: dict[str, socket.socket]) -> Ports:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import errno
+import math
 import os
 import signal
 import socket
@@ -19,6 +21,7 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import typer
 import uvicorn
@@ -32,8 +35,9 @@ from server_stub.api import login
 from server_stub.api.access import Doorkeeper
 from server_stub.api.destroyed import Destroyed
 from server_stub.api.login_attempts import LoginAttempts
+from server_stub.body_limit import BodyLimit
 from server_stub.certificates import ServerCertificate
-from server_stub.configs import write_configs, write_ready_file
+from server_stub.configs import require_writable, write_configs, write_ready_file
 from server_stub.directory import Directory
 from server_stub.identity import RELAY_LOGIN, Identity
 from server_stub.misbehaviour.exchange import HangUpProtocol
@@ -49,6 +53,7 @@ from server_stub.relay.mailbox import Mailbox
 
 GRACE_SECONDS = 2
 PURGE_SECONDS = 600
+CROWDED_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Settings:
     people: Path | None = None
     misbehave: Path | None = None
     ready_file: Path | None = None
+    has_sender: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,13 +121,13 @@ def run(settings: Settings) -> None:
     directory.prepare()
     directory.lock()
     if settings.ready_file:
-        settings.ready_file.unlink(missing_ok=True)
+        require_writable(settings.ready_file)
     _check_what_is_read_later(directory)
-    stub = Stub(settings, _load(directory), everybody, misbehaviour)
+    stub = Stub(settings, _load(directory, settings.host), everybody, misbehaviour)
     bound = bind(settings.host, settings.ports)
     _purge(stub.kept.store)
     misbehaviour.queue_into(stub.kept.store.add)
-    write_configs(directory, stub.kept.identity, numbers(bound))
+    write_configs(directory, stub.kept.identity, settings.host, numbers(bound))
     asyncio.run(_serve(stub, bound))
     stub.kept.store.close()
 
@@ -131,16 +137,17 @@ def _check_what_is_read_later(directory: Directory) -> None:
     Destroyed(directory.destroyed).keys()
 
 
-def _load(directory: Directory) -> Kept:
+def _load(directory: Directory, host: str) -> Kept:
     return Kept(
         identity=identity.ensure(directory, int(time.time())),
-        certificate=certificates.ensure(directory, dt.datetime.now(dt.UTC)),
+        certificate=certificates.ensure(directory, dt.datetime.now(dt.UTC), host),
         store=Store.open(directory.queue, create=True, patience=HURRIED_SECONDS),
         mailbox=Mailbox(directory.mail),
     )
 
 
 async def _serve(stub: Stub, bound: dict[str, socket.socket]) -> None:
+    asyncio.get_running_loop().set_exception_handler(_Crowded())
     stop = _stop_on_signals()
     sites = stub.sites(bound)
     listeners = await stub.relay().listen(bound["smtps"], bound["smtp"])
@@ -169,6 +176,21 @@ def _purge(store: Store) -> None:
         typer.echo(f"Old messages could not be removed ({error}); it is tried again in ten minutes.", err=True)
 
 
+class _Crowded:
+    """Says in a sentence, now and then, what asyncio would say in a thousand tracebacks: no descriptor is left."""
+
+    def __init__(self) -> None:
+        self._said_at = -math.inf
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in {errno.EMFILE, errno.ENFILE}:
+            loop.default_exception_handler(context)
+        elif loop.time() - self._said_at > CROWDED_SECONDS:
+            self._said_at = loop.time()
+            typer.echo("There are too many connections (ulimit -n); new ones wait until others end.", err=True)
+
+
 def _stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -177,7 +199,7 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 def _announce(settings: Settings, ports: Ports) -> None:
-    typer.echo(announcement(settings.directory, settings.host, ports))
+    typer.echo(announcement(settings.directory, settings.host, ports, has_sender=settings.has_sender))
     if settings.ready_file:
         write_ready_file(settings.ready_file, ports)
     typer.echo("ready")
@@ -194,7 +216,7 @@ class Site:
         protocol: type[H11Protocol] = H11Protocol,
     ) -> None:
         config = uvicorn.Config(
-            app,
+            BodyLimit(app),
             ssl_certfile=certificate.chain if certificate else None,
             ssl_keyfile=str(certificate.key) if certificate else None,
             http=protocol,

@@ -27,8 +27,11 @@ def encode_part(data: bytes) -> str:
 
 
 def decode_part(text: str) -> bytes:
-    """Undo `encode_part`. Raises ValueError."""
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    """Undo `encode_part`. Raises ValueError for any other spelling of the same octets."""
+    data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if encode_part(data) != text:
+        raise ValueError("not as it is written")
+    return data
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+import typer
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -38,7 +39,15 @@ def _queue_failed(_: Request, error: Exception) -> Response:
     # The low byte tells the kind of error: SQLITE_BUSY_SNAPSHOT and its kin are busy too.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     locked = code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    if not locked:
+        typer.echo(f"The queue cannot be used ({error}); it is tried again at the next call.", err=True)
     return json("databaselockacquisitiontimeout" if locked else "backend", 500)
+
+
+def _file_failed(_: Request, error: Exception) -> Response:
+    name = getattr(error, "filename", None) or "a file"
+    typer.echo(f"Cannot use {name} ({getattr(error, 'strerror', None) or error}).", err=True)
+    return json("backend", 500)
 
 
 def _rejected(_: Request, error: Exception) -> Response:
@@ -64,4 +73,5 @@ ERRORS: dict[int | type[Exception], ExceptionHandler] = {
     OperationError: _operation_error,
     RejectedRequest: _rejected,
     sqlite3.Error: _queue_failed,
+    OSError: _file_failed,
 }

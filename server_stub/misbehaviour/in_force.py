@@ -124,7 +124,7 @@ def _content(path: Path) -> str:
 def _parse(text: str, where: str) -> Rules:
     try:
         content = tomllib.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StubError(f"{where}this is not TOML: {error}.") from error
     for table in content:
         if table not in TABLES:

@@ -6,6 +6,7 @@ POST (`actions`), and `gate` stands before both. A mail's HTML is served by itse
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import time
@@ -80,12 +81,11 @@ class Web:
 
     async def mail(self, request: Request) -> Response:
         """Answer what the tabs show of a mail."""
-        return _json(mail_view.reading(self._mail(request)))
+        return _json(await asyncio.to_thread(mail_view.reading, self._mail(request)))
 
     async def html(self, request: Request) -> Response:
         """Answer a mail's HTML with its pictures in it, under a policy of its own."""
-        parts = parse(self._mail(request).content)
-        html = clean_html.clean((parts.html or "")[: mail_view.SHOWN], parts.pictures)
+        html = await asyncio.to_thread(_cleaned, self._mail(request))
         return HTMLResponse(html.encode("utf-8", "replace"), headers={"content-security-policy": clean_html.POLICY})
 
     def _mail(self, request: Request) -> Mail:
@@ -93,6 +93,11 @@ class Web:
         if mail is None:
             raise HTTPException(404, "There is no such mail (any more).")
         return mail
+
+
+def _cleaned(mail: Mail) -> str:
+    parts = parse(mail.content)
+    return clean_html.clean((parts.html or "")[: mail_view.SHOWN], parts.pictures)
 
 
 def application(web: Web, host: str = "localhost") -> ASGIApp:

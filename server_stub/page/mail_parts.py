@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import email
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ UUID = r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
 # Our own Message-ID may carry a mark for the recipient after the id; Kanidm's sender has no Message-ID but a line.
 IN_MESSAGE_ID = re.compile(rf"\s*<{UUID}[.@]")
 IN_TEXT = re.compile(rf"^msg_id: *{UUID}\s*$", re.MULTILINE)
+LONGEST_HEAD, LONGEST_VALUE = 256 * 1024, 16 * 1024  # octets of all headers, characters of one that is decoded
+DELIMITER, MOST_PARTS = re.compile(rb"^--", re.MULTILINE), 1000
 BROKEN = (AttributeError, HeaderParseError, KeyError, LookupError, RecursionError, TypeError, ValueError)
 
 
@@ -48,7 +51,7 @@ class Parts:
 def parse(content: bytes) -> Parts:
     """Take a mail apart; never raises, whatever the bytes are."""
     try:
-        message = email.message_from_bytes(content)
+        message = email.message_from_bytes(_bounded(content))
         leaves = [part for part in message.walk() if not part.is_multipart()]
     except BROKEN:
         return Parts([], content.decode(errors="replace"), None, {})
@@ -60,7 +63,22 @@ def parse(content: bytes) -> Parts:
     )
 
 
+def _bounded(content: bytes) -> bytes:
+    """Return as much of a mail as has no more than so many parts, and a head of no more than so many octets.
+
+    What a program of the standard library does with the rest takes minutes.
+    """
+    head, empty, body = content.partition(b"\r\n\r\n" if b"\r\n" in content[:LONGEST_HEAD] else b"\n\n")
+    if len(head) > LONGEST_HEAD:
+        head = head[: head.rfind(b"\n", 0, LONGEST_HEAD)].rstrip(b"\r")
+    places = itertools.islice(DELIMITER.finditer(body), MOST_PARTS, None)
+    end = next((place.start() for place in places), len(body))
+    return head + empty + body[:end]
+
+
 def _decoded(value: object) -> str:
+    if len(str(value)) > LONGEST_VALUE:
+        return str(value)
     try:
         return str(make_header(decode_header(str(value))))
     except BROKEN:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ssl
 import time
 from dataclasses import dataclass
@@ -223,6 +224,9 @@ class Hooks:
 
     async def handle_exception(self, error: Exception) -> str:
         """Answer what went wrong on our side as temporary, and say it on stderr."""
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            typer.echo(f"The disk is full: a mail was not taken ({error.filename}).", err=True)
+            return "452 4.3.1 Insufficient system storage"
         if not isinstance(error, TLSSetupException):  # a client that does not trust us, which is its good right
             typer.echo(f"The relay could not answer: {type(error).__name__}: {error}", err=True)
         return "451 4.3.0 Local error"

@@ -7,6 +7,7 @@ first, so that whoever sees a mail also finds its envelope, and deleted last.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -54,8 +55,13 @@ class Mailbox:
         """Keep a mail, and return its number. Raises OSError."""
         self._last += 1
         stem = self._folder / f"{self._last:08}"
+        self._folder.mkdir(mode=0o700, exist_ok=True)  # somebody may have cleaned up
         write_atomically(stem.with_suffix(".json"), json.dumps(asdict(envelope), indent=2) + "\n")
-        write_atomically(stem.with_suffix(".eml"), content)
+        try:
+            write_atomically(stem.with_suffix(".eml"), content)
+        except OSError:
+            stem.with_suffix(".json").unlink()
+            raise
         self._changes += 1
         return stem.name
 
@@ -64,7 +70,10 @@ class Mailbox:
 
         Two changes may fall into one tick of the folder's clock; the counter tells ours apart all the same.
         """
-        return self._changes, self._folder.stat().st_mtime_ns
+        try:
+            return self._changes, self._folder.stat().st_mtime_ns
+        except FileNotFoundError:
+            return self._changes, 0
 
     def latest(self, count: int, length: int) -> tuple[list[Mail], int]:
         """Return the first `length` bytes of up to `count` mails, newest first, and how many mails there are."""
@@ -90,14 +99,20 @@ class Mailbox:
         return self.delete(self._numbers())
 
     def _delete(self, path: Path) -> bool:
-        there = path.is_file()
-        path.unlink(missing_ok=True)
-        path.with_suffix(".json").unlink(missing_ok=True)
-        self._changes += there
-        return there
+        try:
+            path.unlink()
+            path.with_suffix(".json").unlink(missing_ok=True)
+        except (FileNotFoundError, ValueError):  # it is gone, or has no name that a file could have
+            return False
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            return False
+        self._changes += 1
+        return True
 
     def _numbers(self) -> list[str]:
-        return [path.stem for path in self._folder.glob("*.eml")]
+        return [path.stem for path in self._folder.glob("*.eml")] if self._folder.is_dir() else []
 
     def _path(self, number: str) -> Path:
         # The name alone: a number may come from an address that somebody typed.

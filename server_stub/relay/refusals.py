@@ -26,7 +26,7 @@ def reply_for(recipient: str, path: Path) -> str | None:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StubError(f"Cannot read {path}: {error}.") from error
     rows = content.get("refuse", [])
     if not isinstance(rows, list) or content.keys() - {"refuse"}:

@@ -177,6 +177,38 @@ async def test_an_empty_page_says_what_to_do(opened: Page) -> None:
     await expect(opened.get_by_role("button", name="Delete all")).to_be_hidden()
 
 
+async def test_the_newest_entry_is_open_at_once(desk: Desk, page: Page) -> None:
+    """Half of the pane is for it."""
+    desk.queue(age=60)
+    desk.queue(
+        {"CredentialResetV1": {"display_name": "Ellie", "intent_id": "a", "expiry_time": int(time.time()) + 600}}
+    )
+    await look_at(page)
+    await expect(page.locator("#entry-title")).to_have_text("Credential reset")
+    await expect(page.get_by_text("Of use until")).to_be_visible()
+
+
+async def test_a_mail_of_text_alone_is_read_at_once(desk: Desk, opened: Page) -> None:
+    """As Kanidm's own sender writes it; the tab that was chosen comes back with the next mail that has it."""
+    desk.deliver(letter("Both", text="one\n", html="<p>two</p>"))
+    await expect(opened.get_by_role("tabpanel", name="HTML")).to_be_visible()
+    desk.deliver(letter("Text alone", text="three\n"))
+    await mails(opened).filter(has_text="Text alone").click()
+    await expect(opened.get_by_role("tabpanel", name="Text")).to_contain_text("three")
+    await mails(opened).filter(has_text="Both").click()
+    await expect(opened.get_by_role("tabpanel", name="HTML")).to_be_visible()
+
+
+async def test_what_was_done_before_is_not_said_for_ever(desk: Desk, opened: Page) -> None:
+    """The next thing that is done takes its place, in either pane."""
+    desk.deliver(letter("Gone soon"))
+    await opened.get_by_role("button", name="Queue a test message").click()
+    await expect(opened.locator("#queue-said")).to_have_text(f"Queued for {ELLIE}.")
+    await opened.get_by_role("button", name="Delete", exact=True).click()
+    await expect(opened.locator("#mail-said")).to_have_text("Deleted.")
+    await expect(opened.locator("#queue-said")).to_have_text("")
+
+
 async def test_each_state_is_a_word(desk: Desk, opened: Page) -> None:
     """Queued, sent, delayed, and expired by its link or by its time in the queue."""
     reset = {"CredentialResetV1": {"display_name": "Ellie", "intent_id": "a", "expiry_time": int(time.time()) - 1}}
@@ -384,14 +416,15 @@ async def test_everything_can_be_done_by_keyboard(desk: Desk, opened: Page) -> N
     await expect(mails(opened)).to_have_count(3)
     press = opened.keyboard.press
     met = []
-    for _ in range(12):
+    await expect(opened.locator("#entry-mails button")).to_have_count(3)
+    for _ in range(17):
         await press("Tab")
         met.append(await opened.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
         seen = await opened.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert seen == "solid", met
     assert met == [
-        "Queue", "Mail", "Misbehaviour: on", "person", "queue-test", "queue-reset", "queue-list", "delete-all",
-        "mail-list", "to-entry", "delete", "tab-html",
+        "Queue", "Mail", "Misbehaviour: on", "person", "queue-test", "queue-reset", "queue-list", "mark",
+        *(f"Mail {number} to Ellie <{ELLIE}>" for number in (2, 1, 0)), "JSON", "delete-all", "mail-list", "to-entry", "delete", "tab-html",
     ]  # fmt: skip
     await press("ArrowRight")
     await expect(opened.get_by_role("tabpanel", name="Text")).to_be_visible()

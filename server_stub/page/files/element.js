@@ -31,6 +31,9 @@ export function definitions(target, pairs) {
 }
 
 export function say(target, sentence, failed = false) {
+  for (const older of document.querySelectorAll(".pane > header .said")) {
+    older.textContent = ""; // what was done before is no news any more
+  }
   target.classList.toggle("failed", failed);
   target.textContent = sentence;
 }

@@ -24,13 +24,14 @@ export class MailPane {
   #refresh;
   #showEntry;
   #entry = null;
+  #tabs;
   #frame = byId("html");
 
   constructor({ refresh, showEntry }) {
     this.#refresh = refresh;
     this.#showEntry = showEntry;
     this.#list = new List(byId("mail-list"), byId("mail-empty"), ROW, () => this.#read());
-    new Tabs(byId("tabs"));
+    this.#tabs = new Tabs(byId("tabs"));
     byId("delete").addEventListener("click", () => this.#delete());
     byId("delete-all").addEventListener("click", () => byId("question").showModal());
     byId("question").addEventListener("close", () => this.#deleteAll());
@@ -82,6 +83,7 @@ export class MailPane {
     showText("source", mail.source);
     definitions(byId("headers"), mail.headers);
     definitions(byId("facts"), [...mail.facts, ["Queue entry", mail.entry ?? "none that it names"]]);
+    this.#tabs.show((tab) => ({ "tab-html": mail.html, "tab-text": Boolean(mail.text) })[tab] ?? true);
     byId("panel-text").scrollTop = byId("panel-source").scrollTop = 0;
   }
 

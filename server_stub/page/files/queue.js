@@ -48,6 +48,9 @@ export class QueuePane {
     this.#mails = mails;
     write(byId("queue-count"), total > rows.length ? `the newest ${rows.length} of ${total}` : String(total));
     this.#list.show(items);
+    if (!this.#list.selected && items.length) {
+      this.#list.select(items[0].id);
+    }
     const selected = this.#rows.get(this.#list.selected);
     if (selected && selected.state !== this.#state) {
       this.#detail();
@@ -151,7 +154,7 @@ function facts(entry) {
     ["Name", entry.name],
     ["Queued", moment(entry.created)],
     ["Send after", moment(entry.send_after)],
-    ["Expires", moment(entry.expires)],
+    ["Of use until", moment(entry.expires)],
     ["Sent", moment(entry.sent_at)],
     ["Id", entry.key ?? "none that can be asked for, so it cannot be marked"],
   ];

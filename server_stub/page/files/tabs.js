@@ -2,6 +2,7 @@
 
 export class Tabs {
   #tabs;
+  #wanted;
 
   constructor(list) {
     this.#tabs = [...list.querySelectorAll("[role=tab]")];
@@ -10,10 +11,20 @@ export class Tabs {
     this.#choose(this.#tabs[0]);
   }
 
+  // Shows the tab that was chosen last, or the next one where that has nothing to show.
+  show(hasContent) {
+    const place = this.#tabs.indexOf(this.#wanted);
+    this.#open([this.#wanted, ...this.#tabs.slice(place + 1), ...this.#tabs].find((tab) => hasContent(tab.id)));
+  }
+
   #choose(chosen) {
-    if (!chosen) {
-      return;
+    if (chosen) {
+      this.#wanted = chosen;
+      this.#open(chosen);
     }
+  }
+
+  #open(chosen) {
     for (const tab of this.#tabs) {
       tab.setAttribute("aria-selected", String(tab === chosen));
       tab.tabIndex = tab === chosen ? 0 : -1;
