@@ -71,3 +71,40 @@ def test_a_new_token_counts_and_the_old_one_stays_hidden(stub: Stub) -> None:
         sender.wait_for("marked")
         assert sender.stop() == 0
         assert not any(token in sender.log for token in stub.tokens.values())
+
+
+BROKEN = {
+    "test_message_v1/body.txt.j2": [
+        "{{ " + "(" * 3_000 + "1" + ")" * 3_000 + " }}",
+        "{{ " + "9" * 5_000 + " }}",
+        "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+        "{{ '%1999999999d' | format(1) }}",
+    ],
+    "wording/en.toml": ["a = " + "[" * 100_000],
+}
+
+
+def test_no_file_of_an_override_ends_the_sender(stub: Stub, tmp_path: Path) -> None:
+    """Whatever stands in one: it is named, and mail goes out as before; mended, it counts."""
+    folder = tmp_path / "templates"
+    (folder / "test_message_v1").mkdir(parents=True)
+    (folder / "wording").mkdir()
+    for name in BROKEN:
+        (folder / name).write_text("" if name.endswith(".toml") else "Mine.\n{{ say.works }}")
+    configs.change(stub.sender_config, templates={"override_path": str(folder)})
+    with Sender(stub.client_config, stub.sender_config) as sender:
+        sender.wait_for("server_ready")
+        faults = 0
+        for name, contents in BROKEN.items():
+            good = (folder / name).read_text()
+            for content in contents:
+                faults += 1
+                (folder / name).write_text(content)
+                assert name in sender.wait_for("config_faulty", faults)[-1]
+            stub.send_test("ellie")
+            sender.wait_for("marked", len(sender.events("marked")) + 1)
+            (folder / name).write_text(good)
+            sender.wait_for("config_changed", len(sender.events("config_changed")) + 1)
+        assert sender.stop() == 0
+        assert "Traceback" not in sender.log
+    assert [str(mail.get_body(("plain",))).count("Mine.") for mail in stub.mails()] == [1, 1]
