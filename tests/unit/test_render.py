@@ -495,7 +495,7 @@ def test_a_mail_is_in_its_recipients_language() -> None:
 
 
 def test_two_languages_are_in_one_mail() -> None:
-    """One after the other in all three parts, each with its own times, and the first one's frame."""
+    """One after the other in all three parts, each with its own times; that the second follows is said in it first."""
     letter = rendered(reset(), with_look(languages=Languages("de", "fr")))
     mail = mail_of(letter)
     assert mail["Content-Language"] == "de, fr"
@@ -503,6 +503,7 @@ def test_two_languages_are_in_one_mail() -> None:
     for body in bodies(letter):
         assert body.index("Guten Tag Ellie,") < body.index("in 55 Minuten") < body.index("Bonjour Ellie,")
         assert body.index("Bonjour Ellie,") < body.index("dans 55 minutes")
+        assert body.index("français se trouve plus bas") < body.index("Guten Tag Ellie,")
         assert body.count("Nachricht 0000") == 1
 
 
