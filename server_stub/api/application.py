@@ -26,6 +26,7 @@ from server_stub.api.headers import KanidmHeaders
 from server_stub.api.json_body import read_object
 from server_stub.api.listing_faults import Faultless, ListingFaults
 from server_stub.api.parameters import Query, Shape, message_id, read_query, read_reset
+from server_stub.api.raw_path import RawPath
 from server_stub.errors import OperationError, RejectedRequest, access_denied, not_found
 from server_stub.naming import usual
 from server_stub.people import People, Person
@@ -202,16 +203,18 @@ def application(api: Api, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
         Route("/status", api.status),
         Route("/v1/self", api.own_account),
         Route("/v1/auth/valid", api.auth_valid),
-        Route("/v1/person/{id}/_credential/_update_intent_send", api.send_reset, methods=["POST"]),
+        Route("/v1/person/{id:segment}/_credential/_update_intent_send", api.send_reset, methods=["POST"]),
         Route("/scim/v1/Entry", api.entry, methods=["POST", "PUT"]),
-        Route("/scim/v1/Entry/{id}", api.own_entry),
+        Route("/scim/v1/Entry/{id:segment}", api.own_entry),
         Route("/scim/v1/Message", api.messages),
         Route("/scim/v1/Message/_ready", api.ready),
-        Route("/scim/v1/Message/{id}", api.message),
-        Route("/scim/v1/Message/{id}/_sent", api.sent, methods=["POST"]),
-        Route("/scim/v1/Person/{id}/_message/_send_test", api.send_test),
+        Route("/scim/v1/Message/{id:segment}", api.message),
+        Route("/scim/v1/Message/{id:segment}/_sent", api.sent, methods=["POST"]),
+        Route("/scim/v1/Person/{id:segment}/_message/_send_test", api.send_test),
     ]
-    app = Starlette(routes=routes, exception_handlers=answers.ERRORS, middleware=[Middleware(KanidmHeaders)])
+    app = Starlette(
+        routes=routes, exception_handlers=answers.ERRORS, middleware=[Middleware(KanidmHeaders), Middleware(RawPath)]
+    )
     # Kanidm knows no trailing slashes: they are other paths, and those do not exist.
     app.router.redirect_slashes = False
     return app

@@ -106,7 +106,7 @@ def routes(login: Login) -> list[Route]:
     return [
         Route("/v1/auth", login.auth, methods=["POST"]),
         Route("/v1/reauth", login.reauth, methods=["POST"]),
-        Route("/v1/jwk/{kid}", login.jwk),
+        Route("/v1/jwk/{kid:segment}", login.jwk),
         Route("/v1/logout", login.logout),
     ]
 

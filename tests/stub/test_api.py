@@ -324,6 +324,15 @@ def test_an_unknown_path_is_answered_by_nobody(shared_stub: Stub, path: str) -> 
     assert not {"x-kanidm-version", "x-kanidm-opid"} & set(answer.headers)
 
 
+def test_a_path_is_compared_as_it_was_sent(shared_stub: Stub) -> None:
+    """As Kanidm's router does it: only what a name captures is decoded."""
+    assert shared_stub.request("GET", "/scim/v1/%4dessage").text == "Route not found"
+    for name in ("%5fready", "a%2Fb"):
+        answer = shared_stub.request("GET", f"{LIST}/{name}")
+        assert (answer.status_code, answer.json()) == (404, "nomatchingentries")
+    assert shared_stub.request("GET", "/scim/v1/Entry/mail%2Dsender").status_code == 200
+
+
 def test_head_works_where_get_does(shared_stub: Stub) -> None:
     """HEAD has GET's headers and no body."""
     answer = shared_stub.request("HEAD", f"{LIST}/_ready")
