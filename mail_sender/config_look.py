@@ -1,5 +1,6 @@
 """The look, as the configuration makes it: templates, languages, zone and brand, with the faults of their files."""
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,6 +19,9 @@ from mail_sender.render import BrokenTemplate, Unrenderable, render
 from mail_sender.settings import LetterConfig
 from mail_sender.template_set import BadFile, TemplateSet
 from mail_sender.toml_file import TomlFile, unreadable_file
+
+PATIENCE = 5.0
+"""Seconds in which specimens are made; all of them usually take a few tenths."""
 
 
 def look(file: TomlFile, sender: SenderFile, faults: list[Fault], warnings: list[str]) -> Look | None:
@@ -67,7 +71,11 @@ def trials(look: Look) -> list[Trial]:
 
 
 def tried(folder: Path, letter: LetterConfig, trials: Iterable[Trial]) -> Iterator[Fault]:
-    """Make the specimens; yield a fault for each template in the folder that fails, once."""
+    """Make the specimens; yield a fault for each template in the folder that fails, once.
+
+    Ends after `PATIENCE`: what takes so long has shown that it does, and other mail waits meanwhile.
+    """
+    ends = time.monotonic() + PATIENCE
     now = datetime.now(UTC).replace(microsecond=0)
     told = set()
     for trial in trials:
@@ -75,6 +83,8 @@ def tried(folder: Path, letter: LetterConfig, trials: Iterable[Trial]) -> Iterat
         if fault and fault not in told:
             told.add(fault)
             yield Fault(folder, None, "", fault, f"seen in {trial}")
+        if time.monotonic() > ends:
+            return
 
 
 def files(sender: SenderFile) -> list[Path]:

@@ -14,6 +14,7 @@ where the sender makes its mails; elsewhere only size is kept.
 import re
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -96,7 +97,7 @@ def run(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
 
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """Raise `TooMuch` in the midst of what takes longer."""
+    """Raise `TooMuch` in the midst of what takes longer; an alarm of somebody else's is set again afterwards."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -106,14 +107,16 @@ def _alarm(seconds: float) -> Iterator[None]:
         if set_:
             raise TooMuch(f"it takes longer than {seconds:.0f} s")
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before, began = signal.signal(signal.SIGALRM, ring), time.monotonic()
+    others, again = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         set_ = False
         signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+        if others:
+            signal.setitimer(signal.ITIMER_REAL, max(others - (time.monotonic() - began), 0.001), again)
 
 
 def _shown(value: Any) -> Any:

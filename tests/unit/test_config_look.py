@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mail_sender import template_sandbox
+from mail_sender import config_look, template_sandbox
 from mail_sender.brand import Brand
 from mail_sender.errors import ConfigError, Fault
 from mail_sender.languages import Languages
@@ -174,6 +174,23 @@ def test_a_template_that_takes_too_long_is_a_fault(files: Files, monkeypatch: py
     monkeypatch.setattr(template_sandbox, "SECONDS", 0.1)
     loop = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}"
     assert "it takes longer than" in fault(files, override(files, **{f"{KIND}/subject.txt.j2": loop})).found
+
+
+def test_templates_that_take_too_long_do_not_hold_up_a_change_for_minutes(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each specimen of many languages would run into the same limit."""
+    made: list[object] = []
+
+    def slow(trial: object, *_: object) -> str:
+        made.append(trial)
+        return "it takes longer than 2 s"
+
+    monkeypatch.setattr(config_look, "PATIENCE", 0.0)
+    monkeypatch.setattr(config_look, "_fault_of", slow)
+    tables = override(files, **{f"{KIND}/subject.txt.j2": "x"})
+    assert "takes longer" in fault(files, tables + 'language_rules = { "example.de" = "de" }\n').found
+    assert len(made) == 1
 
 
 def test_a_folder_without_files_is_warned_of(files: Files) -> None:
