@@ -191,14 +191,14 @@ def test_two_hundred_messages_drain_in_one_poll(brisk: Stub) -> None:
     assert unsent(brisk) == []
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_seventeen_thousand_messages_drain(brisk: Stub) -> None:
     """Where `_ready` answers 500 for sheer length the queue is read another way, and drains all the same."""
     count = 17_000
     brisk.queue([a_message(f"u{number}@example.com") for number in range(count)])
     assert brisk.request("GET", "/scim/v1/Message/_ready").status_code == 500
     with Sender(brisk.client_config, brisk.sender_config) as sender:
-        sender.wait_for("marked", count, seconds=500)
+        sender.wait_for("marked", count, seconds=1200)
         assert len(sender.events("sent")) == count
         assert sender.stop() == 0
     assert len({envelope["rcpt_to"][0] for envelope in brisk.envelopes()}) == count
