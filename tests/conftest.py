@@ -1,8 +1,13 @@
-"""Wires the fixtures of tests/support into every test; nothing else happens here."""
+"""Wires the fixtures of tests/support into every test, and makes what they inherit the same everywhere."""
 
 import os
+import signal
 from pathlib import Path
 
 pytest_plugins = ["tests.support.browser", "tests.support.debian", "tests.support.postfix"]
 
 os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(Path(__file__).parents[1] / ".cache/hypothesis")
+
+# A shell that starts a job in the background has it ignore Ctrl-C, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
