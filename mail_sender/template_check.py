@@ -40,15 +40,17 @@ class Finding:
 
 
 _OF_GO = re.compile(r"\{\{-?\s*(\.\w|(if|else|end|range|with|define|template)\b)")
+_OF_PYTHON = (SyntaxError, ValueError, RecursionError)  # what Python raises at what Jinja made of a template
 _OF_JINJA = frozenset({"loop", "self", "super", "caller", "varargs", "kwargs"})
 _LIST = "`mail-sender template list` names them"
 
 
 def faults(templates: TemplateSet, languages: Languages) -> Iterator[Finding]:
     """Yield everything because of which an operator's file cannot be used for mails in these languages."""
+    made = _made(templates)
     for name, text in templates.theirs.items():
         if name.endswith(".j2"):
-            yield from _template_faults(templates, name, text)
+            yield from _template_faults(templates, name, text, made)
         elif is_catalogue(name):
             yield from _wording_faults(templates, name)
     for language in languages.all:
@@ -95,19 +97,19 @@ def _theirs(templates: TemplateSet, name: str) -> dict[str, dict[str, str]]:
     return {table: sentences for table, sentences in tables.items() if isinstance(sentences, dict)}
 
 
-def _template_faults(templates: TemplateSet, name: str, text: str) -> Iterator[Finding]:
+def _template_faults(templates: TemplateSet, name: str, text: str, made: set[str]) -> Iterator[Finding]:
     try:
         tree = templates.environment.parse(text, name)
         folder = name.rpartition("/")[0]
         kind = Kind(folder) if folder in templates.kinds else None
-        handed = _made_by_others(templates) if name.rpartition("/")[2].startswith("_") else set()
+        handed = made if name.rpartition("/")[2].startswith("_") else set()
         yield from _unknown_variables(tree, name, kind, handed)
         yield from _unknown_sentences(templates, tree, name, kind)
         yield from _unknown_files(templates, tree, name)
         templates.get(name)  # unknown filters and tests show only here
     except jinja2.TemplateSyntaxError as error:
         yield Finding(error.name or name, error.lineno, (error.message or "").rstrip("."), _expected(text))
-    except (SyntaxError, ValueError, RecursionError) as error:  # Python's, at what Jinja made of it
+    except _OF_PYTHON as error:
         yield Finding(name, None, f"cannot be compiled ({error})", "expected a template that is nested less deep")
 
 
@@ -137,12 +139,12 @@ def _made_here(tree: nodes.Template) -> set[str]:
     return made
 
 
-def _made_by_others(templates: TemplateSet) -> set[str]:
+def _made(templates: TemplateSet) -> set[str]:
     """Return the names that any template of the operator's makes: what it includes may use them."""
     made: set[str] = set()
     for name, text in templates.theirs.items():
         if name.endswith(".j2"):
-            with suppress(jinja2.TemplateSyntaxError, RecursionError):  # told where its turn is
+            with suppress(jinja2.TemplateSyntaxError, *_OF_PYTHON):  # told where its turn is
                 made |= _made_here(templates.environment.parse(text, name))
     return made
 

@@ -21,7 +21,7 @@ from tests.faults.api_faults import PATHS, READ, READY, SENT, Met, start_impatie
 from tests.faults.family import Case, Family, Play
 from tests.faults.installed import command_line, flags
 from tests.faults.rig import INTENT, NAME, Rig
-from tests.faults.rig_behaviour import HEALTHY, Behaviour, Step
+from tests.faults.rig_behaviour import HEALTHY, Behaviour, Step, deferring
 from tests.faults.rig_place import LETTER, PASSWORD, USERNAME
 from tests.faults.rig_tap import tapped
 from tests.support.sender import MAIL_SENDER
@@ -138,9 +138,7 @@ async def server_quotes(rig: Rig, path: str, code: int, say: Callable[[Rig], byt
     """Have the server's errors quote what it knows."""
     rig.mail(reset=True)
     if path == READ:
-        rig.relay.behave = lambda number: (
-            Behaviour(replies={Step.RCPT: b"451 4.7.1 later\r\n"}) if number == 1 else HEALTHY
-        )
+        rig.relay.behave = deferring(1)
         rig.place = replace(rig.place, poll="0 0 */6 * * *")
     met = Met(rig, _saying(code, say(rig))).at(path, 2)
     await start_impatient(rig)
@@ -186,9 +184,7 @@ async def crashed(rig: Rig, part: str, method: str) -> None:
             raise LoudFault(f"{PASSWORD} {LINK} {NAME} {rig.api.token}")
 
     setattr(rig.wraps, part, lambda wrapped: tapped(wrapped, before=before))
-    rig.relay.behave = lambda number: (
-        Behaviour(replies={Step.RCPT: b"451 4.7.1 later\r\n"}) if number == 1 else HEALTHY
-    )
+    rig.relay.behave = deferring(1)
     rig.place = replace(rig.place, poll="0 0 */6 * * *")
     rig.mail(reset=True)
     await rig.start()

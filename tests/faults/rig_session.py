@@ -52,16 +52,20 @@ class Session(Conversation):
         self, book: Book, wire: Wire, behaviour: Behaviour, connection: Connection, tls: ssl.SSLContext
     ) -> None:
         listener = "smtps" if connection.implicit else "smtp"
-        context = _Context(behaviour.tls or tls)
+        self._tls = behaviour.tls or tls
         circumstances = Circumstances(
-            listener, Login(USERNAME, PASSWORD), self, Path("there is no such file"), context, Misbehaviour()
+            listener,
+            Login(USERNAME, PASSWORD),
+            self,
+            Path("there is no such file"),
+            _Context(self._tls),
+            Misbehaviour(),
         )
         super().__init__(circumstances, RelayAct())
         self._book = book
         self._wire = wire
         self._behaviour = behaviour
         self._connection = connection
-        self._tls = context.context(RelayAct())
         self._step: Step | None = Step.BANNER
         self._recipient = ""
         self._muted = False

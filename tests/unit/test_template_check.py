@@ -183,6 +183,12 @@ def test_what_python_cannot_compile_is_a_fault(text: str) -> None:
     assert finding.found.startswith("cannot be compiled")
 
 
+def test_what_cannot_be_compiled_is_no_fault_of_the_partials_beside_it() -> None:
+    """Though what a partial may name depends on all other files."""
+    files = {"_row.txt.j2": "{{ display_name }}", BODY: "{{ " + "9" * 5_000 + " }}{% include '_row.txt.j2' %}"}
+    assert [one.name for one in template_check.faults(with_files(**files), Languages())] == [BODY]
+
+
 def test_loops_that_python_cannot_nest_are_a_fault() -> None:
     """Twenty is its limit."""
     (finding,) = faults("{% for a in [] %}" * 25 + "{% endfor %}" * 25)
