@@ -19,9 +19,9 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        from mail_sender import cli  # noqa: PLC0415 - see above
+        from mail_sender.cli import app  # noqa: PLC0415 - see above
 
-        cli.main()
+        app.main()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 

@@ -13,7 +13,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Fault:
     """What is wrong with a party: since when, what kind, and what it is with its cure."""
 
     name: str
@@ -34,37 +34,37 @@ class Condition:
         self._name = name
         self._quiet = quiet
         self._last: datetime | None = None
-        self._trouble: Trouble | None = None
+        self._fault: Fault | None = None
         self._to_say = True
         self._is_old = False
 
     @property
     def is_fine(self) -> bool:
         """Whether there is no trouble."""
-        return self._trouble is None
+        return self._fault is None
 
     @property
-    def trouble(self) -> Trouble | None:
+    def fault(self) -> Fault | None:
         """The trouble, if there is any."""
-        return self._trouble
+        return self._fault
 
     def down(self, kind: str, detail: str, advice: str, now: datetime) -> None:
         """Meet trouble; said unless it is the same as before."""
         self._last = now
-        before = self._trouble
+        before = self._fault
         if before and (before.kind, before.detail) == (kind, detail) and not self._to_say:
             return
-        self._trouble = Trouble(self._name, kind, before.since if before else now, detail, advice)
+        self._fault = Fault(self._name, kind, before.since if before else now, detail, advice)
         self._to_say = False
         if not self._is_old:
             _log.error(f"{self._name}_down", kind=kind, say=f"{detail}; {advice}")
 
     def up(self, now: datetime) -> None:
         """Find it fine; said where it was not."""
-        if self._trouble is None or (self._last and now - self._last < self._quiet):
+        if self._fault is None or (self._last and now - self._last < self._quiet):
             return
-        seconds = round((now - self._trouble.since).total_seconds())
-        self._trouble = None
+        seconds = round((now - self._fault.since).total_seconds())
+        self._fault = None
         if not self._is_old:
             _log.info(f"{self._name}_up", down_seconds=seconds)
 
@@ -75,7 +75,7 @@ class Condition:
         """
         self._is_old = True
         next_one = Condition(self._name, self._quiet)
-        next_one._last, next_one._trouble = self._last, self._trouble
+        next_one._last, next_one._fault = self._last, self._fault
         return next_one
 
 
@@ -91,9 +91,9 @@ class Conditions:
     ledger: Condition = field(default_factory=lambda: Condition("ledger", _QUIET))
 
     @property
-    def troubles(self) -> list[Trouble]:
+    def faults(self) -> list[Fault]:
         """What is wrong now."""
-        return [one.trouble for one in (self.server, self.relay, self.ledger) if one.trouble]
+        return [one.fault for one in (self.server, self.relay, self.ledger) if one.fault]
 
     def succeeded(self) -> "Conditions":
         """Return those that go on from here (`Condition.succeeded`)."""

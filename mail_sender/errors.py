@@ -47,7 +47,7 @@ class NotAllowed(MailSenderError):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ConfigFault:
     """One thing wrong with the configuration.
 
     `found` never holds a secret: whoever makes the fault hides it.
@@ -70,7 +70,7 @@ class Fault:
 class ConfigError(MailSenderError):
     """The configuration has faults; all of them are told at once, with what was odd besides."""
 
-    def __init__(self, faults: list[Fault], warnings: list[str]) -> None:
+    def __init__(self, faults: list[ConfigFault], warnings: list[str]) -> None:
         self.faults = tuple(faults)
         unreadable = any(fault.unreadable for fault in faults)
         self.exit_code = Exit.NOT_ALLOWED if unreadable else Exit.BAD_CONFIG
@@ -79,7 +79,7 @@ class ConfigError(MailSenderError):
         super().__init__("\n".join([f"{count} in the configuration", *lines]))
 
 
-class Trouble(StrEnum):
+class ServerFaultKind(StrEnum):
     """What kind of trouble the identity server gives (the rows of the issue's table)."""
 
     UNREACHABLE = "server_unreachable"
@@ -92,14 +92,14 @@ class Trouble(StrEnum):
     NOT_A_SENDER = "token_without_group"
 
 
-class ServerTrouble(Exception):
+class ServerFault(Exception):
     """The identity server did not do what was asked.
 
     `kind` and `detail` say what happened, `advice` what to do about it; `retry_after` is the number of
     seconds that the server asked us to wait (RFC 9110, section 10.2.3), if it did.
     """
 
-    def __init__(self, kind: Trouble, detail: str, advice: str, retry_after: float | None = None) -> None:
+    def __init__(self, kind: ServerFaultKind, detail: str, advice: str, retry_after: float | None = None) -> None:
         super().__init__(f"{detail}; {advice}")
         self.kind = kind
         self.detail = detail
@@ -107,7 +107,7 @@ class ServerTrouble(Exception):
         self.retry_after = retry_after
 
 
-class LedgerTrouble(Exception):
+class LedgerFault(Exception):
     """The ledger could not be read or written; `kind` is SQLite's name for it, `advice` says what to do."""
 
     def __init__(self, kind: str, detail: str, advice: str) -> None:

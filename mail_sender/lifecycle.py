@@ -15,7 +15,7 @@ from typing import TypeVar
 import structlog
 
 from mail_sender.errors import Exit
-from mail_sender.resolver import ResolvingLoop
+from mail_sender.relay.resolver import ResolvingLoop
 
 Result = TypeVar("Result")
 

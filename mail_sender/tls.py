@@ -65,7 +65,7 @@ def require_pem(path: Path, what: str) -> None:
         raise BadPem(f"holds no PEM {what.lower()}")
 
 
-def trouble(error: ssl.SSLError, host: str) -> str:
+def fault(error: ssl.SSLError, host: str) -> str:
     """Say in words why a handshake failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = error.verify_message or str(error.reason)

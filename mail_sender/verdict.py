@@ -12,6 +12,7 @@ A verdict is data; nothing below `deliver` decides what follows from it.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 # RFC 3463: class, subject and detail, at the start of a reply's text.
 _ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
@@ -63,12 +64,16 @@ class Reply:
 class Accepted:
     """The relay took the mail over."""
 
+    name: ClassVar[str] = "accepted"
+
     reply: Reply
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The relay refused this recipient or this message for good, or no mail could be made of it."""
+
+    name: ClassVar[str] = "refused"
 
     stage: Stage | None
     reason: str
@@ -79,16 +84,20 @@ class Refused:
 class Deferred:
     """The relay did not take this recipient or this message now."""
 
+    name: ClassVar[str] = "deferred"
+
     stage: Stage
     reply: Reply
 
 
 @dataclass(frozen=True, slots=True)
-class LaneDown:
+class RelayDown:
     """The way to the relay is shut: no message is to blame, and none pays for it.
 
     `lasting` is true where only a person can mend it (login, certificate, STARTTLS), false for the weather.
     """
+
+    name: ClassVar[str] = "relay_down"
 
     stage: Stage
     detail: str
@@ -105,7 +114,9 @@ class LaneDown:
 class Uncertain:
     """The dot was out and no reply came: the mail may have arrived."""
 
+    name: ClassVar[str] = "uncertain"
+
     detail: str
 
 
-Verdict = Accepted | Refused | Deferred | LaneDown | Uncertain
+Verdict = Accepted | Refused | Deferred | RelayDown | Uncertain

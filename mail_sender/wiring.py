@@ -15,24 +15,25 @@ import structlog
 from mail_sender import __version__
 from mail_sender.clock import Clock, SteadyClock
 from mail_sender.condition import Conditions
-from mail_sender.control import Control
-from mail_sender.deliver.base import Transport
-from mail_sender.deliver.folder import FolderTransport
-from mail_sender.deliver.smtp import SmtpTransport
-from mail_sender.desk import Desk
-from mail_sender.ledger import folder
+from mail_sender.config.config import Config
+from mail_sender.config.watch import Watch
+from mail_sender.control.handler import Handler
+from mail_sender.control.server import Control
+from mail_sender.ledger import state_folder
 from mail_sender.ledger.base import Ledger
-from mail_sender.ledger.untold import UntoldLedger
-from mail_sender.post import Stages
-from mail_sender.relay_address import Security
-from mail_sender.settings import Config, FolderConfig, RelayConfig
+from mail_sender.ledger.dry_run import DryRunLedger
+from mail_sender.relay.config import FolderConfig, RelayConfig
+from mail_sender.relay.endpoint import Security
+from mail_sender.relay.folder import FolderTransport
+from mail_sender.relay.pool import SmtpTransport
+from mail_sender.relay.transport import Transport
+from mail_sender.sender.attempt import Parts
+from mail_sender.sender.in_flight import InFlight
+from mail_sender.sender.test_mail import Trial
+from mail_sender.sender.worker import Worker
 from mail_sender.source.base import Source
+from mail_sender.source.dry_run import DryRunSource
 from mail_sender.source.kanidm import KanidmSource
-from mail_sender.source.untold import UntoldSource
-from mail_sender.trial import Trial
-from mail_sender.under_way import UnderWay
-from mail_sender.watch import Watch
-from mail_sender.worker import WorkConfig, Worker
 
 _log = structlog.get_logger()
 
@@ -53,21 +54,21 @@ async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
     Raises `MailSenderError` where the state folder or its ledger cannot be used.
     """
     clock, files = SteadyClock(), Watch(config, load)
-    state = None if isinstance(config.relay, FolderConfig) else folder.ready(config.ledger)
+    state = None if isinstance(config.relay, FolderConfig) else state_folder.ready(config.ledger)
     async with AsyncExitStack() as opened:
         if state is not None:
-            lock = folder.Lock(state)
+            lock = state_folder.Lock(state)
             opened.callback(lock.release)
             if not await lock.stand_by(stop, clock):
                 return
             config = files.latest(config)  # standing by may have lasted for weeks
         ledger = await _ledger(config, state)
         opened.push_async_callback(ledger.close)
-        control = Control(state, Desk(ledger, None, clock)) if state else None
+        control = Control(state, Handler(ledger, None, clock)) if state else None
         if control is not None:
             await control.start()
             opened.push_async_callback(control.close)
-        lasting = _Lasting(ledger, control, clock, UnderWay(), set(), Conditions())
+        lasting = _Lasting(ledger, control, clock, InFlight(), set(), Conditions())
         opened.callback(_cancel, lasting.old)
         current: Config | None = config
         while current is not None:
@@ -83,18 +84,20 @@ class _Lasting:
     ledger: Ledger
     control: Control | None
     clock: Clock
-    under_way: UnderWay
+    in_flight: InFlight
     old: set[asyncio.Task[None]]
     conditions: Conditions
 
 
-async def _ledger(config: Config, state: folder.StateFolder | None) -> Ledger:
-    return await (UntoldLedger.open(None) if isinstance(config.relay, FolderConfig) else folder.open_ledger(state))
+async def _ledger(config: Config, state: state_folder.StateFolder | None) -> Ledger:
+    return await (
+        DryRunLedger.open(None) if isinstance(config.relay, FolderConfig) else state_folder.open_ledger(state)
+    )
 
 
 def _source(config: Config) -> Source:
-    source = KanidmSource(config.server)
-    return UntoldSource(source) if isinstance(config.relay, FolderConfig) else source
+    source = KanidmSource(config.source)
+    return DryRunSource(source) if isinstance(config.relay, FolderConfig) else source
 
 
 def _transport(config: Config) -> Transport:
@@ -108,12 +111,13 @@ async def _run_parts(config: Config, files: Watch, lasting: _Lasting, stop: asyn
     _announce(config)
     source = _source(config)
     worker = Worker(
-        Stages(source, lasting.ledger, _transport(config), lasting.under_way, lasting.conditions),
-        WorkConfig(config.worker.schedule, config.letter, config.retry),
+        Parts(source, lasting.ledger, _transport(config), lasting.in_flight, lasting.conditions),
+        config.sender,
+        config.mail,
         lasting.clock,
     )
     if lasting.control is not None:
-        lasting.control.desk = Desk(lasting.ledger, source, lasting.clock, worker)
+        lasting.control.handler = Handler(lasting.ledger, source, lasting.clock, worker)
     enough = asyncio.Event()
     working = asyncio.ensure_future(_work(worker, source, enough))
     lasting.old.add(working)
@@ -146,7 +150,7 @@ def _cancel(workers: set[asyncio.Task[None]]) -> None:
 
 def trial(config: Config) -> Trial:
     """Return what a test mail needs."""
-    return Trial(_source(config), _transport(config), config.letter, SteadyClock())
+    return Trial(_source(config), _transport(config), config.mail, SteadyClock())
 
 
 def _announce(config: Config) -> None:
@@ -154,16 +158,16 @@ def _announce(config: Config) -> None:
     _log.info(
         "started",
         version=__version__,
-        server=config.server.uri,
+        server=config.source.uri,
         relay=relay.place,
         security=relay.security.value if isinstance(relay, RelayConfig) else None,
         login=isinstance(relay, RelayConfig) and relay.username is not None,
-        sender=config.letter.from_address,
-        schedule=str(config.worker.schedule),
+        sender=config.mail.from_address,
+        schedule=str(config.sender.schedule),
     )
     if isinstance(relay, FolderConfig):
         _log.warning("dry_run", folder=relay.place, say=_DRY)
-    for source in config.letter.look.templates.sources():
+    for source in config.mail.appearance.templates.sources():
         if source.serves:
             _log.info("template", file=source.name, serves=source.serves)
     for warning in config.warnings:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
-from mail_sender.errors import LedgerTrouble
+from mail_sender.errors import LedgerFault
 from mail_sender.ledger import rows, search, states
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Fenced, Imprint, Outcome, Query
-from mail_sender.ledger.scribe import Scribe
 from mail_sender.ledger.states import FINAL, State
+from mail_sender.ledger.writer import Writer
 from mail_sender.message import Message
 
 KEPT_AFTER = timedelta(days=1)
@@ -38,8 +38,8 @@ _APPLICATION = 0x6D61696C  # "mail", in the file's header
 class SqliteLedger:
     """Deliveries in SQLite. `open` makes one."""
 
-    def __init__(self, scribe: Scribe) -> None:
-        self._scribe = scribe
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
 
     @classmethod
     async def open(cls, path: Path | None) -> Self:
@@ -47,33 +47,33 @@ class SqliteLedger:
 
         Raises `LedgerTrouble`, where the file is damaged, newer than this program or none of its own as well.
         """
-        scribe = Scribe(path)
-        await scribe.start(lambda connection: _prepare(connection, path))
-        return cls(scribe)
+        writer = Writer(path)
+        await writer.start(lambda connection: _prepare(connection, path))
+        return cls(writer)
 
     @property
     def pending(self) -> int:
         """How many calls wait for the disk."""
-        return self._scribe.pending
+        return self._writer.pending
 
     async def admit(self, messages: Sequence[Message], now: datetime, max_age: timedelta) -> Sequence[UUID]:
         """Take up what is new of these messages; return those newly found un-sent."""
-        return await self._scribe.do(lambda db: _admit(db, messages, now, max_age))
+        return await self._writer.do(lambda db: _admit(db, messages, now, max_age))
 
     async def due(self, now: datetime, limit: int, without: Collection[str] = ()) -> Sequence[Delivery]:
         """Return what is past its deadline, and what is due."""
         others = tuple(without)  # the caller's may change under the thread
-        return await self._scribe.do(lambda db: _due(db, now, limit, others))
+        return await self._writer.do(lambda db: _due(db, now, limit, others))
 
     async def next_due(self, now: datetime) -> datetime | None:
         """Return when the next queued delivery will be due."""
         select = "SELECT min(next_attempt) FROM delivery WHERE state = 'queued' AND next_attempt > ?"
-        found = await self._scribe.do(lambda db: db.execute(select, (rows.micros(now),)).fetchone()[0])
+        found = await self._writer.do(lambda db: db.execute(select, (rows.micros(now),)).fetchone()[0])
         return None if found is None else rows.moment(found)
 
     async def deliveries(self, message: UUID) -> Sequence[Delivery]:
         """Return a message's deliveries."""
-        return await self._scribe.do(
+        return await self._writer.do(
             lambda db: rows.deliveries(db, "WHERE m.id = ? ORDER BY d.number", (str(message),))
         )
 
@@ -85,7 +85,7 @@ class SqliteLedger:
             db.execute("UPDATE delivery SET state = 'processing', claim = claim + 1 WHERE number = ?", (number,))
             return replace(delivery, state=State.PROCESSING, claim=delivery.claim + 1)
 
-        return await self._scribe.do(job)
+        return await self._writer.do(job)
 
     async def dot(self, delivery: Delivery, imprint: Imprint) -> None:
         """Write that the dot may be out from here on."""
@@ -99,7 +99,7 @@ class SqliteLedger:
             if db.execute(update, values).rowcount != 1:
                 raise Fenced
 
-        await self._scribe.do(job)
+        await self._writer.do(job)
 
     async def settle(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
@@ -113,7 +113,7 @@ class SqliteLedger:
                 _add_attempt(db, number, attempt)
             return _complete(db, message, now)
 
-        return await self._scribe.do(job)
+        return await self._writer.do(job)
 
     async def order(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
@@ -134,11 +134,11 @@ class SqliteLedger:
                 db.execute(clear, (message,))
             _complete(db, message, now)
 
-        await self._scribe.do(job)
+        await self._writer.do(job)
 
     async def interrupted(self) -> Sequence[Delivery]:
         """Return what is processing: with one process, nobody works on it when it starts."""
-        return await self._scribe.do(lambda db: rows.deliveries(db, "WHERE d.state = 'processing' ORDER BY d.number"))
+        return await self._writer.do(lambda db: rows.deliveries(db, "WHERE d.state = 'processing' ORDER BY d.number"))
 
     async def unmarked(self, now: datetime) -> Sequence[UUID]:
         """Return the messages that the server must still be told of."""
@@ -146,14 +146,14 @@ class SqliteLedger:
             "SELECT id FROM message WHERE complete_at IS NOT NULL AND marked_at IS NULL AND delete_after > ? "
             "ORDER BY complete_at, number"
         )
-        return await self._scribe.do(
+        return await self._writer.do(
             lambda db: [rows.uuid(id_) for (id_,) in db.execute(select, (rows.micros(now),))]
         )
 
     async def marked(self, message: UUID, now: datetime) -> None:
         """The server knows."""
         update = "UPDATE message SET marked_at = ?, unsent_at = NULL WHERE id = ?"
-        await self._scribe.do(lambda db: db.execute(update, (rows.micros(now), str(message))))
+        await self._writer.do(lambda db: db.execute(update, (rows.micros(now), str(message))))
 
     async def forget(self, now: datetime, keep: Container[UUID] = frozenset()) -> None:
         """Drop what the server should have deleted more than a day ago."""
@@ -164,22 +164,22 @@ class SqliteLedger:
             numbers = [(number,) for number, id_ in old if rows.uuid(id_) not in keep]
             db.executemany("DELETE FROM message WHERE number = ?", numbers)
 
-        await self._scribe.do(job)
+        await self._writer.do(job)
 
     async def find(self, query: Query, limit: int, before: int | None = None) -> Sequence[Entry]:
         """Return deliveries with their histories, newest first."""
-        return await self._scribe.do(lambda db: search.find(db, query, limit, before))
+        return await self._writer.do(lambda db: search.find(db, query, limit, before))
 
     async def count(self, query: Query) -> Mapping[State, int]:
         """Return how many deliveries are in each state."""
         condition, values = search.where(query)
         of = "FROM delivery d JOIN message m ON m.number = d.message"
         select = f"SELECT d.state, count(*) {of} {condition} GROUP BY d.state"
-        return await self._scribe.do(lambda db: {State(name): number for name, number in db.execute(select, values)})
+        return await self._writer.do(lambda db: {State(name): number for name, number in db.execute(select, values)})
 
     async def close(self) -> None:
         """Write what is under way and close."""
-        await self._scribe.close()
+        await self._writer.close()
 
 
 # The file
@@ -190,12 +190,10 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
     application = db.execute("PRAGMA application_id").fetchone()[0]
     empty = not version and not db.execute("SELECT 1 FROM sqlite_master").fetchone()
     if not empty and application != _APPLICATION:
-        raise LedgerTrouble(
-            "foreign", f"{path} belongs to another program", "set [ledger] path to a folder of our own"
-        )
+        raise LedgerFault("foreign", f"{path} belongs to another program", "set [ledger] path to a folder of our own")
     scripts = _schema()
     if version > len(scripts):
-        raise LedgerTrouble(
+        raise LedgerFault(
             "newer",
             f"{path} was written by a newer mail-sender (schema {version})",
             "run that version, or a newer one",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from mail_sender.errors import ServerTrouble, Trouble
+from mail_sender.errors import ServerFault, ServerFaultKind
 from mail_sender.source.base import Standing
 
 SENDERS = "idm_message_senders"
@@ -26,8 +26,8 @@ def standing(name: str, groups: frozenset[str], may_write: bool | None) -> Stand
     Raises `ServerTrouble` where it is no sender, or its token may not write.
     """
     if SENDERS not in groups:
-        raise ServerTrouble(
-            Trouble.NOT_A_SENDER,
+        raise ServerFault(
+            ServerFaultKind.NOT_A_SENDER,
             f"{name} is not in {SENDERS}, so the queue looks empty to it",
             f"kanidm group add-members {SENDERS} {name}",
         )
@@ -36,22 +36,22 @@ def standing(name: str, groups: frozenset[str], may_write: bool | None) -> Stand
     return Standing(name, may_write, tuple(sorted(groups - _BY_NATURE)))
 
 
-def read_only(name: str) -> ServerTrouble:
+def read_only(name: str) -> ServerFault:
     """Return the trouble of a token that may not write."""
-    return ServerTrouble(
-        Trouble.TOKEN_READ_ONLY,
+    return ServerFault(
+        ServerFaultKind.TOKEN_READ_ONLY,
         "the token is read-only: mail could be sent, but never be marked as sent",
         f"kanidm service-account api-token generate {name} mail-sender --readwrite, and put it into the config",
     )
 
 
-def trouble(server: str, status: int, answer: object, headers: Mapping[str, str]) -> ServerTrouble:
+def fault(server: str, status: int, answer: object, headers: Mapping[str, str]) -> ServerFault:
     """Return what a status that was not asked for means (wire document, section 6)."""
     said = _said(answer)
     match status:
         case 401:
-            return ServerTrouble(
-                Trouble.TOKEN_REFUSED,
+            return ServerFault(
+                ServerFaultKind.TOKEN_REFUSED,
                 f"the server refuses the token (401 {said})",
                 "it has expired, was revoked, or is another server's: "
                 "kanidm service-account api-token generate NAME mail-sender --readwrite, and put it into the config",
@@ -61,21 +61,21 @@ def trouble(server: str, status: int, answer: object, headers: Mapping[str, str]
         case 408 | 429 | 502 | 503 | 504:
             wait = _retry_after(headers.get("retry-after"))
             advice = "it should pass" if wait is None else f"it asks to be left alone for {wait:.0f} s"
-            return ServerTrouble(Trouble.OVERLOADED, f"{server} answers {status}", advice, wait)
+            return ServerFault(ServerFaultKind.OVERLOADED, f"{server} answers {status}", advice, wait)
         case _ if 300 <= status < 400:
             return not_kanidm(server, f"it redirects ({status}), and the token is not sent along")
         case _ if answer is UNREADABLE and status < 500:
             return not_kanidm(server, f"it answers {status}, and not as Kanidm does")
         case _:
-            return ServerTrouble(
-                Trouble.ERROR, f"{server} answers {status} {said}".rstrip(), "look at the server's log"
+            return ServerFault(
+                ServerFaultKind.ERROR, f"{server} answers {status} {said}".rstrip(), "look at the server's log"
             )
 
 
-def not_kanidm(server: str, detail: str) -> ServerTrouble:
+def not_kanidm(server: str, detail: str) -> ServerFault:
     """Return the trouble of an answer that Kanidm does not give."""
-    return ServerTrouble(
-        Trouble.NOT_KANIDM,
+    return ServerFault(
+        ServerFaultKind.NOT_KANIDM,
         f"{server} does not answer like a Kanidm with a message queue: {detail}",
         "check uri in the client config; a proxy or login page in between also looks like this",
     )

@@ -25,11 +25,11 @@ import httpx
 import structlog
 
 from mail_sender import __version__, tls
-from mail_sender.errors import MessageGone, ServerTrouble, Trouble, causes
+from mail_sender.errors import MessageGone, ServerFault, ServerFaultKind, causes
 from mail_sender.message import Found, Listing
-from mail_sender.settings import ServerConfig
 from mail_sender.source import answers, wire
 from mail_sender.source.base import Standing
+from mail_sender.source.config import SourceConfig
 
 _log = structlog.get_logger()
 
@@ -53,7 +53,7 @@ class KanidmSource:
     Raises `OSError` or `tls.BadPem` where `ca_path` cannot be used.
     """
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: SourceConfig) -> None:
         self._config = config
         self._server = config.uri
         self._told: datetime | None = None
@@ -95,7 +95,7 @@ class KanidmSource:
         """Return what is ready; see the module's text for the way it goes about it."""
         status, answer = await self._call("GET", f"{_QUEUE}/_ready", accept=(200, 500), seconds=_LIST_SECONDS)
         if status == 500:
-            pages = await self._long_list(answers.trouble(self._server, status, answer, {}))
+            pages = await self._long_list(answers.fault(self._server, status, answer, {}))
         else:
             pages = [answer]
         try:
@@ -135,21 +135,21 @@ class KanidmSource:
             return None
         return bool(access["modifyPresent"] != "Deny")
 
-    async def _long_list(self, first: ServerTrouble) -> list[object]:
+    async def _long_list(self, first: ServerFault) -> list[object]:
         try:
             _, answer = await self._call("GET", _QUEUE, {"filter": _UNSENT}, seconds=_LIST_SECONDS)
-        except ServerTrouble:
+        except ServerFault:
             return await self._pages(first)
         return [answer]
 
-    async def _pages(self, first: ServerTrouble) -> list[object]:
+    async def _pages(self, first: ServerFault) -> list[object]:
         pages: list[object] = []
         seen: set[str] = set()
         for number in range(_MOST_PAGES):
             query = {"filter": _UNSENT, "count": str(_PAGE), "startIndex": str(number * _PAGE + 1)}
             try:
                 _, answer = await self._call("GET", _QUEUE, query, seconds=_LIST_SECONDS)
-            except ServerTrouble:
+            except ServerFault:
                 # Beyond its end, a list that has shrunk meanwhile answers 500.
                 if pages:
                     break
@@ -183,7 +183,7 @@ class KanidmSource:
         _log.debug("asked", method=method, path=path, status=response.status_code, octets=len(body))
         answer = _decoded(body)
         if response.status_code not in accept:
-            raise answers.trouble(self._server, response.status_code, answer, response.headers)
+            raise answers.fault(self._server, response.status_code, answer, response.headers)
         if response.status_code == 200 and answer is answers.UNREADABLE:
             raise answers.not_kanidm(self._server, f"{path} answered 200 with something that is not JSON")
         return response.status_code, answer
@@ -223,7 +223,7 @@ def _decoded(body: bytes) -> object:
         return answers.UNREADABLE
 
 
-def _context(config: ServerConfig) -> ssl.SSLContext:
+def _context(config: SourceConfig) -> ssl.SSLContext:
     context = tls.context(config.ca_path)
     if not (config.verify_hostnames and config.verify_ca):
         context.check_hostname = False
@@ -235,7 +235,7 @@ def _context(config: ServerConfig) -> ssl.SSLContext:
 # What the network does, in words
 
 
-def _network_trouble(config: ServerConfig, error: BaseException) -> ServerTrouble:
+def _network_trouble(config: SourceConfig, error: BaseException) -> ServerFault:
     server = config.uri + (" (through the proxy of HTTPS_PROXY)" if config.proxy else "")
     for cause in causes(error):
         if isinstance(cause, ssl.SSLError):
@@ -245,9 +245,9 @@ def _network_trouble(config: ServerConfig, error: BaseException) -> ServerTroubl
                 if isinstance(cause, ssl.SSLCertVerificationError)
                 else "check scheme and port of uri in the client config"
             )
-            return ServerTrouble(Trouble.UNTRUSTED, f"{server}: {tls.trouble(cause, host)}", advice)
-    return ServerTrouble(
-        Trouble.UNREACHABLE,
+            return ServerFault(ServerFaultKind.UNTRUSTED, f"{server}: {tls.fault(cause, host)}", advice)
+    return ServerFault(
+        ServerFaultKind.UNREACHABLE,
         f"{server} cannot be reached: {_network_detail(error)}",
         "is it running, and is uri in the client config right as seen from here?",
     )

@@ -19,12 +19,12 @@ from uuid import UUID
 
 import pytest
 
-from mail_sender.ledger import folder
+from mail_sender.ledger import state_folder
 from mail_sender.ledger.base import Outcome
-from mail_sender.ledger.folder import StateFolder
+from mail_sender.ledger.config import LedgerConfig
+from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.ledger.states import State
 from mail_sender.message import Message, TestMessage
-from mail_sender.settings import LedgerConfig
 from tests.support import configs
 from tests.support.sender import DEADLINE, MAIL_SENDER, Sender
 from tests.support.stub import Stub
@@ -398,9 +398,9 @@ def test_a_damaged_ledger_is_exit_78(tmp_path: Path, small: Path) -> None:
 
 async def _filled(path: Path, rows: int, held: int = 0) -> StateFolder:
     """Make a ledger of so many messages; so many of the oldest are held."""
-    state = folder.ready(LedgerConfig(path))
+    state = state_folder.ready(LedgerConfig(path))
     assert state is not None
-    ledger = await folder.open_ledger(state)
+    ledger = await state_folder.open_ledger(state)
     now = datetime.now(UTC)
     week = now + timedelta(days=7)
     content = TestMessage("Ellie")
@@ -500,7 +500,7 @@ def test_a_sender_of_100000_rows_mails_on_while_they_are_listed_and_not_read(
     brisk: Stub, state: StateFolder, large: Path
 ) -> None:
     """Nor does what it takes up meanwhile disturb the list: each row once, newest first."""
-    folder.ready(LedgerConfig(state.path))
+    state_folder.ready(LedgerConfig(state.path))
     shutil.copy(StateFolder(large.parent / "state").ledger, state.ledger)
     with sqlite3.connect(state.ledger) as db:
         db.execute("UPDATE delivery SET state = 'failed'")

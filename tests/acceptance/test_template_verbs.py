@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from mail_sender.kinds import COMMON, KINDS
-from mail_sender.template_set import PARTS, built_in
+from mail_sender.templating.kinds import COMMON, KINDS
+from mail_sender.templating.template_set import PARTS, built_in
 from tests.support import configs
 from tests.support.sender import DEADLINE, MAIL_SENDER
 

@@ -14,11 +14,11 @@ from statistics import median
 from time import perf_counter
 from uuid import uuid4
 
-from mail_sender.languages import Languages
-from mail_sender.look import Look
+from mail_sender.mail.config import MailConfig
+from mail_sender.mail.render import Mail, render
 from mail_sender.message import CredentialReset, IntentId, Message
-from mail_sender.render import Letter, render
-from mail_sender.settings import LetterConfig
+from mail_sender.templating.appearance import Appearance
+from mail_sender.templating.languages import Languages
 
 RECIPIENT = "ellie@example.com"
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -33,12 +33,12 @@ class Finished:
     html: str
 
     @classmethod
-    def of(cls, letter: Letter) -> "Finished":
+    def of(cls, mail: Mail) -> "Finished":
         """Take a letter apart."""
-        mail = message_from_bytes(letter.content, policy=policy.default)
-        assert isinstance(mail, EmailMessage)
-        text, html = (part.get_content() for part in mail.iter_parts() if isinstance(part, EmailMessage))
-        fields = [(name, str(value)) for name, value in mail.items()]
+        parsed = message_from_bytes(mail.content, policy=policy.default)
+        assert isinstance(parsed, EmailMessage)
+        text, html = (part.get_content() for part in parsed.iter_parts() if isinstance(part, EmailMessage))
+        fields = [(name, str(value)) for name, value in parsed.items()]
         return cls([field for field in fields if field[0] not in {"Content-Type", "MIME-Version"}], text, html)
 
     def built(self) -> bytes:
@@ -81,13 +81,15 @@ def measured(language: str, turns: int) -> Result:
     return Result(language, median(ours), median(theirs))
 
 
-def _job(message: Message, config: LetterConfig, date: datetime) -> Callable[[], object]:
+def _job(message: Message, config: MailConfig, date: datetime) -> Callable[[], object]:
     return lambda: render(message, RECIPIENT, config, date)
 
 
-def _config(language: str) -> LetterConfig:
-    look = Look(languages=Languages(language))
-    return LetterConfig("Example Identity", "https://idm.example.com", "idm@example.com", "it@example.com", look=look)
+def _config(language: str) -> MailConfig:
+    appearance = Appearance(languages=Languages(language))
+    return MailConfig(
+        "Example Identity", "https://idm.example.com", "idm@example.com", "it@example.com", appearance=appearance
+    )
 
 
 def _messages(count: int) -> Iterator[Message]:

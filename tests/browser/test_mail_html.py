@@ -8,21 +8,21 @@ from uuid import UUID
 import pytest
 from playwright.async_api import Page
 
+from mail_sender.mail.config import MailConfig
+from mail_sender.mail.render import render
 from mail_sender.message import Content, CredentialReset, IntentId, Message, TestMessage
-from mail_sender.render import render
-from mail_sender.settings import LetterConfig
 
 pytestmark = pytest.mark.debian("chromium", "fonts-dejavu-core")
 
 NOW = datetime(2026, 11, 21, 13, 10, tzinfo=UTC)
-CONFIG = LetterConfig("Example Identity", "https://idm.example.com", "idm@example.com", "support@example.com")
+CONFIG = MailConfig("Example Identity", "https://idm.example.com", "idm@example.com", "support@example.com")
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"><h1>Mallory</h1>"
 
 
 def html(content: Content) -> str:
     message = Message(UUID(int=1), NOW, NOW + timedelta(days=7), ("ellie@example.com",), content)
-    letter = render(message, "ellie@example.com", CONFIG, NOW)
-    part = message_from_bytes(letter.content, policy=default).get_body(("html",))
+    mail = render(message, "ellie@example.com", CONFIG, NOW)
+    part = message_from_bytes(mail.content, policy=default).get_body(("html",))
     assert part is not None
     return str(part.get_content())
 

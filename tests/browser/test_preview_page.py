@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from mail_sender import preview_basis
-from mail_sender.kinds import KINDS
-from mail_sender.preview_page import Shown
-from mail_sender.preview_server import Server, listen
-from mail_sender.template_set import built_in
+from mail_sender.preview import config
+from mail_sender.preview.page import Shown
+from mail_sender.preview.server import Server, listen
+from mail_sender.templating.kinds import KINDS
+from mail_sender.templating.template_set import built_in
 from tests.support import configs
 from tests.support.browser import keep_picture
 
@@ -31,8 +31,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(tmp_path: Path, folder: Path) -> Iterator[Server]:
     """Serve the previews of a configuration with that folder."""
-    config = configs.sender(tmp_path, templates={"override_path": folder})
-    with listen(0, Shown(lambda: preview_basis.read(config))) as found:
+    path = configs.sender(tmp_path, templates={"override_path": folder})
+    with listen(0, Shown(lambda: config.read(path))) as found:
         thread = threading.Thread(target=found.serve)
         thread.start()
         yield found

@@ -17,7 +17,7 @@ from mail_sender.ledger.base import Attempt, Delivery, Fenced, Imprint, Ledger, 
 from mail_sender.ledger.sqlite import KEPT_AFTER, LAGGING, LONGEST_WAIT, MOST_ATTEMPTS_KEPT, SqliteLedger
 from mail_sender.ledger.states import FINAL, ORDERS, IllegalMove, State
 from mail_sender.message import Message
-from tests.unit.samples import DAY, ELLIE, HOUR, IMPRINT, MINUTE, NOW, SECOND, message, reset
+from tests.support.samples import DAY, ELLIE, HOUR, IMPRINT, MINUTE, NOW, SECOND, message, reset
 
 LEDGERS: dict[str, Callable[[Path], Awaitable[Ledger]]] = {
     "file": lambda folder: SqliteLedger.open(folder / "ledger.db"),

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mail_sender.errors import LedgerTrouble
+from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Outcome, Query
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
 from mail_sender.message import Message
-from tests.unit.samples import DAY, IMPRINT, INTENT, MINUTE, NOW, message, reset
+from tests.support.samples import DAY, IMPRINT, INTENT, MINUTE, NOW, message, reset
 
 WEEK = 7 * DAY
 PEOPLE = [f"person-{number}@example.com" for number in range(8)]
@@ -47,7 +47,7 @@ async def ask(ledger: SqliteLedger, pragma: str) -> object:
     def job(db: sqlite3.Connection) -> object:
         return db.execute(f"PRAGMA {pragma}").fetchone()[0]
 
-    return await ledger._scribe.do(job)
+    return await ledger._writer.do(job)
 
 
 def octets(*paths: Path) -> bytes:
@@ -165,7 +165,7 @@ async def test_many_writers_pay_for_few_commits(ledger: SqliteLedger, path: Path
     await ledger.admit(messages, NOW, WEEK)
     found = [(await ledger.deliveries(of.id))[0] for of in messages]
     commits: list[str] = []
-    await ledger._scribe.do(lambda db: db.set_trace_callback(commits.append))
+    await ledger._writer.do(lambda db: db.set_trace_callback(commits.append))
     await asyncio.gather(*(ledger.begin(one) for one in found))
     assert await ledger.count(Query()) == {State.PROCESSING: 200}
     assert sum(line == "COMMIT" for line in commits) < 20
@@ -238,7 +238,7 @@ async def test_what_is_no_ledger_of_this_version_is_refused_and_left_alone(spoil
     spoil(path)
     before = octets(path)
     for _ in range(2):
-        with pytest.raises(LedgerTrouble) as caught:
+        with pytest.raises(LedgerFault) as caught:
             await SqliteLedger.open(path)
         assert caught.value.kind.startswith(REFUSED[spoil])
         assert str(path) in caught.value.detail
@@ -248,7 +248,7 @@ async def test_what_is_no_ledger_of_this_version_is_refused_and_left_alone(spoil
 
 async def test_a_folder_that_is_not_there_is_trouble(tmp_path: Path) -> None:
     """Nothing is made beside it."""
-    with pytest.raises(LedgerTrouble, match="cannot be opened"):
+    with pytest.raises(LedgerFault, match="cannot be opened"):
         await SqliteLedger.open(tmp_path / "nowhere" / "ledger.db")
     assert files(tmp_path) == []
 
@@ -281,7 +281,7 @@ async def test_a_file_that_was_taken_away_under_it_is_trouble(ledger: SqliteLedg
     (found,) = await ledger.deliveries(of.id)
     aside = take_away(path, path if how == "replaced" else None)
     for call in (ledger.begin(found), ledger.due(NOW, 10), ledger.admit([message()], NOW, WEEK)):
-        with pytest.raises(LedgerTrouble, match="removed or replaced"):
+        with pytest.raises(LedgerFault, match="removed or replaced"):
             await call
     shutil.move(aside, path)
     assert (await ledger.begin(found)).state is State.PROCESSING
@@ -291,13 +291,13 @@ async def test_another_program_that_holds_it_is_trouble_for_a_while(
     ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is written meanwhile; when it lets go, everything goes on."""
-    await ledger._scribe.do(lambda db: db.execute("PRAGMA busy_timeout = 50"))
+    await ledger._writer.do(lambda db: db.execute("PRAGMA busy_timeout = 50"))
     of = message()
     await ledger.admit([of], NOW, WEEK)
     (found,) = await ledger.deliveries(of.id)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(LedgerTrouble, match="another program holds it"):
+    with pytest.raises(LedgerFault, match="another program holds it"):
         await ledger.begin(found)
     other.execute("ROLLBACK")
     other.close()
@@ -307,12 +307,12 @@ async def test_another_program_that_holds_it_is_trouble_for_a_while(
 async def test_a_full_disk_is_trouble_and_leaves_everything_as_it_was(ledger: SqliteLedger) -> None:
     """The call has failed as a whole; with room again, it goes on."""
     await ledger.admit([message() for _ in range(10)], NOW, WEEK)
-    pages = await ledger._scribe.do(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
-    await ledger._scribe.do(lambda db: db.execute(f"PRAGMA max_page_count = {pages}"))
-    with pytest.raises(LedgerTrouble, match="the disk is full") as caught:
+    pages = await ledger._writer.do(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
+    await ledger._writer.do(lambda db: db.execute(f"PRAGMA max_page_count = {pages}"))
+    with pytest.raises(LedgerFault, match="the disk is full") as caught:
         await ledger.admit([message() for _ in range(2_000)], NOW, WEEK)
     assert caught.value.kind == "SQLITE_FULL"
     assert await ledger.count(Query()) == {State.QUEUED: 10}
-    await ledger._scribe.do(lambda db: db.execute("PRAGMA max_page_count = 1000000"))
+    await ledger._writer.do(lambda db: db.execute("PRAGMA max_page_count = 1000000"))
     await ledger.admit([message() for _ in range(2_000)], NOW, WEEK)
     assert await ledger.count(Query()) == {State.QUEUED: 2_010}

@@ -17,7 +17,7 @@ from mail_sender.ledger.base import Delivery, Fenced, Imprint, Outcome, Query
 from mail_sender.ledger.sqlite import KEPT_AFTER, LAGGING, LONGEST_WAIT, SqliteLedger
 from mail_sender.ledger.states import FINAL, MOVES, ORDERS, IllegalMove, State
 from mail_sender.message import Message
-from tests.unit.samples import DAY, MINUTE, NOW, message
+from tests.support.samples import DAY, MINUTE, NOW, message
 
 PEOPLE = ["a@example.com", "A@Example.com", "b@example.com"]
 MESSAGES = [

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
-from mail_sender.errors import MessageGone, ServerTrouble, Trouble
+from mail_sender.errors import MessageGone, ServerFault, ServerFaultKind
 from mail_sender.message import (
     CredentialReset,
     Found,
@@ -19,10 +19,10 @@ from mail_sender.message import (
     TestMessage,
     UnknownContent,
 )
-from mail_sender.settings import ServerConfig
 from mail_sender.source.base import Source, Standing
+from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
-from tests.support.memory_source import MemorySource, trouble
+from tests.support.memory_source import MemorySource, fault
 from tests.support.stub import Stub
 
 Role = Literal["readwrite", "readonly", "outsider", "expired"]
@@ -67,7 +67,7 @@ class StubWorld:
     def become(self, role: Role) -> Source:
         """With that role's token."""
         token = SecretStr(self._stub.tokens[role])
-        self._made.append(KanidmSource(ServerConfig(self._stub.url, token, ca_path=self._stub.ca)))
+        self._made.append(KanidmSource(SourceConfig(self._stub.url, token, ca_path=self._stub.ca)))
         return self._made[-1]
 
     async def close(self) -> None:
@@ -94,10 +94,10 @@ class MemoryWorld:
     def become(self, role: Role) -> Source:
         """Refuse as a server refuses that role."""
         refusals = {
-            "readonly": Trouble.TOKEN_READ_ONLY, "outsider": Trouble.NOT_A_SENDER, "expired": Trouble.TOKEN_REFUSED,
+            "readonly": ServerFaultKind.TOKEN_READ_ONLY, "outsider": ServerFaultKind.NOT_A_SENDER, "expired": ServerFaultKind.TOKEN_REFUSED,
         }  # fmt: skip
         if role in refusals:
-            self._memory.script("standing", trouble(refusals[role]))
+            self._memory.script("standing", fault(refusals[role]))
         return self._memory
 
 
@@ -164,17 +164,17 @@ async def test_a_sender_with_a_writing_token_has_a_good_standing(world: World) -
     assert await world.source.standing() == Standing("mail-sender", may_write=True)
 
 
-REFUSED: dict[Role, Trouble] = {
-    "readonly": Trouble.TOKEN_READ_ONLY,
-    "outsider": Trouble.NOT_A_SENDER,
-    "expired": Trouble.TOKEN_REFUSED,
+REFUSED: dict[Role, ServerFaultKind] = {
+    "readonly": ServerFaultKind.TOKEN_READ_ONLY,
+    "outsider": ServerFaultKind.NOT_A_SENDER,
+    "expired": ServerFaultKind.TOKEN_REFUSED,
 }
 
 
 async def test_an_account_that_could_not_mark_has_no_standing(world: World) -> None:
     """Read-only, outside the group, or expired: each is raised as what it is, with something to do."""
     for role, kind in REFUSED.items():
-        with pytest.raises(ServerTrouble) as caught:
+        with pytest.raises(ServerFault) as caught:
             await world.become(role).standing()
         assert caught.value.kind is kind
         assert caught.value.advice

@@ -11,13 +11,13 @@ import pytest
 import tomli
 from pydantic import SecretStr
 
-from mail_sender.deliver.base import Transport
-from mail_sender.deliver.folder import FolderTransport
-from mail_sender.deliver.smtp import SmtpTransport
-from mail_sender.relay_address import Security
-from mail_sender.render import Letter
-from mail_sender.settings import RelayConfig
-from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Reply, Stage, Verdict
+from mail_sender.mail.render import Mail
+from mail_sender.relay.config import RelayConfig
+from mail_sender.relay.endpoint import Security
+from mail_sender.relay.folder import FolderTransport
+from mail_sender.relay.pool import SmtpTransport
+from mail_sender.relay.transport import Transport
+from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, Stage, Verdict
 from tests.support.recording_transport import RecordingTransport
 from tests.support.stub import Stub
 
@@ -97,11 +97,11 @@ class RecordingWorld:
 
     def shut(self) -> None:
         """Script it."""
-        self._recording.always(LaneDown(Stage.CONNECT, "no connection", "start it", lasting=False))
+        self._recording.always(RelayDown(Stage.CONNECT, "no connection", "start it", lasting=False))
 
     def arrived(self) -> list[tuple[str, bytes]]:
         """Return what was recorded."""
-        return [(letter.recipient, letter.content) for letter in self._recording.arrived]
+        return [(mail.recipient, mail.content) for mail in self._recording.arrived]
 
 
 class FolderWorld:
@@ -155,9 +155,9 @@ every_way = pytest.mark.parametrize("world", [*_RELAYS, "folder"], indirect=True
 every_relay = pytest.mark.parametrize("world", _RELAYS, indirect=True)
 
 
-def letter(recipient: str, content: bytes = CONTENT) -> Letter:
+def mail(recipient: str, content: bytes = CONTENT) -> Mail:
     """Return a letter."""
-    return Letter(f"<{recipient.replace('@', '.at.')}@example.com>", DATE, SENDER, recipient, content)
+    return Mail(f"<{recipient.replace('@', '.at.')}@example.com>", DATE, SENDER, recipient, content)
 
 
 class Dots:
@@ -173,11 +173,11 @@ class Dots:
 
 async def send(transport: Transport, recipient: str, content: bytes = CONTENT) -> Verdict:
     """Hand a letter over."""
-    return await transport.send(letter(recipient, content), Dots())
+    return await transport.send(mail(recipient, content), Dots())
 
 
 @every_way
-async def test_an_accepted_letter_has_arrived_byte_for_byte(world: World) -> None:
+async def test_an_accepted_mail_has_arrived_byte_for_byte(world: World) -> None:
     """With dots at line starts, and the relay's 2xx as the verdict."""
     content = CONTENT + b".\r\n..\r\n.dot\r\n\r\n.\r\nend\r\n"
     verdict = await send(world.transport, "a@example.com", content)
@@ -187,7 +187,7 @@ async def test_an_accepted_letter_has_arrived_byte_for_byte(world: World) -> Non
 
 
 @every_way
-async def test_letters_follow_each_other_in_order(world: World) -> None:
+async def test_mails_follow_each_other_in_order(world: World) -> None:
     """Ten letters, one after the other."""
     recipients = [f"{number}@example.com" for number in range(10)]
     for recipient in recipients:
@@ -196,7 +196,7 @@ async def test_letters_follow_each_other_in_order(world: World) -> None:
 
 
 @every_relay
-async def test_a_refused_recipient_is_a_verdict_and_the_next_letter_goes(world: PickyWorld) -> None:
+async def test_a_refused_recipient_is_a_verdict_and_the_next_mail_goes(world: PickyWorld) -> None:
     """5xx is refused, 4xx deferred, with stage and reply; neither arrives, and neither is in the next one's way."""
     world.refuse("no@example.com", 550)
     world.refuse("later@example.com", 450)
@@ -221,7 +221,7 @@ async def test_the_dot_is_announced_once_and_before_it_is_out(world: World) -> N
     async def look() -> None:
         arrived.append(len(world.arrived()))
 
-    assert isinstance(await world.transport.send(letter("a@example.com"), look), Accepted)
+    assert isinstance(await world.transport.send(mail("a@example.com"), look), Accepted)
     assert arrived == [0]
     assert len(world.arrived()) == 1
 
@@ -231,19 +231,19 @@ async def test_a_dot_that_is_never_reached_is_not_announced(world: PickyWorld) -
     """A ledger that were told of it would take the mail for one that may have arrived."""
     world.refuse("no@example.com", 550)
     dots = Dots()
-    assert isinstance(await world.transport.send(letter("no@example.com"), dots), Refused)
+    assert isinstance(await world.transport.send(mail("no@example.com"), dots), Refused)
     assert dots.count == 0
 
 
 @every_way
-async def test_what_before_dot_raises_stops_the_letter(world: World) -> None:
+async def test_what_before_dot_raises_stops_the_mail(world: World) -> None:
     """A ledger that cannot be written means that nothing is handed over; a later letter goes."""
 
     async def fail() -> None:
         raise RuntimeError("the disk is full")
 
     with pytest.raises(RuntimeError, match="disk is full"):
-        await world.transport.send(letter("a@example.com"), fail)
+        await world.transport.send(mail("a@example.com"), fail)
     assert world.arrived() == []
     assert isinstance(await send(world.transport, "b@example.com"), Accepted)
     assert [recipient for recipient, _ in world.arrived()] == ["b@example.com"]
@@ -256,7 +256,7 @@ async def test_a_relay_that_is_gone_is_a_verdict(world: World) -> None:
     world.shut()
     for _ in range(2):
         verdict = await send(world.transport, "b@example.com")
-        assert isinstance(verdict, LaneDown)
+        assert isinstance(verdict, RelayDown)
         assert not verdict.lasting
         assert verdict.advice
 
@@ -272,7 +272,7 @@ async def test_a_transport_works_on_after_it_was_closed(world: World) -> None:
 
 
 @every_way
-async def test_letters_may_be_under_way_together(world: World) -> None:
+async def test_mails_may_be_under_way_together(world: World) -> None:
     """Four at a time, and again on what they left open; each arrives once."""
     for turn in range(2):
         people = [f"{turn}-{number}@example.com" for number in range(4)]
@@ -283,7 +283,7 @@ async def test_letters_may_be_under_way_together(world: World) -> None:
 
 
 @every_way
-async def test_a_letter_that_is_cancelled_does_not_arrive_and_harms_no_other(world: World) -> None:
+async def test_a_mail_that_is_cancelled_does_not_arrive_and_harms_no_other(world: World) -> None:
     """Stopped before its dot it is not handed over; the next letter does not meet what it left behind."""
     reached = asyncio.Event()
 
@@ -291,7 +291,7 @@ async def test_a_letter_that_is_cancelled_does_not_arrive_and_harms_no_other(wor
         reached.set()
         await asyncio.Event().wait()
 
-    sending = asyncio.ensure_future(world.transport.send(letter("a@example.com"), hold))
+    sending = asyncio.ensure_future(world.transport.send(mail("a@example.com"), hold))
     async with asyncio.timeout(10):
         await reached.wait()
     sending.cancel()

@@ -95,10 +95,10 @@ def _by_deadline(cases: Iterable[Case]) -> Iterator[tuple[float, list[Case]]]:
         yield seconds, list(group)
 
 
-async def _run_together(shared: Ground, lanes: int, cases: Sequence[Case], tally: Tally, note: Note) -> None:
+async def _run_together(shared: Ground, breakers: int, cases: Sequence[Case], tally: Tally, note: Note) -> None:
     waiting = iter(cases)
 
-    async def lane() -> None:
+    async def breaker() -> None:
         for case in waiting:
             async with shared.rig(case.name, tally.seed) as rig:
                 # A task of its own, so that what it logs is written on a page of its own.
@@ -106,8 +106,8 @@ async def _run_together(shared: Ground, lanes: int, cases: Sequence[Case], tally
                 note(case.name, found, rig.log)
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(lanes, len(cases))):
-            group.create_task(lane())
+        for _ in range(min(breakers, len(cases))):
+            group.create_task(breaker())
 
 
 async def _run_one(rig: Rig, case: Case, tally: Tally) -> list[Finding]:

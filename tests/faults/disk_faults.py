@@ -16,13 +16,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from mail_sender.errors import LedgerTrouble
+from mail_sender.errors import LedgerFault
 from tests.faults.rig import Rig
 
 _MOST_PAGES = 2**30
 
 
-class Trouble(Protocol):
+class ServerFaultKind(Protocol):
     """A trouble with the ledger's file."""
 
     async def begin(self) -> None:
@@ -74,8 +74,8 @@ async def _have_done(rig: Rig, job: Callable[[sqlite3.Connection], object]) -> N
     """Have the ledger's thread do a job; one that is committed together with it may spoil it, so it is tried again."""
     assert rig._sender is not None
     for _ in range(100):
-        with contextlib.suppress(LedgerTrouble):
-            await rig._sender.ledger._scribe.do(job)
+        with contextlib.suppress(LedgerFault):
+            await rig._sender.ledger._writer.do(job)
             return
     raise AssertionError("the ledger's thread does not do it")
 
@@ -125,7 +125,7 @@ class Replaced(Gone):
         self._file.with_name("copy").rename(self._file)
 
 
-TROUBLES: Mapping[str, Callable[[Rig], Trouble]] = MappingProxyType(
+TROUBLES: Mapping[str, Callable[[Rig], ServerFaultKind]] = MappingProxyType(
     {"full": Full, "held": Held, "gone": Gone, "replaced": Replaced}
 )
 

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
-from mail_sender.errors import LedgerTrouble
+from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Attempt, Imprint, Outcome
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
@@ -75,9 +75,9 @@ def cases(_seed: int) -> Sequence[Case]:
 
 async def troubled(rig: Rig, name: str, at: Point) -> None:
     """Have a trouble begin before a call, and end a while later."""
-    trouble = TROUBLES[name](rig)
-    dots = await _while_it_runs(rig, at, trouble.begin)
-    await trouble.end()
+    fault = TROUBLES[name](rig)
+    dots = await _while_it_runs(rig, at, fault.begin)
+    await fault.end()
     await rig.drained()
     _require_peace(rig)
     _require_dots(rig, dots)
@@ -182,19 +182,19 @@ async def flipped(rig: Rig, number: int) -> None:
     _require_peace(rig)
     try:
         await rig.drained(5.0)
-    except (LedgerTrouble, NotDrained):
+    except (LedgerFault, NotDrained):
         await rig.crash()
         _restore(rig, good)
         assert len(rig.relay.mails) <= 1
         rig.queued.clear()  # what was written down of it is lost with the damaged ledger
 
 
-async def _refusal(rig: Rig) -> LedgerTrouble | None:
+async def _refusal(rig: Rig) -> LedgerFault | None:
     """Start the sender; return why it does not start, if it does not."""
     try:
         await rig.start()
-    except LedgerTrouble as trouble:
-        return trouble
+    except LedgerFault as fault:
+        return fault
     return None
 
 

@@ -16,11 +16,11 @@ from functools import partial
 from typing import Any
 
 from mail_sender.ledger.states import FINAL, State
-from mail_sender.render import Letter
+from mail_sender.mail.render import Mail
 from tests.faults.family import Case, Family
 from tests.faults.hostile import Hostile, examples, listed
 from tests.faults.rig import NAME, Rig
-from tests.faults.rig_place import LETTER
+from tests.faults.rig_place import MAIL
 from tests.faults.rig_tap import tapped
 
 EXAMPLES = 2_000
@@ -51,11 +51,11 @@ def _only(entry: Hostile) -> Sequence[Hostile]:
 
 async def play(rig: Rig, entries: Callable[[], Sequence[Hostile]]) -> None:
     """Queue hostile entries between two good ones, and look at everything that comes of them."""
-    letters: dict[str, Letter] = {}
+    mails: dict[str, Mail] = {}
 
     async def keep(name: str, arguments: tuple[Any, ...]) -> None:
         if name == "send":
-            letters[arguments[0].message_id] = arguments[0]
+            mails[arguments[0].message_id] = arguments[0]
 
     rig.wraps.transport = lambda transport: tapped(transport, before=keep)
     rig.mail("first@example.com")
@@ -65,7 +65,7 @@ async def play(rig: Rig, entries: Callable[[], Sequence[Hostile]]) -> None:
     await rig.drained()
     await rig.changes.until_seen(partial(_are_over, rig, set(hostile)))
     facts = [
-        *_of_each(rig, hostile, letters),
+        *_of_each(rig, hostile, mails),
         *_of_the_relay(rig),
         *_of_the_log(rig),
         *await _unnamed(rig, set(hostile)),
@@ -105,19 +105,19 @@ async def _unnamed(rig: Rig, ids: set[str]) -> Iterator[str]:
     return iter([f"{missing} entries were neither taken up nor named"] if missing else [])
 
 
-def _of_each(rig: Rig, hostile: Mapping[str, Hostile], letters: Mapping[str, Letter]) -> Iterator[str]:
+def _of_each(rig: Rig, hostile: Mapping[str, Hostile], mails: Mapping[str, Mail]) -> Iterator[str]:
     """Yield what is wrong with the hostile entries' mails."""
     for id_, entry in hostile.items():
-        mails = [mail for mail in rig.relay.mails if mail.message_id.startswith(f"<{id_}")]
-        if len(mails) > 1:
-            yield f"{entry!r:.200} arrived {len(mails)} times"
-        for mail in mails:
-            letter = letters[mail.message_id]
-            if hashlib.sha256(letter.content).hexdigest() != mail.digest:
+        all_arrived = [arrived for arrived in rig.relay.mails if arrived.message_id.startswith(f"<{id_}")]
+        if len(all_arrived) > 1:
+            yield f"{entry!r:.200} arrived {len(all_arrived)} times"
+        for arrived in all_arrived:
+            mail = mails[arrived.message_id]
+            if hashlib.sha256(mail.content).hexdigest() != arrived.digest:
                 yield f"{entry!r:.200}: what arrived is not what was rendered"
-            if mail.recipient != letter.recipient or mail.sender != LETTER.from_address:
-                yield f"{entry!r:.200}: the envelope is {mail.sender!r} to {mail.recipient!r}"
-            yield from (f"{entry!r:.200}: {fact}" for fact in _of_content(letter.content, letter.recipient))
+            if arrived.recipient != mail.recipient or arrived.sender != MAIL.from_address:
+                yield f"{entry!r:.200}: the envelope is {arrived.sender!r} to {arrived.recipient!r}"
+            yield from (f"{entry!r:.200}: {fact}" for fact in _of_content(mail.content, mail.recipient))
 
 
 def _of_content(content: bytes, recipient: str) -> Iterator[str]:

@@ -22,13 +22,13 @@ from tests.faults.family import Case, Family, Play
 from tests.faults.installed import command_line, flags
 from tests.faults.rig import INTENT, NAME, Rig
 from tests.faults.rig_behaviour import HEALTHY, Behaviour, Step, deferring
-from tests.faults.rig_place import LETTER, PASSWORD, USERNAME
+from tests.faults.rig_place import MAIL, PASSWORD, USERNAME
 from tests.faults.rig_tap import tapped
 from tests.support.sender import MAIL_SENDER
 
 SHORTEST_PIECE = 10
 """Characters of a secret that nobody may read, wherever they are cut from it."""
-LINK = f"{LETTER.instance_url}/ui/reset?token={INTENT}-1"
+LINK = f"{MAIL.instance_url}/ui/reset?token={INTENT}-1"
 _PLAIN = base64.b64encode(f"\0{USERNAME}\0{PASSWORD}".encode()).decode()
 
 QUOTES: Mapping[str, Sequence[str]] = MappingProxyType(

@@ -31,9 +31,9 @@ from types import MappingProxyType
 from typing import Any, Self, TypeVarTuple, cast
 
 from mail_sender import log
-from mail_sender.deliver.base import BeforeDot, Transport
 from mail_sender.ledger.base import Ledger
-from mail_sender.render import Letter
+from mail_sender.mail.render import Mail
+from mail_sender.relay.transport import BeforeDot, Transport
 from mail_sender.source.base import Source
 from mail_sender.verdict import Verdict
 from tests.faults import saboteurs
@@ -152,13 +152,13 @@ class Fate:
         return tapped(part, self.hook(name, "before"), self.hook(name, "after"))
 
     def _with_dots(self, transport: Transport) -> Transport:
-        async def send(letter: Letter, before_dot: BeforeDot) -> Verdict:
+        async def send(mail: Mail, before_dot: BeforeDot) -> Verdict:
             async def met() -> None:
                 self.meet("transport.before_dot", "before")
                 await before_dot()
                 self.meet("transport.before_dot", "after")
 
-            return await transport.send(letter, met)
+            return await transport.send(mail, met)
 
         return overridden(transport, send=send)
 

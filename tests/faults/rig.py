@@ -32,15 +32,15 @@ from uuid import UUID
 from mail_sender.ledger.base import Entry, Query
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import FINAL, State
-from mail_sender.relay_address import Security
-from mail_sender.trial import Trial
+from mail_sender.relay.endpoint import Security
+from mail_sender.sender.test_mail import Trial
 from tests.faults import rig_log
 from tests.faults.oracle import Evidence, Queued, TrialRun
 from tests.faults.rig_api import ApiServer
 from tests.faults.rig_behaviour import HEALTHY
 from tests.faults.rig_changes import Changes
 from tests.faults.rig_clock import Epoch, FastClock
-from tests.faults.rig_place import LETTER, PASSWORD, USERNAME, Place, Sender, Wraps, assemble
+from tests.faults.rig_place import MAIL, PASSWORD, USERNAME, Place, Sender, Wraps, assemble
 from tests.faults.rig_proxy import Proxy
 from tests.faults.rig_record import Heard, Mail
 from tests.faults.rig_relay import ChaosRelay
@@ -255,7 +255,7 @@ class Rig:
         """Send a test mail as `-t` does, and keep its exit code beside what the relay says."""
         before = len(self.relay.mails)
         sender = await assemble(replace(self.place, ledger=None), clock=self.clock)
-        result = await Trial(sender.source, sender.transport, LETTER, self.clock).send("operator@example.com")
+        result = await Trial(sender.source, sender.transport, MAIL, self.clock).send("operator@example.com")
         await sender.ledger.close()
         mails = self.relay.mails[before:]
         self.trials.append(TrialRun(int(result.exit_code), bool(mails), mails[0].heard if mails else Heard.NO))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from mail_sender.deliver import conversation
+from mail_sender.relay import conversation
 from mail_sender.verdict import Stage
 
 

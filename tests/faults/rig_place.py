@@ -14,20 +14,23 @@ from typing import Self
 from pydantic import SecretStr
 
 from mail_sender.clock import Clock
-from mail_sender.deliver.base import Transport
-from mail_sender.deliver.smtp import SmtpTransport
 from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.sqlite import SqliteLedger
-from mail_sender.post import Stages
-from mail_sender.relay_address import Security
-from mail_sender.schedule import Schedule
-from mail_sender.settings import LetterConfig, RelayConfig, RetryConfig, ServerConfig
+from mail_sender.mail.config import MailConfig
+from mail_sender.relay.config import RelayConfig
+from mail_sender.relay.endpoint import Security
+from mail_sender.relay.pool import SmtpTransport
+from mail_sender.relay.transport import Transport
+from mail_sender.sender.attempt import Parts
+from mail_sender.sender.config import RetryConfig, SenderConfig
+from mail_sender.sender.schedule import Schedule
+from mail_sender.sender.worker import Worker
 from mail_sender.source.base import Source
+from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
-from mail_sender.worker import WorkConfig, Worker
 from tests.faults.rig_clock import Epoch, FastClock
 
-LETTER = LetterConfig("Example Identity", "https://idm.example.com", "idm@example.com", "support@example.com")
+MAIL = MailConfig("Example Identity", "https://idm.example.com", "idm@example.com", "support@example.com")
 USERNAME = "mail-sender"
 PASSWORD = "MARKED-password-that-no-file-may-hold"
 
@@ -119,11 +122,11 @@ async def assemble(place: Place, wraps: Wraps | None = None, clock: Clock | None
     """Return the real parts, put together. Raises `LedgerTrouble`."""
     wraps = wraps or Wraps()
     ledger = await SqliteLedger.open(place.ledger)
-    source = KanidmSource(ServerConfig(place.api, SecretStr(place.token), connect_timeout=place.connect_timeout))
+    source = KanidmSource(SourceConfig(place.api, SecretStr(place.token), connect_timeout=place.connect_timeout))
     transport = SmtpTransport(_relay(place), lambda _: None)
-    stages = Stages(wraps.source(source), wraps.ledger(ledger), wraps.transport(transport))
-    config = WorkConfig(Schedule(place.poll), LETTER, RetryConfig(place.message_retries, place.max_age))
-    worker = Worker(stages, config, clock or FastClock(place.epoch))
+    parts = Parts(wraps.source(source), wraps.ledger(ledger), wraps.transport(transport))
+    config = SenderConfig(Schedule(place.poll), RetryConfig(place.message_retries, place.max_age))
+    worker = Worker(parts, config, MAIL, clock or FastClock(place.epoch))
     return Sender(worker, ledger, source, transport)
 
 

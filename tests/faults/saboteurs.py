@@ -4,10 +4,10 @@ from uuid import UUID
 
 import structlog
 
-from mail_sender.deliver.base import BeforeDot, Transport
-from mail_sender.errors import ServerTrouble
+from mail_sender.errors import ServerFault
 from mail_sender.ledger.base import Ledger
-from mail_sender.render import Letter
+from mail_sender.mail.render import Mail
+from mail_sender.relay.transport import BeforeDot, Transport
 from mail_sender.source.base import Source
 from mail_sender.verdict import Accepted, Reply, Verdict
 from tests.faults.rig_place import PASSWORD
@@ -29,7 +29,7 @@ def without_retry_of_marks(source: Source) -> Source:
     async def mark_sent(message: UUID) -> None:
         try:
             await source.mark_sent(message)
-        except ServerTrouble:
+        except ServerFault:
             return
 
     return overridden(source, mark_sent=mark_sent)
@@ -38,9 +38,9 @@ def without_retry_of_marks(source: Source) -> Source:
 def twice(transport: Transport) -> Transport:
     """Return a transport that sends everything two times."""
 
-    async def send(letter: Letter, before_dot: BeforeDot) -> Verdict:
-        await transport.send(letter, before_dot)
-        return await transport.send(letter, nothing)
+    async def send(mail: Mail, before_dot: BeforeDot) -> Verdict:
+        await transport.send(mail, before_dot)
+        return await transport.send(mail, nothing)
 
     return overridden(transport, send=send)
 
@@ -48,7 +48,7 @@ def twice(transport: Transport) -> Transport:
 def never(transport: Transport) -> Transport:
     """Return a transport that says that it has sent, and has not."""
 
-    async def send(_letter: Letter, before_dot: BeforeDot) -> Verdict:
+    async def send(_mail: Mail, before_dot: BeforeDot) -> Verdict:
         await before_dot()
         return Accepted(Reply(250, "2.0.0 of course"))
 
@@ -58,9 +58,9 @@ def never(transport: Transport) -> Transport:
 def talkative(transport: Transport) -> Transport:
     """Return a transport that logs its password."""
 
-    async def send(letter: Letter, before_dot: BeforeDot) -> Verdict:
+    async def send(mail: Mail, before_dot: BeforeDot) -> Verdict:
         structlog.get_logger().info("hello", with_words=f"my word is {PASSWORD}")
-        return await transport.send(letter, before_dot)
+        return await transport.send(mail, before_dot)
 
     return overridden(transport, send=send)
 

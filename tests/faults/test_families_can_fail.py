@@ -10,10 +10,10 @@ from unittest.mock import patch
 
 import pytest
 
-from mail_sender import display_name, render
-from mail_sender.deliver import quoted
-from mail_sender.errors import LedgerTrouble, ServerTrouble
+from mail_sender.errors import LedgerFault, ServerFault
 from mail_sender.ledger.base import Delivery, Imprint, Ledger
+from mail_sender.mail import display_name, render
+from mail_sender.relay import redaction
 from mail_sender.source.base import Source, Standing
 from server_stub.misbehaviour.exchange import status
 from tests.faults import f05, f09, f10, f11, f12, f14, f15, rig_tap, saboteurs
@@ -79,7 +79,7 @@ def test_f9_finds_a_mail_whose_dot_the_disk_did_not_take() -> None:
 
     def careless(ledger: Ledger) -> Ledger:
         async def dot(delivery: Delivery, imprint: Imprint) -> None:
-            with suppress(LedgerTrouble):
+            with suppress(LedgerFault):
                 await ledger.dot(delivery, imprint)
 
         return overridden(ledger, dot=dot)
@@ -97,7 +97,7 @@ def test_f10_finds_mail_that_goes_out_under_a_token_that_cannot_mark_it() -> Non
 
     def blind(source: Source) -> Source:
         async def standing() -> Standing:
-            with suppress(ServerTrouble):
+            with suppress(ServerFault):
                 await source.standing()
             return Standing("mail-sender", may_write=True)
 
@@ -170,7 +170,7 @@ def test_f15_finds_replies_that_are_kept_as_they_come(name: str) -> None:
     """A relay's words are the quickest way of a secret into log and ledger."""
 
     async def play(rig: Rig) -> None:
-        with patch.object(quoted, "cleaned", lambda text, *_: text):
+        with patch.object(redaction, "cleaned", lambda text, *_: text):
             await case_of(f15.FAMILY, name)(rig)
 
     assert "I7" in broken_by(play)

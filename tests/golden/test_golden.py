@@ -12,31 +12,31 @@ from pathlib import Path
 
 import pytest
 
-from mail_sender.settings import LetterConfig
-from tests.golden import specimens
-from tests.golden.specimens import ACME, ELLIE, KIND_NAMES, NOW, REVIEWED, UNREVIEWED
+from mail_sender.mail.config import MailConfig
+from tests.golden import samples
+from tests.golden.samples import ACME, ELLIE, KIND_NAMES, NOW, REVIEWED, UNREVIEWED
 
 FOLDER = Path(__file__).parent
 
-MAILS: dict[str, tuple[str, LetterConfig]] = {
-    **{f"{kind}.{tag}.eml": (kind, specimens.config(tag)) for kind in KIND_NAMES for tag in REVIEWED},
-    **{f"{kind}.de-en.eml": (kind, specimens.config("de", "en")) for kind in KIND_NAMES},
-    **{f"{kind}.brand.eml": (kind, specimens.config("en", brand=ACME)) for kind in KIND_NAMES},
+MAILS: dict[str, tuple[str, MailConfig]] = {
+    **{f"{kind}.{tag}.eml": (kind, samples.config(tag)) for kind in KIND_NAMES for tag in REVIEWED},
+    **{f"{kind}.de-en.eml": (kind, samples.config("de", "en")) for kind in KIND_NAMES},
+    **{f"{kind}.brand.eml": (kind, samples.config("en", brand=ACME)) for kind in KIND_NAMES},
 }
-TEXTS: dict[str, tuple[str, LetterConfig]] = {
-    f"{kind}.{tag}.txt": (kind, specimens.config(tag)) for kind in KIND_NAMES for tag in UNREVIEWED
+TEXTS: dict[str, tuple[str, MailConfig]] = {
+    f"{kind}.{tag}.txt": (kind, samples.config(tag)) for kind in KIND_NAMES for tag in UNREVIEWED
 }
 
 
-def mail(kind: str, config: LetterConfig) -> bytes:
+def mail(kind: str, config: MailConfig) -> bytes:
     """Return the whole mail."""
-    return specimens.letter(specimens.content(kind), config).content
+    return samples.mail(samples.content(kind), config).content
 
 
-def text(kind: str, config: LetterConfig) -> bytes:
+def text(kind: str, config: MailConfig) -> bytes:
     """Return its subject and its text."""
     content = mail(kind, config)
-    return f"Subject: {specimens.parsed(content)['Subject']}\n\n{specimens.body(content, 'plain')}".encode()
+    return f"Subject: {samples.parsed(content)['Subject']}\n\n{samples.body(content, 'plain')}".encode()
 
 
 def kept(name: str, made: bytes) -> bytes:
@@ -73,8 +73,8 @@ def test_nothing_else_is_kept() -> None:
 def test_a_kept_mail_parses_back_to_the_headers_that_were_set(name: str) -> None:
     """Read by another's parser: these headers, these values, no other and no defect."""
     kind, config = MAILS[name]
-    found = specimens.parsed((FOLDER / name).read_bytes())
-    tags = config.look.languages.of(ELLIE)
+    found = samples.parsed((FOLDER / name).read_bytes())
+    tags = config.appearance.languages.of(ELLIE)
     assert [(header, str(value)) for header, value in found.items() if header not in {"Subject", "Content-Type"}] == [
         ("Date", "Sat, 21 Nov 2026 13:10:00 +0000"),
         ("From", "Example Identity <idm@example.com>"),
@@ -89,7 +89,7 @@ def test_a_kept_mail_parses_back_to_the_headers_that_were_set(name: str) -> None
     assert found["From"].addresses == (Address("Example Identity", "idm", "example.com"),)
     assert parsedate_to_datetime(str(found["Date"])) == NOW
     said = [
-        config.look.templates.wording(tag).say(kind, {"instance_display_name": "Example Identity"}, str)
+        config.appearance.templates.wording(tag).say(kind, {"instance_display_name": "Example Identity"}, str)
         for tag in tags
     ]
     assert found["Subject"] == " / ".join(sentences["subject"] for sentences in said)
@@ -101,7 +101,7 @@ def test_a_kept_mail_parses_back_to_the_headers_that_were_set(name: str) -> None
 def test_a_link_stands_alone_on_its_line_and_whole(name: str) -> None:
     """Where a mail has a link, its text can be copied from, and the encoded bytes do not cut it where they are plain."""
     kind, config = MAILS[name]
-    lines = specimens.body((FOLDER / name).read_bytes(), "plain").splitlines()
+    lines = samples.body((FOLDER / name).read_bytes(), "plain").splitlines()
     for page in ("reset", "revoke") if kind == "credential_reset_v1" else ():
-        count = len(config.look.languages.of(ELLIE))
-        assert lines.count(f"https://idm.example.com/ui/{page}?token={specimens.INTENT}") == count
+        count = len(config.appearance.languages.of(ELLIE))
+        assert lines.count(f"https://idm.example.com/ui/{page}?token={samples.INTENT}") == count

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from mail_sender import config
-from mail_sender.config_keys import ClientFile, SenderFile
-from mail_sender.relay_address import Security
-from tests.golden import specimens
+from mail_sender.config import load
+from mail_sender.config.keys import ClientFile, SenderFile
+from mail_sender.relay.endpoint import Security
+from tests.golden import samples
 from tests.support import configs
 from tests.support.certificates import Authority
 
@@ -38,11 +38,11 @@ def test_every_key_stands_in_the_full_example(key: str) -> None:
 
 def test_kanidms_own_example_loads(tmp_path: Path) -> None:
     """A bare relay host, an empty password, no schedule: as Kanidm's file has it."""
-    loaded = config.load(configs.client(tmp_path), ROOT / "examples/mail-sender.toml")
+    loaded = load.load(configs.client(tmp_path), ROOT / "examples/mail-sender.toml")
     assert (configs.relay_of(loaded).host, configs.relay_of(loaded).port) == ("smtp.example.com", 465)
     assert configs.relay_of(loaded).security is Security.IMPLICIT
     assert configs.relay_of(loaded).username is None
-    assert str(loaded.worker.schedule) == "*/5 * * * * * *"
+    assert str(loaded.sender.schedule) == "*/5 * * * * * *"
 
 
 def test_the_full_example_loads(tmp_path: Path) -> None:
@@ -51,10 +51,10 @@ def test_the_full_example_loads(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").rename(tmp_path / "relay-ca.pem")
     example = tmp_path / "mail-sender"
     (tmp_path / "templates").mkdir()
-    (tmp_path / "logo.png").write_bytes(specimens.image(2, 2, b"\0\0\0"))
+    (tmp_path / "logo.png").write_bytes(samples.image(2, 2, b"\0\0\0"))
     example.write_text((ROOT / "examples/mail-sender-full.toml").read_text().replace("/data/kanidm", str(tmp_path)))
-    loaded = config.load(configs.client(tmp_path), example)
-    assert loaded.letter.headers == (("X-SES-CONFIGURATION-SET", "identity"),)
+    loaded = load.load(configs.client(tmp_path), example)
+    assert loaded.mail.headers == (("X-SES-CONFIGURATION-SET", "identity"),)
     assert configs.relay_of(loaded).client_key_path == tmp_path / "client.key"
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mail_sender.kinds import COMMON, KINDS
+from mail_sender.templating.kinds import COMMON, KINDS
 from tests.repo import checkout
 
 PAGE = (checkout.ROOT / "docs/templates.md").read_text()

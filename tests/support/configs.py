@@ -6,7 +6,8 @@ from pathlib import Path
 
 import tomli
 
-from mail_sender.settings import Config, RelayConfig
+from mail_sender.config.config import Config
+from mail_sender.relay.config import RelayConfig
 
 KANIDM: Mapping[str, object] = {
     "token": "header.payload.signature-of-a-token",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
-from mail_sender.errors import MessageGone, ServerTrouble, Trouble
+from mail_sender.errors import MessageGone, ServerFault, ServerFaultKind
 from mail_sender.message import Found, Listing, Message, OddEntry
 from mail_sender.source.base import Standing
 
@@ -34,11 +34,11 @@ class MemorySource:
         self.messages = list(messages)
         self.odd = tuple(odd)
         self.account = SENDER
-        self.down: ServerTrouble | None = None
+        self.down: ServerFault | None = None
         self.has_group = True
         self.forgetful = False
         self.unlisted: set[UUID] = set()
-        self.cursed: dict[UUID, ServerTrouble] = {}
+        self.cursed: dict[UUID, ServerFault] = {}
         self.slow: dict[Call, float] = {}
         self.date: Callable[[], datetime] | None = None
         self.calls: list[Call] = []
@@ -63,7 +63,7 @@ class MemorySource:
         """Return `account`."""
         await self._begin("standing")
         if not self.has_group:
-            raise trouble(Trouble.NOT_A_SENDER)
+            raise fault(ServerFaultKind.NOT_A_SENDER)
         return self.account
 
     async def list_ready(self, now: datetime) -> Listing:
@@ -119,6 +119,6 @@ async def dawdle(seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-def trouble(kind: Trouble, retry_after: float | None = None) -> ServerTrouble:
+def fault(kind: ServerFaultKind, retry_after: float | None = None) -> ServerFault:
     """Return a trouble of that kind, as a source raises it."""
-    return ServerTrouble(kind, f"something about {kind}", "mend it", retry_after)
+    return ServerFault(kind, f"something about {kind}", "mend it", retry_after)

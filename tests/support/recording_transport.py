@@ -4,8 +4,8 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
 
-from mail_sender.deliver.base import BeforeDot
-from mail_sender.render import Letter
+from mail_sender.mail.render import Mail
+from mail_sender.relay.transport import BeforeDot
 from mail_sender.verdict import Accepted, Deferred, Refused, Reply, Stage, Uncertain, Verdict
 from tests.support.memory_source import dawdle
 
@@ -22,14 +22,14 @@ class RecordingTransport:
     """
 
     def __init__(self) -> None:
-        self.tried: list[Letter] = []
+        self.tried: list[Mail] = []
         self.times: list[float] = []
-        self.arrived: list[Letter] = []
+        self.arrived: list[Mail] = []
         self.closed = 0
         self.in_flight: Counter[str] = Counter()
         self.most_in_flight = 0
         self.most_to_one = 0
-        self.meanwhile: Callable[[Letter], None] = lambda _: None
+        self.meanwhile: Callable[[Mail], None] = lambda _: None
         self._script: dict[str, deque[Verdict]] = {}
         self._always: Verdict | None = None
         self._slow: dict[str, tuple[float, Stage]] = {}
@@ -54,38 +54,38 @@ class RecordingTransport:
     @property
     def recipients(self) -> list[str]:
         """Who was tried, in order."""
-        return [letter.recipient for letter in self.tried]
+        return [mail.recipient for mail in self.tried]
 
     def times_of(self, recipient: str) -> list[float]:
         """Return when a recipient was tried."""
-        return [time for time, letter in zip(self.times, self.tried, strict=True) if letter.recipient == recipient]
+        return [time for time, mail in zip(self.times, self.tried, strict=True) if mail.recipient == recipient]
 
-    async def send(self, letter: Letter, before_dot: BeforeDot) -> Verdict:
+    async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
         """Keep the letter; `before_dot` is awaited where its verdict comes from the dot."""
-        self.tried.append(letter)
+        self.tried.append(mail)
         self.times.append(asyncio.get_running_loop().time())
-        self.in_flight[letter.recipient.casefold()] += 1
+        self.in_flight[mail.recipient.casefold()] += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight.total())
         self.most_to_one = max(self.most_to_one, *self.in_flight.values())
         try:
-            self.meanwhile(letter)
-            return await self._converse(letter, before_dot)
+            self.meanwhile(mail)
+            return await self._converse(mail, before_dot)
         finally:
-            self.in_flight[letter.recipient.casefold()] -= 1
+            self.in_flight[mail.recipient.casefold()] -= 1
 
     async def close(self) -> None:
         """Count it."""
         self.closed += 1
 
-    async def _converse(self, letter: Letter, before_dot: BeforeDot) -> Verdict:
-        seconds, stage = self._slow.get(letter.recipient, (self._seconds, Stage.RCPT))
-        verdict = self._answer(letter.recipient)
+    async def _converse(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
+        seconds, stage = self._slow.get(mail.recipient, (self._seconds, Stage.RCPT))
+        verdict = self._answer(mail.recipient)
         if stage is not Stage.DOT:
             await dawdle(seconds)
         if _reaches_the_dot(verdict):
             await before_dot()
             if isinstance(verdict, Accepted | Uncertain):
-                self.arrived.append(letter)
+                self.arrived.append(mail)
         if stage is Stage.DOT:
             await dawdle(seconds)
         return verdict

@@ -71,6 +71,6 @@ MASKS = {
 
 
 @pytest.mark.parametrize("address", MASKS)
-def test_a_mask_shows_the_first_letter_and_the_domain(address: str) -> None:
+def test_a_mask_shows_the_first_mail_and_the_domain(address: str) -> None:
     """Enough to recognise it, too little to harvest it."""
     assert mask(address) == MASKS[address]

@@ -9,8 +9,8 @@ import pytest
 
 from mail_sender.clock import TOLERANCE, SteadyClock
 from tests.support.fake_clock import FakeClock
+from tests.support.samples import DAY, HOUR, NOW, SECOND
 from tests.support.virtual_time import VIRTUAL_TIME
-from tests.unit.samples import DAY, HOUR, NOW, SECOND
 
 pytestmark = VIRTUAL_TIME
 

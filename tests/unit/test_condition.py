@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from mail_sender.condition import Condition, Conditions, Trouble
-from tests.unit.samples import NOW
+from mail_sender.condition import Condition, Conditions, Fault
+from tests.support.samples import NOW
 
 
 def test_trouble_is_said_once_however_often_it_is_met() -> None:
@@ -108,6 +108,6 @@ def test_what_the_old_one_meets_is_of_the_past() -> None:
 def test_troubles_are_those_that_are_there() -> None:
     """With since when, what, and its cure."""
     conditions = Conditions()
-    assert conditions.troubles == []
+    assert conditions.faults == []
     conditions.relay.down("connect", "refused", "start it", NOW)
-    assert conditions.succeeded().troubles == [Trouble("relay", "connect", NOW, "refused", "start it")]
+    assert conditions.succeeded().faults == [Fault("relay", "connect", NOW, "refused", "start it")]

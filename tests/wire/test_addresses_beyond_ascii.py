@@ -4,28 +4,28 @@ from dataclasses import replace
 
 import pytest
 
-from mail_sender.render import render
-from mail_sender.verdict import Accepted, LaneDown, Refused, Stage
+from mail_sender.mail.render import render
+from mail_sender.verdict import Accepted, Refused, RelayDown, Stage
+from tests.support import samples
 from tests.support.certificates import Authority
 from tests.support.scripted_relay import ScriptedRelay
-from tests.unit import samples
-from tests.wire.letters import LETTER, NOW, send, transport
+from tests.wire.mails import MAIL, NOW, send, transport
 
 OFFERED = "250-relay.example\r\n250-SIZE 10000000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 AUTH PLAIN LOGIN"
-JUERGEN = replace(LETTER, recipient="jürgen@xn--exmple-cua.de")
+JUERGEN = replace(MAIL, recipient="jürgen@xn--exmple-cua.de")
 
 
 async def test_a_relay_that_offers_it_gets_the_address_as_it_is(authority: Authority) -> None:
     """MAIL says what comes, RCPT and the To field hold the letters in UTF-8, the domain is an A-label."""
     message = samples.message("jürgen@exämple.de")
-    letter = render(message, message.recipients[0], samples.LETTER, NOW)
+    mail = render(message, message.recipients[0], samples.MAIL, NOW)
     with ScriptedRelay({"EHLO": OFFERED}, tls=authority.server()) as relay:
         way = transport(authority, relay.port)
-        assert isinstance(await send(way, letter), Accepted)
+        assert isinstance(await send(way, mail), Accepted)
         await way.close()
-    mail, rcpt = (next(line for line in relay.commands if line.startswith(verb)) for verb in ("MAIL", "RCPT"))
-    assert mail.startswith("MAIL FROM:<idm@example.com> ")
-    assert mail.endswith(" BODY=8BITMIME SMTPUTF8")
+    command, rcpt = (next(line for line in relay.commands if line.startswith(verb)) for verb in ("MAIL", "RCPT"))
+    assert command.startswith("MAIL FROM:<idm@example.com> ")
+    assert command.endswith(" BODY=8BITMIME SMTPUTF8")
     assert rcpt == "RCPT TO:<jürgen@xn--exmple-cua.de>"
     assert "\r\nTo: jürgen@xn--exmple-cua.de\r\n".encode() in relay.mails[0]
 
@@ -33,10 +33,10 @@ async def test_a_relay_that_offers_it_gets_the_address_as_it_is(authority: Autho
 async def test_nothing_is_said_of_it_where_no_address_needs_it(authority: Authority) -> None:
     """A domain in other letters alone is none: it has a spelling in ASCII, which every relay takes."""
     message = samples.message("juergen@exämple.de")
-    letter = render(message, message.recipients[0], samples.LETTER, NOW)
+    mail = render(message, message.recipients[0], samples.MAIL, NOW)
     with ScriptedRelay({"EHLO": OFFERED}, tls=authority.server()) as relay:
         way = transport(authority, relay.port)
-        assert isinstance(await send(way, letter), Accepted)
+        assert isinstance(await send(way, mail), Accepted)
         await way.close()
     assert not any("SMTPUTF8" in line or "8BITMIME" in line for line in relay.commands)
     assert "RCPT TO:<juergen@xn--exmple-cua.de>" in relay.commands
@@ -87,5 +87,5 @@ async def test_a_login_that_may_not_send_as_from_is_still_the_lanes_fault(author
     """A 5xx to MAIL that says nothing of the address stays what it was."""
     with ScriptedRelay({"EHLO": OFFERED, "MAIL": "553 5.7.1 not yours"}, tls=authority.server()) as relay:
         way = transport(authority, relay.port)
-        assert isinstance(await send(way, JUERGEN), LaneDown)
+        assert isinstance(await send(way, JUERGEN), RelayDown)
         await way.close()

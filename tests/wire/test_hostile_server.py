@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from mail_sender import address
-from mail_sender.errors import ServerTrouble, Trouble
-from mail_sender.settings import ServerConfig
+from mail_sender.errors import ServerFault, ServerFaultKind
+from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
 from tests.support import configs
 from tests.support.scripted_server import Answer, Respond, ScriptedServer
@@ -49,7 +49,7 @@ async def source() -> AsyncIterator[Callable[[ScriptedServer], KanidmSource]]:
     made: list[KanidmSource] = []
 
     def make(server: ScriptedServer) -> KanidmSource:
-        made.append(KanidmSource(ServerConfig(server.url, SecretStr("a-token"))))
+        made.append(KanidmSource(SourceConfig(server.url, SecretStr("a-token"))))
         return made[-1]
 
     yield make
@@ -66,8 +66,8 @@ async def test_an_account_name_that_is_none_is_no_crash(source: Make, name: obje
     with ScriptedServer(server_with(nothing_ready, account(name))) as server:
         try:
             await source(server).standing()
-        except ServerTrouble as trouble:
-            assert trouble.detail.isprintable()  # noqa: PT017 - either outcome is right
+        except ServerFault as fault:
+            assert fault.detail.isprintable()  # noqa: PT017 - either outcome is right
 
 
 async def test_an_account_name_that_is_none_does_not_end_the_sender(tmp_path: Path) -> None:
@@ -85,14 +85,14 @@ async def test_what_is_compressed_more_than_once_is_refused(source: Make, encodi
     """3 kB of it can hold 2 GB: nobody who means well answers so."""
     body = gzip.compress(gzip.compress(nothing_ready().body))
     answer = Answer(body=body, headers={"content-encoding": encoding})
-    with ScriptedServer(server_with(lambda: answer)) as server, pytest.raises(ServerTrouble):
+    with ScriptedServer(server_with(lambda: answer)) as server, pytest.raises(ServerFault):
         await source(server).list_ready(NOW)
 
 
 async def test_a_compressed_list_is_measured_unpacked(source: Make) -> None:
     """64 MiB are the limit, not what went over the wire."""
     answer = Answer(body=gzip.compress(bytes(65 * 2**20), 1), headers={"content-encoding": "gzip"})
-    with ScriptedServer(server_with(lambda: answer)) as server, pytest.raises(ServerTrouble):
+    with ScriptedServer(server_with(lambda: answer)) as server, pytest.raises(ServerFault):
         await source(server).list_ready(NOW)
 
 
@@ -107,8 +107,8 @@ async def test_pages_without_an_end_are_not_read_for_ever(source: Make) -> None:
     with ScriptedServer(respond) as server:
         try:
             await source(server).list_ready(NOW)
-        except ServerTrouble as trouble:
-            assert trouble.kind in {Trouble.ERROR, Trouble.NOT_KANIDM}  # noqa: PT017 - either outcome is right
+        except ServerFault as fault:
+            assert fault.kind in {ServerFaultKind.ERROR, ServerFaultKind.NOT_KANIDM}  # noqa: PT017 - either outcome is right
         assert len(server.requests) < 20
 
 
@@ -150,9 +150,9 @@ async def test_a_list_cut_at_any_place_is_a_trouble_and_no_message(source: Make,
     """Half a list is no list, even where it happens to be JSON's beginning."""
     whole = json.dumps({"resources": [{"id": str(number)} for number in range(200)]}).encode()
     answer = Answer(body=whole[:cut])
-    with ScriptedServer(server_with(lambda: answer)) as server, pytest.raises(ServerTrouble) as caught:
+    with ScriptedServer(server_with(lambda: answer)) as server, pytest.raises(ServerFault) as caught:
         await source(server).list_ready(NOW)
-    assert caught.value.kind is Trouble.NOT_KANIDM
+    assert caught.value.kind is ServerFaultKind.NOT_KANIDM
 
 
 def test_an_address_of_any_length_is_a_short_word_of_the_log() -> None:

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from mail_sender.errors import ServerTrouble, Trouble
-from mail_sender.settings import ServerConfig
+from mail_sender.errors import ServerFault, ServerFaultKind
+from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
 from tests.support.scripted_server import Answer, Respond, ScriptedServer
 
@@ -50,7 +50,7 @@ def like_kanidm(whole: Answer, pages: Iterator[Answer]) -> Respond:
 
 @asynccontextmanager
 async def source(server: ScriptedServer) -> AsyncIterator[KanidmSource]:
-    made = KanidmSource(ServerConfig(server.url, SecretStr("token")))
+    made = KanidmSource(SourceConfig(server.url, SecretStr("token")))
     yield made
     await made.close()
 
@@ -90,7 +90,7 @@ async def test_where_nothing_can_be_listed_the_first_answer_is_the_trouble() -> 
     """`_ready`'s own 500 is what an operator will find in the server's log."""
     with ScriptedServer(like_kanidm(BACKEND, iter([Answer(503, b"")]))) as server:
         async with source(server) as kanidm:
-            with pytest.raises(ServerTrouble) as caught:
+            with pytest.raises(ServerFault) as caught:
                 await kanidm.list_ready(NOW)
-    assert caught.value.kind is Trouble.ERROR
+    assert caught.value.kind is ServerFaultKind.ERROR
     assert "500 backend" in caught.value.detail

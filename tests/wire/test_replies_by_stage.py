@@ -2,10 +2,10 @@
 
 import pytest
 
-from mail_sender.verdict import Accepted, Deferred, LaneDown, Refused, Stage, Uncertain, Verdict
+from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Stage, Uncertain, Verdict
 from tests.support.certificates import Authority
 from tests.support.scripted_relay import CUT, ScriptedRelay
-from tests.wire.letters import PASSWORD, send, transport
+from tests.wire.mails import PASSWORD, send, transport
 
 _BEFORE_THE_MAIL = ("BANNER", "EHLO", "AUTH")
 _OF_THE_MAIL = ("RCPT", "DATA", "DOT")
@@ -28,7 +28,7 @@ async def test_what_goes_wrong_before_the_mail_is_the_lanes_fault(
 ) -> None:
     """No message pays for it, and none is shown to the relay."""
     verdict, relay = await verdict_on(authority, verb, reply)
-    assert isinstance(verdict, LaneDown)
+    assert isinstance(verdict, RelayDown)
     assert verdict.stage == verb.lower()
     assert verdict.lasting == reply.startswith("5")
     assert "MAIL" not in relay.verbs()
@@ -58,7 +58,7 @@ async def test_a_5xx_to_recipient_or_content_refuses_this_mail_alone(
 async def test_a_421_before_the_dot_is_the_relays_own_trouble(authority: Authority, verb: str) -> None:
     """It closes; this mail is not to blame."""
     verdict, _ = await verdict_on(authority, verb, "421 4.3.2 shutting down")
-    assert isinstance(verdict, LaneDown)
+    assert isinstance(verdict, RelayDown)
     assert not verdict.lasting
 
 
@@ -75,7 +75,7 @@ async def test_what_is_no_reply_before_the_dot_is_the_lanes_fault(
 ) -> None:
     """A mail was certainly not handed over."""
     verdict, relay = await verdict_on(authority, verb, reply)
-    assert isinstance(verdict, LaneDown)
+    assert isinstance(verdict, RelayDown)
     assert not relay.mails
 
 
@@ -97,7 +97,7 @@ async def test_any_2xx_to_the_dot_is_a_yes(authority: Authority, reply: str) -> 
 async def test_a_2xx_to_data_shows_no_content(authority: Authority, reply: str) -> None:
     """Without a 3xx the relay would take the mail for commands."""
     verdict, relay = await verdict_on(authority, "DATA", reply)
-    assert isinstance(verdict, LaneDown)
+    assert isinstance(verdict, RelayDown)
     assert relay.verbs()[-1] == "DATA"
 
 
@@ -105,7 +105,7 @@ async def test_a_2xx_to_data_shows_no_content(authority: Authority, reply: str) 
 async def test_a_wish_for_a_login_is_the_lanes_fault(authority: Authority, code: int) -> None:
     """Whenever it is uttered before the dot."""
     verdict, _ = await verdict_on(authority, "RCPT", f"{code} 5.7.0 log in")
-    assert isinstance(verdict, LaneDown)
+    assert isinstance(verdict, RelayDown)
     assert verdict.stage is Stage.RCPT
 
 
@@ -113,6 +113,6 @@ async def test_a_wish_for_a_login_is_the_lanes_fault(authority: Authority, code:
 async def test_a_refused_login_is_tried_once_by_one_mechanism(authority: Authority, reply: str) -> None:
     """A second try would only help to lock the account."""
     verdict, relay = await verdict_on(authority, "AUTH", reply)
-    assert isinstance(verdict, LaneDown)
+    assert isinstance(verdict, RelayDown)
     assert relay.verbs().count("AUTH") == 1
     assert PASSWORD not in str(verdict)

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from mail_sender.verdict import Accepted, LaneDown, Refused, Uncertain
+from mail_sender.verdict import Accepted, Refused, RelayDown, Uncertain
 from tests.support.certificates import Authority
 from tests.wire.conftest import Puppet
-from tests.wire.letters import LETTER, send, transport
+from tests.wire.mails import MAIL, send, transport
 from tests.wire.puppet_relay import Play, Wire
 
 END = b"\r\n.\r\n"
 MANY_LINES = (b"x" * 70 + b"\r\n") * 400_000  # 28 MB: more than sockets hold, so that a relay can be early
-LONG = replace(LETTER, content=LETTER.content + MANY_LINES)
+LONG = replace(MAIL, content=MAIL.content + MANY_LINES)
 
 
 def answers_the_dot(*packets: str | bytes) -> Play:
@@ -94,7 +94,7 @@ async def test_a_yes_before_the_dot_is_not_one(authority: Authority, puppet: Pup
         wire.done.wait()
 
     verdict = await send(transport(authority, puppet(play).port), LONG)
-    assert isinstance(verdict, LaneDown)
+    assert isinstance(verdict, RelayDown)
 
 
 async def test_a_no_before_the_dot_refuses_the_mail_and_ends_the_connection(
@@ -126,7 +126,7 @@ async def test_a_421_with_the_354_is_read_before_the_dot(authority: Authority, p
         wire.until_data()
         wire.say("354 go on\r\n421 4.3.2 shutting down\r\n")
 
-    assert isinstance(await send(transport(authority, puppet(play).port)), LaneDown)
+    assert isinstance(await send(transport(authority, puppet(play).port)), RelayDown)
 
 
 async def test_a_goodbye_between_two_mails_costs_neither(authority: Authority, puppet: Puppet) -> None:

@@ -4,11 +4,11 @@ import base64
 
 import pytest
 
-from mail_sender.relay_address import Security
-from mail_sender.verdict import Accepted, LaneDown, Stage, Verdict
+from mail_sender.relay.endpoint import Security
+from mail_sender.verdict import Accepted, RelayDown, Stage, Verdict
 from tests.support.certificates import Authority
 from tests.wire.conftest import Puppet
-from tests.wire.letters import PASSWORD, send, transport
+from tests.wire.mails import PASSWORD, send, transport
 from tests.wire.puppet_relay import EHLO, Play, PuppetRelay, Wire
 
 OFFER = "250-relay.example\r\n250-AUTH PLAIN LOGIN\r\n250 STARTTLS\r\n"
@@ -91,7 +91,7 @@ async def attempt(authority: Authority, relay: PuppetRelay, security: Security) 
 async def test_without_tls_nothing_is_said_in_clear(authority: Authority, puppet: Puppet, play: Play) -> None:
     """The lane is down at STARTTLS, and all that was heard is EHLO, STARTTLS and the client's half of TLS."""
     verdict = await attempt(authority, puppet(play), Security.STARTTLS)
-    assert isinstance(verdict, LaneDown)
+    assert isinstance(verdict, RelayDown)
     assert verdict.stage is Stage.STARTTLS
 
 
@@ -100,7 +100,7 @@ async def test_where_tls_must_be_found_out_a_stripped_offer_is_no_way_out(
 ) -> None:
     """TLS from the first byte, then STARTTLS, then nothing."""
     relay = puppet(strips)
-    assert isinstance(await attempt(authority, relay, Security.DISCOVER), LaneDown)
+    assert isinstance(await attempt(authority, relay, Security.DISCOVER), RelayDown)
     assert len(relay.wires) == 2
 
 
@@ -110,7 +110,7 @@ async def test_what_is_slipped_in_behind_the_220_is_not_heard_inside_tls(
     """An offer in clear, in the same packet as the 220, is not taken for the relay's own (RFC 3207, section 4.2)."""
     play = offers_no_login_inside_tls("220 go on\r\n250-evil.example\r\n250 AUTH PLAIN\r\n")
     verdict = await attempt(authority, puppet(play), Security.STARTTLS)
-    assert isinstance(verdict, LaneDown)
+    assert isinstance(verdict, RelayDown)
     # Where the library sees them as a part of the handshake, that ends there; else its login is not to be had.
     assert verdict.stage in {Stage.STARTTLS, Stage.AUTH}
 
@@ -119,7 +119,7 @@ async def test_what_was_offered_before_tls_is_forgotten(authority: Authority, pu
     """Only the second EHLO's offer of logins counts."""
     play = offers_no_login_inside_tls("220 go on\r\n")
     verdict = await attempt(authority, puppet(play), Security.STARTTLS)
-    assert isinstance(verdict, LaneDown)
+    assert isinstance(verdict, RelayDown)
     assert verdict.stage is Stage.AUTH
 
 
@@ -138,5 +138,5 @@ async def test_one_answer_in_clear_does_not_settle_how_tls_starts(authority: Aut
         wire.say("250 2.0.0 ok\r\n")
 
     way = transport(authority, puppet(play).port, Security.DISCOVER, seconds=1)
-    assert isinstance(await send(way), LaneDown)
+    assert isinstance(await send(way), RelayDown)
     assert isinstance(await send(way), Accepted)

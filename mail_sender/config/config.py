@@ -1,0 +1,26 @@
+"""The whole configuration: one small frozen slice for each room. Only the wiring sees all of it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mail_sender.ledger.config import LedgerConfig
+from mail_sender.mail.config import MailConfig
+from mail_sender.relay.config import FolderConfig, RelayConfig
+from mail_sender.sender.config import SenderConfig
+from mail_sender.source.config import SourceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration; only the wiring sees it. `files` are those that it was read from."""
+
+    source: SourceConfig
+    relay: RelayConfig | FolderConfig
+    mail: MailConfig
+    sender: SenderConfig
+    ledger: LedgerConfig = field(default_factory=LedgerConfig)
+    files: tuple[Path, ...] = ()
+    log_format: Literal["text", "json"] = "text"
+    warnings: tuple[str, ...] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)

@@ -1,0 +1,112 @@
+"""What a person is told about a configuration file: pydantic's findings in words, with file, line and key."""
+
+import difflib
+from collections.abc import Iterator
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from mail_sender.config.keys import SECRETS, ClientFile, shown
+from mail_sender.config.toml_file import TomlFile
+from mail_sender.errors import ConfigFault
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_TYPES = {
+    "string_type": "text in quotes",
+    "int_type": "a whole number without quotes",
+    "float_type": "a number without quotes",
+    "bool_type": "true or false without quotes",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+}
+
+
+def checked(file: TomlFile, model: type[Model], faults: list[ConfigFault], warnings: list[str]) -> Model | None:
+    """Return the file's values as its model, or None; what is wrong or odd is added to the two lists."""
+    if file.faults:
+        return None
+    faults += _misspelt(file, model, warnings)
+    try:
+        return model.model_validate(file.values)
+    except ValidationError as error:
+        faults += [_translated(file, model, detail) for detail in error.errors(include_url=False)]
+        return None
+
+
+def _misspelt(file: TomlFile, model: type[BaseModel], warnings: list[str]) -> Iterator[ConfigFault]:
+    """Yield a fault for each unknown top-level key that is within two letters of a known one; warn of the rest."""
+    for key, value in file.values.items():
+        if key in model.model_fields or (model is ClientFile and isinstance(value, dict)):
+            continue
+        if near := _nearest(key, set(model.model_fields)):
+            yield file.fault((key,), "unknown key", f'did you mean "{near}"?')
+        else:
+            warnings.append(f"{file.path}:{file.line(key)}: unknown key {shown(key)} is ignored")
+
+
+def _nearest(key: str, known: set[str]) -> str | None:
+    near = [name for name in known if _distance(key, name) <= 2]
+    return min(near, key=lambda name: (_distance(key, name), name), default=None)
+
+
+def _distance(left: str, right: str) -> int:
+    """Return Levenshtein's distance."""
+    row = list(range(len(right) + 1))
+    for index, char in enumerate(left, start=1):
+        previous, row[0] = row[0], index
+        for other, target in enumerate(right, start=1):
+            previous, row[other] = (
+                row[other],
+                min(row[other] + 1, row[other - 1] + 1, previous + (char != target)),
+            )
+    return row[-1]
+
+
+def _translated(file: TomlFile, model: type[BaseModel], detail: ErrorDetails) -> ConfigFault:
+    """Say in a person's words what pydantic found."""
+    key = tuple(str(part) for part in detail["loc"])
+    kind, context = detail["type"], detail.get("ctx", {})
+    hidden = key[0] in SECRETS
+    if kind == "value":
+        return file.fault(key, context["found"], context["expected"])
+    if kind == "missing":
+        return file.fault(key, "is missing", "it is required")
+    if kind == "extra_forbidden":
+        return file.fault(key, "unknown key", _known_keys(model, key))
+    found = _kind(detail["input"]) if hidden else _toml_text(detail["input"])
+    if kind == "literal_error":
+        return file.fault(key, found, f"expected {context['expected']}")
+    if kind in {"greater_than_equal", "less_than_equal"}:
+        bound = context.get("ge", context.get("le"))
+        return file.fault(key, found, f"expected a number of at {'least' if 'ge' in context else 'most'} {bound}")
+    return file.fault(key, found, f"expected {_TYPES.get(kind, detail['msg'])}")
+
+
+def _known_keys(model: type[BaseModel], key: tuple[str, ...]) -> str:
+    table = model.model_fields[key[0]].annotation
+    known = sorted(table.model_fields) if isinstance(table, type) and issubclass(table, BaseModel) else []
+    near = difflib.get_close_matches(key[-1], known, n=1)
+    return f'did you mean "{near[0]}"?' if near else f"[{key[0]}] has {', '.join(known)}"
+
+
+def _toml_text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return shown(value)
+    return str(value) if isinstance(value, int | float) else _kind(value)
+
+
+def _kind(value: object) -> str:
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "a table",
+    }
+    return names.get(type(value), f"a {type(value).__name__}")

@@ -1,0 +1,119 @@
+"""One TOML file: its values, and the line on which each key stands.
+
+tomli reads TOML 1.1, as Kanidm's own parser does, and says where a syntax error is; it does not say where a
+key stands, so the lines are looked over once more for that. Only places come from that second look, never
+values: where it misses one, a fault is shown without its line.
+"""
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+from mail_sender.errors import ConfigFault
+
+_TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
+_KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_MULTILINE = ('"""', "'''")
+
+
+class TomlFile:
+    """A file's parsed content.
+
+    `values` is the table as tomli gives it, `faults` what kept it from being read (then `values` is empty),
+    `mode` the file's permission bits.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.values: dict[str, Any] = {}
+        self.faults: list[ConfigFault] = []
+        self.mode = 0
+        self._lines: dict[str, int] = {}
+        text = self._read()
+        if text is not None:
+            self._parse(text)
+
+    def line(self, *keys: str) -> int | None:
+        """Return the line on which a key (with its tables, outermost first) stands, or its table's, or None."""
+        for length in range(len(keys), 0, -1):
+            if (line := self._lines.get(".".join(keys[:length]))) is not None:
+                return line
+        return None
+
+    def fault(self, key: tuple[str, ...], found: str, expected: str, *, unreadable: bool = False) -> ConfigFault:
+        """Return a fault of one of this file's keys, with its line."""
+        return ConfigFault(self.path, self.line(*key), ".".join(key), found, expected, unreadable)
+
+    def _read(self) -> str | None:
+        try:
+            with self.path.open("rb") as file:
+                self.mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+                return file.read().decode("utf-8-sig")
+        except FileNotFoundError:
+            self._refuse("no such file", "give its path, or create it")
+        except IsADirectoryError:
+            self._refuse(
+                "is a folder",
+                "expected a file (a container engine makes a folder where a mounted file is missing)",
+            )
+        except UnicodeDecodeError as error:
+            self._refuse(f"byte {error.start} is not UTF-8", "expected a TOML file, which is UTF-8 text")
+        except OSError as error:
+            self.faults.append(unreadable_file(self.path, error))
+        return None
+
+    def _refuse(self, found: str, expected: str) -> None:
+        self.faults.append(ConfigFault(self.path, None, "", found, expected))
+
+    def _parse(self, text: str) -> None:
+        try:
+            self.values = tomli.loads(text)
+        except tomli.TOMLDecodeError as error:
+            found = f"not TOML: {error.msg.lower()}"
+            self.faults.append(ConfigFault(self.path, error.lineno, "", found, _cure(error.msg)))
+        except RecursionError:
+            self._refuse("nested too deep", "expected a few plain tables")
+        self._lines = _key_lines(text)
+
+
+def _cure(complaint: str) -> str:
+    if "value" in complaint and "nvalid" in complaint:
+        return "a text stands in quotes"
+    return "each key may stand there once" if "overwrite" in complaint else "mend the line"
+
+
+def unreadable_file(path: Path, error: OSError) -> ConfigFault:
+    """Return the fault of a file that cannot be read, with whose it is and who we are."""
+    expected = f"readable by uid {os.geteuid()}, as which this runs"
+    try:
+        status = path.stat()
+    except OSError:
+        found = f"cannot be reached ({error.strerror})"
+    else:
+        owner, mode = f"{status.st_uid}:{status.st_gid}", stat.S_IMODE(status.st_mode)
+        found = f"cannot be read ({error.strerror}): owner {owner}, mode {mode:04o}"
+    return ConfigFault(path, None, "", found, expected, unreadable=True)
+
+
+def _key_lines(text: str) -> dict[str, int]:
+    lines: dict[str, int] = {}
+    table: tuple[str, ...] = ()
+    closing = ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if closing:
+            closing = "" if closing in line else closing
+        elif match := _TABLE.match(line):
+            table = _split(match[1])
+            lines.setdefault(".".join(table), number)
+        elif match := _KEY.match(line):
+            lines.setdefault(".".join((*table, *_split(match[1]))), number)
+            closing = next((quotes for quotes in _MULTILINE if line.count(quotes) % 2), "")
+    return lines
+
+
+def _split(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))

@@ -1,0 +1,13 @@
+"""What the ledger is told: where it lies."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerConfig:
+    """Where the ledger is kept: `path` is the state folder, None where the configuration does not name one."""
+
+    path: Path | None = None
+    kind: Literal["sqlite", "memory"] = "sqlite"

@@ -1,0 +1,314 @@
+"""The state folder: where the ledger lies, who may open it, and whose its files are.
+
+    ledger.db       the ledger, mode 0600 from its first moment; SQLite gives -wal and -shm the same mode
+    ledger.lock     held (flock) by whoever has the ledger open for writing; its text says who, for people
+    control.sock    where a running sender takes the operator's orders
+
+1. The folder is the configured one, else systemd's, else /var/lib/mail-sender. Only its last part is made: a parent
+   that is missing may be a volume that is not mounted.
+2. Nobody named a folder, no ledger is there, and none can be made: then the ledger is kept in memory, and that is
+   said. Whatever else is wrong ends the start: a ledger is never replaced in silence.
+3. One process holds the lock. Another one stands by until it is free; the kernel frees it when its holder dies.
+4. Root works here as the owner of what is there (`as_owner`), so that `exec` into a container never leaves a file
+   that the sender cannot open. The effective user is changed, rather than the owner of files afterwards: there is
+   no moment in which a file is root's, and a link that the owner has laid leads root nowhere that he cannot go.
+"""
+
+import asyncio
+import errno
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from socket import gethostname
+
+import structlog
+
+from mail_sender.clock import Clock
+from mail_sender.errors import Exit, LedgerFault, MailSenderError, NotAllowed
+from mail_sender.ledger.config import LedgerConfig
+from mail_sender.ledger.sqlite import SqliteLedger
+
+DEFAULT = Path("/var/lib/mail-sender")
+LOOK_AGAIN = 1.0
+"""Seconds between two looks at a lock that somebody else holds."""
+
+_CANNOT_WRITE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT})
+_PASSES = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
+_log = structlog.get_logger()
+
+
+class UnusableLedger(MailSenderError):
+    """The state folder or the ledger in it cannot be used as it is."""
+
+    exit_code = Exit.BAD_CONFIG
+
+
+class NoLedger(MailSenderError):
+    """No ledger is there to be looked at."""
+
+
+class BusyLedger(MailSenderError):
+    """Somebody else has the ledger just now."""
+
+    exit_code = Exit.TEMPORARY
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolder:
+    """One state folder; `named` says whether somebody chose it."""
+
+    path: Path
+    named: bool = True
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self.path / "ledger.db"
+
+    @property
+    def lock(self) -> Path:
+        """The lock's file."""
+        return self.path / "ledger.lock"
+
+    @property
+    def control(self) -> Path:
+        """The control socket."""
+        return self.path / "control.sock"
+
+    @contextmanager
+    def as_owner(self) -> Iterator[None]:
+        """Be the owner of the ledger (where there is none, of the folder) for as long as this lasts, if we are root.
+
+        It holds for the whole process, its threads included (seteuid(2) as glibc does it).
+        """
+        owner = self._owner()
+        if os.geteuid() != 0 or owner[0] == 0:
+            yield
+            return
+        group = os.getegid()
+        try:
+            with _in_words(self):
+                os.setegid(owner[1])
+                os.seteuid(owner[0])
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
+
+    @property
+    def user(self) -> int:
+        """The uid as which the files are opened."""
+        return os.geteuid() or self._owner()[0]
+
+    def _owner(self) -> tuple[int, int]:
+        for path in (self.ledger, self.path):
+            with suppress(OSError):
+                status = path.stat()
+                return status.st_uid, status.st_gid
+        return 0, 0
+
+    def make(self) -> None:
+        """Make the folder and its lock file, where they are missing.
+
+        Raises `OSError`.
+        """
+        try:
+            self.path.mkdir(mode=0o700)
+        except FileExistsError:
+            if not self.path.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "it is not a folder", str(self.path)) from None
+        with self.as_owner():
+            os.close(os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600))
+
+    def make_ledger(self) -> None:
+        """Make the ledger's file, empty and for its owner only, where there is none.
+
+        Raises `UnusableLedger`.
+        """
+        with _in_words(self), suppress(FileExistsError), self.as_owner():
+            os.close(os.open(self.ledger, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+    def has_ledger(self) -> bool:
+        """Say whether a ledger is there, for us to read and write.
+
+        Raises `OSError` where it is not for us, or where that cannot be told.
+        """
+        try:
+            with self.as_owner():
+                os.close(os.open(self.ledger, os.O_RDWR))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+
+def place(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> StateFolder:
+    """Return the state folder that the configuration, else systemd, else nobody names (systemd.exec(5))."""
+    given = environment.get("STATE_DIRECTORY", "").partition(":")[0]
+    path = config.path or (Path(given) if given else None)
+    return StateFolder(path or DEFAULT, named=path is not None)
+
+
+def ready(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> StateFolder | None:
+    """Return the state folder, made and writable, or None where the ledger is to be kept in memory; that is said.
+
+    Raises `UnusableLedger`.
+    """
+    if config.kind == "memory":
+        _log.warning("memory_ledger", say=f"[ledger] kind is memory: {_NOT_PROMISED}")
+        return None
+    state = place(config, environment)
+    try:
+        state.make()
+    except OSError as error:
+        if not _may_do_without(state, error):
+            raise _unusable(state, error) from None
+        why = f"{state.path} cannot be written ({_reason(error)}), and no other folder is set"
+        _log.warning("memory_ledger", say=f"{why}: {_NOT_PROMISED}; set [ledger] path to a folder that can be")
+        return None
+    return state
+
+
+def existing(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> StateFolder:
+    """Return the state folder of a ledger that is there, without making anything.
+
+    Raises `NoLedger`, `NotAllowed`, `UnusableLedger`.
+    """
+    if config.kind == "memory":
+        raise NoLedger("the ledger is kept in memory ([ledger] kind): only the sender's log tells of it")
+    state = place(config, environment)
+    try:
+        if state.has_ledger():
+            return state
+    except OSError as error:
+        raise _not_ours(state, error) from None
+    hint = "set [ledger] path, or give the sender's config by -m" if not state.named else "look at [ledger] path"
+    raise NoLedger(f"no ledger is in {state.path}: no sender has worked there; {hint}")
+
+
+class Lock:
+    """The right to open the ledger of a folder; it ends with the process at the latest."""
+
+    def __init__(self, state: StateFolder) -> None:
+        self._state = state
+        self._descriptor: int | None = None
+
+    def take(self) -> bool:
+        """Take the lock if it is free; say whether it is ours now.
+
+        Raises `UnusableLedger`.
+        """
+        if self._descriptor is None:
+            with _in_words(self._state), self._state.as_owner():
+                self._descriptor = _locked(self._state.lock)
+        return self._descriptor is not None
+
+    def holder(self) -> str:
+        """Return who holds the lock, as far as its text tells."""
+        try:
+            text = self._state.lock.read_text(errors="replace")[:100].strip()
+        except OSError:
+            text = ""
+        return "".join(char for char in text if char.isprintable()) or "somebody"
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    async def stand_by(self, stop: asyncio.Event, clock: Clock) -> bool:
+        """Take the lock as soon as it is free; return False where the stop event was set before.
+
+        Raises as `take` does.
+        """
+        said = False
+        while not self.take():
+            if not said:
+                say = "another mail-sender has this ledger; this one takes over as soon as that one ends"
+                _log.warning("standing_by", holder=self.holder(), folder=str(self._state.path), say=say)
+                said = True
+            if await clock.wait(stop, LOOK_AGAIN):
+                return False
+        if said:
+            _log.info("taking_over", folder=str(self._state.path))
+        return True
+
+
+async def open_ledger(state: StateFolder | None) -> SqliteLedger:
+    """Open the ledger of a folder whose lock is ours, or one in memory; it is made where there is none.
+
+    Raises `UnusableLedger`, `BusyLedger`.
+    """
+    if state is not None:
+        state.make_ledger()
+    try:
+        return await SqliteLedger.open(state.ledger if state else None)
+    except LedgerFault as fault:
+        raise (BusyLedger if fault.kind in _PASSES else UnusableLedger)(str(fault)) from None
+
+
+def _locked(path: Path) -> int | None:
+    """Return the descriptor of a lock file that is locked now, or None where somebody else holds it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(descriptor), path.stat()):
+            raise FileNotFoundError  # it was removed meanwhile: what is locked, nobody else would meet
+    except (BlockingIOError, FileNotFoundError):
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    with suppress(OSError):  # a full disk: nothing but the name is missing then
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {gethostname()}\n".encode(), 0)
+    return descriptor
+
+
+def _may_do_without(state: StateFolder, error: OSError) -> bool:
+    try:
+        return not state.named and error.errno in _CANNOT_WRITE and not state.has_ledger()
+    except OSError:
+        return False
+
+
+@contextmanager
+def _in_words(state: StateFolder) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unusable(state, error) from None
+
+
+def _unusable(state: StateFolder, error: OSError) -> MailSenderError:
+    path = state.path
+    if error.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}:
+        return UnusableLedger(f"{path}: files cannot be locked there ({_reason(error)}); use a local disk")
+    cure = {
+        errno.ENOENT: "make the folder above it, or mount it",
+        errno.ENOTDIR: "name a folder in [ledger] path",
+        errno.ENOSPC: "make room on that disk",
+        errno.EROFS: "mount it writable, or name another folder in [ledger] path",
+    }.get(error.errno or 0, f"make it writable for uid {state.user}, or name another folder in [ledger] path")
+    return UnusableLedger(f"the state folder {path} cannot be used ({_reason(error)}); {cure}")
+
+
+def _not_ours(state: StateFolder, error: OSError) -> MailSenderError:
+    if error.errno not in {errno.EACCES, errno.EPERM}:
+        return _unusable(state, error)
+    return NotAllowed(
+        f"the ledger in {state.path} is not for uid {os.geteuid()} to open; run this as the sender's user, or as root"
+    )
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "it fails").lower()
+
+
+_NOT_PROMISED = (
+    "what was sent is remembered while this runs; a restart may repeat mail, and `mail-sender queue` sees nothing"
+)

@@ -1,0 +1,44 @@
+"""What the transport is told: the relay, or the folder that takes its place in a dry run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from mail_sender.relay.endpoint import Endpoint, Security
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig:
+    """The relay: `connect_timeout` in seconds covers name, connection, TLS and greeting.
+
+    `username` and `password` are both set, or neither is: then there is no login.
+    """
+
+    host: str
+    port: int
+    security: Security
+    local_name: str
+    username: str | None = None
+    password: SecretStr | None = None
+    connect_timeout: float = 15.0
+    ca_path: Path | None = None
+    client_cert_path: Path | None = None
+    client_key_path: Path | None = None
+
+    @property
+    def place(self) -> str:
+        """`host:port`, as people write it."""
+        return str(Endpoint(self.host, self.port, self.security))
+
+
+@dataclass(frozen=True, slots=True)
+class FolderConfig:
+    """A folder that takes the relay's place: mails are written into it, nothing is sent and nothing marked."""
+
+    path: Path
+
+    @property
+    def place(self) -> str:
+        """The folder, as people write it."""
+        return str(self.path)

@@ -1,0 +1,111 @@
+"""`mail_relay`: where the relay is and how TLS starts there, in every spelling that users have tried.
+
+    smtps://host[:port]   TLS from the first byte, 465                  (Kanidm from 1.11 on)
+    smtp://host[:port]    STARTTLS, mandatory, 587                      (Kanidm from 1.11 on)
+    host                  TLS from the first byte, 465                  (Kanidm up to 1.10)
+    host:465              TLS from the first byte
+    host:25, :587, :2525  STARTTLS, mandatory
+    host:port             found out on the first connection; TLS is mandatory either way
+
+A URL may carry user and password, and a path, which Kanidm's sender takes for the EHLO name. Its query means
+nothing there either, so that `?tls=opportunistic` cannot switch TLS off.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote
+
+SPELLINGS = "smtps://host[:465], smtp://host[:587], host or host:port"
+
+EHLO_NAME = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
+"""A domain or an address literal (RFC 5321, section 4.1.1.1)."""
+
+_DEFAULT_PORT = {"smtps": 465, "smtp": 587}
+_STARTTLS_PORTS = frozenset({25, 587, 2525})
+_HOST = re.compile(r"^(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([^\s:/\[\]@]+))(?::(\d{1,5}))?$")
+
+
+class Security(StrEnum):
+    """How TLS starts on the relay's port; there is no way without it."""
+
+    IMPLICIT = "TLS"
+    STARTTLS = "STARTTLS"
+    DISCOVER = "TLS or STARTTLS, found out on the first connection"
+
+
+class BadRelay(ValueError):
+    """The text names no relay; the message never repeats it, since it may hold a password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Host (name or literal, without brackets), TCP port, and what else a URL may carry.
+
+    `password` is left out of `repr`.
+    """
+
+    host: str
+    port: int
+    security: Security
+    username: str | None = None
+    password: "HiddenText | None" = None
+    local_name: str | None = None
+
+    def __str__(self) -> str:
+        """Give `host:port`, with brackets around an IPv6 literal."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class HiddenText(str):
+    """A text that does not show itself in `repr`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Hide the text from logs and tracebacks."""
+        return "'***'"
+
+
+def parse(text: str) -> Endpoint:
+    """Return the relay that the text names.
+
+    Raises `BadRelay` with what is wrong with it.
+    """
+    scheme, separator, rest = text.strip().partition("://")
+    if not separator:
+        host, port = _host_and_port(text.strip().rstrip("/"))
+        return Endpoint(host, port or 465, _security_of(port))
+    if scheme.lower() not in _DEFAULT_PORT:
+        raise BadRelay(f"unknown scheme {scheme!r}" if scheme.isalnum() and len(scheme) < 12 else "unknown scheme")
+    # The last @ ends the login: passwords of some providers hold @, / and #, and people paste them as they are.
+    login, _, place = rest.rpartition("@")
+    authority, _, path = re.split(r"[?#]", place, maxsplit=1)[0].partition("/")
+    host, port = _host_and_port(authority)
+    if path.strip("/") and not EHLO_NAME.fullmatch(path.strip("/")):
+        raise BadRelay("its path is no EHLO name")
+    username, _, password = login.partition(":")
+    return Endpoint(
+        host=host,
+        port=port or _DEFAULT_PORT[scheme.lower()],
+        security=Security.IMPLICIT if scheme.lower() == "smtps" else Security.STARTTLS,
+        username=unquote(username) or None,
+        password=HiddenText(unquote(password)) if password else None,
+        local_name=path.strip("/") or None,
+    )
+
+
+def _host_and_port(text: str) -> tuple[str, int | None]:
+    match = _HOST.match(text)
+    if not match:
+        raise BadRelay("not a host name with an optional port")
+    port = int(match[3]) if match[3] else None
+    if port is not None and not 0 < port < 65536:
+        raise BadRelay(f"port {port} does not exist")
+    return match[1] or match[2], port
+
+
+def _security_of(port: int | None) -> Security:
+    if port in {None, 465}:
+        return Security.IMPLICIT
+    return Security.STARTTLS if port in _STARTTLS_PORTS else Security.DISCOVER

@@ -1,0 +1,72 @@
+"""A folder as a transport: each letter becomes a file, and goes no further.
+
+It stands in for the relay in a dry run. A file is named after its letter's Message-ID, and for its owner alone
+(0600). It is written under another name first and gets its own where the final dot would go out, so that whoever
+looks sees whole mails. What the folder does not take is no mail's fault.
+"""
+
+import re
+import tempfile
+from pathlib import Path
+
+from mail_sender.mail.render import Mail
+from mail_sender.relay.transport import BeforeDot
+from mail_sender.verdict import Accepted, RelayDown, Reply, Stage, Verdict
+
+_LONGEST_NAME = 200  # characters before the suffix; most file systems take 255 octets
+
+
+class FolderTransport:
+    """A folder, made (0700) where it is missing but the one above it is there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
+        """Write the letter, and say where; one of the same Message-ID is replaced."""
+        target = self._path / file_name(mail.message_id)
+        try:
+            partial = _written(self._path, mail.content)
+        except OSError as error:
+            return self._refusal(error)
+        try:
+            await before_dot()
+            return self._named(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        """Do nothing: a folder holds no connection."""
+
+    def _named(self, partial: Path, target: Path) -> Verdict:
+        try:
+            partial.replace(target)
+        except OSError as error:
+            return self._refusal(error)
+        return Accepted(Reply(250, f"written, not sent: {target}"))
+
+    def _refusal(self, error: OSError) -> RelayDown:
+        detail = f"the folder {self._path} cannot be written ({(error.strerror or 'it fails').lower()})"
+        return RelayDown(Stage.CONNECT, detail, "make room in it, make it writable, or name another", lasting=False)
+
+
+def file_name(message_id: str) -> str:
+    """Return the name of a letter's file: of its Message-ID what no file system and no shell minds."""
+    bare = re.sub(r"[^A-Za-z0-9@._-]", "_", message_id.strip("<>")).lstrip(".-")
+    return f"{bare[:_LONGEST_NAME]}.eml"
+
+
+def _written(folder: Path, content: bytes) -> Path:
+    """Write a new file (0600) and return its path.
+
+    Raises `OSError`; then no file is left.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with tempfile.NamedTemporaryFile("wb", prefix=".", suffix=".partial", dir=folder, delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+        except OSError:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    return Path(file.name)

@@ -1,0 +1,91 @@
+"""What a relay quotes in its replies, without what nobody should read there.
+
+Relays repeat what they are told: addresses, names, whole links, the login. A reply is cleaned at birth, so that no
+log, error or ledger ever holds the rest. A secret is looked for in pieces, whatever stands between its letters and
+however they are spelled: folded, escaped, in capitals, in base64 or hex.
+"""
+
+import base64
+import re
+from collections.abc import Collection, Iterator
+from functools import lru_cache
+
+from mail_sender import address, log
+from mail_sender.mail.render import Mail
+
+LONGEST = 200
+"""Characters of a reply that are kept."""
+
+_PIECE = 5
+"""Letters and digits of a secret that are not shown together: Kanidm writes its intent ids in groups of five."""
+_SHORTEST_NAME = 3
+_WORD = re.compile(r"\S+")
+_ENCODED = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
+_ESCAPE = re.compile(r"(?:%|=|&#x?)[0-9A-Fa-f]{2};?|=\r?\n")
+_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")  # somebody else's
+_STARS = "***"
+
+
+def cleaned(text: str, login: tuple[str, ...], mails: Collection[Mail] = ()) -> str:
+    """Return a reply's text as one printable line of at most `LONGEST` characters, secrets and names hidden.
+
+    `letters` are those that the relay has seen: it may quote an earlier one, on another connection, too.
+    """
+    secrets = (*login, *(secret for mail in mails for secret in mail.secrets))
+    for secret in secrets:
+        text = text.replace(secret, _STARS)
+    text = _without_pieces(text, secrets)
+    for mail in mails:
+        text = _replaced(text, re.escape(mail.recipient), mail.recipient, address.mask(mail.recipient))
+        for name in mail.names:
+            if len(name) >= _SHORTEST_NAME:
+                text = _replaced(text, rf"(?<!\w){re.escape(name)}(?!\w)", name, _STARS)
+    text = _ADDRESS.sub(lambda found: address.mask(found[0]), log.without_tokens(text))
+    plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return plain[:LONGEST]
+
+
+def _without_pieces(text: str, secrets: tuple[str, ...]) -> str:
+    """Hide every word that holds a piece of a secret."""
+    pieces = frozenset[str]().union(*map(_pieces_of, secrets))
+    if not pieces:
+        return text
+
+    def hide(word: re.Match[str]) -> str:
+        readings = (_bare(word[0]), *(_bare(decoded) for decoded in _decoded(word[0])))
+        return _STARS if any(piece in pieces for reading in readings for piece in _pieces(reading)) else word[0]
+
+    return _WORD.sub(hide, text)
+
+
+def _bare(text: str) -> str:
+    """Return only the letters and digits, in one case, escapes left out."""
+    return "".join(char for char in _ESCAPE.sub("", text) if char.isalnum()).casefold()
+
+
+def _pieces(bare: str) -> Iterator[str]:
+    return (bare[start : start + _PIECE] for start in range(len(bare) - _PIECE + 1))
+
+
+def _decoded(word: str) -> Iterator[str]:
+    """Yield what a word may be in base64 or hex, wherever in it that begins."""
+    for run in _ENCODED.findall(word):
+        bare = run.rstrip("=").translate(str.maketrans("-_", "+/"))
+        for start in range(4):
+            cut = bare[start : start + (len(bare) - start) // 4 * 4]
+            yield base64.b64decode(cut).decode("latin-1")
+        if re.fullmatch(r"[0-9A-Fa-f]+", bare):
+            for start in range(2):
+                yield bytes.fromhex(bare[start : start + (len(bare) - start) // 2 * 2]).decode("latin-1")
+
+
+def _replaced(text: str, pattern: str, word: str, by: str) -> str:
+    """Return the text with a word replaced, in whatever case; most texts do not hold it."""
+    if word.casefold() not in text.casefold():
+        return text
+    return re.sub(pattern, lambda _: by, text, flags=re.IGNORECASE)
+
+
+@lru_cache(maxsize=256)
+def _pieces_of(secret: str) -> frozenset[str]:
+    return frozenset(_pieces(_bare(secret)))

@@ -1,0 +1,176 @@
+"""From what happened to a verdict: the one table, by stage (RFC 5321, sections 4.2 and 4.3.2).
+
+    stage                   4xx, 421 apart  421         5xx             cut, time-out, garbage
+    resolve ... starttls    lane            lane        lane            lane
+    auth                    lane            lane        lane            lane
+    mail                    deferred        lane        lane *          lane
+    rcpt, data, body        deferred        lane        refused **      lane
+    dot                     deferred        deferred    refused         uncertain
+
+    *   552 and 5.3.4 are the message's size, 5.6.7 and 5.6.9 its address beyond ASCII: refused. Anything else says
+        that this login may not send as From.
+    **  530 asks for a login: lane.
+
+Lane faults carry what to try. This is the only file that names aiosmtplib's exceptions.
+"""
+
+import socket
+import ssl
+
+import aiosmtplib
+
+from mail_sender import tls
+from mail_sender.errors import causes
+from mail_sender.relay.config import RelayConfig
+from mail_sender.relay.conversation import NoLogin, NoStartTls, NoUtf8, Rejected
+from mail_sender.relay.endpoint import Security
+from mail_sender.verdict import Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
+
+FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUtf8, ValueError)
+"""What a conversation raises when it does not end well; a `ValueError` is a host name that none can be."""
+
+_CHECK_LOG = "look at the relay's log or the provider's dashboard"
+_OF_UTF8 = frozenset({"5.6.7", "5.6.9"})  # RFC 6531, section 3.5
+_OF_THE_MAIL = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY, Stage.DOT})
+_NO_UTF8 = "the relay takes no address with letters beyond ASCII before its @ (no SMTPUTF8, RFC 6531)"
+_LOGIN_WANTED = frozenset({530, 534, 535, 538})
+
+
+def verdict(stage: Stage, error: BaseException, config: RelayConfig, security: Security) -> Verdict:
+    """Return what an exception at a stage of the conversation means."""
+    if (reply := _reply(error)) is not None:
+        return _of_reply(stage, reply, config)
+    if isinstance(error, NoUtf8):
+        return Refused(stage, _NO_UTF8)
+    if stage is Stage.DOT:
+        return Uncertain(_event(error))
+    detail, advice, lasting = _of_trouble(stage, error, config, security)
+    return RelayDown(stage, detail, advice, lasting)
+
+
+def speaks_plain(error: BaseException) -> bool:
+    """Say whether the relay answered TLS in plain text."""
+    return any(isinstance(cause, ssl.SSLError) and tls.speaks_plain(cause) for cause in causes(error))
+
+
+def _reply(error: BaseException) -> Reply | None:
+    if isinstance(error, Rejected):
+        found = error.reply
+    elif isinstance(error, aiosmtplib.SMTPResponseException):
+        found = Reply(error.code, " ".join(error.message.split()))
+    else:
+        return None
+    return found if 400 <= found.code < 600 else None
+
+
+def _of_reply(stage: Stage, reply: Reply, config: RelayConfig) -> Verdict:
+    permanent = reply.code >= 500
+    if stage is Stage.DOT or (stage in _OF_THE_MAIL and reply.code not in {421, *_LOGIN_WANTED}):
+        return Refused(stage, "refused by the relay", reply) if permanent else Deferred(stage, reply)
+    if stage is Stage.MAIL and reply.code != 421:
+        if not permanent:
+            return Deferred(stage, reply)
+        if reply.code == 552 or reply.enhanced == "5.3.4":
+            return Refused(stage, "too large for the relay", reply)
+        if reply.enhanced in _OF_UTF8:
+            return Refused(stage, "the relay cannot take this address on", reply)
+    return RelayDown(stage, f"the relay answers {reply}", _advice(stage, reply, config), permanent, reply)
+
+
+def _advice(stage: Stage, reply: Reply, config: RelayConfig) -> str:
+    if reply.code in _LOGIN_WANTED and config.username is None:
+        return "it wants a login: set mail_username and mail_password"
+    match stage:
+        case Stage.AUTH if reply.code >= 500:
+            return "check mail_username and mail_password (an app password or API key with some providers)"
+        case Stage.EHLO:
+            return f'it may not like our name "{config.local_name}": set [relay] local_name'
+        case Stage.MAIL if reply.code >= 500:
+            return "this login may not send as mail_from_address: allow the address or domain at the provider"
+        case Stage.BANNER if reply.code >= 500:
+            return "it refuses this machine or port: ask its operator, or try 465, 587 or 2525"
+        case _:
+            return _CHECK_LOG
+
+
+def _of_trouble(stage: Stage, error: BaseException, config: RelayConfig, security: Security) -> tuple[str, str, bool]:
+    """Return what happened before any reply, what to try, and whether only a person can mend it."""
+    if isinstance(error, NoStartTls | NoLogin):
+        return _of_offer(error, config)
+    for cause in causes(error):
+        if isinstance(cause, ssl.SSLError):
+            return _of_tls(cause, config)
+    if stage is Stage.RESOLVE:
+        return _of_name(error, config)
+    what, advice = _of_silence(stage, config, security)
+    return f"{what} ({_event(error)})", advice, False
+
+
+def _of_offer(error: NoStartTls | NoLogin, config: RelayConfig) -> tuple[str, str, bool]:
+    if isinstance(error, NoLogin):
+        return f"it offers {error}, and no login that we speak (PLAIN, LOGIN)", "set no user, or another port", True
+    return (
+        "it does not offer STARTTLS, so nothing was sent: no login, no mail",
+        f"if the port speaks TLS from the first byte, write smtps://{config.place}; "
+        "else somebody in between may have stripped it",
+        True,
+    )
+
+
+def _of_silence(stage: Stage, config: RelayConfig, security: Security) -> tuple[str, str]:
+    place = config.place
+    match stage:
+        case Stage.CONNECT:
+            return (
+                f"no connection to {place}",
+                "is it running there? a firewall or the hosting provider may block the port: try 465, 587 or 2525",
+            )
+        case Stage.BANNER if security is Security.STARTTLS:
+            return (
+                f"{place} sends no greeting",
+                f"if the port speaks TLS from the first byte, write smtps://{place}",
+            )
+        case Stage.BANNER | Stage.EHLO if config.client_cert_path is None:
+            return (
+                f"the conversation with {place} broke right after its start",
+                f"{_CHECK_LOG}; if it wants a client certificate, set [relay] client_cert_path and client_key_path",
+            )
+        case Stage.TLS:
+            return f"{place} does not complete TLS", f"if the port wants STARTTLS, write smtp://{place}"
+        case _:
+            return f"the conversation with {place} broke", _CHECK_LOG
+
+
+def _of_name(error: BaseException, config: RelayConfig) -> tuple[str, str, bool]:
+    if isinstance(error, socket.gaierror) and error.errno in {socket.EAI_NONAME, socket.EAI_NODATA}:
+        return f'there is no host "{config.host}"', "check mail_relay, as seen from where this runs", False
+    return f'the name "{config.host}" cannot be looked up ({_event(error)})', "check this machine's DNS", False
+
+
+def _of_tls(error: ssl.SSLError, config: RelayConfig) -> tuple[str, str, bool]:
+    detail = f"{config.place}: {tls.fault(error, config.host)}"
+    if "CERTIFICATE_REQUIRED" in (error.reason or "") or "HANDSHAKE_FAILURE" in (error.reason or ""):
+        return detail, "it may want a client certificate: set [relay] client_cert_path and client_key_path", True
+    if isinstance(error, ssl.SSLCertVerificationError):
+        advice = "set [relay] ca_path to the CA that signed it, or have the relay's certificate mended"
+        return detail, advice, True
+    if tls.speaks_plain(error):
+        return detail, f"it wants STARTTLS: write smtp://{config.place}", True
+    return detail, _CHECK_LOG, True
+
+
+def _event(error: BaseException) -> str:
+    """Say in a word or two what happened, without anything that the peer wrote."""
+    for kind, words in _EVENTS:
+        if any(isinstance(cause, kind) for cause in causes(error)):
+            return words
+    return (error.strerror or "").lower() if isinstance(error, OSError) else type(error).__name__
+
+
+_EVENTS: tuple[tuple[type[BaseException], str], ...] = (
+    (ConnectionRefusedError, "connection refused"),
+    (TimeoutError, "no answer in time"),
+    (ConnectionError, "connection cut"),
+    (Rejected, "an answer that is not SMTP"),
+    (aiosmtplib.SMTPResponseException, "an answer that is not SMTP"),
+)

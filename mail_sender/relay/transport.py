@@ -1,0 +1,25 @@
+"""What the worker asks of a transport, whichever it is."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from mail_sender.mail.render import Mail
+from mail_sender.verdict import Verdict
+
+BeforeDot = Callable[[], Awaitable[None]]
+
+
+class Transport(Protocol):
+    """A way out for letters, one at a time."""
+
+    async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
+        """Hand the letter over, and return what became of it; faults of the way are verdicts, too.
+
+        `before_dot` is awaited when all but the final dot is written: what it raises stops the letter, which has
+        then certainly not been handed over.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give idle connections back; a later `send` opens what it needs, closing twice does no harm."""
+        ...

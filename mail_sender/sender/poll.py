@@ -1,0 +1,146 @@
+"""Poll: look at the queue on the schedule, and take up what is new.
+
+1. Before anything else comes the account's standing, where that is not known to be good: no mail goes out under a
+   token that could never mark it.
+2. The queue is listed; what cannot be read is named once and left there. The listing is kept in the inbox, where
+   the dispatcher finds it; the ledger takes up what is new, and drops what is long gone.
+3. Trouble with the server is said once, and the next tick tries again. What the inbox holds stays good meanwhile,
+   unless the trouble is the token's.
+
+Polls do not overlap, and ticks that pass meanwhile are not made up for. The first one comes at once. A wait that
+the server asks for goes over the schedule, and so does the rest after a long one: a list of thousands costs seconds,
+on both sides, and reading it must not become what both do all the time.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from mail_sender.clock import TOLERANCE, Clock
+from mail_sender.condition import Condition
+from mail_sender.errors import LedgerFault, ServerFault
+from mail_sender.ledger.base import Ledger
+from mail_sender.message import Listing, OddEntry
+from mail_sender.sender import events
+from mail_sender.sender.config import SenderConfig
+from mail_sender.sender.snapshot import Snapshot
+from mail_sender.source.base import Source
+
+_log = structlog.get_logger()
+
+STANDING_LASTS = 600.0
+"""Seconds for which a good standing is believed without asking."""
+RESTS = 9.0
+"""A poll is followed by a rest of so many times as long as it took, ..."""
+LONGEST_REST = 60.0
+"""... but of no more than so many seconds."""
+SKEW_WORTH_SAYING = timedelta(minutes=5)
+
+
+class Poller:
+    """The loop that fills the inbox and the ledger; `ring` is called after each poll."""
+
+    def __init__(
+        self,
+        source: Source,
+        ledger: Ledger,
+        snapshot: Snapshot,
+        config: SenderConfig,
+        clock: Clock,
+        ring: Callable[[], None],
+    ) -> None:
+        self._source = source
+        self._ledger = ledger
+        self._snapshot = snapshot
+        self._config = config
+        self._clock = clock
+        self._ring = ring
+        self._skew = Condition("clock")
+        self._standing_until = float("-inf")
+        self._greeted = False
+        self._named: frozenset[OddEntry] = frozenset()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Poll until the stop event is set, or the schedule has no more ticks."""
+        while not stop.is_set():
+            polling = asyncio.ensure_future(self._poll())
+            stopping = asyncio.ensure_future(stop.wait())
+            try:
+                await asyncio.wait({polling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not polling.done():
+                    return
+                leave_alone = polling.result()
+            finally:
+                polling.cancel()
+                stopping.cancel()
+            now = self._clock.now()
+            tick = self._config.schedule.next_after(now + timedelta(seconds=leave_alone))
+            if tick is None:
+                say = "there is no tick to come; ending"
+                _log.warning("schedule_over", schedule=self._config.schedule, say=say)
+                return
+            await self._clock.wait(stop, (tick - now).total_seconds())
+
+    async def _poll(self) -> float:
+        """Poll once; return the seconds for which the server is to be left alone."""
+        began = self._clock.monotonic()
+        try:
+            await self._check_standing()
+            await self._take_up(await self._list())
+        except ServerFault as fault:
+            self._snapshot.note(fault, self._clock.now())
+            return fault.retry_after or 0.0
+        except LedgerFault as fault:
+            self._snapshot.conditions.ledger.down(fault.kind, fault.detail, fault.advice, self._clock.now())
+        finally:
+            self._ring()
+        return min(RESTS * (self._clock.monotonic() - began), LONGEST_REST)
+
+    async def _check_standing(self) -> None:
+        is_good = self._snapshot.may_send and self._snapshot.conditions.server.is_fine
+        if is_good and self._clock.monotonic() < self._standing_until:
+            return
+        standing = await self._source.standing()
+        if not self._greeted:
+            self._greeted = True
+            _log.info("server_ready", account=standing.account, may_write=standing.may_write)
+            if standing.excess_groups:
+                say = "a sender needs no other group than idm_message_senders"
+                _log.warning("more_groups", groups=", ".join(standing.excess_groups), say=say)
+        self._standing_until = self._clock.monotonic() + STANDING_LASTS
+
+    async def _list(self) -> Listing:
+        """List the queue; and again where the time that comes with it is a surprise: one answer's may be wrong."""
+        now = self._clock.now()
+        first = await self._source.list_ready(now)
+        if first.at is None or abs(first.at - now) <= TOLERANCE:
+            return first
+        second = await self._source.list_ready(now)
+        if second.at is not None and min(abs(second.at - first.at), abs(second.at - now)) <= TOLERANCE:
+            return second
+        return replace(second, at=None)
+
+    async def _take_up(self, listing: Listing) -> None:
+        self._compare_clocks(listing.at)
+        now = self._clock.now()
+        _log.debug("polled", ready=len(listing.messages), odd=len(listing.odd))
+        events.odd([entry for entry in listing.odd if entry not in self._named])
+        self._named = frozenset(listing.odd)
+        unsent = await self._ledger.admit(listing.messages, now, self._config.retry.max_age)
+        self._snapshot.fill(listing, now)
+        events.unsent(unsent)
+        await self._ledger.forget(now, keep=self._snapshot.messages)
+
+    def _compare_clocks(self, told: datetime | None) -> None:
+        skew = self._clock.learn(told)
+        if abs(skew) > SKEW_WORTH_SAYING:
+            ahead = "ahead of" if skew > timedelta(0) else "behind"
+            detail = f"this machine's clock is {abs(skew).total_seconds():.0f} s {ahead} the identity server's"
+            # Said once: by how much it is wrong changes all the time.
+            if self._skew.is_fine:
+                self._skew.down("skew", detail, "set it; the server's time counts meanwhile", self._clock.now())
+        else:
+            self._skew.up(self._clock.now())

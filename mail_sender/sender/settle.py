@@ -1,0 +1,146 @@
+"""Settle: what a delivery becomes after a verdict, or after a crash.
+
+Pure functions of (delivery, verdict, now, limits, dice). The relay's word on this recipient or message counts as an
+attempt; faults of the way do not. Where the way breaks under a letter, another letter tries it next. A mail that was
+cut off at the dot may have arrived: it goes out once more, after a while, and a second time is never repaired by a
+third. Whatever may have arrived is never called failed, abandoned or expired, but unknown.
+
+The waits let a link of an hour see the end of any usual greylisting (5, 15 or 30 minutes), jitter included:
+
+    after refusal    1      2      3      4       5
+    wait             30 s   2 min  6 min  12 min  20 min (repeats where message_retries is larger)
+    then at about    0:30   2:30   8:30   20:30   40:30
+
+A relay that says how long it greylists is believed. A wait that would outlast the message's deadline ends two
+minutes before it.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from mail_sender.ledger.base import Attempt, Delivery, Outcome
+from mail_sender.ledger.states import FINAL, State
+from mail_sender.sender.config import RetryConfig
+from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
+
+Dice = Callable[[], float]
+"""A random number, 0 <= n < 1."""
+
+RETRY_WAITS = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 360, 720, 1200))
+JITTER = 0.2
+"""A wait is up to that much of it longer or shorter."""
+AMBIGUOUS_WAIT = timedelta(minutes=2)
+STEP_BACK = timedelta(minutes=2)
+"""How long a delivery lets others go first, after the lane broke while it was under way: it may be what breaks it."""
+MOST_AMBIGUOUS = 1
+"""How often a delivery that may have arrived is sent once more."""
+LAST_CHANCE = timedelta(minutes=2)
+"""How long before its deadline a delivery gets its last attempt."""
+
+_LONGEST_ASKED = timedelta(minutes=30)
+_UNDER_A_MAIL = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY, Stage.DOT})
+_ASKED_WAIT = re.compile(r"\b(\d{1,5}) ?(s|sec|secs|seconds?|m|min|mins|minutes?)\b", re.IGNORECASE)
+
+
+def outcome(delivery: Delivery, verdict: Verdict, now: datetime, retry: RetryConfig, dice: Dice) -> Outcome:
+    """Return what the verdict makes of the delivery."""
+    counted = replace(_as_it_is(delivery, now), attempts=delivery.attempts + 1)
+    match verdict:
+        case Accepted():
+            return replace(counted, state=State.SENT)
+        case Refused():
+            return replace(counted, state=_ended(delivery, State.FAILED))
+        case Deferred() if delivery.attempts >= retry.message_retries:
+            return replace(counted, state=_ended(delivery, State.ABANDONED))
+        case Deferred(_, reply):
+            return replace(counted, next_attempt=_next_attempt(delivery, reply, now, dice))
+        case RelayDown(stage):
+            due = now + STEP_BACK if stage in _UNDER_A_MAIL else delivery.next_attempt
+            return replace(_as_it_is(delivery, now), next_attempt=due)
+        case Uncertain():
+            return _cut_at_the_dot(delivery, now)
+        case _ as never:
+            assert_never(never)
+
+
+def interrupted(delivery: Delivery, now: datetime) -> Outcome:
+    """Return what becomes of a delivery that was under way when its process ended (RFC 5321, section 4.1.1.10)."""
+    return _cut_at_the_dot(delivery, now) if delivery.dot else _as_it_is(delivery, now)
+
+
+def ended(delivery: Delivery, state: State, now: datetime) -> Outcome:
+    """Return the end of a delivery that gets no further attempt."""
+    return replace(_as_it_is(delivery, now), state=_ended(delivery, state))
+
+
+def put_off(delivery: Delivery, now: datetime, wait: timedelta = timedelta(0)) -> Outcome:
+    """Return a delivery that waits a little, or not at all, without having been tried."""
+    return replace(_as_it_is(delivery, now), next_attempt=now + wait)
+
+
+def attempt(verdict: Verdict, at: datetime, seconds: float) -> Attempt:
+    """Return the line of history that a verdict writes."""
+    name = verdict.name
+    match verdict:
+        case Accepted(reply):
+            return Attempt(at, Stage.DOT, name, reply.code, reply.text, seconds, reply.queue_id)
+        case Refused(stage, reason, reply):
+            return Attempt(at, stage or "render", name, *_said(reply, reason), seconds)
+        case Deferred(stage, reply):
+            return Attempt(at, stage, name, reply.code, reply.text, seconds)
+        case RelayDown(stage, detail, _, _, reply):
+            return Attempt(at, stage, name, *_said(reply, detail), seconds)
+        case Uncertain(detail):
+            return Attempt(at, Stage.DOT, name, None, detail, seconds)
+        case _ as never:
+            assert_never(never)
+
+
+def _said(reply: Reply | None, otherwise: str) -> tuple[int | None, str]:
+    return (reply.code, reply.text) if reply else (None, otherwise)
+
+
+def lost_track(delivery: Delivery, now: datetime) -> Attempt:
+    """Return the line of history of an attempt whose process ended under it."""
+    where = "at the dot: it may have arrived" if delivery.dot else "before the dot: it was not sent"
+    stage = Stage.DOT if delivery.dot else Stage.MAIL
+    return Attempt(now, stage, "interrupted", None, f"mail-sender ended {where}", 0.0)
+
+
+def not_written(at: datetime) -> Attempt:
+    """Return the line of history of a letter that was stopped before its dot, since the ledger could not write it."""
+    return Attempt(at, Stage.BODY, "interrupted", None, "the ledger could not be written: it was not sent", 0.0)
+
+
+def _as_it_is(delivery: Delivery, now: datetime) -> Outcome:
+    return Outcome(State.QUEUED, now, delivery.attempts, delivery.ambiguous, delivery.copy)
+
+
+def _ended(delivery: Delivery, state: State) -> State:
+    return State.UNKNOWN if delivery.ambiguous and state in FINAL else state
+
+
+def _cut_at_the_dot(delivery: Delivery, now: datetime) -> Outcome:
+    found = replace(_as_it_is(delivery, now), ambiguous=delivery.ambiguous + 1)
+    if delivery.ambiguous < MOST_AMBIGUOUS:
+        return replace(found, next_attempt=now + AMBIGUOUS_WAIT)
+    return replace(found, state=State.UNKNOWN)
+
+
+def _next_attempt(delivery: Delivery, reply: Reply, now: datetime, dice: Dice) -> datetime:
+    wait = RETRY_WAITS[min(delivery.attempts, len(RETRY_WAITS) - 1)]
+    wait = max(wait * (1 + JITTER * (2 * dice() - 1)), _asked(reply))
+    last = delivery.deadline - LAST_CHANCE
+    return min(now + wait, last) if last > now + RETRY_WAITS[0] else now + wait
+
+
+def _asked(reply: Reply) -> timedelta:
+    """Return how long the relay asks us to wait, as greylisting says it in words; no time where it does not."""
+    found = _ASKED_WAIT.search(reply.text)
+    if found is None:
+        return timedelta(0)
+    number = int(found[1]) * (60 if found[2].lower().startswith("m") else 1)
+    return min(timedelta(seconds=number + 5), _LONGEST_ASKED)

@@ -1,0 +1,78 @@
+"""The worker: three loops over one ledger, and the flow runs through them in one direction.
+
+    poll:         server -> inbox, ledger
+    dispatch:     ledger -> relay -> ledger
+    acknowledge:  ledger -> server
+
+None waits for another: a relay that hangs does not keep the queue from being read, a server that hangs does not
+keep mail from going out, and a mark that is late holds up neither. They ring each other's bells.
+
+When it is told to stop, the poller stops at once, the dispatcher when what is under way has ended, and the
+acknowledger when it has told the server of that.
+"""
+
+import asyncio
+import math
+
+from mail_sender.clock import Clock
+from mail_sender.condition import Fault
+from mail_sender.mail.config import MailConfig
+from mail_sender.sender.acknowledge import Acknowledger
+from mail_sender.sender.attempt import Parts, Post, PostConfig, Tell
+from mail_sender.sender.breaker import Breaker
+from mail_sender.sender.config import SenderConfig
+from mail_sender.sender.dispatch import Dispatcher
+from mail_sender.sender.poll import Poller
+from mail_sender.sender.snapshot import Snapshot
+
+
+class Worker:
+    """The sender, from start to stop."""
+
+    def __init__(self, parts: Parts, config: SenderConfig, mail: MailConfig, clock: Clock) -> None:
+        source, ledger = parts.source, parts.ledger
+        self._parts = parts
+        self._breaker = Breaker()
+        self._clock = clock
+        snapshot = Snapshot(parts.conditions)
+        self._acknowledger = Acknowledger(source, ledger, snapshot, clock)
+        tell = Tell(self._acknowledger.bell.set, self._acknowledger.tell_anyway)
+        post = Post(parts, snapshot, PostConfig(mail, config.retry), self._breaker, clock, tell)
+        self._dispatcher = Dispatcher(post, parts, snapshot, self._breaker, clock)
+        self._poller = Poller(source, ledger, snapshot, config, clock, self._ring)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until the stop event is set, or the schedule has no more ticks."""
+        ending, dispatched = asyncio.Event(), asyncio.Event()
+        async with asyncio.TaskGroup() as loops:
+            dispatching = loops.create_task(self._dispatcher.run(ending))
+            loops.create_task(self._acknowledger.run(dispatched))
+            await self._poller.run(stop)
+            ending.set()
+            self._ring()
+            await dispatching
+            dispatched.set()
+            self._ring()
+        await self._parts.transport.close()
+
+    def wake(self) -> None:
+        """Look at what is due now: the operator has changed something."""
+        self._ring()
+
+    def probe(self) -> None:
+        """Look at what is due now, and try a lane that is shut at once."""
+        self._breaker.probe_now()
+        self._ring()
+
+    def faults(self) -> list[Fault]:
+        """Return what is wrong with whom."""
+        return self._parts.conditions.faults
+
+    def probes_in(self) -> float | None:
+        """Return the seconds until the relay is tried again, where its lane is shut and nobody is on the way."""
+        wait = self._breaker.opens_in(self._clock.monotonic())
+        return wait if self._breaker.is_shut and wait != math.inf else None
+
+    def _ring(self) -> None:
+        self._dispatcher.bell.set()
+        self._acknowledger.bell.set()

@@ -1,0 +1,22 @@
+"""What the source is told: the identity server and the token."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """The identity server and the token.
+
+    `uri` has no path, `connect_timeout` is in seconds, `proxy` is the URL of an HTTP proxy on the way there.
+    """
+
+    uri: str
+    token: SecretStr
+    verify_ca: bool = True
+    verify_hostnames: bool = True
+    ca_path: Path | None = None
+    connect_timeout: float = 15.0
+    proxy: SecretStr | None = None

@@ -1,0 +1,231 @@
+"""The check of an operator's templates, before a mail is made of them: with the file and the line of each fault.
+
+1. Each file is read as a template; each variable, sentence (`say.x`) and file that it names must be there. What is
+   included by others may also name what these have set.
+2. Each sentence of a catalogue may name only variables that its kind has, and a catalogue of a language that mails
+   are written in has all sentences that our own templates say.
+3. Specimens of each kind are made in each choice of languages that mails are written in (`config_look`): what only
+   shows when a template runs shows there.
+
+Only what the operator has written is looked at. A kind that this version does not know is not tried in the third
+step: nobody knows its fields.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import jinja2
+from jinja2 import nodes
+from jinja2.defaults import DEFAULT_NAMESPACE
+
+from mail_sender.templating import kinds
+from mail_sender.templating.kinds import KINDS, Kind
+from mail_sender.templating.languages import Languages
+from mail_sender.templating.template_set import PARTS, NoTemplate, TemplateSet, is_catalogue
+from mail_sender.templating.wording import COMMON, Wording, places, without_places
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong in a file: its name in the folder, the line where it is known, what was found and expected."""
+
+    name: str
+    line: int | None
+    found: str
+    expected: str
+
+
+_OF_GO = re.compile(r"\{\{-?\s*(\.\w|(if|else|end|range|with|define|template)\b)")
+_OF_PYTHON = (SyntaxError, ValueError, RecursionError)  # what Python raises at what Jinja made of a template
+_OF_JINJA = frozenset({"loop", "self", "super", "caller", "varargs", "kwargs"})
+_LIST = "`mail-sender template list` names them"
+
+
+def faults(templates: TemplateSet, languages: Languages) -> Iterator[Finding]:
+    """Yield everything because of which an operator's file cannot be used for mails in these languages."""
+    made = _made(templates)
+    for name, text in templates.theirs.items():
+        if name.endswith(".j2"):
+            yield from _template_faults(templates, name, text, made)
+        elif is_catalogue(name):
+            yield from _wording_faults(templates, name)
+    for language in languages.all:
+        yield from _missing_sentences(templates, language)
+    for kind in templates.kinds:
+        for part in PARTS:
+            yield from _missing(templates, kind, part, languages)
+
+
+def warnings(templates: TemplateSet, languages: Languages) -> Iterator[str]:
+    """Yield what works, but is hardly meant: files and sentences without use, parts that will not agree."""
+    for source in templates.sources():
+        if source.serves is None:
+            yield f"{source.name}: nothing asks for this file{'; ' if source.hint else ''}{source.hint}"
+    for name in filter(is_catalogue, templates.theirs):
+        yield from _idle_sentences(templates, name)
+    for kind in KINDS:
+        yield from dict.fromkeys(_halves(templates, kind, languages))
+
+
+def _halves(templates: TemplateSet, kind: str, languages: Languages) -> Iterator[str]:
+    for language in languages.all:
+        text, html = (templates.file(kind, part, language) for part in ("body.txt", "body.html"))
+        if templates.is_theirs(text) != templates.is_theirs(html):
+            mine, other = (text, html) if templates.is_theirs(text) else (html, text)
+            yield f"{mine} is yours and {other} is ours: the two parts of a mail should say the same"
+
+
+def _idle_sentences(templates: TemplateSet, name: str) -> Iterator[str]:
+    asked = templates.sentences
+    for table, sentences in _theirs(templates, name).items():
+        for sentence, text in sentences.items():
+            if sentence not in asked:
+                near = difflib.get_close_matches(sentence, sorted(asked), 1, 0.6)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                yield f"{name}: [{table}] {sentence}: nothing asks for this sentence{hint}"
+            if "{" in without_places(text) or "}" in without_places(text):
+                yield f"{name}: [{table}] {sentence}: a brace that is no variable's goes out as it stands"
+
+
+def _theirs(templates: TemplateSet, name: str) -> dict[str, dict[str, str]]:
+    """Return the tables of sentences in a catalogue of the operator's."""
+    tables = tomllib.loads(templates.theirs[name])
+    return {table: sentences for table, sentences in tables.items() if isinstance(sentences, dict)}
+
+
+def _template_faults(templates: TemplateSet, name: str, text: str, made: set[str]) -> Iterator[Finding]:
+    try:
+        tree = templates.environment.parse(text, name)
+        folder = name.rpartition("/")[0]
+        kind = Kind(folder) if folder in templates.kinds else None
+        handed = made if name.rpartition("/")[2].startswith("_") else set()
+        yield from _unknown_variables(tree, name, kind, handed)
+        yield from _unknown_sentences(templates, tree, name, kind)
+        yield from _unknown_files(templates, tree, name)
+        templates.get(name)  # unknown filters and tests show only here
+    except jinja2.TemplateSyntaxError as error:
+        yield Finding(error.name or name, error.lineno, (error.message or "").rstrip("."), _expected(text))
+    except _OF_PYTHON as error:
+        yield Finding(name, None, f"cannot be compiled ({error})", "expected a template that is nested less deep")
+
+
+def _expected(text: str) -> str:
+    go = "; this looks like one of Go's: docs/templates.md tells how to move it over" if _OF_GO.search(text) else ""
+    return f"expected a Jinja template{go}"
+
+
+def _unknown_variables(tree: nodes.Template, name: str, kind: Kind | None, handed: set[str]) -> Iterator[Finding]:
+    known = kind.variables if kind else frozenset(kinds.COMMON).union(*KINDS.values(), kinds.FIELDS)
+    own = f"{kind.name} has {', '.join(sorted(kind.own))} of its own" if kind else _LIST
+    lines: dict[str, int] = {}
+    for found in tree.find_all(nodes.Name):
+        if found.ctx == "load":
+            lines.setdefault(found.name, found.lineno)
+    for variable in sorted(lines.keys() - known - handed - _made_here(tree) - DEFAULT_NAMESPACE.keys() - _OF_JINJA):
+        yield Finding(name, lines[variable], f'unknown variable "{variable}"', own)
+
+
+def _made_here(tree: nodes.Template) -> set[str]:
+    """Return the names that a template sets, loops over, takes or imports itself."""
+    made = {found.name for found in tree.find_all(nodes.Name) if found.ctx != "load"}
+    made |= {macro.name for macro in tree.find_all(nodes.Macro)}
+    made |= {other.target for other in tree.find_all(nodes.Import)}
+    for other in tree.find_all(nodes.FromImport):
+        made |= {one if isinstance(one, str) else one[1] for one in other.names}
+    return made
+
+
+def _made(templates: TemplateSet) -> set[str]:
+    """Return the names that any template of the operator's makes: what it includes may use them."""
+    made: set[str] = set()
+    for name, text in templates.theirs.items():
+        if name.endswith(".j2"):
+            with suppress(jinja2.TemplateSyntaxError, *_OF_PYTHON):  # told where its turn is
+                made |= _made_here(templates.environment.parse(text, name))
+    return made
+
+
+def _unknown_sentences(
+    templates: TemplateSet, tree: nodes.Template, name: str, kind: Kind | None
+) -> Iterator[Finding]:
+    for_all = [wording.names(kind.name if kind else COMMON) for wording in templates.wordings.values()]
+    known = frozenset.union(*for_all) | {"language"}
+    for found in tree.find_all(nodes.Getattr):
+        if isinstance(found.node, nodes.Name) and found.node.name == "say" and found.attr not in known:
+            expected = f"add it to a file in wording/, or use one of {', '.join(sorted(known - {'language'}))}"
+            yield Finding(name, found.lineno, f'no language has a sentence "{found.attr}"', expected)
+
+
+def _unknown_files(templates: TemplateSet, tree: nodes.Template, name: str) -> Iterator[Finding]:
+    for found in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
+        other = found.template  # type: ignore[attr-defined]  # each of the four has it; what they share has not
+        if not isinstance(other, nodes.Const):
+            continue
+        if other.value not in {*templates.theirs, *templates.ours}:
+            where = "names count from the folder's top"
+            yield Finding(name, found.lineno, f'there is no file "{other.value}"', where)
+        elif name.endswith(".html.j2") and str(other.value).endswith(".txt.j2"):
+            where = "what HTML is made of is called .html.j2, and escaped"
+            yield Finding(name, found.lineno, f'"{other.value}" is text, in which nothing is escaped', where)
+
+
+def _wording_faults(templates: TemplateSet, name: str) -> Iterator[Finding]:
+    words = templates.wordings[name.removeprefix("wording/").removesuffix(".toml")]
+    for table, sentences in words.tables.items():
+        if table != COMMON and table not in templates.kinds:
+            yield Finding(name, None, f"[{table}] is no kind of mail", f"expected {', '.join(templates.kinds)}")
+            continue
+        known = _texts(table)
+        for sentence, text in sentences.items():
+            for place in sorted(places(text) - known - {"support"}):
+                expected = f"[{table}] may name {', '.join(sorted(known))}"
+                line = _line(templates.theirs[name], sentence, place)
+                yield Finding(name, line, f'{sentence} names "{{{place}}}", which there is not', expected)
+
+
+def _line(text: str, sentence: str, place: str) -> int | None:
+    lines = enumerate(text.splitlines(), start=1)
+    return next((number for number, line in lines if line.startswith(sentence) and f"{{{place}}}" in line), None)
+
+
+def _texts(table: str) -> frozenset[str]:
+    """Return the variables that a sentence may name: those that are texts."""
+    own = KINDS.get(table, {}) if table != COMMON else frozenset().union(*KINDS.values())
+    return frozenset({"instance_display_name", "instance_url", "instance_host", "message_id", *own})
+
+
+def _missing_sentences(templates: TemplateSet, language: str) -> Iterator[Finding]:
+    """Yield what a language lacks that our own templates say, where they are what its mails are made by."""
+    if not templates.speaks(language):
+        return
+    spoken, ours = templates.wording(language), templates.wording("en", ours=True)
+    for kind in KINDS:
+        if all(templates.is_theirs(templates.file(kind, part, language)) for part in PARTS):
+            continue
+        for sentence in sorted(ours.names(kind) - spoken.names(kind)):
+            found, english = f"has no sentence {sentence} in [{kind}] or [{COMMON}]", _said(ours, kind, sentence)
+            yield Finding(f"wording/{spoken.language}.toml", None, found, f"in English it is: {english}")
+
+
+def _said(wording: Wording, kind: str, sentence: str) -> str:
+    return wording.tables.get(kind, {}).get(sentence) or wording.tables[COMMON][sentence]
+
+
+def _missing(templates: TemplateSet, kind: str, part: str, languages: Languages) -> Iterator[Finding]:
+    lacking = [language for language in languages.all if not _has(templates, kind, part, language)]
+    if lacking:
+        near = difflib.get_close_matches(kind, KINDS, 1, 0.8)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        in_some = f" for mails in {', '.join(lacking)}" if len(lacking) < len(languages.all) else ""
+        yield Finding(f"{kind}/{part}.j2", None, f"is missing{in_some}", f"a kind needs {', '.join(PARTS)}{meant}")
+
+
+def _has(templates: TemplateSet, kind: str, part: str, language: str) -> bool:
+    try:
+        return bool(templates.file(kind, part, language))
+    except NoTemplate:
+        return False

@@ -1,0 +1,189 @@
+"""What the queue verbs show a person, at 3 a.m. and 100 columns."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mail_sender.cli import queue_text
+from mail_sender.control import response
+from mail_sender.ledger.base import Attempt, Delivery, Entry, Imprint
+from mail_sender.ledger.states import State
+from tests.support.samples import ELLIE, NOW, message
+
+MINUTE = timedelta(minutes=1)
+LONG_REPLY = "4.2.0 <e***@example.com>: Recipient address rejected: " + "try again in five minutes " * 5
+GREYLISTED = Attempt(NOW - MINUTE, "rcpt", "deferred", 450, LONG_REPLY.strip(), 0.42)
+CUT_OFF = Attempt(NOW - MINUTE, "dot", "uncertain", None, "connection lost", 600.0)
+
+
+def line(state: State, *history: Attempt, **changed: Any) -> response.Line:
+    """Return the line of a delivery, with its whole history."""
+    imprint = Imprint("<6f1c.1@example.com>", NOW, "00")
+    fields: dict[str, Any] = {
+        "next_attempt": NOW + 4 * MINUTE,
+        "attempts": len(history),
+        "imprint": imprint if history else None,
+    }
+    sample = message()
+    delivery = Delivery(
+        sample.id,
+        changed.pop("recipient", ELLIE),
+        changed.pop("kind", "credential_reset_v1"),
+        state,
+        send_after=NOW,
+        deadline=NOW + 43 * MINUTE,
+        **{**fields, **{key: changed.pop(key) for key in list(changed) if key in Delivery.__slots__}},
+    )
+    entry = Entry(
+        1, delivery, NOW - 12 * MINUTE, NOW, changed.get("marked_at"), changed.get("unsent_at"), None, history
+    )
+    line: response.Line = response.entry(entry, show_addresses=False, whole=True)["entry"]
+    return line
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (timedelta(seconds=-5), "0 s"),
+        (timedelta(seconds=90), "90 s"),
+        (4 * MINUTE, "4 min"),
+        (119 * MINUTE, "119 min"),
+        (timedelta(hours=47), "47 h"),
+        (timedelta(days=2), "2 d"),
+    ],
+)
+def test_a_length_of_time_is_told_in_its_largest_unit_that_tells_enough(length: timedelta, said: str) -> None:
+    """Nobody counts hours in seconds."""
+    assert queue_text.span(length) == said
+
+
+def test_times_are_told_from_now() -> None:
+    """Before and after it."""
+    assert queue_text.ago(NOW - 12 * MINUTE, NOW) == "12 min ago"
+    assert queue_text.ago(NOW + 4 * MINUTE, NOW) == "in 4 min"
+    assert queue_text.ago(NOW, NOW) == "now"
+
+
+def test_a_row_says_who_what_how_long_and_why() -> None:
+    """All of it in one line, as wide as the terminal."""
+    row = queue_text.row(line(State.QUEUED, GREYLISTED), NOW, 100)
+    assert len(row) == 100
+    assert row.endswith("…")
+    for part in ("queued", "e***@example.com", "credential_reset ", "12 min", "in 4 min; 450 4.2.0"):
+        assert part in row
+    assert LONG_REPLY.strip() in queue_text.row(line(State.QUEUED, GREYLISTED), NOW)
+
+
+def test_columns_stand_under_their_names() -> None:
+    """Whatever stands in them."""
+    for state in State:
+        row = queue_text.row(line(state, recipient=f"{'x' * 60}@example.com", kind="k" * 60), NOW)
+        assert row[:8] == line(state)["id"][:8]
+        assert row[queue_text.HEADER.index("STATUS") :].startswith(state.value)
+        assert row[queue_text.HEADER.index("KIND") :].startswith("kkk")
+
+
+def test_a_row_says_what_the_server_does_not_know() -> None:
+    """Sent but not told, and told but un-sent again."""
+    accepted = Attempt(NOW, "dot", "accepted", 250, "2.0.0 queued", 0.1, "4F2A1")
+    assert "server not told; 250" in queue_text.row(line(State.SENT, accepted), NOW)
+    assert "server not told" not in queue_text.row(line(State.SENT, accepted, marked_at=NOW), NOW)
+    told = line(State.SENT, accepted, marked_at=NOW, unsent_at=NOW)
+    assert "un-sent on the server" in queue_text.row(told, NOW)
+    assert "mailed again only by `queue resend`" in queue_text.page([told], NOW)
+
+
+def test_a_page_of_a_withdrawn_message_says_what_the_server_did_with_it() -> None:
+    """Un-sent later: only `resend` mails it. A copy that could not be made does not hide that the first was sent."""
+    unsent = line(State.WITHDRAWN, GREYLISTED, unsent_at=NOW)
+    assert "by somebody else, but found un-sent there now; mailed only by `queue resend`" in queue_text.page(
+        [unsent], NOW
+    )
+    copy = queue_text.page([line(State.WITHDRAWN, GREYLISTED, copy=1)], NOW)
+    assert "The copy was not sent" in copy
+    assert "what became of the first one" in copy
+
+
+def test_what_is_wrong_is_one_sentence() -> None:
+    """Whose trouble, since when, why, what to do, and when it is tried again."""
+    told = {
+        "name": "relay",
+        "kind": "auth",
+        "since": "2026-11-21T11:48:00Z",
+        "say": "535 no; mend it",
+        "again_in": 40,
+    }
+    shut = "the way to the relay is shut for 12 min (auth): 535 no; mend it"
+    assert queue_text.condition(told, NOW) == f"{shut}; tried again in 40 s"
+    assert queue_text.condition({**told, "again_in": None}, NOW) == shut
+
+
+def test_a_page_of_what_was_given_up_says_by_whom_and_what_may_have_arrived() -> None:
+    """A mail that was accepted once is not said to have been taken by nobody."""
+    given_up = Attempt(NOW, "operator", "given up", None, "by hand", 0.0)
+    assert "not take it in any of its attempts" in queue_text.page([line(State.ABANDONED, GREYLISTED)], NOW)
+    assert "Somebody gave it up." in queue_text.page([line(State.ABANDONED, given_up)], NOW)
+    assert "this copy" in queue_text.page([line(State.ABANDONED, given_up, copy=1)], NOW)
+    assert "may have arrived" in queue_text.page([line(State.ABANDONED, given_up, ambiguous=1)], NOW)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_page_says_what_each_state_means_and_what_to_do_next(state: State) -> None:
+    """In 100 columns."""
+    page = queue_text.page([line(state, GREYLISTED)], NOW)
+    assert f"e***@example.com: {state}" in page
+    assert "\n  Next: " in page
+    assert max(len(text) for text in page.splitlines()) <= 100
+
+
+@pytest.mark.parametrize("verdict", ["deferred", "relay_down", "uncertain", "interrupted", "refused"])
+def test_a_queued_delivery_says_what_it_waits_for(verdict: str) -> None:
+    """By its last attempt, whatever that was."""
+    last = Attempt(NOW - MINUTE, "connect", verdict, None, "connection refused", 0.1)
+    page = queue_text.page([line(State.QUEUED, last)], NOW)
+    assert "next attempt in 4 min" in " ".join(page.split())
+    assert max(len(text) for text in page.splitlines()) <= 100
+
+
+def test_a_page_shows_every_attempt_whole() -> None:
+    """When, at which stage, what was said, how long it took; a long reply goes on below itself."""
+    page = queue_text.page([line(State.UNKNOWN, GREYLISTED, CUT_OFF, ambiguous=2, copy=1)], NOW)
+    words = " ".join(page.split())
+    assert f"2026-11-21 11:59:00 rcpt deferred 0.4 s 450 {LONG_REPLY.strip()}" in words
+    assert "2026-11-21 11:59:00 dot cut off 600.0 s connection lost" in words
+    assert "copy 2" in page
+    assert "<6f1c.1@example.com>" in page
+
+
+def test_what_may_have_arrived_is_said_before_anything_else() -> None:
+    """Also where a later attempt did not get as far as the dot."""
+    down = Attempt(NOW, "connect", "relay_down", None, "connection refused", 0.1)
+    assert "may have arrived" in queue_text.page([line(State.QUEUED, CUT_OFF, down, ambiguous=1)], NOW)
+
+
+def test_control_characters_of_others_are_shown_not_obeyed() -> None:
+    """A server's or a relay's text must not write on the operator's terminal."""
+    evil = "\x1b[2Jx\n"
+    attempt = Attempt(NOW, "rcpt", "deferred", 450, evil, 0.1)
+    found = line(State.QUEUED, attempt, recipient=f"{evil}@{evil}", kind=evil)
+    shown = queue_text.row(found, NOW) + queue_text.page([found], NOW)
+    shown += queue_text.did({"id": found["id"], "recipient": evil, "say": evil})
+    assert "\x1b" not in shown
+    assert "\\x1b[2Jx" in shown
+    assert "\n" not in queue_text.row(found, NOW)
+
+
+def test_every_recipient_of_a_message_has_its_part() -> None:
+    """Under one head."""
+    page = queue_text.page([line(State.SENT), line(State.FAILED, recipient="bob@example.com")], NOW)
+    assert page.count("Message ") == 1
+    assert "e***@example.com: sent" in page
+    assert "b***@example.com: failed" in page
+
+
+def test_times_are_rfc_3339_in_utc() -> None:
+    """In every line that is an object."""
+    found = line(State.QUEUED, GREYLISTED)
+    assert found["next_attempt_at"] == "2026-11-21T12:04:00.000Z"
+    assert datetime.fromisoformat(found["history"][0]["at"]) == GREYLISTED.at.astimezone(UTC)

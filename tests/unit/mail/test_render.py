@@ -1,0 +1,653 @@
+"""A mail is a pure function of message, recipient, settings and date, and nothing in a queue entry can bend it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
+from email.utils import parseaddr
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mail_sender.mail.config import MailConfig
+from mail_sender.mail.render import BrokenTemplate, Mail, Unrenderable, link, message_id, render
+from mail_sender.message import Content, CredentialReset, IntentId, Message, TestMessage, UnknownContent
+from mail_sender.templating import template_set
+from mail_sender.templating.appearance import Appearance
+from mail_sender.templating.brand import Brand, Logo
+from mail_sender.templating.languages import Languages
+from mail_sender.templating.template_set import TemplateSet
+from tests.support.samples import ELLIE, INTENT, MAIL, NOW, message, reset
+
+HEADERS = [
+    "Date", "From", "Reply-To", "To", "Subject", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress",
+    "Content-Language", "MIME-Version", "Content-Type",
+]  # fmt: skip
+
+
+def mail_of(mail: Mail) -> EmailMessage:
+    """Return the mail as a mail program reads it."""
+    parsed = BytesParser(policy=default).parsebytes(mail.content)
+    assert isinstance(parsed, EmailMessage)
+    return parsed
+
+
+def name_in(mail: Mail, header: str) -> str:
+    """Return a mailbox's display name; the policy `default` reads long ones wrongly before Python 3.13."""
+    phrase, _ = parseaddr(str(message_from_bytes(mail.content)[header]))
+    return str(make_header(decode_header(phrase)))
+
+
+def bodies(mail: Mail) -> tuple[str, str]:
+    """Return the text and the HTML part, decoded."""
+    parsed = mail_of(mail)
+    text, html = (part.get_content() for kind in ("plain", "html") if (part := parsed.get_body((kind,))))
+    return text, html
+
+
+def rendered(content: Content, config: MailConfig = MAIL, date: datetime = NOW) -> Mail:
+    """Return the mail of a message with this content."""
+    return render(message(content=content, number=1), ELLIE, config, date)
+
+
+# Headers
+
+
+def test_the_headers_are_exactly_these() -> None:
+    """Every header is ours and has its value; the envelope carries the bare addresses."""
+    mail = rendered(TestMessage("Ellie"))
+    parsed = mail_of(mail)
+    assert parsed.keys() == HEADERS
+    assert {name: str(parsed[name]) for name in HEADERS[:-1]} == {
+        "Date": "Sat, 21 Nov 2026 12:00:00 +0000",
+        "From": "Example Identity <idm@example.com>",
+        "Reply-To": "Example Identity <support@example.com>",
+        "To": "ellie@example.com",
+        "Subject": "Example Identity: Test Message",
+        "Message-ID": "<00000000-0000-0000-0000-000000000001@example.com>",
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",
+        "Content-Language": "en",
+        "MIME-Version": "1.0",
+    }
+    assert (mail.sender, mail.recipient, mail.message_id) == ("idm@example.com", ELLIE, parsed["Message-ID"])
+
+
+def test_extra_headers_follow_in_their_order() -> None:
+    """What `[headers]` says stands after our own headers, before the structure's."""
+    config = replace(MAIL, headers=(("X-Tag", "one"), ("X-Other", "two")))
+    mail = mail_of(rendered(TestMessage("x"), config))
+    assert mail.keys() == [*HEADERS[:9], "X-Tag", "X-Other", *HEADERS[9:]]
+    assert (mail["X-Tag"], mail["X-Other"]) == ("one", "two")
+
+
+def test_a_reset_has_kanidms_subject() -> None:
+    """The subject is the instance's name and what the mail is."""
+    assert mail_of(rendered(reset()))["Subject"] == "Example Identity: Credential Reset Link"
+
+
+@pytest.mark.parametrize("name", ["Société d’Exemple", "识别 中心 " * 8, 'Say "hi", Inc.', "Ü" * 90, "Łódź (ID) <x>"])
+def test_an_instance_name_of_any_script_comes_back(name: str) -> None:
+    """From, Reply-To and Subject carry the display name through encoding and back."""
+    name = name.strip()
+    mail = rendered(TestMessage("x"), replace(MAIL, instance_display_name=name))
+    assert [name_in(mail, header) for header in ("From", "Reply-To")] == [name, name]
+    assert mail_of(mail)["Subject"] == f"{name}: Test Message"
+
+
+@pytest.mark.parametrize("name", ["x" * 2000, "Example Identity " * 100, "é" * 2000])
+def test_a_very_long_instance_name_makes_no_long_line(name: str) -> None:
+    """No line of a mail is longer than 998 octets (RFC 5322, section 2.1.1), whatever the configuration says."""
+    mail = rendered(reset(), replace(MAIL, instance_display_name=name.strip()))
+    assert max(map(len, mail.content.split(b"\r\n"))) <= 998
+
+
+# Message-ID
+
+
+def test_a_message_id_is_the_messages_own_for_every_attempt() -> None:
+    """The same message has the same Message-ID at any time, on the From domain."""
+    of = message(content=reset(), number=1)
+    early, late = (render(of, ELLIE, MAIL, NOW + timedelta(minutes=minutes)) for minutes in (0, 5))
+    assert early.message_id == late.message_id == f"<{of.id}@example.com>"
+
+
+def test_each_recipient_of_several_has_a_mark_of_its_own() -> None:
+    """Mails of one message to several recipients have different Message-IDs, each of them stable."""
+    recipients = ("a@example.com", "b@example.com", "c@example.com")
+    of = message(*recipients, number=1)
+    ids = [message_id(of, recipient, MAIL) for recipient in recipients]
+    assert len(set(ids)) == 3
+    assert all(re.fullmatch(rf"<{of.id}\.[0-9a-f]{{12}}@example\.com>", found) for found in ids)
+    assert ids == [render(of, recipient, MAIL, NOW).message_id for recipient in recipients]
+    assert ids[0] == message_id(message(*recipients[:2], number=1), "a@example.com", MAIL)
+
+
+def test_each_copy_that_the_operator_asks_for_has_an_id_of_its_own() -> None:
+    """Mailboxes hide a second mail with a Message-ID that they have."""
+    of = message(number=1)
+    ids = [message_id(of, ELLIE, MAIL, copy) for copy in range(3)]
+    assert ids == [f"<{of.id}@example.com>", f"<{of.id}.copy1@example.com>", f"<{of.id}.copy2@example.com>"]
+
+
+def test_the_same_mail_can_be_made_again() -> None:
+    """With its first Date and Message-ID, at any later time: every byte is the same, and so is the digest."""
+    of = message(content=reset(), number=1)
+    first = render(of, ELLIE, MAIL, NOW, "<7@example.com>")
+    again = render(of, ELLIE, MAIL, first.date, first.message_id)
+    assert (again, again.digest) == (first, first.digest)
+    assert re.search(rb"(?m)^Message-ID: <7@example\.com>\r$", first.content)
+    assert render(of, ELLIE, MAIL, NOW + timedelta(minutes=1), "<7@example.com>").digest != first.digest
+
+
+def test_a_mail_names_what_nobody_may_repeat() -> None:
+    """The link's secret, and the person's name; neither shows in its repr."""
+    mail = render(message(content=reset("Confidential Name")), ELLIE, MAIL, NOW)
+    assert (mail.secrets, mail.names) == ((str(INTENT),), ("Confidential Name",))
+    assert "Confidential" not in repr(mail)
+    assert str(INTENT) not in repr(mail)
+
+
+# Bytes
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(), st.integers(0, 10**9), st.sampled_from(["test", "reset"]))
+def test_the_same_input_makes_the_same_bytes(name: str, number: int, kind: str) -> None:
+    """A mail that must be sent twice is the same mail, byte for byte."""
+    content: Content = TestMessage(name) if kind == "test" else reset(name)
+    of = message(content=content, number=number)
+    assert render(of, ELLIE, MAIL, NOW) == render(of, ELLIE, MAIL, NOW)
+
+
+def test_ascii_goes_as_7bit_and_the_rest_as_quoted_printable() -> None:
+    """A plain name leaves the text readable as it is; another one is quoted."""
+    for name, encoding in (("Ellie", "7bit"), ("Éllie", "quoted-printable")):
+        parts = list(mail_of(rendered(TestMessage(name))).iter_parts())
+        assert [part["Content-Transfer-Encoding"] for part in parts] == [encoding, encoding]
+
+
+# What it says
+
+
+def test_a_reset_says_what_it_is_and_until_when() -> None:
+    """Name, both links, and the expiry in words, counted from the Date, stand in text and HTML."""
+    mail = rendered(reset("Ellie", NOW + timedelta(hours=2, minutes=5)))
+    for body in bodies(mail):
+        assert "Ellie" in body
+        assert f"https://idm.example.com/ui/reset?token={INTENT}" in body
+        assert f"https://idm.example.com/ui/revoke?token={INTENT}" in body
+        assert "in 2 hours (21 November 2026, 14:05 UTC)" in " ".join(body.split())
+
+
+def test_the_expiry_is_counted_from_the_date() -> None:
+    """A later Date leaves less time, until the same hour."""
+    text, _ = bodies(rendered(reset(expires_at=NOW + timedelta(minutes=55)), date=NOW + timedelta(minutes=30)))
+    assert "in 25 minutes (21 November 2026, 12:55 UTC)" in " ".join(text.split())
+
+
+def test_a_name_that_is_left_out_leaves_a_whole_sentence() -> None:
+    """Without a showable name the greeting is just a greeting."""
+    for name in ("", "https://evil.example", "\r\n"):
+        text, html = bodies(rendered(TestMessage(name)))
+        assert text.startswith("Hello,")
+        assert "Hello," in html
+
+
+def test_a_message_carries_its_id_for_the_helpdesk() -> None:
+    """The body ends with the message's id, by which it is found in the queue."""
+    for body in bodies(rendered(TestMessage("x"))):
+        assert "00000000-0000-0000-0000-000000000001" in body
+
+
+# Links
+
+LINKS = {
+    "https://idm.example.com": "https://idm.example.com/ui/reset?token=T",
+    "https://idm.example.com/": "https://idm.example.com/ui/reset?token=T",
+    "https://idm.example.com/some/path": "https://idm.example.com/ui/reset?token=T",
+    "https://idm.example.com:8443": "https://idm.example.com:8443/ui/reset?token=T",
+    "https://idm.example.com?tenant=a%2Fb&x=1": "https://idm.example.com/ui/reset?tenant=a%2Fb&x=1&token=T",
+    "https://idm.example.com?flag": "https://idm.example.com/ui/reset?flag&token=T",
+    "https://idm.example.com?q=a%20b": "https://idm.example.com/ui/reset?q=a%20b&token=T",
+    "https://idm.example.com/#fragment": "https://idm.example.com/ui/reset?token=T",
+    "https://[2001:db8::1]": "https://[2001:db8::1]/ui/reset?token=T",
+}
+
+
+@pytest.mark.parametrize("instance_url", LINKS)
+def test_a_link_is_the_instances_address_with_another_path(instance_url: str) -> None:
+    """The path is replaced and the query kept as it stands, as Kanidm's sender does; a fragment goes."""
+    assert link(instance_url, "/ui/reset", IntentId("T")) == LINKS[instance_url]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_a_token_is_encoded_into_its_link(token: str) -> None:
+    """Whatever the intent id holds, it is the value of `token`, and the host stays the instance's."""
+    made = urlsplit(link("https://idm.example.com?a=1", "/ui/revoke", IntentId(token)))
+    assert (made.scheme, made.netloc, made.path, made.fragment) == ("https", "idm.example.com", "/ui/revoke", "")
+    assert parse_qsl(made.query, keep_blank_values=True) == [("a", "1"), ("token", token)]
+    assert made.query.isascii()
+
+
+def test_links_come_from_the_instance_url_alone() -> None:
+    """Every link of a mail leads to the instance, and to nowhere else."""
+    mail = rendered(reset("Ellie"), replace(MAIL, instance_url="https://login.example.org:8443/x"))
+    for body in bodies(mail):
+        found = re.findall(r"https?://[^/\s\"<]+", body)
+        assert set(found) == {"https://login.example.org:8443"}
+
+
+# Hostile names
+
+
+class Elements(HTMLParser):
+    """Collects the elements, attributes and text of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, tuple[tuple[str, str | None], ...]]] = []
+        self.text = ""
+        self.oddities: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep an element."""
+        self.elements.append((tag, tuple(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        """Keep text."""
+        self.text += data
+
+    def handle_comment(self, data: str) -> None:
+        """Keep what no template has."""
+        self.oddities.append(data)
+
+    def handle_pi(self, data: str) -> None:
+        """Keep what no template has."""
+        self.oddities.append(data)
+
+
+HOSTILE = [
+    "", "Ellie", "\r\nBcc: x@evil.example\r\n\r\nhello", "\nBcc: x", "\rBcc: x", "\x00", "\u2028Bcc: x\u2029", "\x85",
+    "\x0b\x0c\x1c\x1d\x1e", "=?utf-8?q?=0D=0ABcc:_x?=", "=?utf-8?b?DQpCY2M6IHg=?=", "=?=?=?utf-8?q?x?=?=",
+    "\u202eevil\u2066", "<script>alert(1)</script>", "</title><img src=x onerror=alert(1)>", "<a href='https://x'>y</a>",
+    '" onmouseover="x', "' style='x", "&lt;b&gt;", "&#60;b&#62;", "<!-- x -->", "<?php ?>", "]]>", "{{ 7 * 7 }}",
+    "{% raw %}", "{{ ''.__class__.__mro__ }}", "{#", "x" * 10_000, ".\n.\n..", "\r\n.\r\nMAIL FROM:<x>", "From me",
+    "--=_x", "\ud800\udc00\ud800", "💥" * 5_000, "a" + "\u0301" * 5_000, "%s%n{0}", "\\r\\nBcc: x", "*" * 999,
+    "Ellie, your account is at risk: http://evil.example/login", "=\r\n=", "=3D", "-- ",
+]  # fmt: skip
+HOSTILE_TEXT = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.text(st.characters(), max_size=300),
+    st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=5)), max_size=4).map("".join),
+)
+
+
+def skeleton(content: Content) -> list[tuple[str, tuple[tuple[str, str | None], ...]]]:
+    """Return the elements of the mail's HTML."""
+    return Elements(bodies(rendered(content))[1]).elements
+
+
+PLAIN_SKELETONS = {"test": skeleton(TestMessage("")), "reset": skeleton(reset(""))}
+
+
+@settings(max_examples=300, deadline=None)
+@given(HOSTILE_TEXT, st.sampled_from(["test", "reset"]))
+@example("<b>", "test")
+@example(HOSTILE[2], "reset")
+@example("\ud800", "reset")
+def test_a_hostile_name_makes_a_harmless_mail(name: str, kind: str) -> None:
+    """No header, part, element or attribute comes from a name; lines stay short, and nothing crashes."""
+    content: Content = TestMessage(name) if kind == "test" else reset(name)
+    mail = rendered(content)
+    parsed = mail_of(mail)
+    assert parsed.keys() == HEADERS
+    assert not parsed.defects
+    assert [part.get_content_type() for part in parsed.iter_parts()] == ["text/plain", "text/html"]
+    assert parsed["To"] == ELLIE
+    lines = mail.content.split(b"\r\n")
+    assert max(map(len, lines)) <= 998
+    assert not {b"\r", b"\n", b"\x00"} & {bytes([octet]) for octet in b"".join(lines)}
+    page = Elements(bodies(mail)[1])
+    assert page.elements == PLAIN_SKELETONS[kind]
+    assert page.oddities == []
+
+
+@pytest.mark.parametrize("name", ["<b>Ellie</b> & \"co\" 'x'", "{{ 7 * 7 }} {% if x %}", "&lt;b&gt; &amp;"])
+def test_markup_and_template_syntax_in_a_name_are_shown_as_they_are(name: str) -> None:
+    """A name is data: HTML shows its characters, and jinja never evaluates it."""
+    text, html = bodies(rendered(TestMessage(name)))
+    assert f"Hello {name}," in text
+    assert f"Hello {name}," in Elements(html).text
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_an_intent_id_cannot_leave_its_link(before: str, after: str) -> None:
+    """An intent id of quotes, markup and line breaks adds no element, attribute or header."""
+    token = IntentId((f'{before}"><b>\r\n{after}').encode("utf-8", "replace").decode())
+    mail = rendered(CredentialReset("", token, NOW + timedelta(hours=1)))
+    assert mail_of(mail).keys() == HEADERS
+    elements = Elements(bodies(mail)[1]).elements
+    assert [tag for tag, _ in elements] == [tag for tag, _ in PLAIN_SKELETONS["reset"]]
+
+
+# Faults
+
+UNKNOWN = "account_expiry_v1"
+BAD_RECIPIENTS = [
+    "", "ellie", "@example.com", "ellie@", "a@b@c", "Ellie <ellie@example.com>", "ellie@example.com\r\nBcc: x@y.example",
+    "ellie@example.com\x00", "a b@example.com", "ellie@exam ple.com", "x" * 65 + "@example.com", "ellie@[192.0.2.1]",
+    '"quoted local"@example.com', "ellie@example.com>", "<ellie@example.com>", "ellie@example.com, bob@example.com",
+    "\ud800@example.com", "ellie@\ud800.example", "\u202eellie@example.com", "a@" + "b." * 200 + "example", "ellie@-x-.example",
+    "ellie@example.com ", "..@example.com", "ellie@example..com",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("recipient", BAD_RECIPIENTS)
+def test_a_recipient_that_is_no_address_makes_no_mail(recipient: str) -> None:
+    """What no envelope can carry is the message's own fault, and the address is not repeated."""
+    with pytest.raises(Unrenderable) as caught:
+        render(message(recipient), recipient, MAIL, NOW)
+    assert len(recipient) < 6 or recipient not in str(caught.value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(st.text(), st.tuples(st.text(max_size=70), st.text(max_size=70)).map("@".join), st.emails()))
+def test_a_recipient_makes_a_good_mail_or_is_refused(recipient: str) -> None:
+    """There is no third way: a clean mail to one address, or `Unrenderable`."""
+    try:
+        mail = render(message(recipient, number=1), recipient, MAIL, NOW)
+    except Unrenderable:
+        return
+    parsed = mail_of(mail)
+    assert parsed.keys() == HEADERS
+    # The parser keeps UTF-8 in a header as escaped octets.
+    to = [found.addr_spec.encode("utf-8", "surrogateescape").decode() for found in parsed["To"].addresses]
+    assert to == [mail.recipient]
+    assert mail.recipient.isprintable()
+    assert mail.needs_utf8 != mail.content.isascii()
+
+
+def test_an_address_beyond_ascii_stands_in_the_mail_as_it_is_and_its_domain_in_ascii() -> None:
+    """RFC 6532: its local part has no other spelling; a domain has one, and needs nothing of the relay."""
+    mail = render(message("jürgen@exämple.de"), "jürgen@exämple.de", MAIL, NOW)
+    assert mail.recipient == "jürgen@xn--exmple-cua.de"
+    assert mail.needs_utf8
+    assert "\r\nTo: jürgen@xn--exmple-cua.de\r\n".encode() in mail.content
+    assert not render(message("ellie@exämple.de"), "ellie@exämple.de", MAIL, NOW).needs_utf8
+
+
+def test_whatever_an_unknown_kind_holds_is_a_secret() -> None:
+    """Texts and numbers at any depth, down to a PIN; what is shorter is none, and would hide every "550"."""
+    fields = {"a": "word", "b": {"c": ["second", {"d": 1234}]}, "e": "", "f": None, "g": True, "h": 550, "i": "abc"}
+    templates = TemplateSet(
+        template_set.built_in().ours, {f"{UNKNOWN}/{part}.j2": "x" for part in template_set.PARTS}
+    )
+    mail = rendered(UnknownContent(UNKNOWN, fields), replace(MAIL, appearance=Appearance(templates)))
+    assert mail.secrets == ("word", "second", "1234")
+
+
+def test_an_unknown_kind_has_no_template() -> None:
+    """A kind of some newer server is named, and is not the message's fault."""
+    with pytest.raises(BrokenTemplate, match="account_expiry_v1"):
+        rendered(UnknownContent("account_expiry_v1"))
+
+
+GOOD = {
+    "test_message_v1/subject.txt.j2": "Subject",
+    "test_message_v1/body.txt.j2": "Text",
+    "test_message_v1/body.html.j2": "<p>HTML</p>",
+}
+WORDING = {name: text for name, text in template_set.built_in().ours.items() if name.startswith("wording/")}
+BROKEN = [
+    "{{ nobody }}", "{{ display_name.nothing }}", "{{ display_name() }}", "{% if %}", "{% include 'none' %}", "{{ 1 / 0 }}",
+    "{{ display_name + 1 }}", "{{ ''.__class__.__mro__ }}", "{{ display_name | nothing }}", "{{ [][5] }}",
+    "{{ range(10 ** 9) | list }}", "{{ 'é'.encode('ascii') }}",
+]  # fmt: skip
+
+
+def with_files(theirs: Mapping[str, str], ours: Mapping[str, str] | None = None) -> MailConfig:
+    """Return a config with files of an operator's, and others of ours, if they are given."""
+    built_in = template_set.built_in()
+    templates = TemplateSet(built_in.ours if ours is None else {**WORDING, **ours}, theirs)
+    return replace(MAIL, appearance=Appearance(templates))
+
+
+@pytest.mark.parametrize("part", GOOD)
+@pytest.mark.parametrize("source", BROKEN)
+def test_a_broken_template_of_ours_is_named_and_shows_nothing(part: str, source: str) -> None:
+    """Whatever goes wrong in a template is the template's fault, told by its file, without what the mail holds."""
+    with pytest.raises(BrokenTemplate, match="test_message_v1") as caught:
+        rendered(TestMessage("Confidential Ellie"), with_files({}, {**GOOD, part: source}))
+    assert "Confidential" not in str(caught.value)
+
+
+@pytest.mark.parametrize("part", GOOD)
+@pytest.mark.parametrize("source", BROKEN)
+def test_where_an_operators_template_breaks_ours_makes_the_whole_mail(part: str, source: str) -> None:
+    """Somebody waits for it; the letter says which file failed, and not what it holds."""
+    mail = rendered(TestMessage("Confidential Ellie"), with_files({**GOOD, part: source}))
+    assert mail.fault is not None
+    assert part.rpartition(".j2")[0] in mail.fault
+    assert "Confidential" not in mail.fault
+    assert replace(mail, fault=None) == rendered(TestMessage("Confidential Ellie"))
+
+
+def test_a_fault_names_the_line_that_failed() -> None:
+    """In the file where it stands, also where another one includes it."""
+    files = {"test_message_v1/body.txt.j2": "{% include '_more.txt.j2' %}", "_more.txt.j2": "a\nb\n{{ 1 / 0 }}"}
+    assert "_more.txt.j2, line 3," in str(rendered(TestMessage("x"), with_files(files)).fault)
+
+
+def test_a_missing_template_is_named() -> None:
+    """A kind whose files are gone is held like an unknown one."""
+    with pytest.raises(BrokenTemplate, match="credential_reset_v1"):
+        rendered(reset(), with_files({}, GOOD))
+
+
+def test_a_subject_over_several_lines_becomes_one() -> None:
+    """Line breaks in a subject's template cannot make headers."""
+    config = with_files({"test_message_v1/subject.txt.j2": "One\r\nBcc: two\n\nthree"})
+    assert mail_of(rendered(TestMessage("x"), config))["Subject"] == "One Bcc: two three"
+
+
+def test_a_mail_of_a_message_hides_its_secret() -> None:
+    """A message's repr, which a traceback may show, does not hold the intent id."""
+    of: Message = message(content=reset())
+    assert INTENT not in repr(of)
+
+
+def test_the_date_may_be_in_any_zone() -> None:
+    """The Date header is the moment that was given."""
+    assert mail_of(rendered(TestMessage("x"), date=NOW.astimezone(UTC)))["Date"].datetime == NOW
+
+
+# Look
+
+LOGO = Logo("png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), 24, 8)
+
+
+def with_look(**appearance: Any) -> MailConfig:
+    """Return a config with this look."""
+    return replace(MAIL, appearance=Appearance(**appearance))
+
+
+def test_a_mail_is_in_its_recipients_language() -> None:
+    """Headers, subject, text and page say so."""
+    mail = rendered(reset(), with_look(languages=Languages("en", None, {"example.com": "de"})))
+    text, html = bodies(mail)
+    assert mail_of(mail)["Content-Language"] == "de"
+    assert text.startswith("Guten Tag Ellie,")
+    assert 'lang="de"' in html
+
+
+def test_two_languages_are_in_one_mail() -> None:
+    """One after the other in all three parts, each with its own times; that the second follows is said in it first."""
+    mail = rendered(reset(), with_look(languages=Languages("de", "fr")))
+    parsed = mail_of(mail)
+    assert parsed["Content-Language"] == "de, fr"
+    assert parsed["Subject"].index("Zugangsdaten") < parsed["Subject"].index("identifiants")
+    for body in bodies(mail):
+        assert body.index("Guten Tag Ellie,") < body.index("in 55 Minuten") < body.index("Bonjour Ellie,")
+        assert body.index("Bonjour Ellie,") < body.index("dans 55 minutes")
+        assert body.index("français se trouve plus bas") < body.index("Guten Tag Ellie,")
+        assert body.count("Nachricht 0000") == 1
+
+
+def test_without_html_a_mail_is_text_alone() -> None:
+    """One part, with the headers that tell how it is encoded, and no logo."""
+    mail = mail_of(rendered(reset(), with_look(html=False, brand=Brand(logo=LOGO))))
+    assert mail.get_content_type() == "text/plain"
+    assert mail.keys() == [*HEADERS, "Content-Transfer-Encoding"]
+    assert not mail.is_multipart()
+    assert str(INTENT) in mail.get_content()
+
+
+def test_a_logo_is_part_of_the_mail_that_shows_it() -> None:
+    """Beside the page, with the Content-ID by which the page names it (RFC 2387, RFC 2392); nothing is loaded."""
+    mail = mail_of(rendered(reset(), with_look(brand=Brand(logo=LOGO))))
+    text, related = mail.iter_parts()
+    assert isinstance(related, EmailMessage)
+    assert (text.get_content_type(), related.get_content_type()) == ("text/plain", "multipart/related")
+    page, image = related.iter_parts()
+    assert isinstance(page, EmailMessage)
+    assert isinstance(image, EmailMessage)
+    assert (image.get_content_type(), image["Content-Disposition"].content_disposition) == ("image/png", "inline")
+    assert image.get_content() == LOGO.content
+    assert f'src="cid:{image["Content-ID"].strip("<>")}"' in page.get_content()
+
+
+def test_a_logo_that_no_template_shows_does_not_go_out() -> None:
+    """It would be an attachment."""
+    config = with_look(
+        brand=Brand(logo=LOGO),
+        templates=TemplateSet(template_set.built_in().ours, {"_base.html.j2": "{% block body %}{% endblock %}"}),
+    )
+    mail = mail_of(rendered(reset(), config))
+    assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    """No address but those that a person opens stands in the page."""
+    html = bodies(rendered(reset(), with_look(brand=Brand(logo=LOGO))))[1]
+    loading = [
+        (tag, name, value)
+        for tag, found in Elements(html).elements
+        for name, value in found
+        if name in {"src", "background"}
+    ]
+    assert loading == [("img", "src", "cid:logo@mail")]
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_the_brand_is_escaped() -> None:
+    """What an operator writes is text: markup shows as it stands."""
+    brand = Brand("<b>Acme</b>", "#123456", LOGO, '"><i>support</i>', "{{ 7 * 7 }} <u>")
+    text, html = bodies(rendered(reset(), with_look(brand=brand)))
+    page = Elements(html)
+    assert not {"b", "i", "u"} & {tag for tag, _ in page.elements}
+    for said in (brand.support, brand.footer, "<b>Acme</b>"):
+        assert said in page.text
+        assert said in text
+
+
+def test_a_sentence_is_escaped() -> None:
+    """An operator's catalogue holds text, not markup; and neither it nor a name is a template."""
+    theirs = {"wording/en.toml": '[test_message_v1]\nworks = "<b>{display_name}</b> {{ 7 * 7 }}"'}
+    config = with_look(templates=TemplateSet(template_set.built_in().ours, theirs))
+    text, html = bodies(rendered(TestMessage("<i>Ellie</i>"), config))
+    assert "<b><i>Ellie</i></b> {{ 7 * 7 }}" in text
+    assert "<b><i>Ellie</i></b> {{ 7 * 7 }}" in Elements(html).text
+
+
+COMPLETE = """<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">
+<html><head><meta http-equiv="Content-Type" content="text/html; charset=utf-8"><title>{{ subject }}</title>
+<style>p.x { color: #ff0000 } @media (max-width: 480px) { p { margin: 0 } }</style></head>
+<body bgcolor="#eeeeee"><!--[if mso]><i>x</i><![endif]--><p class="x">Hi {{ display_name }}, <a href="{{ reset_url }}">go</a></p></body></html>"""
+
+
+def test_a_complete_document_of_an_operators_stays_one() -> None:
+    """Its head and conditional comments stay, its style is moved into the elements."""
+    config = with_files({"credential_reset_v1/body.html.j2": COMPLETE})
+    mail = rendered(reset("<Ellie>"), config)
+    html = bodies(mail)[1]
+    assert mail.fault is None
+    assert html.startswith("<!DOCTYPE html>")
+    assert "color: #ff0000" in html.partition("<body")[2]
+    assert "<!--[if mso]><i>x</i><![endif]-->" in html
+    assert "Hi &lt;Ellie&gt;," in html
+    assert f"https://idm.example.com/ui/reset?token={INTENT}" in html
+    assert html.count("<html") == html.count("<body") == 1
+
+
+def test_a_fragment_of_an_operators_is_html_too() -> None:
+    """A body without a document around it."""
+    html = bodies(
+        rendered(reset(), with_files({"credential_reset_v1/body.html.j2": "<p>Hi {{ display_name }}</p>"}))
+    )[1]
+    assert "<p>Hi Ellie</p>" in html
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "<link rel=stylesheet href=/etc/passwd>",
+        "<link rel=stylesheet href='file:///etc/passwd'>",
+        "<style>@import 'file:///etc/passwd'; } }{ p { </style>",
+    ],
+)
+def test_a_style_is_never_loaded(style: str) -> None:
+    """Not from the disk either; and what is no style breaks nothing."""
+    mail = rendered(TestMessage("x"), with_files({"test_message_v1/body.html.j2": f"{style}<p>x</p>"}))
+    assert b"root:" not in mail.content
+    assert mail.fault is None
+
+
+def test_characters_that_no_mail_can_carry_are_left_out() -> None:
+    """Control characters and half surrogate pairs, whatever brought them."""
+    odd = r"""a{{ "\x00\x08\x1b\x7f\x9f\ud800" }}b"""
+    mail = rendered(TestMessage("x"), with_files(dict.fromkeys(GOOD, odd)))
+    assert mail.fault is None
+    assert mail_of(mail)["Subject"] == "ab"
+    assert [body.strip().removesuffix("</body></html>")[-2:] for body in bodies(mail)] == ["ab", "ab"]
+
+
+# Amazon SES
+
+SES = tuple(
+    (f"X-SES-{name}-ARN", f"arn:aws:ses:eu-central-1:123456789012:identity/{'mail.' * 30}{name.lower()}.example.com")
+    for name in ("SOURCE", "FROM", "RETURN-PATH")
+)
+
+
+def test_the_long_headers_of_amazon_ses_arrive_unmangled() -> None:
+    """Each on one line, neither folded nor encoded: SES reads them as they are."""
+    mail = rendered(reset(), replace(MAIL, headers=SES))
+    lines = mail.content.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert [line for line in lines if line.startswith(b"X-SES")] == [
+        f"{name}: {value}".encode() for name, value in SES
+    ]
+    assert [(name, str(mail_of(mail)[name])) for name, _ in SES] == list(SES)
+
+
+def test_where_an_operators_sentence_breaks_ours_stand_in_too() -> None:
+    """A sentence that names what there is not would else be missing from our templates as well."""
+    theirs = {"wording/en.toml": '[test_message_v1]\nworks = "{nobody}"\nreason = "Mine"'}
+    config = with_look(templates=TemplateSet(template_set.built_in().ours, theirs))
+    mail = rendered(TestMessage("x"), config)
+    assert mail.fault is not None
+    assert replace(mail, fault=None) == rendered(TestMessage("x"))

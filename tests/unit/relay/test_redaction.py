@@ -1,0 +1,92 @@
+"""What a relay quotes is cleaned at birth: no log and no ledger ever holds the rest."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mail_sender.mail.render import Mail
+from mail_sender.relay.redaction import LONGEST, cleaned
+from tests.support.samples import ELLIE, INTENT, NOW
+
+SECRET = str(INTENT)
+MAIL = Mail("<1@example.com>", NOW, "idm@example.com", ELLIE, b"x", (SECRET,), ("Ellie Émile",))
+LOGIN = ("AGlkbQBjb3JyZWN0", "correct horse")
+
+
+def clean(text: str, mail: Mail | None = MAIL) -> str:
+    """Clean a reply."""
+    return cleaned(text, LOGIN, [mail] if mail else [])
+
+
+@pytest.mark.parametrize(
+    "text", ["2.0.0 Ok: queued as 4D2F8A", "5.1.1 no such user", "4.7.1 greylisted for 300 seconds", ""]
+)
+def test_a_reply_that_quotes_nothing_stays_as_it_is(text: str) -> None:
+    """The operator searches for its words."""
+    assert clean(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"blocked: https://idm.example.com/ui/reset?token={SECRET} (spam)", "***"),
+        (f"blocked token=3D{SECRET}", "***"),
+        (f"<{SECRET}>", "<***>"),
+        ("bad login correct horse", "bad login ***"),
+        ("AUTH PLAIN AGlkbQBjb3JyZWN0 unknown", "AUTH PLAIN *** unknown"),
+        (f"<{ELLIE}> unknown", "<e***@example.com> unknown"),
+        ("<ELLIE@Example.COM> unknown", "<e***@example.com> unknown"),
+        ("Dear Ellie Émile, no", "Dear ***, no"),
+        ("dear ELLIE ÉMILE: no", "dear ***: no"),
+    ],
+)
+def test_what_it_quotes_is_hidden(text: str, expected: str) -> None:
+    """The login, the link's secret, the person's name; the address is masked."""
+    found = clean(text)
+    assert expected in found
+    for hidden in (SECRET, *LOGIN, ELLIE, "Émile"):
+        assert hidden.lower() not in found.lower()
+
+
+@pytest.mark.parametrize("start", range(len(SECRET) - 5))
+def test_every_fragment_of_a_links_secret_is_hidden(start: int) -> None:
+    """A relay may quote a line that was folded in the middle of it."""
+    for end in range(start + 6, len(SECRET) + 1):
+        assert SECRET[start:end] not in clean(f"line: {SECRET[start:end]}= folded")
+
+
+def test_without_a_mail_only_the_login_is_known() -> None:
+    """Before MAIL there is nothing else to hide, besides what is an address or a link's token, whoever's it is."""
+    said = "hello ellie@example.com, see https://idm.example.com/ui/reset?token=aaaaa-bbbbb&x=1, correct horse"
+    shown = "hello e***@example.com, see https://idm.example.com/ui/reset?token=***&x=1, ***"
+    assert clean(said, None) == shown
+
+
+def test_a_short_name_hides_nothing() -> None:
+    """A person called "Jo" would blot out the words of every reply."""
+    mail = Mail("<1@example.com>", NOW, "idm@example.com", ELLIE, b"x", (), ("Jo",))
+    assert clean("Jo: no such job", mail) == "Jo: no such job"
+
+
+def test_a_name_hides_whole_words_only() -> None:
+    """A person called "Post" does not hide what "Postfix" says."""
+    mail = Mail("<1@example.com>", NOW, "idm@example.com", ELLIE, b"x", (), ("Post",))
+    assert clean("Postfix: post? no", mail) == "Postfix: ***? no"
+
+
+def test_a_reply_is_one_short_line() -> None:
+    """Whatever the relay puts into it."""
+    found = clean("a\r\nb\x00c\x1b[31m\u2028d  e\t" + "x" * 10_000)
+    assert found.startswith("a b c [31m d e ")
+    assert len(found) == LONGEST
+    assert found.isprintable()
+
+
+@given(st.text(max_size=300))
+def test_whatever_surrounds_a_secret_it_does_not_come_through(noise: str) -> None:
+    """At any place in any text."""
+    found = clean(f"{noise}{SECRET}{noise}{LOGIN[1]}{noise}")
+    assert SECRET not in found
+    assert LOGIN[1] not in found
+    assert len(found) <= LONGEST
+    assert found == "" or found.isprintable()

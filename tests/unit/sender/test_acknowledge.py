@@ -1,0 +1,235 @@
+"""The server is told what is sent until it has heard it, and nothing is ever mailed again because of it."""
+
+import math
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from mail_sender.errors import MessageGone, ServerFaultKind
+from mail_sender.ledger.states import State
+from mail_sender.message import Message
+from mail_sender.sender.acknowledge import WAITS
+from tests.support.memory_source import fault
+from tests.support.samples import HOUR, MINUTE, NOW, SECOND, message
+from tests.support.virtual_time import VIRTUAL_TIME
+from tests.support.worker_bench import Bench, bench
+
+pytestmark = VIRTUAL_TIME
+
+A, B, C = "a@example.com", "b@example.com", "c@example.com"
+OF_THE_SERVER = [
+    ServerFaultKind.UNREACHABLE,
+    ServerFaultKind.UNTRUSTED,
+    ServerFaultKind.OVERLOADED,
+    ServerFaultKind.NOT_KANIDM,
+]
+
+
+def three() -> list[Message]:
+    """Return three messages, the oldest first."""
+    return [message(to, send_after=NOW - (9 - age) * MINUTE) for age, to in enumerate((A, B, C))]
+
+
+async def unmarked(table: Bench) -> list[object]:
+    """Return what the server must still be told."""
+    return list(await table.ledger.unmarked(table.clock.now()))
+
+
+async def test_what_the_server_has_heard_is_never_told_again() -> None:
+    """After a 200 the message is marked, which is said with its id."""
+    messages = three()
+    async with bench(*messages) as table:
+        await table.run(3600)
+        assert sorted(table.source.marks) == [of.id for of in messages]
+        assert sorted(event["message"] for event in table.facts("marked")) == [of.id for of in messages]
+        assert await unmarked(table) == []
+
+
+@pytest.mark.parametrize("kind", OF_THE_SERVER)
+async def test_a_mark_that_fails_is_told_again_until_the_server_has_heard_it(kind: ServerFaultKind) -> None:
+    """Each time it waits longer, up to a minute; no second mail goes out."""
+    of = message(A)
+    async with bench(of, schedule="@hourly") as table:
+        table.source.script("mark_sent", *[fault(kind)] * 6)
+        await table.run(600)
+        times = table.source.moments("mark_sent")
+        assert [later - earlier for earlier, later in pairwise(times)] == [1, 2, 4, 8, 16, 30]
+        assert table.source.sent == {of.id}
+        assert len(table.transport.tried) == 1
+
+
+async def test_a_server_that_is_away_is_asked_by_two_at_a_time_and_not_by_the_whole_backlog() -> None:
+    """The rest waits for the next round."""
+    messages = [message(f"{number}@example.com") for number in range(100)]
+    async with bench(*messages, schedule="@hourly") as table:
+        table.source.script("mark_sent", *[fault(ServerFaultKind.UNREACHABLE)] * 8)
+        await table.run(0.5)
+        assert len(table.source.marks) <= 4
+        await table.run(120)
+        assert table.source.sent == {of.id for of in messages}
+
+
+async def test_a_wait_that_the_server_asks_for_is_kept() -> None:
+    """Retry-After holds for all marks, whatever rings."""
+    messages = three()
+    async with bench(*messages) as table:
+        table.source.script("mark_sent", *[fault(ServerFaultKind.OVERLOADED, retry_after=90.0)])
+        await table.run(88)
+        assert len(table.source.marks) == 1
+        await table.run(10)
+        assert table.source.sent == {of.id for of in messages}
+
+
+async def test_one_message_that_the_server_chokes_on_does_not_stop_the_others() -> None:
+    """An error that may be this message's own: it waits by itself, longer each time, and the others are told at once."""
+    cursed, *others = messages = three()
+    async with bench(*messages, schedule="@hourly") as table:
+        table.source.cursed[cursed.id] = fault(ServerFaultKind.ERROR)
+        await table.run(4)
+        assert table.source.sent == {of.id for of in others}
+        await table.run(600)
+        times = [
+            time
+            for time, of in zip(table.source.moments("mark_sent"), table.source.marks, strict=True)
+            if of == cursed.id
+        ]
+        waits = [later - earlier for earlier, later in pairwise(times)]
+        assert waits == pytest.approx([WAITS.first, 2, 4, 8, 16] + [WAITS.most] * (len(waits) - 5), abs=0.3)
+        assert await unmarked(table) == [cursed.id]
+        assert table.said("server_down") == []
+        assert len(table.transport.tried) == 3
+
+
+async def test_a_new_mark_is_told_at_once_beside_one_that_is_choked_on() -> None:
+    """However long that has gone on."""
+    cursed = message(A)
+    async with bench(cursed) as table:
+        table.source.cursed[cursed.id] = fault(ServerFaultKind.ERROR)
+        await table.run(1800)
+        later = message(B, send_after=table.clock.now() - SECOND)
+        table.source.messages.append(later)
+        await table.run(6)
+        assert table.source.sent == {later.id}
+
+
+async def test_a_403_on_one_mark_with_a_good_standing_is_that_messages_own() -> None:
+    """Sending goes on, the others are told, and this one is told again."""
+    first, second = message(A), message(B, send_after=NOW + 20 * SECOND)
+    async with bench(first, second) as table:
+        table.source.cursed[first.id] = fault(ServerFaultKind.TOKEN_READ_ONLY)
+        await table.run(60)
+        assert table.source.sent == {second.id}
+        table.source.cursed.clear()
+        await table.run(61)
+        assert table.source.sent == {first.id, second.id}
+
+
+@pytest.mark.parametrize("kind", [ServerFaultKind.TOKEN_REFUSED, ServerFaultKind.NOT_A_SENDER])
+async def test_a_token_that_may_not_mark_stops_the_sending(kind: ServerFaultKind) -> None:
+    """No mail may go out under it; the message stays unmarked until it is mended."""
+    first, second = message(A), message(B, send_after=NOW + 7 * SECOND)
+    async with bench(first, second) as table:
+        table.source.script("mark_sent", fault(kind))
+        table.source.script("standing", None, *[fault(kind)] * 10)
+        await table.run(50)
+        assert table.transport.recipients == [A]
+        await table.run(60)
+        assert table.source.sent == {first.id, second.id}
+
+
+async def test_a_message_that_is_gone_is_settled_where_the_account_is_still_a_sender() -> None:
+    """404 with a good standing means purged: it is said once and never told or mailed again."""
+    of = message(A)
+    async with bench(of) as table:
+        table.transport.meanwhile = lambda _: table.source.delete(of)
+        await table.run(600)
+        assert (table.transport.recipients, table.source.marks) == ([A], [of.id])
+        assert table.said("gone_before_mark") == ["gone_before_mark"]
+        assert await unmarked(table) == []
+
+
+async def test_a_404_of_an_account_without_its_group_settles_nothing() -> None:
+    """Then the message stays unmarked, and is told when the group is back."""
+    of = message(A)
+    async with bench(of) as table:
+        table.transport.meanwhile = lambda _: setattr(table.source, "has_group", False)
+        await table.run(60)
+        assert await unmarked(table) == [of.id]
+        assert table.said("gone_before_mark") == []
+        table.source.has_group = True
+        await table.run(61)
+        assert table.source.sent == {of.id}
+
+
+async def test_a_404_before_the_server_goes_away_settles_nothing() -> None:
+    """Where the standing cannot be asked, the message stays unmarked for the next round."""
+    of = message(A)
+    async with bench(of) as table:
+        table.source.script("mark_sent", MessageGone())
+        table.source.script("standing", None, fault(ServerFaultKind.UNREACHABLE))
+        await table.run(0.5)
+        assert await unmarked(table) == [of.id]
+        await table.run(30)
+        assert table.source.sent == {of.id}
+
+
+async def test_a_mark_that_hangs_holds_up_neither_polls_nor_mail() -> None:
+    """It is the acknowledger's own time."""
+    async with bench(message(A)) as table:
+        table.source.slow["mark_sent"] = math.inf
+        await table.run(10)
+        table.source.messages.append(message(B))
+        await table.run(60)
+        assert table.transport.recipients == [A, B]
+        assert table.source.calls.count("list_ready") == 14
+        await table.kill()
+
+
+async def test_a_message_that_the_server_has_dropped_by_now_is_not_told_of() -> None:
+    """After its `delete_after` nobody wants to know."""
+    of = message(A, delete_after=NOW + 2 * MINUTE)
+    async with bench(of) as table:
+        table.source.cursed[of.id] = fault(ServerFaultKind.ERROR)
+        await table.run(119)
+        marks = len(table.source.marks)
+        assert marks > 1
+        await table.run(3600)
+        assert len(table.source.marks) == marks
+
+
+async def test_what_was_not_told_before_the_end_is_told_after_the_next_start() -> None:
+    """The ledger knows; the mail is not sent again."""
+    of = message(A)
+    async with bench(of) as table:
+        table.source.down = None
+        table.source.script("mark_sent", *[fault(ServerFaultKind.UNREACHABLE)] * 2)
+        await table.run(2)
+        await table.stop()
+        assert table.source.sent == set()
+        await table.run(10)
+        assert table.source.sent == {of.id}
+        assert len(table.transport.tried) == 1
+
+
+async def test_a_long_backlog_of_marks_is_told_two_at_a_time() -> None:
+    """Five hundred, each taking a second: the server is not flooded, nor is anything left."""
+    messages = [message(f"{number}@example.com") for number in range(500)]
+    async with bench(*messages) as table:
+        table.source.slow["mark_sent"] = 1.0
+        await table.run(260)
+        assert table.source.sent == {of.id for of in messages}
+        assert (
+            max(table.source.moments("mark_sent").count(second) for second in {*table.source.moments("mark_sent")})
+            <= 2
+        )
+
+
+async def test_a_message_sent_to_some_is_told_when_the_last_is_final() -> None:
+    """And a message whose mark the server took a year ago is not told again."""
+    of = message(A, B, delete_after=NOW + timedelta(days=400))
+    async with bench(of, schedule="@daily") as table:
+        await table.run(10)
+        assert await table.states(of) == [State.SENT, State.SENT]
+        await table.run(3 * 24 * HOUR.total_seconds())
+        assert table.source.marks == [of.id]

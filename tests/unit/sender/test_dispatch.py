@@ -1,0 +1,432 @@
+"""What goes to the relay, and when: four at a time, one to each address, around letters that hang and lanes that are down."""
+
+import asyncio
+import math
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from mail_sender.errors import ServerFaultKind
+from mail_sender.ledger.base import Delivery, Outcome
+from mail_sender.ledger.states import State
+from mail_sender.sender.config import RetryConfig
+from mail_sender.verdict import Deferred, Refused, RelayDown, Reply, Stage, Verdict
+from tests.support.memory_source import fault
+from tests.support.samples import (
+    CUT,
+    DOWN,
+    ELLIE,
+    HOUR,
+    LATER,
+    MINUTE,
+    NO,
+    NOW,
+    OK,
+    SECOND,
+    message,
+    reset,
+)
+from tests.support.virtual_time import VIRTUAL_TIME
+from tests.support.worker_bench import Bench, bench
+
+pytestmark = VIRTUAL_TIME
+
+A, B, C, D, E = (f"{name}@example.com" for name in "abcde")
+BAD_LOGIN = RelayDown(Stage.AUTH, "login refused", "mend it", lasting=True, reply=Reply(535, "5.7.8 no"))
+RELAYING = Refused(Stage.RCPT, "refused by the relay", Reply(554, "5.7.1 relaying denied"))
+
+
+def many(count: int) -> list[str]:
+    """Return so many addresses."""
+    return [f"person-{number}@example.com" for number in range(count)]
+
+
+# Four at a time
+
+
+async def test_four_mails_are_under_way_at_a_time() -> None:
+    """Not fewer where there are more, and the next one starts when one ends."""
+    async with bench(*map(message, many(10))) as table:
+        table.transport.take(10.0)
+        await table.run(5)
+        assert table.transport.in_flight.total() == 4
+        await table.run(26)
+        assert len(table.transport.tried) == 10
+        assert table.transport.most_in_flight == 4
+        assert table.transport.times == [0, 1, 2, 3, 10, 11, 12, 13, 20, 21]  # the first ones follow each other
+
+
+async def test_two_to_one_address_are_never_under_way_together() -> None:
+    """They go by `send_after`, also where they are spelt differently, and leave their places to others."""
+    spellings = [ELLIE, "Ellie@Example.com", "ELLIE@EXAMPLE.COM"]
+    old = [message(to, send_after=NOW - (9 - age) * MINUTE) for age, to in enumerate(spellings)]
+    async with bench(*old, message(B), message(C)) as table:
+        table.transport.take(10.0)
+        await table.run(5)
+        assert sorted(table.transport.recipients) == [B, C, ELLIE]
+        await table.run(30)
+        mine = [to for to in table.transport.recipients if to.lower() == ELLIE]
+        assert mine == ["ellie@example.com", "Ellie@example.com", "ELLIE@example.com"]
+
+
+async def test_a_hundred_to_one_address_do_not_hold_up_another() -> None:
+    """However many of one person's messages are older."""
+    crowd = [message(ELLIE, send_after=NOW - HOUR) for _ in range(100)]
+    async with bench(*crowd, message(B)) as table:
+        table.transport.take(10.0)
+        await table.run(5)
+        assert sorted(table.transport.recipients) == [B, ELLIE]
+
+
+async def test_one_that_waits_for_its_retry_does_not_hold_back_a_later_one() -> None:
+    """A newer message to the same person goes meanwhile."""
+    first, second = message(ELLIE, send_after=NOW - 2 * MINUTE), message(ELLIE)
+    async with bench(first, second) as table:
+        table.transport.script(ELLIE, LATER)
+        await table.run(5)
+        assert await table.states(first, second) == [State.QUEUED, State.SENT]
+        await table.run(40)
+        assert await table.states(first) == [State.SENT]
+
+
+async def test_deferred_mails_by_the_thousand_let_a_newer_one_go() -> None:
+    """They are tried again, but not before what was never tried."""
+    old = [message(to, send_after=NOW - HOUR) for to in many(2_000)]
+    async with bench(*old, message(B)) as table:
+        for to in many(2_000):
+            table.transport.script(to, *[LATER] * 2)
+        await table.run(4)
+        assert len(table.transport.tried) == 2_001
+        assert await table.counts() == {State.QUEUED: 2_000, State.SENT: 1}
+
+
+# Retries
+
+
+async def test_a_refusal_for_now_is_tried_again_five_times_and_then_abandoned() -> None:
+    """At growing distances; the server is told nothing, and nothing goes out ever after."""
+    of = message(A)
+    async with bench(of, schedule="@hourly") as table:
+        table.transport.script(A, *[LATER] * 10)
+        await table.run(3 * 3600)
+        assert len(table.transport.tried) == 6
+        waits = [later - earlier for earlier, later in pairwise(table.transport.times)]
+        assert waits == pytest.approx([30, 120, 360, 720, 1200], rel=0.21)
+        (found,) = await table.deliveries(of)
+        assert (found.state, found.attempts) == (State.ABANDONED, 6)
+        assert (table.said("abandoned"), table.source.marks) == (["abandoned"], [])
+
+
+async def test_a_refusal_for_good_is_not_tried_again() -> None:
+    """550 5.1.1 is the recipient's own, whoever else is refused so."""
+    messages = [message(to) for to in (A, B, "x@other.example", "y@third.example")]
+    async with bench(*messages, schedule="@hourly") as table:
+        table.transport.always(NO)
+        await table.run(24 * 3600)
+        assert len(table.transport.tried) == 4
+        assert await table.counts() == {State.FAILED: 4}
+        assert table.said("relay_down") == []
+
+
+async def test_a_relay_that_limits_connections_is_not_called_down() -> None:
+    """One is turned away while others are served: that is said of the letter, and the lane stays open."""
+    messages = [message(f"{number}@example.com") for number in range(20)]
+    async with bench(*messages) as table:
+        table.transport.take(1.0)
+        for refused in ("7@example.com", "12@example.com"):
+            table.transport.script(
+                refused, RelayDown(Stage.BANNER, "421 too many connections", "wait", lasting=False)
+            )
+        await table.run(300)
+        assert await table.counts() == {State.SENT: 20}
+        assert table.said("relay_down", "relay_up", "put_off") == ["put_off", "put_off"]
+        assert "421 too many connections; others go through" in table.facts("put_off")[0]["say"]
+
+
+async def test_a_retry_that_no_poll_comes_for_is_made_on_its_time() -> None:
+    """The schedule is the server's; retries have their own."""
+    async with bench(message(A), schedule="@hourly") as table:
+        table.transport.script(A, LATER, LATER)
+        await table.run(600)
+        assert len(table.transport.tried) == 3
+        assert 24 <= table.transport.times[1] <= 37
+
+
+async def test_a_wait_that_the_relay_asks_for_is_kept() -> None:
+    """Greylisting that names its time is believed."""
+    async with bench(message(A)) as table:
+        table.transport.script(A, Deferred(Stage.RCPT, Reply(450, "4.7.1 greylisted, retry in 5 minutes")))
+        await table.run(400)
+        assert 305 <= table.transport.times[1] <= 310
+
+
+async def test_a_retry_that_would_come_too_late_is_made_before_the_deadline() -> None:
+    """Two minutes before the link dies it gets its last chance."""
+    of = message(A, content=reset(expires_at=NOW + 9 * MINUTE))
+    async with bench(of) as table:
+        table.transport.script(A, *[LATER] * 3)
+        await table.run(500)
+        assert 360 <= table.transport.times[3] <= 365
+        assert await table.states(of) == [State.SENT]
+
+
+# A relay that hangs
+
+
+@pytest.mark.parametrize("stage", [Stage.RCPT, Stage.DOT])
+async def test_a_mail_that_hangs_holds_up_nothing_but_itself(stage: Stage) -> None:
+    """Polls, marks and three lanes go on for an hour, and whoever is queued later is mailed at once."""
+    async with bench(message(A)) as table:
+        table.transport.slow(A, math.inf, stage)
+        await table.run(60)
+        for number in range(10):
+            later = [
+                message(f"{number}-{one}@example.com", send_after=table.clock.now() - SECOND) for one in range(30)
+            ]
+            table.source.messages += later
+            table.transport.take(1.0)
+            await table.run(16)
+            assert {of.id for of in later} <= table.source.sent
+        polls = table.source.calls.count("list_ready")
+        await table.run(3600)
+        assert table.source.calls.count("list_ready") == polls + 720
+        assert table.transport.in_flight.total() == 1
+        await table.kill()
+
+
+async def test_four_mails_that_hang_leave_polls_and_marks_alone() -> None:
+    """Nothing more can go out, but the server is heard and told."""
+    messages = [message(to) for to in (A, B, C, D, E)]
+    done = message("done@example.com", send_after=NOW - HOUR)
+    async with bench(done, *messages) as table:
+        table.source.script("mark_sent", *[fault(ServerFaultKind.UNREACHABLE)] * 3)
+        for to in (A, B, C, D, E):
+            table.transport.slow(to, math.inf)
+        await table.run(120)
+        assert table.transport.in_flight.total() == 4
+        assert table.source.sent == {done.id}
+        assert table.source.calls.count("list_ready") == 24
+        await table.kill()
+
+
+# A relay that is down
+
+
+async def outage(table: Bench, verdict: RelayDown, seconds: float) -> list[float]:
+    """Have the relay be down for so long; return when it was tried, each slot once."""
+    table.transport.always(verdict)
+    await table.run(seconds)
+    assert len({*table.transport.times}) == len(table.transport.times)
+    return table.transport.times
+
+
+async def test_an_hour_without_a_relay_costs_nobody_anything() -> None:
+    """No attempt is counted, each slot sees one letter, and the backlog is drained within a minute of the return."""
+    messages = [message(to) for to in many(500)]
+    async with bench(*messages) as table:
+        times = await outage(table, DOWN, 3600)
+        assert [later - earlier for earlier, later in pairwise(times)] == [5, 10, 20] + [30] * (len(times) - 4)
+        assert 118 <= len(times) <= 124
+        assert await table.counts() == {State.QUEUED: 500}
+        assert {found.attempts for of in messages for found in await table.deliveries(of)} == {0}
+        assert table.said() == ["server_ready", "relay_down"]
+        table.transport.always(None)
+        table.transport.take(0.1)
+        await table.run(60)
+        assert await table.counts() == {State.SENT: 500}
+        assert table.source.sent == {of.id for of in messages}
+        assert table.said("relay_down", "relay_up") == ["relay_down", "relay_up"]
+        assert {found.attempts for of in messages for found in await table.deliveries(of)} == {1}
+        assert table.facts("relay_up")[0]["down_seconds"] in range(3600, 3632)
+
+
+async def test_a_backlog_drains_within_a_minute_in_a_file_and_on_a_slow_schedule_too() -> None:
+    """It does not need a poll: the probe's success lets everything go."""
+    async with bench(*map(message, many(500)), schedule="@hourly") as table:
+        times = await outage(table, DOWN, 1800)
+        assert [later - earlier for earlier, later in pairwise(times)] == [5, 10, 20] + [30] * (len(times) - 4)
+        table.transport.always(None)
+        await table.run(60)
+        assert await table.counts() == {State.SENT: 500}
+
+
+async def test_a_login_that_is_refused_is_tried_ever_more_seldom() -> None:
+    """Each try may help to lock the account: 1, 2, 4, 8 and then every 15 minutes."""
+    async with bench(*map(message, many(50)), schedule="@hourly") as table:
+        times = await outage(table, BAD_LOGIN, 4 * 3600)
+        waits = [later - earlier for earlier, later in pairwise(times)]
+        assert waits[:4] == [60, 120, 240, 480]
+        assert set(waits[4:]) == {900}
+
+
+async def test_a_mail_that_breaks_the_lane_does_not_hold_up_the_others() -> None:
+    """A relay that cuts the connection whenever it sees one message: others try next, and go."""
+    cut = RelayDown(Stage.DATA, "connection cut", "look", lasting=False)
+    poison = [message(A, send_after=NOW - HOUR) for _ in range(5)]
+    async with bench(*poison, message(B)) as table:
+        table.transport.script(A, *[cut] * 1_000)
+        await table.run(120)
+        assert B in table.transport.recipients
+        table.source.messages.append(message(C, send_after=table.clock.now() - SECOND))
+        await table.run(60)
+        assert C in table.transport.recipients
+        assert {found.attempts for of in poison for found in await table.deliveries(of)} == {0}
+
+
+async def test_marks_are_told_while_the_lane_is_down() -> None:
+    """What was sent before is none of the relay's business any more."""
+    first = message(A)
+    async with bench(first) as table:
+        table.source.script("mark_sent", fault(ServerFaultKind.UNREACHABLE))
+        await table.run(3)
+        table.transport.always(DOWN)
+        table.source.messages.append(message(B))
+        await table.run(30)
+        assert table.source.sent == {first.id}
+
+
+async def test_the_operator_may_have_the_relay_probed_at_once() -> None:
+    """A flush does not wait for the slot."""
+    async with bench(message(A)) as table:
+        table.transport.always(BAD_LOGIN)
+        await table.run(10)
+        table.transport.always(None)
+        table.worker.probe()
+        await table.run(1)
+        assert table.source.sent
+
+
+async def test_a_held_lane_is_tested_by_others_and_released_by_one() -> None:
+    """A recipient at a domain that may not be relayed to costs the others nothing, and fails by itself."""
+    bad = message("x@foreign.example", send_after=NOW - HOUR)
+    good = [message(to) for to in many(10)]
+    async with bench(bad, *good) as table:
+        table.transport.script("x@foreign.example", *[RELAYING] * 10)
+        table.transport.take(1.0)
+        await table.run(30)
+        assert {of.id for of in good} == table.source.sent
+        assert await table.states(bad) == [State.QUEUED]
+        await table.run(200)
+        assert await table.states(bad) == [State.FAILED]
+        assert table.transport.recipients.count("x@foreign.example") == 2
+
+
+@pytest.mark.parametrize("verdict", [RELAYING, Refused(Stage.RCPT, "no", Reply(553, "Sender address rejected"))])
+async def test_a_configuration_that_may_not_send_fails_nobodys_mail(verdict: Refused) -> None:
+    """A day long all is refused: nothing fails, few are tried, and all goes when it is mended."""
+    messages = [message(to) for to in many(100)]
+    async with bench(*messages, schedule="@hourly") as table:
+        table.transport.always(verdict)
+        await table.run(12 * 3600)
+        assert await table.counts() == {State.QUEUED: 100}
+        assert len(table.transport.tried) < 12 * 3600 / 60 + 20
+        table.transport.always(None)
+        await table.run(600)
+        assert await table.counts() == {State.SENT: 100}
+
+
+async def test_refusals_that_say_nothing_are_suspected_after_three() -> None:
+    """To two domains: at most the letters that were under way by then have failed."""
+    nothing = Refused(Stage.RCPT, "refused by the relay", Reply(550, "rejected"))
+    messages = [message(f"{number}@{number % 2}.example") for number in range(50)]
+    async with bench(*messages) as table:
+        table.transport.always(nothing)
+        await table.run(3600)
+        assert (await table.counts())[State.FAILED] == 2
+        table.transport.always(None)
+        await table.run(600)
+        assert await table.counts() == {State.FAILED: 2, State.SENT: 48}
+
+
+async def test_two_mails_cut_at_the_dot_in_a_row_shut_the_lane() -> None:
+    """A relay that takes mails and does not say so is not fed the whole queue."""
+    messages = [message(to) for to in many(50)]
+    async with bench(*messages) as table:
+        table.transport.always(CUT)
+        table.transport.take(1.0)
+        await table.run(4.5)
+        assert len(table.transport.tried) <= 5
+        assert table.said("relay_down") == ["relay_down"]
+        table.transport.always(None)
+        await table.run(300)
+        assert await table.counts() == {State.SENT: 50}
+        assert len(table.transport.tried) <= 55
+
+
+# Crashes
+
+
+@pytest.mark.parametrize("verdict", [OK, LATER, NO, CUT, DOWN])
+async def test_a_mail_whose_message_was_withdrawn_leaves_the_probe_to_the_next(verdict: Verdict) -> None:
+    """The lane is shut, the probe's message is gone: the next letter is the probe, whatever comes of it."""
+    gone, other = message(A, send_after=NOW - HOUR), message(B)
+    async with bench(gone, other, schedule="@hourly") as table:
+        table.transport.always(DOWN)
+        await table.run(120)
+        table.source.delete(gone)
+        tried = len(table.transport.tried)
+        table.transport.always(verdict)
+        await table.run(60)
+        assert await table.states(gone) == [State.WITHDRAWN]
+        assert table.transport.recipients[tried:][:1] == [B]
+
+
+@pytest.mark.parametrize("late", [True, False])
+async def test_an_order_that_comes_between_a_look_and_a_step_is_no_crash(late: bool) -> None:
+    """The operator gives up what is just about to expire, or to be sent: the sender goes on."""
+    of, other = message(A), message(B)
+    async with bench(of, retry=RetryConfig(max_age=timedelta(minutes=5)), schedule="@hourly") as table:
+        look = table.ledger.due
+
+        async def due(now: datetime, limit: int, without: Collection[str] = ()) -> Sequence[Delivery]:
+            found = await look(now, limit, without)
+            for one in found:
+                if (one.deadline <= now) is late:
+                    await table.ledger.order(one, Outcome(State.ABANDONED, now, 0, 0), now)
+            return found
+
+        table.ledger.due = due  # type: ignore[method-assign]  # this is how the operator comes in between
+        table.transport.always(DOWN)
+        await table.run(600)
+        assert await table.states(of) == [State.ABANDONED]
+        table.ledger.due = look  # type: ignore[method-assign]
+        table.transport.always(None)
+        table.source.messages = [other]
+        await table.run(3600)
+        assert await table.states(other) == [State.SENT]
+
+
+async def test_what_waits_in_a_ledger_before_the_first_poll_is_neither_mailed_nor_expired() -> None:
+    """A machine that starts a day ahead would take living links for dead ones: the server's time is waited for."""
+    of = message(A, content=reset(expires_at=NOW + 55 * MINUTE))
+    async with bench(of) as table:
+        table.transport.always(DOWN)
+        await table.run(60)
+        await table.kill()
+        table.clock.off = timedelta(days=1)
+        table.clock.learn(None)
+        table.source.date = lambda: table.clock.true
+        table.source.slow["list_ready"] = 20.0
+        table.transport.always(None)
+        await table.run(60)
+        assert await table.states(of) == [State.SENT]
+
+
+async def test_nothing_is_lost_where_the_worker_is_killed_again_and_again() -> None:
+    """Every 0.7 seconds, in the middle of whatever it does: each message arrives, and at most one copy of it more."""
+    messages = [message(to) for to in many(40)]
+    async with bench(*messages) as table:
+        table.transport.take(0.3)
+        for _ in range(12):
+            await table.run(0.7)
+            await table.kill()
+        await table.run(400)
+        assert await table.counts() == {State.SENT: 40}
+        assert {mail.recipient for mail in table.transport.arrived} == {*many(40)}
+        assert all(
+            len({mail.digest for mail in table.transport.arrived if mail.recipient == to}) == 1 for to in many(40)
+        )
+        assert table.source.sent == {of.id for of in messages}
+        assert asyncio.get_running_loop().time() > 400

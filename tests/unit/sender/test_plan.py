@@ -1,0 +1,89 @@
+"""Which of the deliveries that are due go now."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mail_sender.ledger.base import Delivery
+from mail_sender.ledger.states import State
+from mail_sender.sender.plan import Expire, Send, mailbox, plan
+from tests.support.samples import ELLIE, NOW, SECOND, delivery, message
+
+NOBODY: frozenset[str] = frozenset()
+
+
+def due(*recipients: str) -> list[Delivery]:
+    """Return a delivery of a message of its own for each recipient."""
+    return [delivery(message(recipient)) for recipient in recipients]
+
+
+def test_what_is_due_is_sent_in_the_order_in_which_it_came() -> None:
+    """The ledger has put what is due longest first."""
+    found = due("c@example.com", "a@example.com", "b@example.com")
+    assert plan(found, NOBODY, 4, NOW) == [Send(one) for one in found]
+
+
+def test_no_more_go_than_there_is_room_for() -> None:
+    """The first ones; without any room none."""
+    found = due(*(f"{number}@example.com" for number in range(10)))
+    assert plan(found, NOBODY, 3, NOW) == [Send(one) for one in found[:3]]
+    assert plan(found, NOBODY, 0, NOW) == []
+
+
+def test_of_two_to_one_address_the_first_goes() -> None:
+    """The later one waits until the first is settled; what is for somebody else does not wait."""
+    first, second, other = due(ELLIE, ELLIE, "b@example.com")
+    assert plan([first, second, other], NOBODY, 4, NOW) == [Send(first), Send(other)]
+
+
+@pytest.mark.parametrize("spelling", ["Ellie@example.com", "ELLIE@EXAMPLE.COM", "ellie@Example.Com"])
+def test_two_spellings_of_a_mailbox_are_one_address(spelling: str) -> None:
+    """Mail systems ignore case, so their order would show."""
+    first, second = due(ELLIE, spelling)
+    assert plan([first, second], NOBODY, 4, NOW) == [Send(first)]
+    assert plan([second], frozenset({mailbox(ELLIE)}), 4, NOW) == []
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.HELD])
+def test_what_is_past_its_deadline_is_expired(state: State) -> None:
+    """Held ones, too, from the deadline's very moment on, whatever the room."""
+    for late in (timedelta(), SECOND, timedelta(days=9)):
+        found = delivery(state=state, deadline=NOW - late)
+        assert plan([found], NOBODY, 0, NOW) == [Expire(found)]
+
+
+def test_what_has_a_moment_left_is_sent() -> None:
+    """The deadline has its margin already."""
+    found = delivery(deadline=NOW + timedelta(microseconds=1))
+    assert plan([found], NOBODY, 1, NOW) == [Send(found)]
+
+
+def test_expired_ones_take_no_room_and_no_address() -> None:
+    """They are written, not carried: a living message to the same address goes in the same plan."""
+    dead = delivery(message(ELLIE), deadline=NOW)
+    (living,) = due(ELLIE)
+    assert plan([dead, living], frozenset({"x@example.com"}), 1, NOW) == [Expire(dead), Send(living)]
+
+
+ADDRESSES = st.sampled_from([f"{name}@example.com" for name in "aAbBcCdD"])
+
+
+@given(st.lists(st.tuples(ADDRESSES, st.booleans()), max_size=12), st.sets(ADDRESSES), st.integers(0, 4))
+def test_a_plan_never_crowds_an_address_or_the_relay(
+    wanted: list[tuple[str, bool]], busy: set[str], room: int
+) -> None:
+    """Whatever is due: at most as many as there is room for, each address once, none that is in flight."""
+    in_flight = frozenset(mailbox(one) for one in busy)
+    found = [delivery(message(to), deadline=NOW + (SECOND if lives else -SECOND)) for to, lives in wanted]
+    steps = plan(found, in_flight, room, NOW)
+    sent = [mailbox(step.delivery.recipient) for step in steps if isinstance(step, Send)]
+    assert len(sent) <= room
+    assert len(set(sent)) == len(sent)
+    assert not in_flight & set(sent)
+    assert [step.delivery for step in steps if isinstance(step, Expire)] == [
+        one for one in found if one.deadline <= NOW
+    ]
+    places = [found.index(step.delivery) for step in steps]
+    assert places == sorted(places)

@@ -1,0 +1,43 @@
+"""The inbox: what the last good poll saw, and whether mail may go under this token."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from mail_sender.errors import ServerFaultKind
+from mail_sender.message import Listing
+from mail_sender.sender.snapshot import OF_THE_TOKEN, Snapshot
+from tests.support.memory_source import fault
+from tests.support.samples import NOW, SECOND, message
+
+
+def test_nothing_may_be_sent_before_the_first_good_poll() -> None:
+    """Nobody knows yet whether the token is good."""
+    snapshot = Snapshot()
+    assert (snapshot.may_send, snapshot.at, snapshot.messages) == (False, None, {})
+
+
+def test_a_good_poll_replaces_what_the_last_one_saw() -> None:
+    """By id, with when it was; from now on mail may go."""
+    first, second = message(), message()
+    snapshot = Snapshot()
+    snapshot.fill(Listing((first,), ()), NOW)
+    seen = snapshot.messages
+    snapshot.fill(Listing((second,), ()), NOW + SECOND)
+    assert (snapshot.messages, snapshot.at, snapshot.may_send) == ({second.id: second}, NOW + SECOND, True)
+    assert seen == {first.id: first}
+
+
+@pytest.mark.parametrize("kind", ServerFaultKind)
+def test_only_the_tokens_trouble_stops_the_mail(kind: ServerFaultKind) -> None:
+    """A server that is away does not; what it showed stays good. The next good poll lets mail go on."""
+    of = message()
+    snapshot = Snapshot()
+    snapshot.fill(Listing((of,), ()), NOW)
+    with capture_logs() as events:
+        for _ in range(3):
+            snapshot.note(fault(kind), NOW)
+        assert snapshot.may_send is (kind not in OF_THE_TOKEN)
+        assert snapshot.messages == {of.id: of}
+        snapshot.fill(Listing((of,), ()), NOW + SECOND)
+    assert snapshot.may_send
+    assert [event["event"] for event in events] == ["server_down", "server_up"]

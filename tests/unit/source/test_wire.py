@@ -1,0 +1,331 @@
+"""Kanidm's JSON is read entry by entry: good ones whole, odd ones named without what they hold."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mail_sender.message import Content, CredentialReset, IntentId, Message, OddEntry, TestMessage, UnknownContent
+from mail_sender.source import wire
+from tests.support.samples import NOW
+
+CAPTURES = json.loads((Path(__file__).parents[2] / "wire" / "captures.json").read_text())
+ID = "8429a88c-942c-4e2b-a54f-899fe727feed"
+SECRET = "d1c2s-tuyyh-kcpx2-zhfqx"
+EXPIRY = 1_795_220_111
+
+
+def resources(capture: dict[str, Any]) -> list[Any] | None:
+    """Return the entries that a capture's answer holds: of a list, or the one that was asked for."""
+    answer = capture["response"].get("json")
+    if not isinstance(answer, dict):
+        return None
+    if isinstance(answer.get("resources"), list):
+        return wire.entries(answer)
+    return [answer] if "message_template" in answer else None
+
+
+MESSAGES = [
+    capture
+    for capture in CAPTURES
+    if capture["request"]["path"].startswith("/scim/v1/Message") and capture["response"]["status"] == 200
+]
+LISTS = [capture for capture in MESSAGES if resources(capture) is not None]
+
+
+def raw(**changes: object) -> dict[str, object]:
+    """Return an entry as a server sends it, with changes; what is ... is left out."""
+    entry = {
+        "schemas": [],
+        "id": ID,
+        "class": ["object", "outbound_message"],
+        "delete_after": "2026-11-27T23:15:11.644116431Z",
+        "mail_destination": [{"primary": True, "value": "ellie@example.com"}],
+        "message_template": {
+            "CredentialResetV1": {"display_name": "Ellie", "intent_id": SECRET, "expiry_time": EXPIRY}
+        },
+        "send_after": "2026-11-20T23:15:11.644116431Z",
+        **changes,
+    }
+    return {key: value for key, value in entry.items() if value is not ...}
+
+
+def template(tag: str = "CredentialResetV1", **changes: object) -> dict[str, object]:
+    """Return an entry whose template has changes; what is ... is left out."""
+    fields = {"display_name": "Ellie", "intent_id": SECRET, "expiry_time": EXPIRY, **changes}
+    return raw(message_template={tag: {key: value for key, value in fields.items() if value is not ...}})
+
+
+def one(entry: object) -> Message:
+    """Return the message of an entry that is to be sent now."""
+    listing = wire.listing([entry], NOW)
+    assert listing.odd == ()
+    (message,) = listing.messages
+    return message
+
+
+def odd(entry: object) -> OddEntry:
+    """Return what is said of an entry that cannot be read."""
+    listing = wire.listing([entry], NOW)
+    assert listing.messages == ()
+    (found,) = listing.odd
+    return found
+
+
+def content(tag: str, fields: dict[str, Any]) -> Content:
+    """Return what a captured template means, read here once more."""
+    if tag == "TestMessageV1":
+        return TestMessage(fields["display_name"])
+    expires_at = datetime.fromtimestamp(fields["expiry_time"], UTC)
+    return CredentialReset(fields["display_name"], IntentId(fields["intent_id"]), expires_at)
+
+
+# What a real server answered
+
+
+@pytest.mark.parametrize("capture", LISTS, ids=lambda capture: capture["name"])
+def test_every_captured_answer_decodes(capture: dict[str, Any]) -> None:
+    """No entry of a real server is odd; what is unsent and due by then is a message with all that stands there."""
+    entries = resources(capture)
+    assert entries is not None
+    listing = wire.listing(entries, datetime(2026, 12, 1, tzinfo=UTC))
+    full = [entry for entry in entries if {"message_template", "send_after", "delete_after"} <= entry.keys()]
+    assert len(listing.odd) == len(entries) - len(full)
+    assert {str(message.id) for message in listing.messages} == {
+        entry["id"] for entry in full if "sent_at" not in entry
+    }
+    for message in listing.messages:
+        entry = next(entry for entry in entries if entry["id"] == str(message.id))
+        assert message.send_after == datetime.fromisoformat(entry["send_after"])
+        assert message.recipients == tuple(place["value"] for place in entry["mail_destination"])
+        ((tag, fields),) = entry["message_template"].items()
+        assert message.content == content(tag, fields)
+
+
+def test_the_captures_hold_what_they_are_here_for() -> None:
+    """There are lists, single entries and both templates among them, so that the test above means something."""
+    assert len(LISTS) >= 5
+    tags = {
+        tag for capture in LISTS for entry in resources(capture) or () for tag in entry.get("message_template", ())
+    }
+    assert {"TestMessageV1", "CredentialResetV1"} <= tags
+
+
+# Good entries
+
+
+def test_an_entry_becomes_a_message() -> None:
+    """Every field that matters arrives, times aware and in UTC."""
+    message = one(raw())
+    assert message == Message(
+        UUID(ID),
+        datetime(2026, 11, 20, 23, 15, 11, 644116, tzinfo=UTC),
+        datetime(2026, 11, 27, 23, 15, 11, 644116, tzinfo=UTC),
+        ("ellie@example.com",),
+        CredentialReset("Ellie", IntentId(SECRET), datetime.fromtimestamp(EXPIRY, UTC)),
+    )
+    assert message.send_after.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-20T23:15:11Z", "2026-11-20T23:15:11.6Z", "2026-11-20T23:15:11.644116Z",
+             "2026-11-20T23:15:11.644116431Z", "2026-11-21T01:15:11.644116431+02:00"],
+)  # fmt: skip
+def test_times_have_up_to_nine_digits_after_the_second(text: str) -> None:
+    """From none to nanoseconds, which are cut to microseconds; another offset is the same moment."""
+    moment = one(raw(send_after=text)).send_after
+    assert moment.replace(microsecond=0) == datetime(2026, 11, 20, 23, 15, 11, tzinfo=UTC)
+    assert moment.microsecond in {0, 600_000, 644_116}
+
+
+def test_one_mailbox_written_in_several_ways_is_one_recipient() -> None:
+    """Domains know no case (RFC 5321, section 2.4), and an envelope has them in ASCII."""
+    ways = ("ellie@münchen.example", "ellie@MÜNCHEN.example", "ellie@xn--mnchen-3ya.example", "Ellie@münchen.example")
+    entry = raw(mail_destination=[{"primary": True, "value": way} for way in ways])
+    assert one(entry).recipients == (ways[0], ways[3])
+
+
+def test_recipients_come_each_once_and_in_their_order() -> None:
+    """Several destinations are several recipients, whichever is primary."""
+    values = ["b@example.com", "a@example.com", "b@example.com", "not an address"]
+    entry = raw(mail_destination=[{"value": value, "primary": False} for value in values])
+    assert one(entry).recipients == ("b@example.com", "a@example.com", "not an address")
+
+
+def test_unknown_keys_are_ignored_everywhere() -> None:
+    """A newer server may say more."""
+    entry = template(priority=5) | {"x": {"y": []}, "mail_destination": [{"value": "a@b", "kind": "home"}]}
+    assert one(entry).content == one(raw()).content
+
+
+def test_only_what_is_unsent_and_due_is_listed() -> None:
+    """The long list shows what is sent or held back as well: neither is ready, `send_after` itself included."""
+    now = NOW.isoformat()
+    for changes in ({"sent_at": now}, {"send_after": now}, {"send_after": "2999-01-01T00:00:00Z"}):
+        assert wire.listing([raw(**changes)], NOW).messages == ()
+    just_before = (NOW - timedelta(microseconds=1)).isoformat()
+    assert one(raw(sent_at=None, send_after=just_before)).id == UUID(ID)
+
+
+def test_messages_come_oldest_first_and_each_once() -> None:
+    """Pages that overlap make no copies, and the order is that of `send_after`."""
+    times = {3: "2026-11-20T03:00:00Z", 1: "2026-11-20T01:00:00Z", 2: "2026-11-20T02:00:00Z"}
+    entries = [raw(id=str(UUID(int=number)), send_after=time) for number, time in times.items()]
+    listing = wire.listing([*entries, *entries[:2]], NOW)
+    assert [message.id.int for message in listing.messages] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind"),
+    [("AccountExpiryV1", "account_expiry_v1"), ("TestMessageV2", "test_message_v2"), ("X", "x"),
+     ("credentialresetv1", "a_name_that_is_none"), ("Two Words", "a_name_that_is_none"),
+     ("Evil\r\nBcc", "a_name_that_is_none"), ("X" * 65, "a_name_that_is_none"), ("", "a_name_that_is_none")],
+)  # fmt: skip
+def test_an_unknown_template_is_a_value(tag: str, kind: str) -> None:
+    """It is named in snake case, with its fields, whatever they are; a tag that is no name is not repeated."""
+    for fields in ({}, {"display_name": 5, "secret": SECRET}):
+        known = fields if kind != "a_name_that_is_none" else {}
+        assert one(raw(message_template={tag: fields})).content == UnknownContent(kind, known)
+        assert SECRET not in repr(one(raw(message_template={tag: fields})))
+
+
+# Odd entries
+
+ODD: dict[str, object] = {
+    "null": None,
+    "text": "hello",
+    "number": 5,
+    "list": [],
+    "empty": {},
+    "no id": raw(id=...),
+    "bad id": raw(id="not-a-uuid"),
+    "no send_after": raw(send_after=...),
+    "bad send_after": raw(send_after="yesterday"),
+    "naive send_after": raw(send_after="2026-11-20T23:15:11"),
+    "no delete_after": raw(delete_after=...),
+    "bad delete_after": raw(delete_after=[]),
+    "bad sent_at": raw(sent_at="x"),
+    "no destination": raw(mail_destination=...),
+    "null destination": raw(mail_destination=None),
+    "empty destinations": raw(mail_destination=[]),
+    "destination without value": raw(mail_destination=[{"primary": True}]),
+    "empty destination": raw(mail_destination=[{"value": ""}]),
+    "destination is text": raw(mail_destination=["a@b"]),
+    "one good, one bad destination": raw(mail_destination=[{"value": "a@b"}, {"value": 5}]),
+    "no template": raw(message_template=...),
+    "template is text": raw(message_template="TestMessageV1"),
+    "empty template": raw(message_template={}),
+    "two templates": raw(message_template={"TestMessageV1": {}, "CredentialResetV1": {}}),
+    "template of nothing": raw(message_template={"TestMessageV1": None}),
+    "no display name": template(display_name=...),
+    "null display name": template(display_name=None),
+    "test message without a name": template("TestMessageV1", display_name=...),
+    "no intent id": template(intent_id=...),
+    "empty intent id": template(intent_id=""),
+    "intent id is a number": template(intent_id=5),
+    "intent id is no text": template(intent_id="\ud800"),
+    "no expiry": template(expiry_time=...),
+    "expiry is a float": template(expiry_time=1795220111.5),
+    "expiry is text": template(expiry_time="2026-11-21T12:00:00Z"),
+    "expiry is digits in text": template(expiry_time="1795220111"),
+    "expiry is true": template(expiry_time=True),
+    "expiry is negative": template(expiry_time=-1),
+    "expiry beyond the calendar": template(expiry_time=10**18),
+    "expiry is not finite": template(expiry_time=float("inf")),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_entry_is_set_aside_and_the_good_ones_beside_it_are_read(name: str) -> None:
+    """What cannot be read is named once by its id, where it has one that is one, and hides no other entry."""
+    good = raw(id=str(UUID(int=7)))
+    listing = wire.listing([good, ODD[name], good], NOW)
+    assert [message.id for message in listing.messages] == [UUID(int=7)]
+    (found,) = listing.odd
+    entry = ODD[name]
+    known = isinstance(entry, dict) and name not in {"no id", "bad id", "empty"}
+    expected = entry["id"] if isinstance(entry, dict) and known else "(without an id)"
+    assert found.id == expected
+    assert found.problem.startswith("cannot be read: ")
+
+
+def test_the_place_of_a_fault_is_told() -> None:
+    """Field and kind of fault, for up to three faults."""
+    assert odd(raw(send_after="x", id=5)).problem.count("(") == 2
+    assert "expiry_time (int_type)" in odd(template(expiry_time=1.5)).problem
+    assert "mail_destination.0 (missing)" in odd(raw(mail_destination=[{}])).problem
+    assert odd({}).problem.count("(") == 3
+
+
+@pytest.mark.parametrize("name", ["x\r\nevil", "\x1b[2J", "", "x" * 1000, "\u202eevil"])
+def test_a_name_of_an_odd_entry_is_short_and_printable(name: str) -> None:
+    """An id that is none cannot fill or bend the log."""
+    found = odd(raw(id=name))
+    assert len(found.id) <= 64
+    assert found.id.isprintable()
+
+
+HIDDEN = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=40).map("S3cr3t".__add__)
+BROKEN: dict[str, Callable[[str], object]] = {
+    "intent id": lambda secret: template(intent_id=[secret]),
+    "display name": lambda secret: template(display_name=[secret]),
+    "expiry": lambda secret: template(expiry_time=secret),
+    "destination": lambda secret: raw(mail_destination=[{secret: secret}]),
+    "tag": lambda secret: raw(message_template={secret: secret}),
+    "template": lambda secret: raw(message_template=[secret]),
+    "send_after": lambda secret: raw(send_after=secret),
+    "sent_at": lambda secret: raw(sent_at=secret),
+    "key": lambda secret: {secret: secret},
+    "id": lambda secret: raw(id=[secret]),
+}
+
+
+@settings(max_examples=300, deadline=None)
+@given(HIDDEN, st.sampled_from(sorted(BROKEN)), st.booleans())
+def test_what_is_said_of_an_odd_entry_never_holds_what_stood_there(secret: str, place: str, more: bool) -> None:
+    """Neither values nor keys that the entry brought along, since each may be an intent id."""
+    entry = BROKEN[place](secret)
+    found = odd({**entry, "delete_after": secret} if more and isinstance(entry, dict) else entry)
+    assert secret not in found.problem
+    assert secret not in found.id
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=10)),
+        lambda children: st.one_of(
+            st.lists(children, max_size=3),
+            st.dictionaries(st.sampled_from([*raw(), "value", "TestMessageV1", "x"]), children, max_size=4),
+        ),
+        max_leaves=12,
+    )
+)
+def test_no_json_crashes_the_reader(entry: object) -> None:
+    """Any JSON at all is read or set aside, beside a good entry."""
+    listing = wire.listing([entry, raw()], NOW)
+    assert UUID(ID) in {message.id for message in listing.messages}
+
+
+# Lists
+
+
+@pytest.mark.parametrize("answer", [None, [], "x", {}, {"resources": None}, {"resources": {}}, {"Resources": []}])
+def test_an_answer_without_resources_is_no_list(answer: object) -> None:
+    """A list has `resources`, in lower case, and nothing else will do."""
+    with pytest.raises(wire.NotAList):
+        wire.entries(answer)
+
+
+def test_the_total_is_what_the_server_says_or_nothing() -> None:
+    """Without a number it is 0."""
+    assert wire.total({"totalResults": 5}) == 5
+    answers: list[object] = [{}, {"totalResults": "5"}, {"totalResults": None}, [], None]
+    for answer in answers:
+        assert wire.total(answer) == 0

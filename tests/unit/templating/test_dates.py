@@ -1,0 +1,81 @@
+"""Times in the words of a mail: in its language, in its zone, and plain ASCII wherever the language is."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from mail_sender.templating import dates, template_set
+from mail_sender.templating.wording import locale
+
+NOW = datetime(2026, 11, 21, 13, 10, tzinfo=UTC)
+
+LENGTHS = {
+    -3600: "in 0 minutes",
+    29: "in 1 minute",
+    60: "in 1 minute",
+    91: "in 2 minutes",
+    55 * 60: "in 55 minutes",
+    3600: "in 60 minutes",
+    65 * 60: "in 65 minutes",
+    119 * 60: "in 119 minutes",
+    2 * 3600: "in 2 hours",
+    47 * 3600: "in 47 hours",
+    3 * 86_400 + 7200: "in 3 days",
+}
+
+
+@pytest.mark.parametrize("seconds", LENGTHS)
+def test_how_long_it_is_in_words(seconds: int) -> None:
+    """Rounded to the minute, and in the smaller unit up to two of the larger one."""
+    assert dates.until(NOW + timedelta(seconds=seconds), NOW, locale("en")) == LENGTHS[seconds]
+
+
+PLURALS = {
+    "de": ["in 1 Minute", "in 2 Minuten"],
+    "pl": ["za 1 minutę", "za 2 minuty", "za 5 minut"],
+    "cs": ["za 1 minutu", "za 2 minuty", "za 5 minut"],
+    "ru": ["через 1 минуту", "через 2 минуты", "через 5 минут"],
+    "uk": ["через 1 хвилину", "через 2 хвилини", "через 5 хвилин"],
+    "ja": ["1 分後"],
+    "zh": ["1分钟后"],
+}
+
+
+@pytest.mark.parametrize("language", PLURALS)
+def test_a_language_has_its_own_plurals(language: str) -> None:
+    """One, few and many, as CLDR has them."""
+    said = [dates.until(NOW + timedelta(minutes=count), NOW, locale(language)) for count in (1, 2, 5)]
+    assert said[: len(PLURALS[language])] == PLURALS[language]
+
+
+FULL = {
+    "en": "21 November 2026, 14:05 CET",
+    "en-US": "November 21, 2026, 2:05 PM CET",
+    "de": "21. November 2026, 14:05 MEZ",
+    "de-CH": "21. November 2026, 14:05 MEZ",
+    "fr": "21 novembre 2026, 14:05 CET",
+    "ja": "2026年11月21日 14:05 CET",
+}
+
+
+@pytest.mark.parametrize("tag", FULL)
+def test_a_moment_has_its_day_its_time_and_its_zone(tag: str) -> None:
+    """In the order of the language; English alone is the one that nobody misreads."""
+    moment = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)
+    assert dates.full(moment, ZoneInfo("Europe/Berlin"), locale(tag)) == FULL[tag]
+
+
+@pytest.mark.parametrize(
+    ("zone", "clock"), [("UTC", "13:05 UTC"), ("Europe/Berlin", "14:05 CET"), ("America/Sao_Paulo", "10:05 UTC-03")]
+)
+def test_a_zone_without_a_name_is_told_by_its_distance(zone: str, clock: str) -> None:
+    """A bare "-03" would be read as anything."""
+    assert dates.clock(datetime(2026, 11, 21, 13, 5, tzinfo=UTC), ZoneInfo(zone), locale("en")) == clock
+
+
+def test_no_space_is_one_that_ascii_does_not_have() -> None:
+    """CLDR's narrow spaces would be all that makes an English mail unreadable as it is."""
+    for language in template_set.built_in().wordings:
+        words = dates.full(NOW, UTC, locale(language)) + dates.until(NOW + timedelta(hours=5), NOW, locale(language))
+        assert {char for char in words if char.isspace()} <= {" "}

@@ -1,0 +1,103 @@
+"""What a template may take, what is escaped, and what a name means in it."""
+
+import asyncio
+import signal
+import threading
+from typing import Any
+
+import jinja2
+import pytest
+from markupsafe import Markup
+
+from mail_sender.templating import sandbox
+from mail_sender.templating.filters import FILTERS
+from mail_sender.templating.sandbox import Sandbox, TooMuch
+
+
+def made(template: str, name: str = "x.txt.j2", **variables: Any) -> str:
+    """Return what a template makes."""
+    return sandbox.run(Sandbox({name: template}, FILTERS).get_template(name), variables)
+
+
+TOO_MUCH = {
+    "{% for one in range(10 ** 6) %}{% endfor %}": "a range",
+    "{{ 'x' * 10 ** 9 }}": "a text",
+    "{{ 10 ** 9 * 'x' }}": "a text",
+    "{{ [1] * 10 ** 9 }}": "a text",
+    "{{ 9 ** (10 ** 9) }}": "a power",
+    "{{ '%1999999999d' | format(1) }}": "a format",
+    "{{ '%1999999999d' % 1 }}": "a format",
+    "{{ '%*d' % (10 ** 9, 1) }}": "a format",
+    "{% for one in range(9999) %}{{ 'x' * 99 }}{% endfor %}": "it makes more than 256 KiB",
+}
+
+
+@pytest.mark.parametrize("template", TOO_MUCH)
+def test_what_would_take_the_memory_is_refused(template: str) -> None:
+    """Before it is made, with a word that says what."""
+    with pytest.raises(TooMuch, match=TOO_MUCH[template]):
+        made(template)
+
+
+SLOW = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}"
+
+
+def test_a_loop_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks nobody, so the alarm ends it; who had set that before has it back."""
+    monkeypatch.setattr(sandbox, "SECONDS", 0.05)
+    before, (others, _) = signal.getsignal(signal.SIGALRM), signal.setitimer(signal.ITIMER_REAL, 100.0)
+    with pytest.raises(TooMuch, match="it takes longer than"):
+        made(SLOW)
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert 50 < signal.getitimer(signal.ITIMER_REAL)[0] < 100
+    signal.setitimer(signal.ITIMER_REAL, others)
+
+
+async def test_the_alarm_leaves_the_event_loop_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which listens for signals itself."""
+    monkeypatch.setattr(sandbox, "SECONDS", 0.05)
+    rung = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, rung.set)
+    with pytest.raises(TooMuch):
+        made(SLOW)
+    signal.raise_signal(signal.SIGUSR1)
+    await asyncio.wait_for(rung.wait(), 10)
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGUSR1)
+
+
+def test_off_the_main_thread_a_template_runs_without_an_alarm() -> None:
+    """Python sets one in the main thread alone."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(made("{{ 1 + 1 }}")))
+    thread.start()
+    thread.join(10)
+    assert found == ["2"]
+
+
+def test_a_name_of_a_mapping_is_its_item() -> None:
+    """Whatever Python's mappings call their methods; where there is no such item, these may be called, not shown."""
+    assert made("{{ say.copy }} {{ say.items }}", say={"copy": "A copy.", "items": "Items."}) == "A copy. Items."
+    assert made("{% for key, value in say.items() %}{{ key }}={{ value }}{% endfor %}", say={"a": 1}) == "a=1"
+    for template in ("{{ say.copy }}", "{{ say.items }}", "{{ range }}"):
+        with pytest.raises(TypeError, match="a function cannot be shown"):
+            made(template, say={})
+    with pytest.raises(jinja2.UndefinedError):
+        made("{{ say.nobody }}", say={})
+
+
+ESCAPED = {
+    "_row.j2": True, "_row.htm.j2": True, "x/body.html.j2": True, "x/body.de.html.j2": True,
+    "x/body.txt.j2": False, "x/body.de.txt.j2": False, "_style.css.j2": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", ESCAPED)
+def test_everything_is_escaped_but_text_and_style(file: str) -> None:
+    """A partial whose name tells nothing may be included in HTML."""
+    assert made("{{ who }}", file, who="<b>") == ("&lt;b&gt;" if ESCAPED[file] else "<b>")
+
+
+def test_a_wrapped_sentence_is_escaped_once() -> None:
+    """In HTML sentences come escaped."""
+    assert made("{{ said | wrap | wrap }}", "x.html.j2", said=Markup("a &amp; b")) == "a &amp; b"
+    assert made("{{ said | wrap }}", "x.html.j2", said="a & b") == "a &amp; b"

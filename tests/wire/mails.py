@@ -1,0 +1,50 @@
+"""A letter and the SMTP transport that carries it, for tests that play the relay."""
+
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+
+from mail_sender.mail.render import Mail
+from mail_sender.relay.config import RelayConfig
+from mail_sender.relay.endpoint import Security
+from mail_sender.relay.pool import SmtpTransport
+from mail_sender.verdict import Verdict
+from tests.support.certificates import Authority
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+PASSWORD = "a-password-that-no-log-may-show"
+MAIL = Mail(
+    "<1@example.com>",
+    NOW,
+    "idm@example.com",
+    "a@example.com",
+    b"From: idm@example.com\r\nSubject: x\r\n\r\nhello\r\n",
+)
+
+
+def transport(
+    authority: Authority, port: int, security: Security = Security.IMPLICIT, seconds: float = 2.0
+) -> SmtpTransport:
+    """Return a transport with a login to a relay on this port of localhost; `seconds` are its connect timeout."""
+    return SmtpTransport(
+        RelayConfig(
+            host="localhost",
+            port=port,
+            security=security,
+            local_name="client.example",
+            username="mail-sender",
+            password=SecretStr(PASSWORD),
+            connect_timeout=seconds,
+            ca_path=authority.pem,
+        ),
+        lambda _: None,
+    )
+
+
+async def send(through: SmtpTransport, mail: Mail = MAIL) -> Verdict:
+    """Hand a letter over."""
+    return await through.send(mail, nothing)
+
+
+async def nothing() -> None:
+    """Do nothing before the dot."""
