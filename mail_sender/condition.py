@@ -57,7 +57,7 @@ class Condition:
         self._fault = Fault(self._name, kind, before.since if before else now, detail, advice)
         self._to_say = False
         if not self._is_old:
-            _log.error(f"{self._name}_down", kind=kind, say=f"{detail}; {advice}")
+            _log.error(f"{self._name}_down", kind=kind, message=f"{detail}; {advice}")
 
     def up(self, now: datetime) -> None:
         """Find it fine; said where it was not."""

@@ -78,9 +78,9 @@ def without_tokens(text: str) -> str:
 
 
 def _text(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
-    """Render `time mark event  key=value ...`; a `say` field is a sentence and comes last, as it is."""
+    """Render `time mark event  key=value ...`; `message` is a sentence and comes last, as it is."""
     moment = str(event.pop("timestamp"))[:19]
-    level, name, sentence = event.pop("level"), event.pop("event"), event.pop("say", None)
+    level, name, sentence = event.pop("level"), event.pop("event"), event.pop("message", None)
     fields = [f"{key}={_quoted(value)}" for key, value in event.items() if value is not None]
     head = f"{moment}Z {_MARKS.get(level, ' ')} {name:<20}"
     return _printable(" ".join([head, *fields, *([f"- {sentence}"] if sentence else [])]).rstrip())

@@ -166,13 +166,13 @@ def _announce(config: Config) -> None:
         schedule=str(config.sender.schedule),
     )
     if isinstance(relay, FolderConfig):
-        _log.warning("dry_run", folder=relay.place, say=_DRY)
+        _log.warning("dry_run", folder=relay.place, message=_DRY)
     for source in config.mail.appearance.templates.sources():
         if source.serves:
-            _log.info("template", file=source.name, serves=source.serves)
+            _log.info("template_override", file=source.name, serves=source.serves)
     for warning in config.warnings:
-        _log.warning("config", say=warning)
+        _log.warning("config_warning", message=warning)
 
 
 def _discovered(security: Security) -> None:
-    _log.info("relay_security", found=security.value, say="found out on the first connection")
+    _log.info("relay_security", found=security.value, message="found out on the first connection")

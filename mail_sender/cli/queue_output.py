@@ -73,15 +73,15 @@ class Screen:
         """Have an order carried out, and print what became of each delivery; as text, of many only the first."""
         count = 0
         for line in _told(client.ask(command)):
-            if "did" in line:
+            if "result" in line:
                 count += 1
-                self._print_did(line["did"], count)
+                self._print_did(line["result"], count)
             elif "end" in line:
                 if self._text and count > MOST_SHOWN:
                     self._print(f"... and {count - MOST_SHOWN} more")
                 self._push()
                 _leave_if_it_failed(line["end"])
-                _say(line["end"]["say"])
+                _say(line["end"]["message"])
 
     def flush(self, client: Client, command: Command) -> None:
         """Have a flush carried out, and show how far it has come: as a bar where standard error is a terminal."""
@@ -91,7 +91,7 @@ class Screen:
                 end = line.get("end", end)
                 if "progress" in line:
                     advance(line["progress"])
-        self._print(end["say"] if self._text else json.dumps({"exit": end["exit"], "say": end["say"]}))
+        self._print(end["message"] if self._text else json.dumps({"exit": end["exit"], "message": end["message"]}))
         self._push()
         raise typer.Exit(end["exit"])
 
@@ -196,7 +196,7 @@ def _changes() -> Advance:
 
 def _leave_if_it_failed(end: Line) -> None:
     if end["exit"] != Exit.DONE:
-        _say(f"mail-sender: {end['say']}")
+        _say(f"mail-sender: {end['message']}")
         raise typer.Exit(end["exit"])
 
 

@@ -22,8 +22,8 @@ def row(entry: Line, now: datetime, width: int | None = None) -> str:
     kind = _cut(plain(entry["kind"].removesuffix("_v1")), _KIND)
     age = span(now - _moment(entry["admitted_at"]))
     text = (
-        f"{entry['id'][:_ID]}  {entry['status']:{_STATUS}}  {recipient:{_RECIPIENT}}  {kind:{_KIND}}  {age:>{_AGE}}  "
-        f"{_happened(entry, now)}"
+        f"{entry['message_id'][:_ID]}  {entry['status']:{_STATUS}}  {recipient:{_RECIPIENT}}  "
+        f"{kind:{_KIND}}  {age:>{_AGE}}  {_happened(entry, now)}"
     ).rstrip()
     return text if width is None else _cut(text, width)
 
@@ -33,7 +33,7 @@ def page(entries: Sequence[Line], now: datetime) -> str:
     first = entries[0]
     admitted = _moment(first["admitted_at"])
     head = [
-        f"Message {first['id']}  {plain(first['kind'])}",
+        f"Message {first['message_id']}  {plain(first['kind'])}",
         f"  first seen   {_clock(admitted)}  ({ago(admitted, now)})",
         f"  server told  {_server_told(first, now)}",
     ]
@@ -42,15 +42,15 @@ def page(entries: Sequence[Line], now: datetime) -> str:
 
 def did(line: Line) -> str:
     """Return what became of a delivery that an order meant."""
-    return f"{line['id'][:_ID]}  {plain(line['recipient'])}  {plain(line['say'])}"
+    return f"{line['message_id'][:_ID]}  {plain(line['recipient'])}  {plain(line['message'])}"
 
 
 def condition(line: Line, now: datetime) -> str:
     """Return what is wrong with the relay, the server or the ledger: since when, why, and when it is tried again."""
-    again = line["again_in"]
+    again = line["next_try_in"]
     next_try = "" if again is None else f"; tried again {ago(now + timedelta(seconds=again), now)}"
     since = f"for {span(now - _moment(line['since']))}"
-    return f"{_PARTIES[line['name']]} {since} ({plain(line['kind'])}): {plain(line['say'])}{next_try}"
+    return f"{_PARTIES[line['name']]} {since} ({plain(line['kind'])}): {plain(line['message'])}{next_try}"
 
 
 def span(length: timedelta) -> str:
@@ -81,9 +81,9 @@ def _happened(entry: Line, now: datetime) -> str:
         parts.append(ago(due, now) if due > now else "due")
     if entry["unsent_at"]:
         parts.append("un-sent on the server")
-    elif entry["status"] == "sent" and not entry["server_told_at"]:
+    elif entry["status"] == "sent" and not entry["marked_at"]:
         parts.append("server not told")
-    if last := entry["last"]:
+    if last := entry["last_attempt"]:
         parts.append(_said(last) if last["code"] else f"{last['stage']}: {_said(last)}")
     return "; ".join(parts)
 
@@ -96,7 +96,7 @@ def _delivery(entry: Line, now: datetime) -> str:
         "deadline": f"{_clock(_moment(entry['deadline']))}  ({ago(_moment(entry['deadline']), now)})",
         "counted": f"{_attempts(entry['attempts'])}{_copy(entry['copy'])}",
         "queue id": plain(entry["queue_id"] or ""),
-        "Message-ID": plain(entry["message_id"] or ""),
+        "Message-ID": plain(entry["mail_message_id"] or ""),
     }
     lines += ["", *(f"  {name:<11}  {fact}" for name, fact in facts.items() if fact)]
     if entry["history"]:
@@ -131,14 +131,14 @@ def _said(attempt: Line) -> str:
 
 
 def _server_told(entry: Line, now: datetime) -> str:
-    if entry["unsent_at"] and not entry["server_told_at"]:
+    if entry["unsent_at"] and not entry["marked_at"]:
         moment = _moment(entry["unsent_at"])
         return f"by somebody else, but found un-sent there {ago(moment, now)}; mailed only by `queue resend`"
     if entry["unsent_at"]:
         moment = _moment(entry["unsent_at"])
         return f"yes, but found un-sent there {ago(moment, now)}; mailed again only by `queue resend`"
-    if entry["server_told_at"]:
-        moment = _moment(entry["server_told_at"])
+    if entry["marked_at"]:
+        moment = _moment(entry["marked_at"])
         return f"{_clock(moment)}  ({ago(moment, now)})"
     return "no: it is told once every recipient is done with and at least one is sent"
 
@@ -153,7 +153,7 @@ def _meaning(entry: Line, now: datetime) -> tuple[str, str]:
         return _MEANINGS[entry["status"]]
     due = _moment(entry["next_attempt_at"])
     when = ago(due, now) if due > now else "as soon as it can go"
-    verdict = entry["last"]["verdict"] if entry["last"] else None
+    verdict = entry["last_attempt"]["verdict"] if entry["last_attempt"] else None
     meaning, advice = _WAITING.get(verdict, _NOT_YET)
     if entry["ambiguous"]:
         meaning, advice = _WAITING["uncertain"]
@@ -162,7 +162,7 @@ def _meaning(entry: Line, now: datetime) -> tuple[str, str]:
 
 def _abandoned(entry: Line) -> tuple[str, str]:
     """Return what it means that somebody, or the last of the retries, gave a delivery up."""
-    by_hand = bool(entry["last"]) and entry["last"]["verdict"] == "given up"
+    by_hand = bool(entry["last_attempt"]) and entry["last_attempt"]["verdict"] == "given up"
     meaning = "Somebody gave it up." if by_hand else "The relay did not take it in any of its attempts."
     if entry["copy"]:
         meaning = "Somebody gave this copy up; what became of the first one, the lines below say."

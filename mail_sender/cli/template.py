@@ -152,7 +152,7 @@ def check(context: typer.Context, output: Output = "text") -> None:
     counted = f"{_count(len(findings.faults), 'fault')}, {_count(len(warnings), 'warning')}"
     where = f"{_count(findings.files, 'file')} in {basis.folder}" if basis.folder else "the built-in templates"
     say = f"{counted}; looked at {where}, made {_count(findings.mails, 'mail')}"
-    typer.echo(say if output == "text" else json.dumps({"exit": exit_code, "say": say}))
+    typer.echo(say if output == "text" else json.dumps({"exit": exit_code, "message": say}))
     raise typer.Exit(exit_code)
 
 

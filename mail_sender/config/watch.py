@@ -57,14 +57,16 @@ class Watch:
             changed = self._load()
         except ConfigError as error:
             told = "; ".join(line.strip() for line in str(error).splitlines())
-            _log.error("config_faulty", say=f"{told}; going on with the one before")
+            _log.error("config_rejected", message=f"{told}; going on with the one before")
             return None
         except Exception as error:  # noqa: BLE001 - whatever is in a file, the sender goes on with what it has
-            _log.error("config_faulty", say=f"cannot be read ({type(error).__name__}); going on with the one before")
+            _log.error(
+                "config_rejected", message=f"cannot be read ({type(error).__name__}); going on with the one before"
+            )
             return None
         # A file that changes while it is read has another face by now than it had before.
         self._seen = {path: faces.get(path, _face(path)) for path in changed.files}
-        _log.info("config_changed", say="read anew; the relay and the server are tried at once")
+        _log.info("config_reloaded", message="read anew; the relay and the server are tried at once")
         return changed
 
 

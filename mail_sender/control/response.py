@@ -1,11 +1,11 @@
 """What an order is answered with: lines, ready for JSON, the same whether they cross the control socket or not.
 
     {"entry": {...}}       a delivery, for `list` and `show`; addresses are masked unless asked for
-    {"did": {...}}         what became of one delivery that an order meant: `done`, and `say`, a sentence
-    {"condition": {...}}   what is wrong with relay, server or ledger: `since`, `say`, `again_in` (seconds)
+    {"result": {...}}         what became of one delivery that an order meant: `done`, and `message`, a sentence
+    {"condition": {...}}   what is wrong with relay, server or ledger: `since`, `message`, `next_try_in` (seconds)
     {"progress": {...}}    how far a flush has come: `done` of `total`
-    {"end": {...}}         always last: `exit` (the command's exit code), `say`, and for a page of a list `before`,
-                           from where the next one goes on
+    {"end": {...}}         always last: `exit` (the command's exit code), `message`, and for a page of a list
+                           `before`, from where the next one goes on
 
 Times are RFC 3339, in UTC.
 """
@@ -39,28 +39,28 @@ def entry(found: Entry, *, show_addresses: bool, whole: bool) -> Line:
         "next_attempt_at": _time(delivery.next_attempt) if delivery.state is State.QUEUED else None,
         "deadline": _time(delivery.deadline),
         "queue_id": found.queue_id,
-        "message_id": delivery.imprint.message_id if delivery.imprint else None,
-        "server_told_at": _time(found.marked_at),
+        "mail_message_id": delivery.imprint.message_id if delivery.imprint else None,
+        "marked_at": _time(found.marked_at),
         "unsent_at": _time(found.unsent_at),
-        "last": history[-1] if history else None,
+        "last_attempt": history[-1] if history else None,
     }
     return {"entry": {**line, "history": history} if whole else line}
 
 
 def did(delivery: Delivery, *, show_addresses: bool, done: bool, say: str) -> Line:
     """Return the line that says what became of a delivery that an order meant."""
-    return {"did": {**_named(delivery, show_addresses), "done": done, "say": say}}
+    return {"result": {**_named(delivery, show_addresses), "done": done, "message": say}}
 
 
 def condition(fault: Fault, again_in: float | None) -> Line:
-    """Return the line that says what is wrong with the relay, the server or the ledger; `again_in` is in seconds."""
+    """Return the line that says what is wrong with relay, server or ledger; `next_try_in` is in seconds."""
     return {
         "condition": {
             "name": fault.name,
             "kind": str(fault.kind),
             "since": _time(fault.since),
-            "say": f"{fault.detail}; {fault.advice}",
-            "again_in": None if again_in is None else round(again_in),
+            "message": f"{fault.detail}; {fault.advice}",
+            "next_try_in": None if again_in is None else round(again_in),
         }
     }
 
@@ -72,12 +72,12 @@ def progress(done: int, total: int) -> Line:
 
 def end(code: Exit, say: str | None = None, before: int | None = None) -> Line:
     """Return the last line of an answer."""
-    return {"end": {"exit": int(code), "say": say, "before": before}}
+    return {"end": {"exit": int(code), "message": say, "before": before}}
 
 
 def _named(delivery: Delivery, show_addresses: bool) -> Line:
     shown = delivery.recipient if show_addresses else address.mask(delivery.recipient)
-    return {"id": str(delivery.message), "recipient": shown}
+    return {"message_id": str(delivery.message), "recipient": shown}
 
 
 def _attempt(attempt: Attempt) -> Line:

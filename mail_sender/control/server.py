@@ -66,7 +66,9 @@ class Control:
             with self._state.as_owner():
                 listener = _listener(self._state.control)
         except (OSError, MailSenderError) as error:
-            _log.warning("control_unavailable", say=f"{error}; mail goes out, but `mail-sender queue` finds nobody")
+            _log.warning(
+                "control_unavailable", message=f"{error}; mail goes out, but `mail-sender queue` finds nobody"
+            )
             return
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LONGEST_ORDER)
 

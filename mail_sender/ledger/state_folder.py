@@ -157,7 +157,7 @@ def ready(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> 
     Raises `UnusableLedger`.
     """
     if config.kind == "memory":
-        _log.warning("memory_ledger", say=f"[ledger] kind is memory: {_NOT_PROMISED}")
+        _log.warning("ledger_in_memory", message=f"[ledger] kind is memory: {_NOT_PROMISED}")
         return None
     state = place(config, environment)
     try:
@@ -166,7 +166,7 @@ def ready(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> 
         if not _may_do_without(state, error):
             raise _unusable(state, error) from None
         why = f"{state.path} cannot be written ({_reason(error)}), and no other folder is set"
-        _log.warning("memory_ledger", say=f"{why}: {_NOT_PROMISED}; set [ledger] path to a folder that can be")
+        _log.warning("ledger_in_memory", message=f"{why}: {_NOT_PROMISED}; set [ledger] path to a folder that can be")
         return None
     return state
 
@@ -228,7 +228,7 @@ class Lock:
         while not self.take():
             if not said:
                 say = "another mail-sender has this ledger; this one takes over as soon as that one ends"
-                _log.warning("standing_by", holder=self.holder(), folder=str(self._state.path), say=say)
+                _log.warning("standing_by", holder=self.holder(), folder=str(self._state.path), message=say)
                 said = True
             if await clock.wait(stop, LOOK_AGAIN):
                 return False

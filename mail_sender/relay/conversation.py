@@ -93,7 +93,9 @@ class Conversation:
             await self._start_tls()
             await self._ehlo()
         self._require_tls()
-        _log.debug("relay_open", security=security.value, tls=self._tls_version, offers=" ".join(self._extensions))
+        _log.debug(
+            "relay_connected", security=security.value, tls=self._tls_version, offers=" ".join(self._extensions)
+        )
         if self._config.username is not None and self._config.password is not None:
             await self._login(self._config.username, self._config.password.get_secret_value())
 

@@ -112,10 +112,12 @@ class Acknowledger:
     async def _mark(self, message: UUID) -> None:
         try:
             await self._source.mark_sent(message)
-            _log.info("marked", message=message)
+            _log.info("marked", message_id=message)
         except MessageGone:
             await self._source.standing()
-            _log.warning("gone_before_mark", message=message, say="mailed, but the server does not know it any more")
+            _log.warning(
+                "message_gone", message_id=message, message="mailed, but the server does not know it any more"
+            )
 
     async def _blame(self, message: UUID, fault: ServerFault) -> None:
         """Raise what concerns every message; return where it may be this one's."""
@@ -131,7 +133,7 @@ class Acknowledger:
     def _wait_with(self, message: UUID, fault: ServerFault) -> None:
         if message not in self._put_off:
             say = f"{fault.detail}; {fault.advice}; it is mailed, and told again until the server has heard it"
-            _log.warning("not_marked", message=message, say=say)
+            _log.warning("mark_failed", message_id=message, message=say)
         self._put_off[message] = self._wait(WAITS.longer(self._put_off.get(message, _OPEN).seconds))
 
     def _wait(self, seconds: float) -> "_Wait":

@@ -80,7 +80,7 @@ class Poller:
             tick = self._config.schedule.next_after(now + timedelta(seconds=leave_alone))
             if tick is None:
                 say = "there is no tick to come; ending"
-                _log.warning("schedule_over", schedule=self._config.schedule, say=say)
+                _log.warning("schedule_over", schedule=self._config.schedule, message=say)
                 return
             await self._clock.wait(stop, (tick - now).total_seconds())
 
@@ -109,7 +109,7 @@ class Poller:
             _log.info("server_ready", account=standing.account, may_write=standing.may_write)
             if standing.excess_groups:
                 say = "a sender needs no other group than idm_message_senders"
-                _log.warning("more_groups", groups=", ".join(standing.excess_groups), say=say)
+                _log.warning("excess_groups", groups=", ".join(standing.excess_groups), message=say)
         self._standing_until = self._clock.monotonic() + STANDING_LASTS
 
     async def _list(self) -> Listing:

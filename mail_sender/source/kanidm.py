@@ -180,7 +180,7 @@ class KanidmSource:
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise _network_trouble(self._config, error) from error
         self._told = answers.date(response.headers.get("date"))
-        _log.debug("asked", method=method, path=path, status=response.status_code, octets=len(body))
+        _log.debug("server_request", method=method, path=path, status=response.status_code, octets=len(body))
         answer = _decoded(body)
         if response.status_code not in accept:
             raise answers.fault(self._server, response.status_code, answer, response.headers)

@@ -58,7 +58,7 @@ def test_kanidm_debug_is_read_as_kanidm_reads_it_and_as_a_number(tmp_path: Path,
 def test_debug_logs_more_and_no_secret(stub: Stub) -> None:
     """`-d` tells what was asked, listed and offered; the token and the password stay out of it."""
     with Sender(stub.client_config, stub.sender_config, "-d") as sender:
-        for event in ("asked", "polled", "polled"):
+        for event in ("server_request", "polled", "polled"):
             sender.wait_for(event)
         assert sender.stop() == 0
     assert stub.tokens["readwrite"] not in sender.log

@@ -16,7 +16,7 @@ def test_a_mended_password_is_tried_at_once(stub: Stub) -> None:
     with Sender(stub.client_config, stub.sender_config) as sender:
         sender.wait_for("relay_down")
         stub.sender_config.write_text(right)
-        sender.wait_for("config_changed")
+        sender.wait_for("config_reloaded")
         sender.wait_for("marked")
         sender.wait_for("relay_up")
         assert sender.stop() == 0
@@ -47,12 +47,12 @@ def test_a_faulty_change_is_named_and_the_old_configuration_goes_on(stub: Stub) 
     with Sender(stub.client_config, stub.sender_config) as sender:
         sender.wait_for("server_ready")
         stub.sender_config.write_text(right.replace("mail_from_address", "mail_form_address"))
-        (line,) = sender.wait_for("config_faulty")
+        (line,) = sender.wait_for("config_rejected")
         assert "mail_form_address" in line
         stub.send_test("ellie")
         sender.wait_for("marked")
         stub.sender_config.write_text(right.replace("Example Identity", "Another Name"))
-        sender.wait_for("config_changed")
+        sender.wait_for("config_reloaded")
         stub.send_test("ellie")
         sender.wait_for("marked", 2)
         assert sender.stop() == 0
@@ -100,11 +100,11 @@ def test_no_file_of_an_override_ends_the_sender(stub: Stub, tmp_path: Path) -> N
             for content in contents:
                 faults += 1
                 (folder / name).write_text(content)
-                assert name in sender.wait_for("config_faulty", faults)[-1]
+                assert name in sender.wait_for("config_rejected", faults)[-1]
             stub.send_test("ellie")
             sender.wait_for("marked", len(sender.events("marked")) + 1)
             (folder / name).write_text(good)
-            sender.wait_for("config_changed", len(sender.events("config_changed")) + 1)
+            sender.wait_for("config_reloaded", len(sender.events("config_reloaded")) + 1)
         assert sender.stop() == 0
         assert "Traceback" not in sender.log
     assert [str(mail.get_body(("plain",))).count("Mine.") for mail in stub.mails()] == [1, 1]

@@ -46,7 +46,7 @@ def test_the_queue_is_written_down_once_and_nothing_is_sent_or_marked(brisk: Stu
     assert str(folder) in said
     assert "nothing is marked" in said
     assert all(str(folder) in line and "not sent" in line for line in written)
-    assert [len(sender.events(name)) for name in ("sent", "marked", "unsent", "memory_ledger")] == [2, 0, 0, 0]
+    assert [len(sender.events(name)) for name in ("sent", "marked", "unsent", "ledger_in_memory")] == [2, 0, 0, 0]
     assert {str(mail["To"]) for mail in mails(folder)} == {"ellie@example.com"}
     assert [stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()] == [0o600, 0o600]
     assert brisk.mails() == []
@@ -119,7 +119,7 @@ def test_a_running_sender_does_not_turn_into_a_dry_run(stub: Stub, tmp_path: Pat
     with Sender(stub.client_config, stub.sender_config) as sender:
         sender.wait_for("server_ready")
         configs.change(stub.sender_config, relay={"kind": "folder", "path": str(tmp_path / "mails")})
-        (line,) = sender.wait_for("config_faulty")
+        (line,) = sender.wait_for("config_rejected")
         stub.send_test("ellie")
         sender.wait_for("marked")
         assert sender.stop() == 0

@@ -138,7 +138,7 @@ def test_odd_entries_and_unknown_templates_are_named_once_and_hold_up_nobody(bri
         sender.wait_for("marked")
         brisk.send_test("ellie")
         sender.wait_for("marked", 2)
-        assert len(sender.events("odd_entry")) == 2
+        assert len(sender.events("malformed_entry")) == 2
         (held,) = sender.events("held")
     assert "welcome_v1" in held
     assert "https://secret" not in sender.log

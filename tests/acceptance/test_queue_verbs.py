@@ -93,7 +93,7 @@ def test_the_verbs_do_what_they_say_beside_a_running_sender(brisk: Stub, state: 
         ellie, bob = mail_to(brisk, "ellie@example.com", "bob@example.com")
         sender.wait_for("marked")
         sender.wait_for("failed")
-        assert {row["id"]: row["status"] for row in listed(brisk)} == {ellie: "sent", bob: "failed"}
+        assert {row["message_id"]: row["status"] for row in listed(brisk)} == {ellie: "sent", bob: "failed"}
         assert (
             listed(brisk, "--status", "failed", "--recipient", "BOB@example.com")[0]["recipient"]
             == "b***@example.com"
@@ -130,7 +130,7 @@ def test_flush_tries_what_waits_and_counts_what_became_of_it(brisk: Stub, state:
         (brisk.dir / "refuse.toml").unlink()
         *steps, end = [json.loads(line) for line in queue(brisk, "flush", "-o", "json").stdout.splitlines()]
         assert steps[-1] == {"done": 1, "total": 1}
-        assert end == {"exit": 0, "say": "1 delivery: 1 sent"}
+        assert end == {"exit": 0, "message": "1 delivery: 1 sent"}
         assert queue(brisk, "flush", "--recipient", "ellie@example.com").stdout == "nothing is queued or held\n"
     assert len(brisk.mails()) == 1
     assert state.ledger.exists()
@@ -514,7 +514,7 @@ def test_a_sender_of_100000_rows_mails_on_while_they_are_listed_and_not_read(
             first = listing.stdout.readline()
             mail_to(brisk, *(f"new{number}@example.com" for number in range(20)))
             sender.wait_for("marked", 20)
-            ids = [json.loads(line)["id"] for line in [first, *listing.stdout]]
+            ids = [json.loads(line)["message_id"] for line in [first, *listing.stdout]]
         assert (listing.returncode, len(ids), len(set(ids))) == (0, ROWS, ROWS)
         assert ids == sorted(ids, reverse=True)
         assert len(listed(brisk, "--status", "sent")) == 20

@@ -181,7 +181,7 @@ def test_a_wrong_password_is_tried_once_a_minute_and_nothing_is_marked(brisk: St
     with Sender(brisk.client_config, brisk.sender_config) as sender:
         (down,) = sender.wait_for("relay_down")
         brisk.queue([{"raw": True, "id": "a sign that it polls on"}])
-        sender.wait_for("odd_entry")
+        sender.wait_for("malformed_entry")
         assert len(sender.events("relay_down")) == 1
     assert "535" in down
     assert "mail_username and mail_password" in down

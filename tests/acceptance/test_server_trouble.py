@@ -88,7 +88,7 @@ def test_more_groups_than_needed_are_named(tmp_path: Path) -> None:
     """A mail token that is also an administrator's is worth a warning; what every account is in is not."""
     groups = ("idm_message_senders", "idm_all_accounts", "idm_high_privilege", "idm_admins")
     with ScriptedServer(like_kanidm(groups)) as server, sending(server, tmp_path) as sender:
-        (told,) = sender.wait_for("more_groups")
+        (told,) = sender.wait_for("excess_groups")
     assert "groups=idm_admins " in told
 
 
@@ -155,7 +155,7 @@ def test_verify_ca_false_is_obeyed_with_a_warning(tmp_path: Path, authority: Aut
         sending(server, tmp_path, verify_ca=False) as sender,
     ):
         sender.wait_for("server_ready")
-    assert any("verify_ca = false" in line for line in sender.events("config"))
+    assert any("verify_ca = false" in line for line in sender.events("config_warning"))
 
 
 @pytest.mark.parametrize(

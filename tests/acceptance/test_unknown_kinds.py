@@ -70,7 +70,7 @@ def test_it_is_held_and_named_until_its_templates_appear_and_then_mailed(brisk: 
         sender.wait_for("marked")
         said = queue_output(brisk, id_)
         write(folder)
-        sender.wait_for("config_changed")
+        sender.wait_for("config_reloaded")
         sender.wait_for("marked", 2)
         said += queue_output(brisk, id_)
         assert sender.stop() == 0

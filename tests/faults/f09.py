@@ -154,7 +154,9 @@ def _require_dots(rig: Rig, dots: set[str]) -> None:
 
 def _require_peace(rig: Rig) -> None:
     assert "Traceback" not in rig.log, rig.log[-2000:]
-    assert " crashed " not in rig.log, next(line for line in rig.log.splitlines() if " crashed " in line)
+    assert " internal_error " not in rig.log, next(
+        line for line in rig.log.splitlines() if " internal_error " in line
+    )
     assert rig.log.count("ledger_down") < 10, "the trouble is said over and over"
 
 

@@ -182,7 +182,7 @@ async def one_bad(rig: Rig, spoil: Callable[[dict[str, Any]], object]) -> None:
             rig.api.store.add([raw])
     await rig.start()
     await rig.drained()
-    assert "odd_entry" in rig.log, "the odd one is not named"
+    assert "malformed_entry" in rig.log, "the odd one is not named"
     assert not rig.api.store.count_unsent() - 1, "the odd one was marked, or another one was not"
 
 
@@ -237,7 +237,7 @@ async def many_odd(rig: Rig) -> None:
     rig.mail()
     await rig.start()
     await rig.drained()
-    assert rig.log.count("odd_entry") < 100, "the log is full of odd entries"
+    assert rig.log.count("malformed_entry") < 100, "the log is full of odd entries"
     rig.api.store._connection.execute("DELETE FROM message WHERE body NOT LIKE '%mail_destination%'")
 
 

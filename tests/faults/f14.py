@@ -100,8 +100,8 @@ async def _are_over(rig: Rig, ids: set[str]) -> bool:
 async def _unnamed(rig: Rig, ids: set[str]) -> Iterator[str]:
     """Return what was neither taken up nor named as odd."""
     taken = {str(row.delivery.message) for row in await rig.rows()}
-    named = set(re.findall(r" odd_entry +message=(\S+)", rig.log))
-    missing = len(ids - taken - named) if "odd_entries" not in rig.log else 0
+    named = set(re.findall(r" malformed_entry +message_id=(\S+)", rig.log))
+    missing = len(ids - taken - named) if "malformed_entries" not in rig.log else 0
     return iter([f"{missing} entries were neither taken up nor named"] if missing else [])
 
 
@@ -155,7 +155,7 @@ def _of_the_log(rig: Rig) -> Iterator[str]:
     for line in rig.log.removesuffix("\n").split("\n"):
         if not _LINE_OF_LOG.match(line) or not line.isprintable():
             yield f"a line of the log is {line[:200]!r}"
-        if " crashed " in line:
+        if " internal_error " in line:
             yield line
 
 

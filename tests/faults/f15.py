@@ -189,8 +189,8 @@ async def crashed(rig: Rig, part: str, method: str) -> None:
     rig.mail(reset=True)
     await rig.start()
     await rig.changes.until(lambda: met[0] > 0)
-    await rig.changes.until(lambda: " crashed " in rig.log)
-    assert " crashed " in rig.log, "the fault is not said"
+    await rig.changes.until(lambda: " internal_error " in rig.log)
+    assert " internal_error " in rig.log, "the fault is not said"
     await rig.stop()  # what was held is tried again at the next start
     await rig.start()
     await rig.drained()

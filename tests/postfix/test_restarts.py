@@ -25,7 +25,7 @@ LONGEST = 200.0
 """Seconds for all of it: each stop shuts the lane for a few, and what was cut at the dot would wait for two minutes."""
 _TAKEN = re.compile(r"/cleanup\[\d+\]: (\w+): message-id=<([0-9a-f-]{36})@")
 _QUEUED = re.compile(r"/qmgr\[\d+\]: (\w+): from=")
-_LOG_ID = re.compile(r" message=([0-9a-f-]{36})")
+_LOG_ID = re.compile(r" message_id=([0-9a-f-]{36})")
 
 
 def taken(postfix: Postfix) -> Counter[str]:

@@ -15,7 +15,7 @@ def test_trouble_is_said_once_however_often_it_is_met() -> None:
         for second in range(100):
             condition.down("unreachable", "no answer", "start it", NOW + timedelta(seconds=second))
     assert events == [
-        {"event": "server_down", "log_level": "error", "kind": "unreachable", "say": "no answer; start it"}
+        {"event": "server_down", "log_level": "error", "kind": "unreachable", "message": "no answer; start it"}
     ]
     assert not condition.is_fine
 
@@ -26,7 +26,7 @@ def test_other_trouble_is_said_as_a_change() -> None:
     with capture_logs() as events:
         for kind, detail in (("connect", "refused"), ("auth", "535"), ("auth", "535"), ("auth", "454")):
             condition.down(kind, detail, "x", NOW)
-    assert [(event["event"], event["kind"], event["say"]) for event in events] == [
+    assert [(event["event"], event["kind"], event["message"]) for event in events] == [
         ("relay_down", "connect", "refused; x"),
         ("relay_down", "auth", "535; x"),
         ("relay_down", "auth", "454; x"),

@@ -64,10 +64,12 @@ def lines(stream: Output) -> list[str]:
 def test_a_line_has_time_level_event_and_fields(stderr: Output) -> None:
     """Time in UTC, a mark for the level, the event's name, fields in their order, and a sentence at the end."""
     configure()
-    structlog.get_logger().warning("deferred", message=UUID(int=1), stage="rcpt", say="tried again later")
+    structlog.get_logger().warning("deferred", message_id=UUID(int=1), stage="rcpt", message="tried again later")
     structlog.get_logger().info("sent", queue_id=None, reply=Reply(250, "2.0.0 Ok"), flag=True, count=3, empty="")
     first, second = lines(stderr)
-    pattern = rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ ! deferred +message={UUID(int=1)} stage=rcpt - tried again later"
+    pattern = (
+        rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ ! deferred +message_id={UUID(int=1)} stage=rcpt - tried again later"
+    )
     assert re.fullmatch(pattern, first)
     assert second.split("Z   sent", 1)[1].strip() == 'reply="250 2.0.0 Ok" flag=True count=3 empty=""'
 
@@ -75,13 +77,15 @@ def test_a_line_has_time_level_event_and_fields(stderr: Output) -> None:
 def test_json_has_one_object_per_line(stderr: Output) -> None:
     """For machines: the same event with its level and time, in ASCII."""
     configure("json")
-    structlog.get_logger().error("failed", message=UUID(int=1), reply=Reply(550, "nön\r\n"), say="not tried again")
+    structlog.get_logger().error(
+        "failed", message_id=UUID(int=1), reply=Reply(550, "nön\r\n"), message="not tried again"
+    )
     (line,) = lines(stderr)
     found = json.loads(line)
     assert line.isascii()
     assert found.pop("timestamp").endswith("Z")
     assert found == {
-        "event": "failed", "level": "error", "message": str(UUID(int=1)), "reply": "550 nön", "say": "not tried again",
+        "event": "failed", "level": "error", "message_id": str(UUID(int=1)), "reply": "550 nön", "message": "not tried again",
     }  # fmt: skip
 
 
@@ -131,7 +135,7 @@ VALUES = [
 def test_a_configured_secret_is_cut_out_of_every_value(stderr: Output, form: log.Format, value: object) -> None:
     """In text, in structures, in exceptions, and in the sentence."""
     configure(form)
-    structlog.get_logger().info("event", field=value, say=f"because of {value}")
+    structlog.get_logger().info("event", field=value, message=f"because of {value}")
     assert SECRET not in stderr.getvalue()
     assert stderr.getvalue().count("***") >= 2
 
@@ -152,7 +156,7 @@ def test_a_secret_inside_another_leaves_nothing_behind(stderr: Output) -> None:
 def test_a_reset_link_is_cut_out_of_every_text(stderr: Output, form: log.Format, link: str) -> None:
     """The token of a link is nobody's business, though it is no secret of the configuration."""
     configure(form, secrets=frozenset())
-    structlog.get_logger().info("event", field=link, say=link)
+    structlog.get_logger().info("event", field=link, message=link)
     assert "d1c2s" not in stderr.getvalue()
 
 
@@ -164,7 +168,7 @@ def test_no_text_breaks_its_line_or_the_terminal(text: str, form: log.Format) ->
     sys.stderr = stream
     try:
         configure(form)
-        structlog.get_logger().info("event", field=text, say=text)
+        structlog.get_logger().info("event", field=text, message=text)
     finally:
         sys.stderr = old
     written = stream.getvalue()
@@ -176,7 +180,7 @@ def test_no_text_breaks_its_line_or_the_terminal(text: str, form: log.Format) ->
 def test_a_control_character_is_shown_not_obeyed(stderr: Output, evil: str) -> None:
     """It stands there escaped, also in the name of an event or a field."""
     configure()
-    structlog.get_logger().info(f"event{evil}", field=f"a{evil}b", say=f"c{evil}d")
+    structlog.get_logger().info(f"event{evil}", field=f"a{evil}b", message=f"c{evil}d")
     written = stderr.getvalue()
     assert written.count("\n") == 1
     assert written[:-1].isprintable()
@@ -208,7 +212,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPa
     configure()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", stream)
-        structlog.get_logger().error("event", say="nobody reads this")
+        structlog.get_logger().error("event", message="nobody reads this")
 
 
 def test_libraries_say_nothing(stderr: Output) -> None:

@@ -123,9 +123,9 @@ async def test_odd_entries_that_change_at_each_poll_do_not_flood_the_log(tmp_pat
     with ScriptedServer(server_with(ready)) as server:
         config = configs.sender(tmp_path, mail_relay="localhost:1", schedule="* * * * * *")
         with Sender(configs.client(tmp_path, uri=server.url), config) as sender:
-            sender.wait_for("odd_entry")
+            sender.wait_for("malformed_entry")
             assert sender.stop() == 0
-    assert len(sender.events("odd_entry")) <= 200 * polls[0]
+    assert len(sender.events("malformed_entry")) <= 200 * polls[0]
 
 
 async def test_cookies_are_not_kept(source: Make) -> None:

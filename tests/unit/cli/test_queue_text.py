@@ -79,7 +79,7 @@ def test_columns_stand_under_their_names() -> None:
     """Whatever stands in them."""
     for state in State:
         row = queue_text.row(line(state, recipient=f"{'x' * 60}@example.com", kind="k" * 60), NOW)
-        assert row[:8] == line(state)["id"][:8]
+        assert row[:8] == line(state)["message_id"][:8]
         assert row[queue_text.HEADER.index("STATUS") :].startswith(state.value)
         assert row[queue_text.HEADER.index("KIND") :].startswith("kkk")
 
@@ -111,12 +111,12 @@ def test_what_is_wrong_is_one_sentence() -> None:
         "name": "relay",
         "kind": "auth",
         "since": "2026-11-21T11:48:00Z",
-        "say": "535 no; mend it",
-        "again_in": 40,
+        "message": "535 no; mend it",
+        "next_try_in": 40,
     }
     shut = "the way to the relay is shut for 12 min (auth): 535 no; mend it"
     assert queue_text.condition(told, NOW) == f"{shut}; tried again in 40 s"
-    assert queue_text.condition({**told, "again_in": None}, NOW) == shut
+    assert queue_text.condition({**told, "next_try_in": None}, NOW) == shut
 
 
 def test_a_page_of_what_was_given_up_says_by_whom_and_what_may_have_arrived() -> None:
@@ -168,7 +168,7 @@ def test_control_characters_of_others_are_shown_not_obeyed() -> None:
     attempt = Attempt(NOW, "rcpt", "deferred", 450, evil, 0.1)
     found = line(State.QUEUED, attempt, recipient=f"{evil}@{evil}", kind=evil)
     shown = queue_text.row(found, NOW) + queue_text.page([found], NOW)
-    shown += queue_text.did({"id": found["id"], "recipient": evil, "say": evil})
+    shown += queue_text.did({"message_id": found["message_id"], "recipient": evil, "message": evil})
     assert "\x1b" not in shown
     assert "\\x1b[2Jx" in shown
     assert "\n" not in queue_text.row(found, NOW)

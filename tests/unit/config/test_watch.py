@@ -89,7 +89,7 @@ async def test_a_change_is_found_within_three_looks_and_said(files: Files, name:
         assert password.get_secret_value() == "battery staple"
     else:
         assert changed.source.uri == "https://idm.example.org"
-    assert [event["event"] for event in events] == ["config_changed"]
+    assert [event["event"] for event in events] == ["config_reloaded"]
     assert "battery staple" not in repr(events)
 
 
@@ -133,7 +133,7 @@ async def test_a_file_that_is_still_being_written_is_waited_for(files: Files) ->
         files.sender.write_text(text.replace("correct horse", "horse correct"))
         await looks(3)
     assert watching.done()
-    assert [event["event"] for event in events] == ["config_changed"]
+    assert [event["event"] for event in events] == ["config_reloaded"]
 
 
 async def test_a_faulty_change_is_said_once_and_mended_at_the_next(files: Files) -> None:
@@ -144,15 +144,15 @@ async def test_a_faulty_change_is_said_once_and_mended_at_the_next(files: Files)
         edit(files.sender, "mail_relay", "mail_rely")
         await looks(10)
         assert not watching.done()
-        assert [event["event"] for event in events] == ["config_faulty"]
-        assert "mail_rely" in events[0]["say"]
+        assert [event["event"] for event in events] == ["config_rejected"]
+        assert "mail_rely" in events[0]["message"]
         edit(files.sender, "mail_rely", "mail_relai")
         await looks(10)
         assert len(events) == 2
         edit(files.sender, "mail_relai", "mail_relay")
         await looks(3)
     assert watching.done()
-    assert [event["event"] for event in events] == ["config_faulty", "config_faulty", "config_changed"]
+    assert [event["event"] for event in events] == ["config_rejected", "config_rejected", "config_reloaded"]
     assert "correct horse" not in repr(events)
 
 
@@ -169,7 +169,7 @@ async def test_a_file_that_is_gone_is_a_faulty_change(files: Files) -> None:
         files.sender.chmod(0o600)
         await looks(3)
     assert watching.done()
-    assert [event["event"] for event in events] == ["config_faulty", "config_changed"]
+    assert [event["event"] for event in events] == ["config_rejected", "config_reloaded"]
 
 
 async def test_a_reading_that_breaks_is_said_and_the_sender_goes_on(files: Files) -> None:
@@ -184,7 +184,7 @@ async def test_a_reading_that_breaks_is_said_and_the_sender_goes_on(files: Files
         edit(files.sender, "correct horse", "horse correct")
         await looks(5)
     assert not watching.done()
-    assert [event["say"] for event in events] == ["cannot be read (RecursionError); going on with the one before"]
+    assert [event["message"] for event in events] == ["cannot be read (RecursionError); going on with the one before"]
     watching.cancel()
 
 

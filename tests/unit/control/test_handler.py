@@ -137,7 +137,7 @@ def desk_on(ledger: Ledger, source: Any = None, runner: Runner | None = None, cl
 
 def dids(lines: Sequence[Line]) -> list[Line]:
     """Return what was done."""
-    return [line["did"] for line in lines if "did" in line]
+    return [line["result"] for line in lines if "result" in line]
 
 
 async def test_a_list_comes_newest_first_in_pages(ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ async def test_a_list_comes_newest_first_in_pages(ledger: SqliteLedger, monkeypa
     for expected in (2, 2, 1):
         *lines, end = await ask(desk_on(ledger), "list", before=before)
         assert len(lines) == expected
-        ids += [line["entry"]["id"] for line in lines]
+        ids += [line["entry"]["message_id"] for line in lines]
         before = end["end"]["before"]
     assert before is None
     assert ids == [str(each.id) for each in reversed(sent)]
@@ -181,8 +181,8 @@ async def test_a_message_is_shown_by_the_start_of_its_id(ledger: SqliteLedger) -
     assert end["end"]["exit"] == Exit.DONE
     (end,) = await ask(handler, "show", message=str(one.id)[:6])
     assert end["end"]["exit"] == Exit.FAILED
-    assert str(one.id) in end["end"]["say"]
-    assert str(other.id) in end["end"]["say"]
+    assert str(one.id) in end["end"]["message"]
+    assert str(other.id) in end["end"]["message"]
     (end,) = await ask(handler, "show", message="ffffff")
     assert end["end"]["exit"] == Exit.FAILED
 
@@ -220,7 +220,7 @@ async def test_an_order_does_its_own_states_and_says_why_not_of_the_others(
     *lines, end = await ask(desk_on(ledger, Server(of)), verb, message=str(of.id))
     (did,) = dids(lines)
     assert did["done"] is (state in VERBS[verb])
-    assert len(did["say"]) > 10
+    assert len(did["message"]) > 10
     assert end["end"]["exit"] == (Exit.DONE if did["done"] else Exit.FAILED)
     assert (await only(ledger, of) != before) is did["done"]
 
@@ -235,7 +235,7 @@ async def test_retry_takes_many_by_state_and_recipient(ledger: SqliteLedger, mon
     await become(ledger, others[1], State.FAILED)
     lines = await ask(desk_on(ledger), "retry", states=frozenset({State.HELD}), recipient=BOB)
     assert len(dids(lines)) == 5
-    assert "5 deliveries changed; no sender runs" in lines[-1]["end"]["say"]
+    assert "5 deliveries changed; no sender runs" in lines[-1]["end"]["message"]
     assert [(await only(ledger, of)).state for of in others] == [State.HELD, State.FAILED]
 
 
@@ -243,7 +243,7 @@ async def test_nothing_that_fits_is_exit_1(ledger: SqliteLedger) -> None:
     """And a sentence."""
     (end,) = await ask(desk_on(ledger), "retry", states=frozenset({State.HELD}))
     assert end["end"]["exit"] == Exit.FAILED
-    assert "nothing" in end["end"]["say"]
+    assert "nothing" in end["end"]["message"]
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.EXPIRED])
@@ -253,7 +253,7 @@ async def test_what_is_past_its_deadline_is_not_retried(ledger: SqliteLedger, st
     await become(ledger, of, state)
     clock = Clock(NOW + timedelta(hours=1))
     lines = await ask(desk_on(ledger, clock=clock), "retry", message=str(of.id))
-    assert "is too late" in dids(lines)[0]["say"]
+    assert "is too late" in dids(lines)[0]["message"]
     assert (await only(ledger, of)).state is state
 
 
@@ -272,7 +272,7 @@ async def test_what_changed_meanwhile_is_read_again(ledger: SqliteLedger) -> Non
             await ledger.order(*arguments)
 
     lines = await ask(desk_on(Racing()), "abandon", message=str(of.id))
-    assert "being sent right now" in dids(lines)[0]["say"]
+    assert "being sent right now" in dids(lines)[0]["message"]
     assert lines[-1]["end"]["exit"] == Exit.FAILED
 
 
@@ -316,7 +316,7 @@ async def test_resend_waits_until_the_server_knows_of_the_first_copy(ledger: Sql
     of = message()
     await become(ledger, of, State.SENT)
     lines = await ask(desk_on(ledger, Server(of)), "resend", message=str(of.id))
-    assert "has not been told of the first copy yet" in lines[-1]["end"]["say"]
+    assert "has not been told of the first copy yet" in lines[-1]["end"]["message"]
     assert (await only(ledger, of)).state is State.SENT
 
 
@@ -328,7 +328,7 @@ async def test_trouble_of_others_is_exit_75_and_a_sentence(ledger: SqliteLedger)
     fault = ServerFault(ServerFaultKind.UNREACHABLE, "connection refused", "start it")
     (end,) = await ask(desk_on(ledger, Server(fault=fault)), "resend", message=str(of.id))
     assert end["end"]["exit"] == Exit.TEMPORARY
-    assert "connection refused; start it" in end["end"]["say"]
+    assert "connection refused; start it" in end["end"]["message"]
 
     class Full:
         async def find(self, *_: Any) -> Any:
@@ -336,7 +336,7 @@ async def test_trouble_of_others_is_exit_75_and_a_sentence(ledger: SqliteLedger)
 
     (end,) = await ask(desk_on(Full()), "list")  # type: ignore[arg-type]  # it fails before more is asked of it
     assert end["end"]["exit"] == Exit.TEMPORARY
-    assert "make room" in end["end"]["say"]
+    assert "make room" in end["end"]["message"]
 
 
 async def test_flush_without_a_sender_makes_all_due_and_says_when_it_goes(ledger: SqliteLedger) -> None:
@@ -351,7 +351,7 @@ async def test_flush_without_a_sender_makes_all_due_and_says_when_it_goes(ledger
         assert (delivery.state, delivery.next_attempt) == (State.QUEUED, NOW)
         assert (delivery.attempts, delivery.ambiguous) == (3, ambiguous)
     assert (await only(ledger, failed)).state is State.FAILED
-    assert "2 deliveries made due; no sender runs" in lines[-1]["end"]["say"]
+    assert "2 deliveries made due; no sender runs" in lines[-1]["end"]["message"]
 
 
 async def test_flush_waits_until_each_had_its_attempt_and_counts_what_became_of_them(ledger: SqliteLedger) -> None:
@@ -372,7 +372,7 @@ async def test_flush_waits_until_each_had_its_attempt_and_counts_what_became_of_
     assert lines[-1]["progress"]["done"] == 6
     assert (runner.probes, end["end"]["exit"]) == (1, Exit.DONE)
     for part in ("6 deliveries", "3 sent", "1 failed", "1 held", "1 not taken now"):
-        assert part in end["end"]["say"]
+        assert part in end["end"]["message"]
 
 
 async def test_flush_ends_when_the_breaker_says_no(ledger: SqliteLedger) -> None:
@@ -383,7 +383,7 @@ async def test_flush_ends_when_the_breaker_says_no(ledger: SqliteLedger) -> None
     clock = Clock()
     *_, end = await ask(desk_on(ledger, runner=runner, clock=clock), "flush")
     assert end["end"]["exit"] == Exit.TEMPORARY
-    assert "the way to the relay is shut (connect: connection refused); 2 still queued" in end["end"]["say"]
+    assert "the way to the relay is shut (connect: connection refused); 2 still queued" in end["end"]["message"]
     assert clock.monotonic() < 10
 
 
@@ -393,8 +393,8 @@ async def test_flush_does_not_wait_for_ever_for_a_sender_that_tries_nothing(ledg
     clock = Clock()
     *_, end = await ask(desk_on(ledger, runner=Runner(), clock=clock), "flush")
     assert end["end"]["exit"] == Exit.TEMPORARY
-    assert "none was tried" in end["end"]["say"]
-    assert "look at the sender's log" in end["end"]["say"]
+    assert "none was tried" in end["end"]["message"]
+    assert "look at the sender's log" in end["end"]["message"]
     assert 30 <= clock.monotonic() < 40
 
 
@@ -404,13 +404,13 @@ async def test_flush_is_not_held_up_by_what_goes_away(ledger: SqliteLedger) -> N
     await ledger.admit([of, message()], NOW, DAY)
     runner = Runner(lambda: ledger.forget(NOW + 3 * DAY))
     *_, end = await ask(desk_on(ledger, runner=runner), "flush")
-    assert "1 gone" in end["end"]["say"]
+    assert "1 gone" in end["end"]["message"]
 
 
 async def test_flush_of_nothing_is_done(ledger: SqliteLedger) -> None:
     """There is nothing to wait for."""
     (end,) = await ask(desk_on(ledger, runner=Runner()), "flush")
-    assert (end["end"]["exit"], end["end"]["say"]) == (Exit.DONE, "nothing is queued or held")
+    assert (end["end"]["exit"], end["end"]["message"]) == (Exit.DONE, "nothing is queued or held")
 
 
 # What is wrong
@@ -425,8 +425,8 @@ async def test_what_is_wrong_is_told_before_anything_else(ledger: SqliteLedger) 
     for verb in ("list", "show", "retry"):
         lines = await ask(desk_on(ledger, runner=runner), verb, message=str(of.id))
         (told,) = [line["condition"] for line in lines if "condition" in line]
-        assert (told["name"], told["kind"], told["again_in"]) == ("relay", "connect", 23)
-        assert told["say"] == "connection refused; start it"
+        assert (told["name"], told["kind"], told["next_try_in"]) == ("relay", "connect", 23)
+        assert told["message"] == "connection refused; start it"
         assert "condition" in lines[0] or verb == "retry"
 
 
@@ -436,7 +436,7 @@ async def test_a_flush_that_no_delivery_of_it_explains_is_explained_by_what_is_w
     runner = Runner()
     runner.wrong = [Fault("relay", "rcpt", NOW, "the relay answers 554 5.7.1", "look at it")]
     *_, end = await ask(desk_on(ledger, runner=runner, clock=Clock()), "flush")
-    assert "the way to the relay is shut (rcpt: the relay answers 554 5.7.1)" in end["end"]["say"]
+    assert "the way to the relay is shut (rcpt: the relay answers 554 5.7.1)" in end["end"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -461,4 +461,8 @@ async def test_what_an_operator_does_is_said_in_the_log_of_the_sender(ledger: Sq
     with capture_logs() as events:
         await ask(desk_on(ledger, runner=Runner()), "retry", states=frozenset({State.HELD}))
     (event,) = events
-    assert (event["event"], event["verb"], event["say"]) == ("ordered", "retry", "3 changed by an operator")
+    assert (event["event"], event["verb"], event["message"]) == (
+        "operator_command",
+        "retry",
+        "3 changed by an operator",
+    )

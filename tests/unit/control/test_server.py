@@ -88,7 +88,7 @@ async def test_an_order_is_answered_by_lines_that_end(state: StateFolder) -> Non
     """As the desk gives them."""
     entry, end = await in_a_thread(asked, state, LIST)
     assert entry["entry"]["status"] == "queued"
-    assert end["end"] == {"exit": Exit.DONE, "say": None, "before": None}
+    assert end["end"] == {"exit": Exit.DONE, "message": None, "before": None}
 
 
 @pytest.mark.usefixtures("listening")
@@ -136,7 +136,7 @@ async def test_what_is_no_order_gets_a_sentence_and_harms_nobody(
     assert listening.handler is not None
     end = await in_a_thread(said, state, raw)
     assert end["exit"] == Exit.USAGE
-    assert end["say"].startswith("that ")
+    assert end["message"].startswith("that ")
     assert len(await in_a_thread(asked, state, LIST)) == 2
 
 
@@ -167,7 +167,7 @@ async def test_an_order_whose_client_has_gone_before_it_begins_is_dropped(
     class Handler:
         async def answer(self, order: Command) -> AsyncIterator[Line]:
             begun.set() if order.verb == "flush" else None
-            yield {"end": {"exit": 0, "say": None, "before": None}}
+            yield {"end": {"exit": 0, "message": None, "before": None}}
 
     listening.handler = Handler()  # type: ignore[assignment]  # all that is asked of it is `answer`
     connection = server.connect(state)  # the loop does not turn before it is closed, as in a sender that hangs
@@ -352,7 +352,7 @@ async def test_a_running_sender_is_asked(state: StateFolder) -> None:
 async def test_where_no_sender_runs_the_ledger_is_opened_under_its_lock(state: StateFolder) -> None:
     """And everything is given back afterwards."""
     (end,) = await in_a_thread(reached, state, Command(verb="flush"))
-    assert end["end"]["say"] == "nothing is queued or held"
+    assert end["end"]["message"] == "nothing is queued or held"
     lock = Lock(state)
     assert lock.take()
     lock.release()

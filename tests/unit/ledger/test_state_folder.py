@@ -120,8 +120,8 @@ def test_memory_is_used_where_the_configuration_says_so(tmp_path: Path) -> None:
     """And that is said, with what is not promised then; a path beside it changes nothing."""
     with capture_logs() as logs:
         assert state_folder.ready(LedgerConfig(tmp_path / "state", "memory")) is None
-    assert [log["event"] for log in logs] == ["memory_ledger"]
-    assert "a restart may repeat mail" in logs[0]["say"]
+    assert [log["event"] for log in logs] == ["ledger_in_memory"]
+    assert "a restart may repeat mail" in logs[0]["message"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -134,7 +134,7 @@ def test_memory_is_used_where_nobody_named_a_folder_and_none_can_be_made(
         monkeypatch.setattr(state_folder, "DEFAULT", default)
         with capture_logs() as logs, as_somebody():
             assert state_folder.ready(LedgerConfig(), {}) is None
-        assert [log["event"] for log in logs] == ["memory_ledger"]
+        assert [log["event"] for log in logs] == ["ledger_in_memory"]
 
 
 @pytest.mark.parametrize("how", ["path", "systemd"])

@@ -42,7 +42,7 @@ async def test_what_the_server_has_heard_is_never_told_again() -> None:
     async with bench(*messages) as table:
         await table.run(3600)
         assert sorted(table.source.marks) == [of.id for of in messages]
-        assert sorted(event["message"] for event in table.facts("marked")) == [of.id for of in messages]
+        assert sorted(event["message_id"] for event in table.facts("marked")) == [of.id for of in messages]
         assert await unmarked(table) == []
 
 
@@ -145,7 +145,7 @@ async def test_a_message_that_is_gone_is_settled_where_the_account_is_still_a_se
         table.transport.meanwhile = lambda _: table.source.delete(of)
         await table.run(600)
         assert (table.transport.recipients, table.source.marks) == ([A], [of.id])
-        assert table.said("gone_before_mark") == ["gone_before_mark"]
+        assert table.said("message_gone") == ["message_gone"]
         assert await unmarked(table) == []
 
 
@@ -156,7 +156,7 @@ async def test_a_404_of_an_account_without_its_group_settles_nothing() -> None:
         table.transport.meanwhile = lambda _: setattr(table.source, "has_group", False)
         await table.run(60)
         assert await unmarked(table) == [of.id]
-        assert table.said("gone_before_mark") == []
+        assert table.said("message_gone") == []
         table.source.has_group = True
         await table.run(61)
         assert table.source.sent == {of.id}

@@ -215,7 +215,7 @@ async def test_what_was_cut_at_the_dot_goes_once_more_and_is_the_same_mail() -> 
         assert first.digest == second.digest
         assert 120 <= table.transport.times[1] <= 125
         assert table.source.calls.count("read") == 1
-        assert table.said("uncertain", "changed", "sent") == ["uncertain", "sent"]
+        assert table.said("uncertain", "mail_changed", "sent") == ["uncertain", "sent"]
         assert table.source.marks == [of.id]
 
 
@@ -265,7 +265,7 @@ async def test_a_copy_of_a_mail_whose_text_has_changed_goes_and_says_so() -> Non
         first, second = table.transport.tried
         assert (first.message_id, first.date) == (second.message_id, second.date)
         assert first.content != second.content
-        assert table.said("changed") == ["changed"]
+        assert table.said("mail_changed") == ["mail_changed"]
 
 
 async def test_a_mail_that_was_only_deferred_has_a_date_of_its_own() -> None:
@@ -300,7 +300,7 @@ async def test_a_fault_in_one_mail_holds_that_one_and_the_others_go_on(monkeypat
         async with bench(bad, good) as table:
             await table.run(600)
             assert await table.states(bad, good) == [State.HELD, State.SENT]
-            assert table.said("crashed") == ["crashed"]
+            assert table.said("internal_error") == ["internal_error"]
             assert "secret-of-the-message" not in repr(table.events)
             await table.stop()
             patch.undo()
@@ -330,7 +330,7 @@ async def test_a_fault_in_the_transport_loses_nothing(stage: Stage) -> None:
         (found,) = await table.deliveries(of)
         expected = (State.QUEUED, 1) if stage is Stage.DOT else (State.HELD, 0)
         assert (found.state, found.ambiguous) == expected
-        assert table.said("crashed") == ["crashed"]
+        assert table.said("internal_error") == ["internal_error"]
 
 
 # A ledger that fails

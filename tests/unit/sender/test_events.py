@@ -58,8 +58,12 @@ def test_each_verdict_is_one_event(verdict: Verdict, outcome: Outcome, event: st
         events.verdict(verdict, TO, outcome, NOW)
     (found,) = logged
     assert (found["event"], found["log_level"]) == (event, level)
-    assert (found["message"], found["kind"], found["recipient"]) == (OF.id, "credential_reset_v1", "e***@example.com")
-    assert words in found.get("say", "")
+    assert (found["message_id"], found["kind"], found["recipient"]) == (
+        OF.id,
+        "credential_reset_v1",
+        "e***@example.com",
+    )
+    assert words in found.get("message", "")
 
 
 def test_a_sent_mail_has_the_relays_name_for_it() -> None:
@@ -92,10 +96,14 @@ OTHERS: list[tuple[Callable[[Delivery], None], str, str]] = [
     (lambda to: events.interrupted(to, State.QUEUED), "interrupted", "not sent yet"),
     (lambda _: events.interrupted(AT_THE_DOT, State.QUEUED), "interrupted", "sent once more"),
     (lambda _: events.interrupted(AT_THE_DOT, State.UNKNOWN), "unknown", "may have arrived"),
-    (events.changed, "changed", "same Message-ID"),
+    (events.changed, "mail_changed", "same Message-ID"),
     (lambda to: events.held(to, "no template"), "held", "no template"),
     (lambda to: events.failed(to, "no mail could be made of it"), "failed", "not tried again"),
-    (lambda to: events.crashed(to, ValueError(f"{INTENT} of Confidential for {ELLIE}")), "crashed", "ValueError"),
+    (
+        lambda to: events.crashed(to, ValueError(f"{INTENT} of Confidential for {ELLIE}")),
+        "internal_error",
+        "ValueError",
+    ),
 ]
 
 
@@ -107,7 +115,7 @@ def test_each_other_end_is_one_event_that_says_what_follows(
     with capture_logs() as logged:
         tell(TO)
     assert [found["event"] for found in logged] == [event]
-    assert words in logged[0]["say"]
+    assert words in logged[0]["message"]
 
 
 EVENTS: list[Callable[[Delivery], None]] = [
@@ -134,15 +142,15 @@ def test_a_fault_of_ours_is_said_with_its_place() -> None:
     except KeyError as error:
         with capture_logs() as logged:
             events.crashed(TO, error)
-    assert "KeyError at test_events.py:" in logged[0]["say"]
+    assert "KeyError at test_events.py:" in logged[0]["message"]
 
 
 def test_an_odd_entry_is_named_with_its_problem() -> None:
     """So that an operator finds it in the queue."""
     with capture_logs() as logged:
         events.odd([OddEntry("some-id", "cannot be read: id (uuid_parsing)")])
-    assert (logged[0]["event"], logged[0]["message"]) == ("odd_entry", "some-id")
-    assert "id (uuid_parsing)" in logged[0]["say"]
+    assert (logged[0]["event"], logged[0]["message_id"]) == ("malformed_entry", "some-id")
+    assert "id (uuid_parsing)" in logged[0]["message"]
 
 
 def test_of_very_many_only_the_first_are_named() -> None:
@@ -158,7 +166,7 @@ def test_an_un_sent_message_is_named_with_the_command_that_mails_it() -> None:
     """Nothing else does."""
     with capture_logs() as logged:
         events.unsent([OF.id])
-    assert f"mail-sender queue resend {OF.id}" in logged[0]["say"]
+    assert f"mail-sender queue resend {OF.id}" in logged[0]["message"]
 
 
 def test_a_recipient_that_is_no_address_is_hidden_whole() -> None:
@@ -174,6 +182,6 @@ def test_a_wait_is_told_as_a_person_would() -> None:
     for seconds in (-5, 0, 29.6, 119, 120, 1200):
         with capture_logs() as logged:
             events.verdict(Uncertain("cut"), TO, becomes(State.QUEUED, seconds), NOW)
-        said.append(logged[0]["say"].rpartition("once more in ")[2])
+        said.append(logged[0]["message"].rpartition("once more in ")[2])
     assert said == ["0 s", "0 s", "30 s", "119 s", "2 min", "20 min"]
     assert MINUTE == 60 * SECOND

@@ -122,7 +122,7 @@ async def test_more_groups_than_needed_are_warned_of_once() -> None:
     async with bench() as table:
         table.source.account = Standing("mailer", may_write=True, excess_groups=("idm_admins",))
         await table.run(60)
-        assert [event["groups"] for event in table.facts("more_groups")] == ["idm_admins"]
+        assert [event["groups"] for event in table.facts("excess_groups")] == ["idm_admins"]
 
 
 # Trouble
@@ -159,7 +159,7 @@ async def test_an_odd_entry_is_named_again_when_it_was_gone_meanwhile() -> None:
         for shown in (odd, odd, (), odd):
             table.source.odd = shown
             await table.run(10)
-        assert len(table.said("odd_entry")) == 2
+        assert len(table.said("malformed_entry")) == 2
 
 
 # Listed again
@@ -209,7 +209,7 @@ async def test_a_machine_whose_clock_is_wrong_is_told_once_how_wrong(off: timede
     async with bench(off=off) as table:
         table.source.date = lambda: table.clock.true
         await table.run(60)
-        assert [event["say"] for event in table.facts("clock_down")] == [
+        assert [event["message"] for event in table.facts("clock_down")] == [
             f"this machine's clock is 3600 s {word} the identity server's; set it; the server's time counts meanwhile"
         ]
         table.clock.off = timedelta(0)

@@ -138,7 +138,7 @@ async def test_a_bad_entry_is_named_once_and_the_good_ones_go_out() -> None:
     async with bench(message(A), message(B), odd=[OddEntry("x", "cannot be read: id (missing)")]) as table:
         await table.run(60)
         assert table.transport.recipients == [A, B]
-        assert table.said("odd_entry") == ["odd_entry"]
+        assert table.said("malformed_entry") == ["malformed_entry"]
 
 
 async def test_a_message_of_an_unknown_kind_is_held() -> None:
