@@ -31,7 +31,7 @@ unit: $(ready) ## the tests that need neither Debian packages nor processes of t
 faults: $(ready) ## the whole fault campaign, for hours; make faults FAMILY=F5 SEED=7 runs one family of it
 	@.venv/bin/python -m tests.faults $(if $(FAMILY),--family $(FAMILY)) $(if $(SEED),--seed $(SEED))
 
-bench: $(ready) ## what a mail costs to build, against the standard library, in one run
+bench: $(ready) ## what a mail costs to build and the sender to start, as ratios taken in one run
 	@.venv/bin/python -m tests.bench
 
 lint: $(ready) ## ruff: rules and formatting

@@ -2,10 +2,11 @@
 
 import sys
 
-from tests.bench import building
+from tests.bench import building, startup
 
 TURNS = 1_000
 TARGET = 0.7
+STARTS = 9
 
 
 def main() -> None:
@@ -16,6 +17,11 @@ def main() -> None:
         sys.stdout.write(
             f"building a mail ({language}): {result.ours * 1e6:.0f} µs, EmailMessage {result.theirs * 1e6:.0f} µs, "
             f"ratio {result.ratio:.2f} (at most {TARGET})\n"
+        )
+    for name, ours, libraries in startup.measured(STARTS):
+        sys.stdout.write(
+            f"starting {name}: {ours.cpu:.3f} s of CPU and {ours.memory:.0f} MB; the libraries alone "
+            f"{libraries.cpu:.3f} s and {libraries.memory:.0f} MB; ratio {ours.cpu / libraries.cpu:.2f}\n"
         )
 
 
