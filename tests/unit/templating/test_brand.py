@@ -86,7 +86,7 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     """A pipe would be waited for, a device never ends."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(BadLogo, match="is no file"):
+        with pytest.raises(BadLogo, match="is not a regular file"):
             Logo.read(path)
 
 
@@ -100,7 +100,7 @@ def test_a_logo_is_shown_as_it_is_unless_it_is_large() -> None:
 def test_what_mail_programs_do_not_show_is_no_logo(tmp_path: Path, content: bytes) -> None:
     """An SVG would be a hole at the top of every mail."""
     (tmp_path / "logo.png").write_bytes(content)
-    with pytest.raises(BadLogo, match="no PNG, JPEG or GIF"):
+    with pytest.raises(BadLogo, match="not a PNG, JPEG or GIF"):
         Logo.read(tmp_path / "logo.png")
 
 

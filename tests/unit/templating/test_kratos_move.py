@@ -103,4 +103,4 @@ def test_a_misplaced_kratos_file_is_named(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("x")
     warnings = Files(tmp_path).load(f'[templates]\noverride_path = "{tmp_path}/templates"\n').warnings
-    assert any("recovery/valid/email.body.gotmpl: nothing asks for this file" in warning for warning in warnings)
+    assert any("recovery/valid/email.body.gotmpl: nothing uses this file" in warning for warning in warnings)

@@ -70,24 +70,24 @@ WORDS = Wording(
 
 def test_a_kinds_own_sentence_goes_before_the_common_one() -> None:
     """Another kind has the common one."""
-    assert WORDS.say("kind", {"name": "x"}, str) == {"hello": "<x> & xx", "bye": "Bye"}
-    assert WORDS.say("other", {"name": "x"}, str) == {"hello": "Hello x", "bye": "Bye"}
+    assert WORDS.filled("kind", {"name": "x"}, str) == {"hello": "<x> & xx", "bye": "Bye"}
+    assert WORDS.filled("other", {"name": "x"}, str) == {"hello": "Hello x", "bye": "Bye"}
     assert WORDS.names("kind") == {"hello", "bye"}
 
 
 def test_sentence_and_variable_are_both_escaped() -> None:
     """Neither a catalogue nor an account can bring markup into HTML."""
-    assert WORDS.say("kind", {"name": "<b>"}, escape)["hello"] == "&lt;&lt;b&gt;&gt; &amp; &lt;b&gt;&lt;b&gt;"
+    assert WORDS.filled("kind", {"name": "<b>"}, escape)["hello"] == "&lt;&lt;b&gt;&gt; &amp; &lt;b&gt;&lt;b&gt;"
 
 
 def test_a_variable_is_not_looked_at_for_further_ones() -> None:
     """A name that looks like a placeholder is a name."""
-    assert WORDS.say("other", {"name": "{name}"}, str)["hello"] == "Hello {name}"
+    assert WORDS.filled("other", {"name": "{name}"}, str)["hello"] == "Hello {name}"
 
 
 def test_a_sentence_without_its_variable_is_left_out() -> None:
     """Whoever asks for it finds nothing, which is an error in a template."""
-    assert WORDS.say("other", {}, str) == {"bye": "Bye"}
+    assert WORDS.filled("other", {}, str) == {"bye": "Bye"}
 
 
 TAGS = {"de": "de", "de-CH": "de", "zh-Hant": "zh", "zh-Hant-TW": "zh", "pt-BR": "pt"}
