@@ -71,7 +71,7 @@ def _wording(tag: str, found: Mapping[str, Mapping[str, Any]]) -> Wording:
     except wording.BadLanguage as error:
         raise BadFile(f"wording/{tag}.toml", f"is no language: {error}") from None
     tables: dict[str, Any] = {}
-    for name in dict.fromkeys((wording.catalogue(tag), tag)):  # what a region's lacks is its language's
+    for name in dict.fromkeys((wording.base_language(tag), tag)):  # what a region's lacks is its language's
         _merge(tables, found.get(name, {}))
     reviewed = tables.pop("reviewed", True) is True
     return Wording(tag, reviewed, tables)

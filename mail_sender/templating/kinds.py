@@ -16,7 +16,7 @@ COMMON = {
     "language": "the mail's (first) language",
     "say": "the sentences of the current language, by name: `{{ say.greeting }}`",
     "languages": "the sentences of each language of the mail, one or two: the frame goes through them",
-    "brand": "`brand.name`, `brand.color`, `brand.on_color` (for text upon it), `brand.outline` (a line around it), "
+    "brand": "`brand.name`, `brand.color`, `brand.on_color` (for text on it), `brand.outline` (a line around it), "
     "`brand.logo` (its link, or nothing), "
     "`brand.logo_width`, `brand.logo_height` (in pixels, as it is to be shown), `brand.support`, `brand.footer`",
     "subject": "the finished subject; in the bodies only",

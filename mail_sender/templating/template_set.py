@@ -67,13 +67,10 @@ class TemplateSet:
     @cached_property
     def without_overrides(self) -> "TemplateSet":
         """The built-in set; in languages that have no built-in sentences, the operator's sentences stay."""
-        built_in = {catalogues.language(name) for name in self.ours if is_catalogue(name)}
-        foreign = {
-            name: text
-            for name, text in self.theirs.items()
-            if is_catalogue(name) and built_in.isdisjoint({tag := catalogues.language(name), wording.catalogue(tag)})
-        }
-        return TemplateSet(self.ours, foreign)
+        built_in = TemplateSet(self.ours)
+        catalogue_names = filter(is_catalogue, self.theirs)
+        foreign = [name for name in catalogue_names if not built_in.speaks(catalogues.language(name))]
+        return TemplateSet(self.ours, {name: self.theirs[name] for name in foreign}) if foreign else built_in
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
@@ -96,11 +93,11 @@ class TemplateSet:
 
         Raises KeyError if there are none.
         """
-        return self.wordings[language if language in self.wordings else wording.catalogue(language)]
+        return self.wordings[language if language in self.wordings else wording.base_language(language)]
 
     def speaks(self, language: str) -> bool:
         """Say whether there are sentences in a language."""
-        return not self.wordings.keys().isdisjoint({language, wording.catalogue(language)})
+        return not self.wordings.keys().isdisjoint({language, wording.base_language(language)})
 
     def get(self, name: str) -> jinja2.Template:
         """Return a template by its file's name.
@@ -155,7 +152,7 @@ def built_in() -> TemplateSet:
 
 def _candidates(kind: str, part: str, language: str) -> list[str]:
     name, _, extension = part.partition(".")
-    languages = dict.fromkeys((language, wording.catalogue(language)))
+    languages = dict.fromkeys((language, wording.base_language(language)))
     return [*(f"{kind}/{name}.{tag}.{extension}.j2" for tag in languages), f"{kind}/{part}.j2"]
 
 

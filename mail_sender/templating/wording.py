@@ -89,6 +89,6 @@ def locale(tag: str) -> Locale:
         raise BadLanguage("no such language is known (CLDR)") from None
 
 
-def catalogue(tag: str) -> str:
-    """Return the name of the catalogue that a language tag takes its sentences from: its language alone."""
+def base_language(tag: str) -> str:
+    """Return the language of a tag without script and region: `de` of `de-CH`. Its catalogue serves them all."""
     return tag.partition("-")[0]

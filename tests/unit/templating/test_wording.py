@@ -7,7 +7,7 @@ import pytest
 
 from mail_sender.templating import template_set
 from mail_sender.templating.kinds import COMMON, KINDS
-from mail_sender.templating.wording import BadLanguage, Wording, catalogue, locale
+from mail_sender.templating.wording import BadLanguage, Wording, base_language, locale
 
 CATALOGUES = template_set.built_in().wordings
 ENGLISH = CATALOGUES["en"]
@@ -94,9 +94,9 @@ TAGS = {"de": "de", "de-CH": "de", "zh-Hant": "zh", "zh-Hant-TW": "zh", "pt-BR":
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_a_tag_has_a_locale_and_a_catalogue(tag: str) -> None:
+def test_a_tag_has_a_locale_and_a_base_language(tag: str) -> None:
     """Sentences go by the language, dates by the whole tag."""
-    assert catalogue(tag) == TAGS[tag]
+    assert base_language(tag) == TAGS[tag]
     assert locale(tag).language == TAGS[tag]
 
 
