@@ -44,7 +44,7 @@ HEADERS: Mapping[str, Callable[[About], str]] = {
     "Content-Language": lambda mail: ", ".join(mail.languages),
 }
 
-# Who gets a mail is decided by its message alone; relays and mailboxes write the other ones.
+# Cc and Bcc would name recipients that are none, Sender another author; relays and mailboxes write the rest.
 _NEVER_SET = ("Bcc", "Cc", "Sender", "Return-Path", "Received", "DKIM-Signature", "Content-Disposition")
 
 RESERVED = frozenset(name.lower() for name in (*HEADERS, *mime.HEADERS, *_NEVER_SET))

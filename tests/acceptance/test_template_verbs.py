@@ -259,7 +259,7 @@ def test_check_of_good_templates_is_exit_0_with_its_warnings(config: Path, folde
     put(folder, f"{RESET}/body.txt.j2", "{{ reset_url }}\n")
     done = template(config, "check")
     assert done.returncode == 0, done.stdout
-    assert "body.txt.j2 is yours and credential_reset_v1/body.html.j2 is ours" in done.stdout
+    assert "body.txt.j2 is yours and credential_reset_v1/body.html.j2 is built in" in done.stdout
     assert "0 faults, 1 warning; looked at 1 file in " in done.stdout
 
 

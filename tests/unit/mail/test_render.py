@@ -224,7 +224,7 @@ def with_files(theirs: Mapping[str, str], ours: Mapping[str, str] | None = None)
 @pytest.mark.parametrize("part", GOOD)
 @pytest.mark.parametrize("source", BROKEN)
 def test_a_broken_template_of_ours_is_named_and_shows_nothing(part: str, source: str) -> None:
-    """Whatever goes wrong in a template is the template's fault, told by its file, without what the mail holds."""
+    """Whatever goes wrong in a template is the template's fault, named by its file, without what the mail holds."""
     with pytest.raises(BrokenTemplate, match="test_message_v1") as caught:
         rendered(TestMessage("Confidential Ellie"), with_files({}, {**GOOD, part: source}))
     assert "Confidential" not in str(caught.value)
@@ -303,7 +303,7 @@ def test_two_languages_are_in_one_mail() -> None:
 
 
 def test_without_html_a_mail_is_text_alone() -> None:
-    """One part, with the headers that tell how it is encoded, and no logo."""
+    """One part, with the headers that say how it is encoded, and no logo."""
     mail = mail_of(rendered(reset(), with_appearance(html=False, brand=Brand(logo=LOGO))))
     assert mail.get_content_type() == "text/plain"
     assert mail.keys() == [*HEADERS, "Content-Transfer-Encoding"]
@@ -422,7 +422,7 @@ def test_characters_that_no_mail_can_carry_are_left_out() -> None:
 
 
 def test_where_an_operators_sentence_breaks_ours_stand_in_too() -> None:
-    """A sentence that names what there is not would else be missing from our templates as well."""
+    """Otherwise a sentence that names an unknown variable would be missing from the built-in templates as well."""
     theirs = {"wording/en.toml": '[test_message_v1]\nworks = "{nobody}"\nreason = "Mine"'}
     config = with_appearance(templates=TemplateSet(template_set.built_in().ours, theirs))
     mail = rendered(TestMessage("x"), config)

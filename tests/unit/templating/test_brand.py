@@ -76,7 +76,7 @@ def test_an_image_is_known_by_its_first_octets(tmp_path: Path, kind: str) -> Non
 @pytest.mark.parametrize(
     "content", [IMAGES["png"][:20], IMAGES["jpeg"][:20], IMAGES["gif"][:9], IMAGES["gif"][:8] + b"\0\0"]
 )
-def test_an_image_that_does_not_tell_its_size_is_broken(content: bytes) -> None:
+def test_an_image_without_its_size_is_broken(content: bytes) -> None:
     """A mail program would show a hole, or the text of it in full width."""
     with pytest.raises(BadLogo, match="broken"):
         Logo.of(content)

@@ -50,7 +50,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("text", FOUND)
-def test_a_fault_is_told_with_file_and_line(text: str) -> None:
+def test_a_fault_is_reported_with_file_and_line(text: str) -> None:
     """Unknown variables, sentences, files, filters and tests, and what is no template at all."""
     line, found = FOUND[text]
     (finding,) = faults(text)
@@ -59,13 +59,13 @@ def test_a_fault_is_told_with_file_and_line(text: str) -> None:
     assert finding.expected
 
 
-def test_an_unknown_variable_is_told_what_there_is() -> None:
+def test_an_unknown_variable_is_answered_with_those_that_there_are() -> None:
     """The kind's own variables, by name."""
     (finding,) = faults("{{ token }}")
     assert finding.expected == f"{KIND} has display_name, expires_at, expires_in, reset_url, revoke_url of its own"
 
 
-def test_several_faults_are_told_at_once() -> None:
+def test_several_faults_are_reported_at_once() -> None:
     """Each with its line; a variable that is named twice, once."""
     found = faults("{{ a }}\n{{ b }}{{ a }}\n{{ say.none }}")
     assert [(one.line, one.found) for one in found] == [

@@ -198,7 +198,7 @@ def test_a_partial_serves_what_names_it() -> None:
 
 
 @pytest.mark.parametrize("name", SERVES)
-def test_a_file_is_told_what_it_serves(name: str) -> None:
+def test_what_a_file_serves_is_known(name: str) -> None:
     """As it is logged at start."""
     assert list(TemplateSet(template_set.built_in().ours, {name: ""}).sources()) == [Source(name, SERVES[name])]
 
