@@ -1,12 +1,12 @@
-"""A mail address as people and identity servers write it, and how much of it a log may show.
+"""Mail addresses: which are valid, their form in an envelope, and how much of one a log may show.
 
 email-validator knows the grammar (RFC 5321, 5322, 6531, 5890). It also refuses special-use and dotless
-domains, which are normal inside a company (`corp.local`, `localhost`): those pass here.
+domains, which are normal inside a company (`corp.local`, `localhost`): here they are valid.
 """
 
 import email_validator
 
-# The way that its documentation names for allowing them.
+# Its documentation says to allow them like this.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
@@ -18,7 +18,7 @@ def parse(text: str) -> str:
     """Return the address in the form that goes into an envelope: its domain in ASCII (RFC 5890).
 
     Raises `BadAddress` for anything but `local@domain`: display names, comments, quoted local parts,
-    address literals, control characters, over-long parts.
+    address literals, control characters, parts that are too long.
     """
     try:
         found = email_validator.validate_email(
@@ -27,7 +27,7 @@ def parse(text: str) -> str:
     except email_validator.EmailNotValidError as error:
         raise BadAddress(_first_sentence(str(error))) from None
     if "=?" in found.local_part:
-        raise BadAddress("it looks like an encoded word, which mail programs would read as something else")
+        raise BadAddress("it looks like an encoded word, which mail programs would show as something else")
     return f"{found.local_part}@{found.ascii_domain}"
 
 

@@ -18,7 +18,8 @@ from mail_sender.templating.appearance import Appearance
 from mail_sender.templating.brand import BadLogo, Brand, Logo
 from mail_sender.templating.kinds import KINDS
 from mail_sender.templating.languages import Languages
-from mail_sender.templating.template_set import BadFile, TemplateSet
+from mail_sender.templating.template_files import BadFile
+from mail_sender.templating.template_set import TemplateSet
 
 PATIENCE = 5.0
 """Seconds in which specimens are made; all of them usually take a few tenths."""

@@ -5,15 +5,7 @@ from collections.abc import Iterator
 
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigFault
-
-OURS = frozenset(
-    {
-        "auto-submitted", "bcc", "cc", "content-disposition", "content-language", "content-transfer-encoding",
-        "content-type", "date", "dkim-signature", "from", "message-id", "mime-version", "received", "reply-to",
-        "return-path", "sender", "subject", "to", "x-auto-response-suppress",
-    }
-)  # fmt: skip
-
+from mail_sender.mail.headers import RESERVED
 
 LONGEST_HEADER = 990
 """Characters of an extra header, name and value: relays refuse longer lines, or break them."""
@@ -29,7 +21,7 @@ def faults(file: TomlFile) -> Iterator[ConfigFault]:
                 "is no header's name",
                 "expected letters, digits and hyphens (RFC 5322, section 2.2)",
             )
-        elif name.lower() in OURS or name.lower().startswith("resent-"):
+        elif name.lower() in RESERVED or name.lower().startswith("resent-"):
             yield file.fault(("headers", name), "is written by mail-sender itself", "leave it out")
         elif name.lower() in seen:
             yield file.fault(("headers", name), "stands there twice", "upper and lower case are one (RFC 5322)")

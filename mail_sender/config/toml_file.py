@@ -1,6 +1,6 @@
 """One TOML file: its values, and the line on which each key stands.
 
-tomli reads TOML 1.1, as Kanidm's own parser does, and says where a syntax error is; it does not say where a
+`toml` reads TOML 1.1, as Kanidm's own parser does, and says where a syntax error is; it does not say where a
 key stands, so the lines are looked over once more for that. Only places come from that second look, never
 values: where it misses one, a fault is shown without its line.
 """
@@ -11,8 +11,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import tomli
-
+from mail_sender import toml
 from mail_sender.errors import ConfigFault
 
 _TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
@@ -23,7 +22,7 @@ _MULTILINE = ('"""', "'''")
 class TomlFile:
     """A file's parsed content.
 
-    `values` is the table as tomli gives it, `faults` what kept it from being read (then `values` is empty),
+    `values` is the file's table, `faults` what kept it from being read (then `values` is empty),
     `mode` the file's permission bits.
     """
 
@@ -71,16 +70,16 @@ class TomlFile:
 
     def _parse(self, text: str) -> None:
         try:
-            self.values = tomli.loads(text)
-        except tomli.TOMLDecodeError as error:
-            found = f"not TOML: {error.msg.lower()}"
-            self.faults.append(ConfigFault(self.path, error.lineno, "", found, _cure(error.msg)))
-        except RecursionError:
-            self._refuse("nested too deep", "expected a few plain tables")
+            self.values = toml.loads(text)
+        except toml.NotToml as error:
+            found = f"not TOML: {error.found.lower()}"
+            self.faults.append(ConfigFault(self.path, error.line, "", found, _cure(error.found)))
         self._lines = _key_lines(text)
 
 
 def _cure(complaint: str) -> str:
+    if "nested" in complaint:
+        return "expected a few plain tables"
     if "value" in complaint and "nvalid" in complaint:
         return "a text stands in quotes"
     return "each key may stand there once" if "overwrite" in complaint else "mend the line"

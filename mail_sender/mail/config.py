@@ -1,4 +1,4 @@
-"""What every mail says about its sender, and how it looks."""
+"""The part of the configuration that says whose mails these are and how they look."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from mail_sender.templating.appearance import Appearance
 
 @dataclass(frozen=True, slots=True)
 class MailConfig:
-    """What every mail says about its sender: addresses are bare, `headers` are extra ones, in order."""
+    """What is the same in every mail: addresses without display names; `headers` are extra ones, in their order."""
 
     instance_display_name: str
     instance_url: str

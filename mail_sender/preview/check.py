@@ -11,7 +11,7 @@ from pathlib import Path
 from mail_sender.config import appearance
 from mail_sender.errors import ConfigFault
 from mail_sender.preview.config import Basis
-from mail_sender.templating import template_set
+from mail_sender.templating import template_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def find(basis: Basis) -> Findings:
         return Findings(basis.faults, 0, 0)
     looks = basis.mail.appearance
     trials = [trial for trial in appearance.trials(looks) if not _is_faulty(basis, trial.kind)]
-    found = appearance.tried(basis.folder or template_set.shipped_folder(), basis.mail, trials)
+    found = appearance.tried(basis.folder or template_files.shipped_folder(), basis.mail, trials)
     return Findings((*basis.faults, *found), len(looks.templates.theirs), len(trials))
 
 

@@ -18,7 +18,7 @@ from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.mail.config import MailConfig
-from mail_sender.templating import template_set
+from mail_sender.templating import template_files
 from mail_sender.templating.appearance import Appearance
 
 STAND_INS: Mapping[str, str] = {
@@ -63,7 +63,7 @@ class Basis:
         """Return where a file of the template set lies, by its name in it."""
         templates = self.mail.appearance.templates
         theirs = self.folder if templates.is_theirs(name) else None
-        return (theirs or template_set.shipped_folder()) / name
+        return (theirs or template_files.shipped_folder()) / name
 
 
 def read(path: Path) -> Basis:

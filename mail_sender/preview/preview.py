@@ -13,7 +13,8 @@ from typing import Any
 
 from mail_sender.mail import mime
 from mail_sender.mail.config import MailConfig
-from mail_sender.mail.render import Mail, render
+from mail_sender.mail.mail import Mail
+from mail_sender.mail.render import render
 from mail_sender.templating import samples
 from mail_sender.templating.languages import Languages
 

@@ -10,7 +10,7 @@ that wants STARTTLS answers that in plain text, which tells; what was found is k
 import ssl
 from collections.abc import Callable, Collection
 
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 from mail_sender.relay import replies
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.conversation import Conversation

@@ -24,7 +24,7 @@ from aiosmtplib.esmtp import parse_esmtp_extensions
 from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 from mail_sender.relay import redaction
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.endpoint import Security

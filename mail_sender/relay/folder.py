@@ -9,7 +9,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.verdict import Accepted, RelayDown, Reply, Stage, Verdict
 

@@ -9,7 +9,7 @@ import ssl
 from collections import deque
 
 from mail_sender import tls
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.connection import Discovered, Line, Start
 from mail_sender.relay.transport import BeforeDot

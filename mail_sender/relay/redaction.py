@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from functools import lru_cache
 
 from mail_sender import address, log
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 
 LONGEST = 200
 """Characters of a reply that are kept."""

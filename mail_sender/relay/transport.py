@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 from mail_sender.verdict import Verdict
 
 BeforeDot = Callable[[], Awaitable[None]]

@@ -22,7 +22,8 @@ from mail_sender.errors import LedgerFault, MessageGone, ServerFault
 from mail_sender.ledger.base import Attempt, Delivery, Fenced, Imprint, Ledger, Outcome
 from mail_sender.ledger.states import IllegalMove, State
 from mail_sender.mail.config import MailConfig
-from mail_sender.mail.render import BrokenTemplate, Mail, Unrenderable, message_id, render
+from mail_sender.mail.mail import Mail, message_id
+from mail_sender.mail.render import BrokenTemplate, Unrenderable, render
 from mail_sender.message import Message
 from mail_sender.relay.transport import Transport
 from mail_sender.sender import events, settle

@@ -1,1 +1,10 @@
-"""templating."""
+"""The templating room: which words and which template make a mail, and how it looks.
+
+In come the built-in templates, an operator's override folder, and the language, time zone and brand of the
+configuration; out goes an `Appearance`, with which the mail room renders. All files are read when the configuration
+is: no mail depends on what a disk holds at that time.
+
+Open `template_set` first: it decides which file makes which part. The sentences themselves are in
+`templates/wording/`. `kinds` lists the variables of templates, `dates` writes times ("in 55 minutes"), `languages`
+chooses a recipient's language, `sandbox` limits what a template may do, `check` finds faults in an override folder.
+"""

@@ -1,4 +1,4 @@
-"""The look: all that decides how a mail reads, besides what it says of its sender."""
+"""The appearance: everything that decides how a mail looks and reads, except whose mail it is."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
@@ -11,7 +11,7 @@ from mail_sender.templating.template_set import TemplateSet
 
 @dataclass(frozen=True)
 class Appearance:
-    """The templates, the languages, the zone that times are told in, the brand; `html` says whether there is HTML."""
+    """Templates, languages, the zone in which times are written, and the brand; `html` is whether there is HTML."""
 
     templates: TemplateSet = field(default_factory=template_set.built_in)
     html: bool = True

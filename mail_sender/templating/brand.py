@@ -1,6 +1,6 @@
-"""The brand: whose mail it is, as far as a mail shows it.
+"""The brand: name, colour, logo, support and last line, with which a mail shows whose it is.
 
-The logo is part of the mail (RFC 2392), never loaded from elsewhere, and only where a template uses it.
+The logo is part of the mail (RFC 2392) if a template uses it; it is never loaded from elsewhere.
 """
 
 import errno
@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LARGEST_LOGO = 256 * 1024
-"""Octets; it goes out with every mail."""
+"""Octets; every mail contains it."""
 CARDS = ("#ffffff", "#1f2937")
-"""The colours that the mail's text stands upon, in light and in dark mode (`_style.css.j2`)."""
+"""The background colours of a mail's text, in light and in dark mode (`_style.css.j2`)."""
 _SEEN, _GREY = 1.3, "#9ca3af"
 TALLEST, WIDEST = 96, 496
-"""Pixels that a logo may take in a mail: more would push the text out of sight."""
+"""Pixels of a logo as it is shown: a larger one would push the text out of sight."""
 _MAGIC = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 
 
 class BadLogo(Exception):
-    """The file is no logo; the text says why."""
+    """The file cannot be used as a logo; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +42,37 @@ class Logo:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(found.st_mode):  # to read a pipe or a device may take for ever
-            raise BadLogo("is no file")
+        if not stat.S_ISREG(found.st_mode):  # reading a pipe or a device may never end
+            raise BadLogo("is not a regular file")
         if found.st_size > LARGEST_LOGO:
             size = found.st_size // 1024
-            raise BadLogo(f"has {size} KiB, and every mail would carry it; at most 256 are taken")
+            raise BadLogo(f"has {size} KiB, and every mail would contain it; the limit is 256 KiB")
         return cls.of(path.read_bytes())
 
     @classmethod
     def of(cls, content: bytes) -> "Logo":
-        """Return the image that the octets are.
+        """Return the image in these octets.
 
         Raises `BadLogo`.
         """
         kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
         if kind is None:
-            raise BadLogo("is no PNG, JPEG or GIF; mail programs show no other images")
+            raise BadLogo("is not a PNG, JPEG or GIF; mail programs show no other images")
         width, height = _pixels(kind, content)
         if not (width and height):
-            raise BadLogo("is a broken image: it does not tell its width and height")
+            raise BadLogo("is a broken image: it has no width and height")
         return cls(kind, content, width, height)
 
     @property
     def shown(self) -> tuple[int, int]:
-        """Width and height at which mails show it: as it is, but at most `TALLEST` and `WIDEST`."""
+        """Width and height in pixels at which mails show it: its own, reduced to at most `WIDEST` and `TALLEST`."""
         scale = min(1.0, TALLEST / self.height, WIDEST / self.width)
         return max(1, round(self.width * scale)), max(1, round(self.height * scale))
 
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """Name, colour (`#rrggbb`), logo, where to ask (an address, a URL or a sentence), and a line for the end."""
+    """Name, colour (`#rrggbb`), logo, support (an address, a URL or a sentence), and the last line of each mail."""
 
     name: str = ""
     color: str = "#1d4ed8"
@@ -82,28 +82,28 @@ class Brand:
 
     @property
     def on_color(self) -> str:
-        """White or black, whichever is the better to read upon the colour (WCAG 2, relative luminance)."""
+        """White or black, whichever is easier to read on the colour (WCAG 2, relative luminance)."""
         return max(("#ffffff", "#000000"), key=lambda one: _contrast(one, self.color))
 
     @property
     def outline(self) -> str:
-        """The colour itself, or a grey where a button of that colour would not be seen on the card, light or dark."""
+        """The colour itself, or a grey if a button of that colour could not be seen on the background."""
         return self.color if all(_contrast(self.color, card) >= _SEEN for card in CARDS) else _GREY
 
 
 def _pixels(kind: str, content: bytes) -> tuple[int, int]:
-    """Return width and height as an image's header tells them, zeros where it does not."""
+    """Return width and height from an image's header, or zeros if they are not there."""
     if kind == "jpeg":
         return _pixels_of_jpeg(content)
-    start, order = (16, ">II") if kind == "png" else (6, "<HH")
-    told = content[start : start + struct.calcsize(order)]
-    whole = len(told) == struct.calcsize(order) and (kind != "png" or content[12:16] == b"IHDR")
-    width, height = struct.unpack(order, told) if whole else (0, 0)
+    start, layout = (16, ">II") if kind == "png" else (6, "<HH")
+    size = content[start : start + struct.calcsize(layout)]
+    whole = len(size) == struct.calcsize(layout) and (kind != "png" or content[12:16] == b"IHDR")
+    width, height = struct.unpack(layout, size) if whole else (0, 0)
     return width, height
 
 
 def _pixels_of_jpeg(content: bytes) -> tuple[int, int]:
-    """Return what the frame header tells (ITU-T T.81, B.2.2), zeros where there is none."""
+    """Return width and height from the frame header (ITU-T T.81, B.2.2), or zeros if there is none."""
     at = 2
     while at + 9 <= len(content) and content[at] == 0xFF:
         marker, length = content[at + 1], int.from_bytes(content[at + 2 : at + 4])

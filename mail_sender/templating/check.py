@@ -1,19 +1,18 @@
-"""The check of an operator's templates, before a mail is made of them: with the file and the line of each fault.
+"""Checks an override folder before a mail is made from it; each fault names its file and, if known, the line.
 
-1. Each file is read as a template; each variable, sentence (`say.x`) and file that it names must be there. What is
-   included by others may also name what these have set.
-2. Each sentence of a catalogue may name only variables that its kind has, and a catalogue of a language that mails
-   are written in has all sentences that our own templates say.
-3. Specimens of each kind are made in each choice of languages that mails are written in (`config_look`): what only
-   shows when a template runs shows there.
+1. Each template is parsed; each variable, sentence (`say.x`) and file that it names must exist. A file that others
+   include may also name what these have set.
+2. A sentence of a catalogue may name only variables that its kind has. A language in which mails are written needs
+   all sentences that the built-in templates use.
+3. Samples of each kind are rendered in each choice of languages (`config.appearance`, not here): some faults show
+   only when a template runs.
 
-Only what the operator has written is looked at. A kind that this version does not know is not tried in the third
-step: nobody knows its fields.
+Only the operator's files are checked. A kind that this version does not know is not rendered in the third step, since
+its fields are unknown.
 """
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,16 +21,17 @@ import jinja2
 from jinja2 import nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
-from mail_sender.templating import kinds
+from mail_sender.templating import catalogues, kinds
+from mail_sender.templating.catalogues import is_catalogue
 from mail_sender.templating.kinds import KINDS, Kind
 from mail_sender.templating.languages import Languages
-from mail_sender.templating.template_set import PARTS, NoTemplate, TemplateSet, is_catalogue
+from mail_sender.templating.template_set import PARTS, NoTemplate, TemplateSet
 from mail_sender.templating.wording import COMMON, Wording, places, without_places
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong in a file: its name in the folder, the line where it is known, what was found and expected."""
+    """A fault of a file: its name in the folder, the line if it is known, what was found and what was expected."""
 
     name: str
     line: int | None
@@ -40,17 +40,17 @@ class Finding:
 
 
 _OF_GO = re.compile(r"\{\{-?\s*(\.\w|(if|else|end|range|with|define|template)\b)")
-_OF_PYTHON = (SyntaxError, ValueError, RecursionError)  # what Python raises at what Jinja made of a template
+_OF_PYTHON = (SyntaxError, ValueError, RecursionError)  # what Python raises when it compiles a template
 _OF_JINJA = frozenset({"loop", "self", "super", "caller", "varargs", "kwargs"})
-_LIST = "`mail-sender template list` names them"
+_LIST = "`mail-sender template list` shows all variables"
 
 
 def faults(templates: TemplateSet, languages: Languages) -> Iterator[Finding]:
-    """Yield everything because of which an operator's file cannot be used for mails in these languages."""
-    made = _made(templates)
+    """Yield each fault that keeps an operator's file from being used for mails in these languages."""
+    names = _all_set_names(templates)
     for name, text in templates.theirs.items():
         if name.endswith(".j2"):
-            yield from _template_faults(templates, name, text, made)
+            yield from _template_faults(templates, name, text, names)
         elif is_catalogue(name):
             yield from _wording_faults(templates, name)
     for language in languages.all:
@@ -61,12 +61,12 @@ def faults(templates: TemplateSet, languages: Languages) -> Iterator[Finding]:
 
 
 def warnings(templates: TemplateSet, languages: Languages) -> Iterator[str]:
-    """Yield what works, but is hardly meant: files and sentences without use, parts that will not agree."""
+    """Yield what works but is probably a mistake: unused files and sentences, parts that may not agree."""
     for source in templates.sources():
         if source.serves is None:
-            yield f"{source.name}: nothing asks for this file{'; ' if source.hint else ''}{source.hint}"
+            yield f"{source.name}: nothing uses this file{'; ' if source.hint else ''}{source.hint}"
     for name in filter(is_catalogue, templates.theirs):
-        yield from _idle_sentences(templates, name)
+        yield from _unused_sentences(templates, name)
     for kind in KINDS:
         yield from dict.fromkeys(_halves(templates, kind, languages))
 
@@ -76,34 +76,28 @@ def _halves(templates: TemplateSet, kind: str, languages: Languages) -> Iterator
         text, html = (templates.file(kind, part, language) for part in ("body.txt", "body.html"))
         if templates.is_theirs(text) != templates.is_theirs(html):
             mine, other = (text, html) if templates.is_theirs(text) else (html, text)
-            yield f"{mine} is yours and {other} is ours: the two parts of a mail should say the same"
+            yield f"{mine} is yours and {other} is built in: the two parts of a mail should say the same"
 
 
-def _idle_sentences(templates: TemplateSet, name: str) -> Iterator[str]:
-    asked = templates.sentences
-    for table, sentences in _theirs(templates, name).items():
+def _unused_sentences(templates: TemplateSet, name: str) -> Iterator[str]:
+    used = templates.sentences
+    for table, sentences in catalogues.tables(name, templates.theirs[name]).items():
         for sentence, text in sentences.items():
-            if sentence not in asked:
-                near = difflib.get_close_matches(sentence, sorted(asked), 1, 0.6)
+            if sentence not in used:
+                near = difflib.get_close_matches(sentence, sorted(used), 1, 0.6)
                 hint = f"; did you mean {near[0]}?" if near else ""
-                yield f"{name}: [{table}] {sentence}: nothing asks for this sentence{hint}"
+                yield f"{name}: [{table}] {sentence}: nothing uses this sentence{hint}"
             if "{" in without_places(text) or "}" in without_places(text):
-                yield f"{name}: [{table}] {sentence}: a brace that is no variable's goes out as it stands"
+                yield f"{name}: [{table}] {sentence}: a brace that belongs to no variable is sent as it is"
 
 
-def _theirs(templates: TemplateSet, name: str) -> dict[str, dict[str, str]]:
-    """Return the tables of sentences in a catalogue of the operator's."""
-    tables = tomllib.loads(templates.theirs[name])
-    return {table: sentences for table, sentences in tables.items() if isinstance(sentences, dict)}
-
-
-def _template_faults(templates: TemplateSet, name: str, text: str, made: set[str]) -> Iterator[Finding]:
+def _template_faults(templates: TemplateSet, name: str, text: str, names: set[str]) -> Iterator[Finding]:
     try:
         tree = templates.environment.parse(text, name)
         folder = name.rpartition("/")[0]
         kind = Kind(folder) if folder in templates.kinds else None
-        handed = made if name.rpartition("/")[2].startswith("_") else set()
-        yield from _unknown_variables(tree, name, kind, handed)
+        included = name.rpartition("/")[2].startswith("_")
+        yield from _unknown_variables(tree, name, kind, names if included else set())
         yield from _unknown_sentences(templates, tree, name, kind)
         yield from _unknown_files(templates, tree, name)
         templates.get(name)  # unknown filters and tests show only here
@@ -114,23 +108,23 @@ def _template_faults(templates: TemplateSet, name: str, text: str, made: set[str
 
 
 def _expected(text: str) -> str:
-    go = "; this looks like one of Go's: docs/templates.md tells how to move it over" if _OF_GO.search(text) else ""
+    go = "; this looks like a Go template (docs/templates.md, Coming from Ory Kratos)" if _OF_GO.search(text) else ""
     return f"expected a Jinja template{go}"
 
 
-def _unknown_variables(tree: nodes.Template, name: str, kind: Kind | None, handed: set[str]) -> Iterator[Finding]:
+def _unknown_variables(tree: nodes.Template, name: str, kind: Kind | None, more: set[str]) -> Iterator[Finding]:
     known = kind.variables if kind else frozenset(kinds.COMMON).union(*KINDS.values(), kinds.FIELDS)
     own = f"{kind.name} has {', '.join(sorted(kind.own))} of its own" if kind else _LIST
     lines: dict[str, int] = {}
     for found in tree.find_all(nodes.Name):
         if found.ctx == "load":
             lines.setdefault(found.name, found.lineno)
-    for variable in sorted(lines.keys() - known - handed - _made_here(tree) - DEFAULT_NAMESPACE.keys() - _OF_JINJA):
+    for variable in sorted(lines.keys() - known - more - _set_names(tree) - DEFAULT_NAMESPACE.keys() - _OF_JINJA):
         yield Finding(name, lines[variable], f'unknown variable "{variable}"', own)
 
 
-def _made_here(tree: nodes.Template) -> set[str]:
-    """Return the names that a template sets, loops over, takes or imports itself."""
+def _set_names(tree: nodes.Template) -> set[str]:
+    """Return the names that a template sets, loops over, takes as arguments or imports."""
     made = {found.name for found in tree.find_all(nodes.Name) if found.ctx != "load"}
     made |= {macro.name for macro in tree.find_all(nodes.Macro)}
     made |= {other.target for other in tree.find_all(nodes.Import)}
@@ -139,13 +133,13 @@ def _made_here(tree: nodes.Template) -> set[str]:
     return made
 
 
-def _made(templates: TemplateSet) -> set[str]:
-    """Return the names that any template of the operator's makes: what it includes may use them."""
+def _all_set_names(templates: TemplateSet) -> set[str]:
+    """Return the names that any template of the operator's sets: a file that it includes may use them."""
     made: set[str] = set()
     for name, text in templates.theirs.items():
         if name.endswith(".j2"):
-            with suppress(jinja2.TemplateSyntaxError, *_OF_PYTHON):  # told where its turn is
-                made |= _made_here(templates.environment.parse(text, name))
+            with suppress(jinja2.TemplateSyntaxError, *_OF_PYTHON):  # reported by _template_faults
+                made |= _set_names(templates.environment.parse(text, name))
     return made
 
 
@@ -166,25 +160,25 @@ def _unknown_files(templates: TemplateSet, tree: nodes.Template, name: str) -> I
         if not isinstance(other, nodes.Const):
             continue
         if other.value not in {*templates.theirs, *templates.ours}:
-            where = "names count from the folder's top"
-            yield Finding(name, found.lineno, f'there is no file "{other.value}"', where)
+            expected = "a name is relative to the override folder"
+            yield Finding(name, found.lineno, f'there is no file "{other.value}"', expected)
         elif name.endswith(".html.j2") and str(other.value).endswith(".txt.j2"):
-            where = "what HTML is made of is called .html.j2, and escaped"
-            yield Finding(name, found.lineno, f'"{other.value}" is text, in which nothing is escaped', where)
+            expected = "a file that HTML includes must end in .html.j2, so that it is escaped"
+            yield Finding(name, found.lineno, f'"{other.value}" is text, in which nothing is escaped', expected)
 
 
 def _wording_faults(templates: TemplateSet, name: str) -> Iterator[Finding]:
     words = templates.wordings[name.removeprefix("wording/").removesuffix(".toml")]
     for table, sentences in words.tables.items():
         if table != COMMON and table not in templates.kinds:
-            yield Finding(name, None, f"[{table}] is no kind of mail", f"expected {', '.join(templates.kinds)}")
+            yield Finding(name, None, f"[{table}] is not a kind of mail", f"expected {', '.join(templates.kinds)}")
             continue
         known = _texts(table)
         for sentence, text in sentences.items():
             for place in sorted(places(text) - known - {"support"}):
                 expected = f"[{table}] may name {', '.join(sorted(known))}"
                 line = _line(templates.theirs[name], sentence, place)
-                yield Finding(name, line, f'{sentence} names "{{{place}}}", which there is not', expected)
+                yield Finding(name, line, f'{sentence} names "{{{place}}}", which does not exist', expected)
 
 
 def _line(text: str, sentence: str, place: str) -> int | None:
@@ -199,20 +193,21 @@ def _texts(table: str) -> frozenset[str]:
 
 
 def _missing_sentences(templates: TemplateSet, language: str) -> Iterator[Finding]:
-    """Yield what a language lacks that our own templates say, where they are what its mails are made by."""
+    """Yield each sentence that a language lacks, if the built-in templates make its mails and use it."""
     if not templates.speaks(language):
         return
-    spoken, ours = templates.wording(language), templates.wording("en", ours=True)
+    wording, english = templates.wording(language), templates.without_overrides.wording("en")
     for kind in KINDS:
         if all(templates.is_theirs(templates.file(kind, part, language)) for part in PARTS):
             continue
-        for sentence in sorted(ours.names(kind) - spoken.names(kind)):
-            found, english = f"has no sentence {sentence} in [{kind}] or [{COMMON}]", _said(ours, kind, sentence)
-            yield Finding(f"wording/{spoken.language}.toml", None, found, f"in English it is: {english}")
+        for sentence in sorted(english.names(kind) - wording.names(kind)):
+            found = f"has no sentence {sentence} in [{kind}] or [{COMMON}]"
+            expected = f"in English it is: {_sentence(english, kind, sentence)}"
+            yield Finding(f"wording/{wording.language}.toml", None, found, expected)
 
 
-def _said(wording: Wording, kind: str, sentence: str) -> str:
-    return wording.tables.get(kind, {}).get(sentence) or wording.tables[COMMON][sentence]
+def _sentence(wording: Wording, kind: str, name: str) -> str:
+    return wording.tables.get(kind, {}).get(name) or wording.tables[COMMON][name]
 
 
 def _missing(templates: TemplateSet, kind: str, part: str, languages: Languages) -> Iterator[Finding]:

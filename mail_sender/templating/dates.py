@@ -1,41 +1,75 @@
-"""Times in the words of a mail, in its language and zone (CLDR, by Babel), counted from its Date."""
+"""Writes times as a mail shows them, in its language and zone: "in 55 minutes", "21 November 2026, 14:05 CET".
 
-from datetime import datetime, tzinfo
+The words and formats are those of CLDR, which Babel brings. How long it is until a time is counted from the mail's
+Date.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 
 from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta, get_datetime_format, get_timezone_name
 
 _UP_TO_TWO = 2  # of a unit, the smaller one says more: "in 65 minutes", "in 3 hours"
 
-_LONGEST_SHORT_NAME = 5  # some of CLDR's are whole sentences
+_LONGEST_SHORT_NAME = 5  # some of CLDR's are whole phrases
 
 
-def until(moment: datetime, now: datetime, locale: Locale) -> str:
-    """Return how long it is until then, rounded to the minute: "in 55 minutes", "in 3 hours"."""
-    left = max(moment - now, moment - moment)
+@dataclass(frozen=True, slots=True)
+class TemplateTime:
+    """A time as a template gets it; printed, it is day and time. Templates cannot reach its fields."""
+
+    _at: datetime
+    _now: datetime
+    _zone: tzinfo
+    _locale: Locale
+
+    def __str__(self) -> str:
+        """Return day and time, with the zone."""
+        return full(self._at, self._zone, self._locale)
+
+    def date(self) -> str:
+        """Return the day."""
+        return date(self._at, self._zone, self._locale)
+
+    def clock(self) -> str:
+        """Return the time of day, with the zone."""
+        return clock(self._at, self._zone, self._locale)
+
+    def relative(self) -> str:
+        """Return how long it is until then, from the mail's Date."""
+        return until(self._at, self._now, self._locale)
+
+
+def until(time: datetime, now: datetime, locale: Locale) -> str:
+    """Return how long it is from `now` until a time, rounded to the minute: "in 55 minutes", "in 3 hours".
+
+    A time that is over is "in 0 minutes".
+    """
+    left = max(time - now, timedelta())
     said = format_timedelta(left, granularity="minute", threshold=_UP_TO_TWO, add_direction=True, locale=locale)
     return _plain(said)
 
 
-def date(moment: datetime, zone: tzinfo, locale: Locale) -> str:
+def date(time: datetime, zone: tzinfo, locale: Locale) -> str:
     """Return the day: "21 November 2026"."""
-    return _plain(format_date(moment.astimezone(zone), "long", locale))
+    return _plain(format_date(time.astimezone(zone), "long", locale))
 
 
-def clock(moment: datetime, zone: tzinfo, locale: Locale) -> str:
+def clock(time: datetime, zone: tzinfo, locale: Locale) -> str:
     """Return the time of day with its zone: "14:05 CET"."""
-    there = moment.astimezone(zone)
+    there = time.astimezone(zone)
     return f"{_plain(format_time(there, 'short', locale=locale))} {_zone_name(there, locale)}"
 
 
-def full(moment: datetime, zone: tzinfo, locale: Locale) -> str:
+def full(time: datetime, zone: tzinfo, locale: Locale) -> str:
     """Return day and time: "21 November 2026, 14:05 CET"."""
     both = str(get_datetime_format("medium", locale=locale))
-    return both.replace("{1}", date(moment, zone, locale)).replace("{0}", clock(moment, zone, locale))
+    return both.replace("{1}", date(time, zone, locale)).replace("{0}", clock(time, zone, locale))
 
 
 def _zone_name(there: datetime, locale: Locale) -> str:
-    """Return the zone's short name in the language ("MEZ"), or else the one that all use ("CET", "UTC+0330")."""
+    """Return the zone's short name in the language ("MEZ"), or else the international one ("CET", "UTC+0330")."""
     name = there.tzname() or "UTC"
     said = get_timezone_name(there, "short", locale=locale)
     if name != "UTC" and said.isalpha() and len(said) <= _LONGEST_SHORT_NAME:

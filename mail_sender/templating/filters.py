@@ -1,53 +1,24 @@
-"""What templates may do with a value, besides what Jinja brings along.
+"""The filters of templates, besides those that Jinja has.
 
 {{ expires_at | date }}        21 November 2026
 {{ expires_at | clock }}       14:05 CET
 {{ expires_at | relative }}    in 55 minutes
-{{ sentence | wrap }}          lines of at most 72 characters; links and Chinese are never cut
+{{ sentence | wrap }}          lines of at most 72 characters; a link or a line of Chinese is never cut
 {{ reset_url | host }}         idm.example.com
 """
 
 import textwrap
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import urlsplit
 
-from babel import Locale
 from markupsafe import Markup
 
-from mail_sender.templating import dates
+from mail_sender.templating.dates import TemplateTime
 
 WIDTH = 72
 """Characters in a line of text (RFC 5322, section 2.1.1, asks for no more than 78)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A time as a template sees it; shown as it is, it is day and time. Its parts are out of a template's reach."""
-
-    _at: datetime
-    _now: datetime
-    _zone: tzinfo
-    _locale: Locale
-
-    def __str__(self) -> str:
-        """Return day and time, with its zone."""
-        return dates.full(self._at, self._zone, self._locale)
-
-    def date(self) -> str:
-        """Return the day."""
-        return dates.date(self._at, self._zone, self._locale)
-
-    def clock(self) -> str:
-        """Return the time of day, with its zone."""
-        return dates.clock(self._at, self._zone, self._locale)
-
-    def relative(self) -> str:
-        """Return how long it is until then, from the mail's Date."""
-        return dates.until(self._at, self._now, self._locale)
 
 
 _FIRST_WIDE = "\u1100"  # of all characters (Unicode, East_Asian_Width); most lines need no closer look
@@ -69,14 +40,15 @@ def _is_wide(line: str) -> bool:
     ) > len(line)
 
 
-def _host(url: object) -> str:
+def host(url: object) -> str:
+    """Return the host of a URL, with its port and without a user's name."""
     return urlsplit(str(url)).netloc.rpartition("@")[2]
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "date": Moment.date,
-    "clock": Moment.clock,
-    "relative": Moment.relative,
+    "date": TemplateTime.date,
+    "clock": TemplateTime.clock,
+    "relative": TemplateTime.relative,
     "wrap": _wrap,
-    "host": _host,
+    "host": host,
 }

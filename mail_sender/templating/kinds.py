@@ -1,10 +1,12 @@
 """The kinds of mail, and the variables that a template of each may use.
 
-A kind is the wire's tag in snake case. What a variable holds is made in `render`; this is the one list of their
-names, which the check of templates, `template list` and the tables in the documents go by.
+A kind is the tag of a queue entry in snake case. To add a variable, add it here and to `mail.variables`, which makes
+its value. The check of templates, `template list` and the tables in docs/templates.md use this list.
 """
 
 from dataclasses import dataclass
+
+from mail_sender.message import CredentialReset, TestMessage
 
 COMMON = {
     "instance_display_name": "from the configuration",
@@ -14,16 +16,16 @@ COMMON = {
     "language": "the mail's (first) language",
     "say": "the sentences of the current language, by name: `{{ say.greeting }}`",
     "languages": "the sentences of each language of the mail, one or two: the frame goes through them",
-    "brand": "`brand.name`, `brand.color`, `brand.on_color` (for text upon it), `brand.outline` (a line around it), "
+    "brand": "`brand.name`, `brand.color`, `brand.on_color` (for text on it), `brand.outline` (a line around it), "
     "`brand.logo` (its link, or nothing), "
     "`brand.logo_width`, `brand.logo_height` (in pixels, as it is to be shown), `brand.support`, `brand.footer`",
     "subject": "the finished subject; in the bodies only",
 }
-"""What every kind has."""
+"""Variables of every kind, and what each holds."""
 
 KINDS = {
-    "test_message_v1": {"display_name": "the person's name, cleaned; empty where it cannot be shown safely"},
-    "credential_reset_v1": {
+    TestMessage.kind: {"display_name": "the person's name, cleaned; empty where it cannot be shown safely"},
+    CredentialReset.kind: {
         "display_name": "the person's name, cleaned; empty where it cannot be shown safely",
         "reset_url": "the link that resets the credentials",
         "revoke_url": "the link that cancels it",
@@ -31,10 +33,10 @@ KINDS = {
         "expires_at": 'until when: "21 November 2026, 14:05 CET"',
     },
 }
-"""What each known kind has besides."""
+"""The other variables of each known kind."""
 
 FIELDS = {"fields": "all that the message holds, by the names that the server gave"}
-"""What a kind has that this version does not know, and that a folder of an override is named after."""
+"""The other variables of a kind that this version does not know, if an override folder has templates for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Languages: in which one, or two, a recipient's mail is written.
+"""Which language a recipient's mail is written in, or which two.
 
-The identity server does not tell anybody's language, so rules by address do: the address itself goes before its
-domain, a longer domain before a shorter one, and where no rule fits the default language counts. A second language,
-where there is one, follows in the same mail, for readers of both.
+The identity server does not say which language a person reads, so rules by address decide. A rule for the address
+goes before one for its domain, one for a longer domain before one for a shorter domain; if no rule matches, the
+default language is taken. A second language, if there is one, follows in the same mail.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class Languages:
 
     @classmethod
     def spoken(cls, languages: Sequence[str]) -> Self:
-        """Return what writes every mail in one or two languages."""
+        """Return rules that write every mail in the same one or two languages."""
         first, *others = languages
         return cls(first, others[0] if others else None)
 
@@ -48,6 +48,6 @@ class Languages:
 
 
 def _names(recipient: str) -> list[str]:
-    """Return what rules may be about, the narrowest first: the address, its domain, the domains above it."""
+    """Return the keys of rules that match, the narrowest first: the address, its domain, the domains above it."""
     labels = address.domain(recipient).split(".")
     return [recipient, *(".".join(labels[start:]) for start in range(len(labels)))]

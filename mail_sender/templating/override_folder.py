@@ -1,8 +1,8 @@
-"""A folder of files as an operator keeps it, without what others keep in it for themselves.
+"""Lists the files of an override folder, without those that other programs keep in it.
 
-Left out, with all that is in them, are names that begin with a dot (git's, an editor's, the folders in which
-Kubernetes keeps the files of a mount) and those that end in a tilde. Links are followed, also those to folders, as
-such a mount has them.
+Names that begin with a dot (git's, an editor's, the folders of a Kubernetes mount) and names that end in a tilde are
+left out, with all that is in them. Symbolic links to files and folders are followed: a Kubernetes mount consists of
+them.
 """
 
 import os
@@ -13,19 +13,19 @@ from pathlib import Path
 def entries(folder: Path) -> list[Path]:
     """Return all files and folders below a folder, sorted.
 
-    Raises OSError where the folder, or one in it, cannot be read.
+    Raises OSError if the folder, or one in it, cannot be read.
     """
     return sorted(_entries(folder, frozenset()))
 
 
 def names(folder: Path) -> list[str]:
-    """Return the names of what lies in a folder itself, sorted. Raises OSError."""
+    """Return the names of the files and folders directly in a folder, sorted. Raises OSError."""
     return sorted(path.name for path in folder.iterdir() if not _is_left_out(path.name))
 
 
 def _entries(folder: Path, above: frozenset[str]) -> Iterator[Path]:
     real = os.path.realpath(folder)
-    if real in above:  # a link to where it stands itself
+    if real in above:  # a link to a folder that it is in
         return
     for name in names(folder):
         path = folder / name

@@ -1,10 +1,10 @@
-"""Specimens: one message of each kind, with which templates are checked and shown before anybody waits for one.
+"""Samples: one message of each kind, with which templates are checked and previewed.
 
-What stands in one is made up, or comes from a file of data: a JSON object with fields of the kind.
+The content of a sample is made up, or comes from a file of data, which is a JSON object with fields of the kind:
 
     test_message_v1         display_name
     credential_reset_v1     display_name, intent_id (the link's secret part), minutes (how long the link works)
-    any other kind          whatever its templates ask for, under `fields`
+    any other kind          anything; its templates find it under `fields`
 """
 
 import json
@@ -19,18 +19,21 @@ from mail_sender.templating.kinds import KINDS
 NAME = "Ellie Example"
 INTENT = IntentId("spec1-mens0-nlyxx-00000")
 LIVES = timedelta(minutes=55)
-"""How long a specimen's link works."""
+"""How long a sample's link works."""
 RECIPIENT = "ellie@example.com"
 _LONGEST = 366 * 24 * 60  # minutes
-_FIELDS = {"test_message_v1": ("display_name",), "credential_reset_v1": ("display_name", "intent_id", "minutes")}
+_FIELDS = {
+    TestMessage.kind: ("display_name",),
+    CredentialReset.kind: ("display_name", "intent_id", "minutes"),
+}
 
 
 class BadData(Exception):
-    """The data of a specimen do not fit its kind; the text says how."""
+    """The data do not match the kind; the text says why."""
 
 
 def message(kind: str, now: datetime, data: Mapping[str, Any] | None = None) -> Message:
-    """Return a message of a kind; `data` are fields of its own, in place of the made-up ones.
+    """Return a message of a kind; the fields in `data` replace the made-up ones.
 
     Raises `BadData`.
     """
@@ -49,9 +52,9 @@ def data(text: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise BadData(f"line {error.lineno} is not JSON: {error.msg}") from None
     except UnicodeEncodeError:
-        raise BadData("holds half a character (a surrogate that stands alone)") from None
+        raise BadData("contains half a character (a surrogate without its pair)") from None
     except (ValueError, RecursionError):
-        raise BadData("holds a number too long or is nested too deep") from None
+        raise BadData("has a number that is too long, or is nested too deep") from None
     if not isinstance(found, dict):
         raise BadData('expected an object, such as {"display_name": "Ellie"}')
     return found

@@ -1,14 +1,14 @@
-"""The sandbox that templates run in: they reach their variables, and not more time or memory than a mail is worth.
+"""The sandbox in which templates run: they can use their variables, and limited time and memory.
 
-Jinja's own sandbox keeps a template from Python's insides; a name that is not defined is an error, and everything is
-escaped but in `.txt` and `.css`. Beyond that:
+Jinja's own sandbox keeps a template from Python's internals. An undefined name is an error, and everything is escaped
+for HTML except in files that end in `.txt.j2` or `.css.j2`. In addition:
 
-- of a mapping, `say.copy` is its item, never Python's method of that name, and a function is never shown;
-- a part may take `SECONDS` and have `LARGEST_PART` characters: a template is the operator's own, but one loop too
-  many must not stop all mail. Numbers and texts that would take the memory are refused before they are made.
+- `say.copy` is the item of the mapping, never Python's method of that name, and a function is never shown;
+- a part may take `SECONDS` and have `LARGEST_PART` characters. The template is the operator's own, but an endless
+  loop in it must not stop all mail. Numbers and texts that would fill the memory are refused before they are made.
 
-Time is kept by the process's alarm, since nothing else stops a loop that asks nobody. It works in the main thread,
-where the sender makes its mails; elsewhere only size is kept.
+The time is limited by the process's alarm signal, because nothing else can end a busy loop. Python delivers signals
+to the main thread, where the sender renders its mails; in other threads only the size is limited.
 """
 
 import re
@@ -24,7 +24,7 @@ from jinja2.filters import do_format
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 SECONDS = 2.0
-"""How long one part of a mail may take to make; it usually takes less than a thousandth of that."""
+"""How long the rendering of one part may take; it usually takes less than a thousandth of that."""
 LARGEST_PART = 256 * 1024
 """Characters; mail programs cut off after 100 KiB."""
 LONGEST_RANGE = 10_000
@@ -34,17 +34,17 @@ _WIDE = re.compile(r"%[^a-zA-Z%]*\d{5}|\*")  # a width or a precision that would
 
 
 class TooMuch(Exception):
-    """A template took more than a mail is worth; the text says of what."""
+    """A template exceeded a limit; the text says which."""
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Where templates are found and run."""
+    """Finds templates by name among `files`, and runs them with `filters`."""
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
     def __init__(self, files: Mapping[str, str], filters: Mapping[str, Callable[..., Any]]) -> None:
         super().__init__(
-            # By its name a fault finds the file again, which a DictLoader would not tell.
+            # A traceback then has the name of the file, which it would not have with a DictLoader.
             loader=jinja2.FunctionLoader(lambda name: (files[name], name, None) if name in files else None),
             autoescape=is_escaped,
             undefined=jinja2.StrictUndefined,
@@ -55,13 +55,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals["range"] = _range
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return an attribute, of a mapping the item of that name."""
+        """Return an attribute; of a mapping, the item of that name if there is one."""
         if isinstance(obj, Mapping) and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Work out `left operator right`.
+        """Return the result of `left operator right`.
 
         Raises `TooMuch`.
         """
@@ -76,14 +76,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 def is_escaped(name: str | None) -> bool:
-    """Say whether what a template of that name shows is escaped for HTML."""
+    """Say whether the output of a template of that name is escaped for HTML."""
     return name is None or not name.endswith((".txt.j2", ".css.j2"))
 
 
 def run(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
-    """Return what a template makes.
+    """Return the output of a template.
 
-    Raises `TooMuch`, and whatever goes wrong in it.
+    Raises `TooMuch`, and any exception of the template itself.
     """
     pieces, length = [], 0
     with _alarm(SECONDS):
@@ -97,7 +97,7 @@ def run(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
 
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """Raise `TooMuch` in the midst of what takes longer; an alarm of somebody else's is set again afterwards."""
+    """Raise `TooMuch` in a block that takes longer; an alarm that was set before is set again afterwards."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

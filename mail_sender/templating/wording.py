@@ -1,9 +1,8 @@
-"""The wording: every sentence of the mails in one language, from a catalogue `wording/<language>.toml`.
+"""The wording: every sentence of the mails in one language, as the catalogue `wording/<language>.toml` has it.
 
-A catalogue has a table of sentences for each kind and one, `common`, for all of them; a template asks for
-`say.greeting`, and the kind's own sentence goes before the common one. A sentence is plain text in which `{name}`
-stands for a variable; in HTML both are escaped. An operator's catalogue may hold as few sentences as it changes:
-the rest stays ours.
+A catalogue has a table of sentences for each kind and one, `common`, for all of them. A template writes
+`say.greeting`; the kind's own sentence goes before the common one. A sentence is plain text in which `{name}`
+stands for a variable; in HTML, both are escaped. `catalogues` reads the files.
 """
 
 import re
@@ -22,19 +21,19 @@ Escape = Callable[[str], str]
 
 
 class BadLanguage(Exception):
-    """No language goes by that name; the text says what was expected."""
+    """No language has that tag; the text says what was expected."""
 
 
 @dataclass(frozen=True)
 class Wording:
-    """The sentences of one language by table and name; `reviewed` says that a native speaker has read them."""
+    """The sentences of one language by table and name; `reviewed`: a native speaker has read them."""
 
     language: str
     reviewed: bool
     tables: Mapping[str, Mapping[str, str]] = field(repr=False)
 
     @cached_property
-    def _filled(self) -> dict[str, dict[str, list[str]]]:
+    def _split(self) -> dict[str, dict[str, list[str]]]:
         return {}
 
     def names(self, kind: str) -> frozenset[str]:
@@ -42,13 +41,13 @@ class Wording:
         return frozenset(self._sentences(kind))
 
     def places(self, kind: str) -> dict[str, frozenset[str]]:
-        """Return the variables that each of them names."""
+        """Return the variables that each sentence of a kind names."""
         return {name: places(sentence) for name, sentence in self._sentences(kind).items()}
 
-    def say(self, kind: str, variables: Mapping[str, object], escape: Escape) -> dict[str, str]:
-        """Return the kind's sentences with their variables filled in; both pass through `escape`.
+    def filled(self, kind: str, variables: Mapping[str, object], escape: Escape) -> dict[str, str]:
+        """Return the kind's sentences by name with their variables filled in; both pass through `escape`.
 
-        A sentence that names a variable that there is not is left out: whoever asks for it finds nothing.
+        A sentence that names an unknown variable is left out, so that a template that uses it fails.
         """
         made = {}
         for name, pieces in self._pieces(kind).items():
@@ -59,9 +58,9 @@ class Wording:
         return made
 
     def _pieces(self, kind: str) -> dict[str, list[str]]:
-        if kind not in self._filled:
-            self._filled[kind] = {name: _PLACE.split(text) for name, text in self._sentences(kind).items()}
-        return self._filled[kind]
+        if kind not in self._split:
+            self._split[kind] = {name: _PLACE.split(text) for name, text in self._sentences(kind).items()}
+        return self._split[kind]
 
     def _sentences(self, kind: str) -> dict[str, str]:
         return {**self.tables.get(COMMON, {}), **self.tables.get(kind, {})}
@@ -90,6 +89,6 @@ def locale(tag: str) -> Locale:
         raise BadLanguage("no such language is known (CLDR)") from None
 
 
-def catalogue(tag: str) -> str:
-    """Return the name of the catalogue that a language tag takes its sentences from: its language alone."""
+def base_language(tag: str) -> str:
+    """Return the language of a tag without script and region: `de` of `de-CH`. Its catalogue serves them all."""
     return tag.partition("-")[0]

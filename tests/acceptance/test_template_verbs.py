@@ -150,7 +150,7 @@ def test_data_stand_in_for_what_is_made_up(config: Path, tmp_path: Path) -> None
         ('{"minutes": 99999999999}', "minutes must be a whole number between"),
         ('{"name": "x"}', "has no field name; it has display_name, intent_id, minutes"),
         (r'{"display_name": "\ud800"}', "half a character"),
-        ('{"minutes": %s}' % ("9" * 5000), "a number too long"),
+        ('{"minutes": %s}' % ("9" * 5000), "a number that is too long"),
         ("[" * 100_000, "nested too deep"),
         (None, "cannot be read: No such file"),
     ],
@@ -236,7 +236,7 @@ def test_check_lists_every_fault_with_file_and_line(config: Path, folder: Path) 
     assert f'{html}:2: unknown variable "rest_url"; ' in done.stdout
     assert f'{words}:2: greeting names "{{nobody}}"' in done.stdout
     assert "warning: " in done.stdout
-    assert "stray.txt: nothing asks for this file" in done.stdout
+    assert "stray.txt: nothing uses this file" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("2 faults, 2 warnings; looked at 3 files in ")
     *findings, end = lines(template(config, "check", "-o", "json"))
     assert [(one["file"], one["line"]) for one in findings if "file" in one] == [(str(html), 2), (str(words), 2)]
@@ -259,7 +259,7 @@ def test_check_of_good_templates_is_exit_0_with_its_warnings(config: Path, folde
     put(folder, f"{RESET}/body.txt.j2", "{{ reset_url }}\n")
     done = template(config, "check")
     assert done.returncode == 0, done.stdout
-    assert "body.txt.j2 is yours and credential_reset_v1/body.html.j2 is ours" in done.stdout
+    assert "body.txt.j2 is yours and credential_reset_v1/body.html.j2 is built in" in done.stdout
     assert "0 faults, 1 warning; looked at 1 file in " in done.stdout
 
 

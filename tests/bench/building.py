@@ -15,7 +15,8 @@ from time import perf_counter
 from uuid import uuid4
 
 from mail_sender.mail.config import MailConfig
-from mail_sender.mail.render import Mail, render
+from mail_sender.mail.mail import Mail
+from mail_sender.mail.render import render
 from mail_sender.message import CredentialReset, IntentId, Message
 from mail_sender.templating.appearance import Appearance
 from mail_sender.templating.languages import Languages
@@ -34,7 +35,7 @@ class Finished:
 
     @classmethod
     def of(cls, mail: Mail) -> "Finished":
-        """Take a letter apart."""
+        """Take a mail apart."""
         parsed = message_from_bytes(mail.content, policy=policy.default)
         assert isinstance(parsed, EmailMessage)
         text, html = (part.get_content() for part in parsed.iter_parts() if isinstance(part, EmailMessage))

@@ -11,7 +11,7 @@ import pytest
 import tomli
 from pydantic import SecretStr
 
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.folder import FolderTransport

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from mail_sender.ledger.states import FINAL, State
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 from tests.faults.family import Case, Family
 from tests.faults.hostile import Hostile, examples, listed
 from tests.faults.rig import NAME, Rig

@@ -32,7 +32,7 @@ from typing import Any, Self, TypeVarTuple, cast
 
 from mail_sender import log
 from mail_sender.ledger.base import Ledger
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 from mail_sender.relay.transport import BeforeDot, Transport
 from mail_sender.source.base import Source
 from mail_sender.verdict import Verdict

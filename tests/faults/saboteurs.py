@@ -6,7 +6,7 @@ import structlog
 
 from mail_sender.errors import ServerFault
 from mail_sender.ledger.base import Ledger
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 from mail_sender.relay.transport import BeforeDot, Transport
 from mail_sender.source.base import Source
 from mail_sender.verdict import Accepted, Reply, Verdict

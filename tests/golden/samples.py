@@ -1,6 +1,6 @@
-"""Specimens: the mails that are kept as files here, and looked at in a browser.
+"""Samples: the mails that are kept as files here, and looked at in a browser.
 
-Each is one message of a kind to Ellie, at one moment, with one configuration.
+Each is one message of a kind to Ellie, at one time, with one configuration.
 """
 
 import struct
@@ -13,7 +13,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from mail_sender.mail.config import MailConfig
-from mail_sender.mail.render import Mail, render
+from mail_sender.mail.mail import Mail
+from mail_sender.mail.render import render
 from mail_sender.message import Content, CredentialReset, IntentId, Message, TestMessage
 from mail_sender.templating.appearance import Appearance
 from mail_sender.templating.brand import Brand, Logo

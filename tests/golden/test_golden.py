@@ -89,7 +89,7 @@ def test_a_kept_mail_parses_back_to_the_headers_that_were_set(name: str) -> None
     assert found["From"].addresses == (Address("Example Identity", "idm", "example.com"),)
     assert parsedate_to_datetime(str(found["Date"])) == NOW
     said = [
-        config.appearance.templates.wording(tag).say(kind, {"instance_display_name": "Example Identity"}, str)
+        config.appearance.templates.wording(tag).filled(kind, {"instance_display_name": "Example Identity"}, str)
         for tag in tags
     ]
     assert found["Subject"] == " / ".join(sentences["subject"] for sentences in said)

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
 
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.verdict import Accepted, Deferred, Refused, Reply, Stage, Uncertain, Verdict
 from tests.support.memory_source import dawdle

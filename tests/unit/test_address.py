@@ -1,7 +1,7 @@
 """Mail addresses: which are taken, in what form, and how much of one a log shows."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender.address import BadAddress, domain, mask, parse
@@ -41,7 +41,6 @@ def test_anything_but_a_bare_address_is_refused_without_repeating_it(text: str) 
     assert str(caught.value)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(), st.tuples(st.text(max_size=20), st.text(max_size=20)).map("@".join)))
 def test_no_text_crashes_the_parser(text: str) -> None:
     """Any text is an address or a `BadAddress`, and an address is stable and fit for a header and an envelope."""

@@ -219,11 +219,11 @@ def test_a_misplaced_file_and_half_a_pair_are_warned_of(files: Files) -> None:
     warnings = about_words(files.load(override(files, **{f"{KIND}/body.html": "x", f"{KIND}/body.txt.j2": "x"})))
     assert len(warnings) == 2
     assert f"did you mean {KIND}/body.html.j2?" in warnings[0]
-    assert "body.txt.j2 is yours and credential_reset_v1/body.html.j2 is ours" in warnings[1]
+    assert "body.txt.j2 is yours and credential_reset_v1/body.html.j2 is built in" in warnings[1]
 
 
 @pytest.mark.parametrize(
-    ("content", "found"), [(None, "no such file"), (b"<svg/>", "is no PNG"), (PNG + b"x" * 300_000, "293 KiB")]
+    ("content", "found"), [(None, "no such file"), (b"<svg/>", "is not a PNG"), (PNG + b"x" * 300_000, "293 KiB")]
 )
 def test_a_broken_logo_is_a_fault(files: Files, content: bytes | None, found: str) -> None:
     """Missing, of a type that mail programs do not show, or too large."""

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mail_sender.mail.display_name import LONGEST, clean
@@ -58,7 +58,6 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=20).map("".join)))
 @example("=?utf-8?q?=?b?q?x?=abc?=")
 @example("x" * 10_000)
@@ -74,7 +73,6 @@ def test_a_clean_name_is_one_short_harmless_line(name: str) -> None:
     assert not ENCODED_WORD.search(found)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=LONGEST))
 def test_mails_and_digits_of_any_script_stay(name: str) -> None:
     """A plain name in whatever script is not touched."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 from mail_sender.relay.folder import FolderTransport, file_name
 from mail_sender.verdict import Accepted, RelayDown
 from tests.wire.mails import nothing

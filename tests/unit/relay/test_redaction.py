@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail_sender.mail.render import Mail
+from mail_sender.mail.mail import Mail
 from mail_sender.relay.redaction import LONGEST, cleaned
 from tests.support.samples import ELLIE, INTENT, NOW
 

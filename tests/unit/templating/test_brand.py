@@ -76,7 +76,7 @@ def test_an_image_is_known_by_its_first_octets(tmp_path: Path, kind: str) -> Non
 @pytest.mark.parametrize(
     "content", [IMAGES["png"][:20], IMAGES["jpeg"][:20], IMAGES["gif"][:9], IMAGES["gif"][:8] + b"\0\0"]
 )
-def test_an_image_that_does_not_tell_its_size_is_broken(content: bytes) -> None:
+def test_an_image_without_its_size_is_broken(content: bytes) -> None:
     """A mail program would show a hole, or the text of it in full width."""
     with pytest.raises(BadLogo, match="broken"):
         Logo.of(content)
@@ -86,7 +86,7 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     """A pipe would be waited for, a device never ends."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(BadLogo, match="is no file"):
+        with pytest.raises(BadLogo, match="is not a regular file"):
             Logo.read(path)
 
 
@@ -100,7 +100,7 @@ def test_a_logo_is_shown_as_it_is_unless_it_is_large() -> None:
 def test_what_mail_programs_do_not_show_is_no_logo(tmp_path: Path, content: bytes) -> None:
     """An SVG would be a hole at the top of every mail."""
     (tmp_path / "logo.png").write_bytes(content)
-    with pytest.raises(BadLogo, match="no PNG, JPEG or GIF"):
+    with pytest.raises(BadLogo, match="not a PNG, JPEG or GIF"):
         Logo.read(tmp_path / "logo.png")
 
 

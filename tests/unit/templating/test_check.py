@@ -50,7 +50,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("text", FOUND)
-def test_a_fault_is_told_with_file_and_line(text: str) -> None:
+def test_a_fault_is_reported_with_file_and_line(text: str) -> None:
     """Unknown variables, sentences, files, filters and tests, and what is no template at all."""
     line, found = FOUND[text]
     (finding,) = faults(text)
@@ -59,13 +59,13 @@ def test_a_fault_is_told_with_file_and_line(text: str) -> None:
     assert finding.expected
 
 
-def test_an_unknown_variable_is_told_what_there_is() -> None:
+def test_an_unknown_variable_is_answered_with_those_that_there_are() -> None:
     """The kind's own variables, by name."""
     (finding,) = faults("{{ token }}")
     assert finding.expected == f"{KIND} has display_name, expires_at, expires_in, reset_url, revoke_url of its own"
 
 
-def test_several_faults_are_told_at_once() -> None:
+def test_several_faults_are_reported_at_once() -> None:
     """Each with its line; a variable that is named twice, once."""
     found = faults("{{ a }}\n{{ b }}{{ a }}\n{{ say.none }}")
     assert [(one.line, one.found) for one in found] == [
@@ -100,10 +100,10 @@ def test_a_frame_may_name_the_variables_of_any_kind() -> None:
 
 
 BAD_SENTENCES = {
-    f'[{KIND}]\nsubject = "x"\nasked = "{{password}}"': (3, 'asked names "{password}", which there is not'),
-    '[test_message_v1]\nworks = "{reset_url}"': (2, 'works names "{reset_url}", which there is not'),
-    '[common]\ngreeting = "{nobody}"': (2, 'greeting names "{nobody}", which there is not'),
-    '[credential_reset]\nsubject = "x"': (None, "[credential_reset] is no kind of mail"),
+    f'[{KIND}]\nsubject = "x"\nasked = "{{password}}"': (3, 'asked names "{password}", which does not exist'),
+    '[test_message_v1]\nworks = "{reset_url}"': (2, 'works names "{reset_url}", which does not exist'),
+    '[common]\ngreeting = "{nobody}"': (2, 'greeting names "{nobody}", which does not exist'),
+    '[credential_reset]\nsubject = "x"': (None, "[credential_reset] is not a kind of mail"),
 }
 
 
@@ -141,7 +141,7 @@ def test_one_of_two_bodies_is_warned_of() -> None:
     """The text would say one thing and the HTML another."""
     for mine, other in (("body.txt", "body.html"), ("body.html", "body.txt"), ("body.de.txt", "body.html")):
         (warning,) = check.warnings(with_files(**{f"{KIND}/{mine}.j2": "x"}), Languages("en", "de"))
-        assert warning.startswith(f"{KIND}/{mine}.j2 is yours and {KIND}/{other}.j2 is ours")
+        assert warning.startswith(f"{KIND}/{mine}.j2 is yours and {KIND}/{other}.j2 is built in")
     crossed = with_files(**{f"{KIND}/body.de.txt.j2": "x", f"{KIND}/body.en.html.j2": "x"})
     assert len(list(check.warnings(crossed, Languages("en", "de")))) == 2
     both = {f"{KIND}/body.txt.j2": "x", f"{KIND}/body.html.j2": "x"}
@@ -196,9 +196,9 @@ def test_loops_that_python_cannot_nest_are_a_fault() -> None:
 
 
 ODD_SENTENCES = {
-    '[test_message_v1]\ngreting = "Hi"': "[test_message_v1] greting: nothing asks for this sentence; did you mean greeting?",
-    '[test_message_v1]\nworks = "{brand.name}"': "[test_message_v1] works: a brace that is no variable's goes out as it stands",
-    '[common]\ngreeting = "{ display_name }"': "[common] greeting: a brace that is no variable's goes out as it stands",
+    '[test_message_v1]\ngreting = "Hi"': "[test_message_v1] greting: nothing uses this sentence; did you mean greeting?",
+    '[test_message_v1]\nworks = "{brand.name}"': "[test_message_v1] works: a brace that belongs to no variable is sent as it is",
+    '[common]\ngreeting = "{ display_name }"': "[common] greeting: a brace that belongs to no variable is sent as it is",
 }
 
 
@@ -221,6 +221,6 @@ def test_a_sentence_may_name_texts_alone() -> None:
 def test_a_file_that_nobody_asks_for_is_warned_of() -> None:
     """With the nearest right name."""
     (warning,) = check.warnings(with_files(**{f"{KIND}/body.html": "x"}), Languages())
-    assert warning == f"{KIND}/body.html: nothing asks for this file; did you mean {KIND}/body.html.j2?"
+    assert warning == f"{KIND}/body.html: nothing uses this file; did you mean {KIND}/body.html.j2?"
     (warning,) = check.warnings(with_files(**{"README.md": "x"}), Languages())
-    assert warning == "README.md: nothing asks for this file"
+    assert warning == "README.md: nothing uses this file"

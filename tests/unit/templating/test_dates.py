@@ -60,16 +60,16 @@ FULL = {
 
 
 @pytest.mark.parametrize("tag", FULL)
-def test_a_moment_has_its_day_its_time_and_its_zone(tag: str) -> None:
+def test_a_time_has_its_day_its_time_and_its_zone(tag: str) -> None:
     """In the order of the language; English alone is the one that nobody misreads."""
-    moment = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)
-    assert dates.full(moment, ZoneInfo("Europe/Berlin"), locale(tag)) == FULL[tag]
+    time = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)
+    assert dates.full(time, ZoneInfo("Europe/Berlin"), locale(tag)) == FULL[tag]
 
 
 @pytest.mark.parametrize(
     ("zone", "clock"), [("UTC", "13:05 UTC"), ("Europe/Berlin", "14:05 CET"), ("America/Sao_Paulo", "10:05 UTC-03")]
 )
-def test_a_zone_without_a_name_is_told_by_its_distance(zone: str, clock: str) -> None:
+def test_a_zone_without_a_name_is_named_by_its_distance(zone: str, clock: str) -> None:
     """A bare "-03" would be read as anything."""
     assert dates.clock(datetime(2026, 11, 21, 13, 5, tzinfo=UTC), ZoneInfo(zone), locale("en")) == clock
 

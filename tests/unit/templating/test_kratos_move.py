@@ -84,7 +84,7 @@ def test_a_moved_set_makes_the_mail_without_a_fault_or_a_warning(tmp_path: Path)
 
 
 def test_a_set_that_was_not_changed_is_a_fault(tmp_path: Path) -> None:
-    """Go's syntax is no Jinja: it is told with file and line, and not sent."""
+    """Go's syntax is not Jinja's: it is reported with file and line, and not sent."""
     for name, text in KRATOS.items():
         path = tmp_path / "templates" / moved(name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,4 +103,4 @@ def test_a_misplaced_kratos_file_is_named(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("x")
     warnings = Files(tmp_path).load(f'[templates]\noverride_path = "{tmp_path}/templates"\n').warnings
-    assert any("recovery/valid/email.body.gotmpl: nothing asks for this file" in warning for warning in warnings)
+    assert any("recovery/valid/email.body.gotmpl: nothing uses this file" in warning for warning in warnings)

@@ -31,7 +31,7 @@ def test_a_link_to_a_folder_is_followed_and_one_that_leads_back_ends(tmp_path: P
     assert names(tmp_path) == ["link", "link/back", "link/x.j2", "real", "real/back", "real/x.j2"]
 
 
-def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may hold what the operator has written; as root all can be read, so the system's answer is made up."""
     (tmp_path / "locked").mkdir()
     scandir = os.listdir

@@ -1,4 +1,4 @@
-"""A specimen is a whole message of its kind; data of one's own fit it, or a sentence says why not."""
+"""A sample is a whole message of its kind; data of one's own match it, or a sentence says why not."""
 
 from datetime import timedelta
 from typing import Any

@@ -93,7 +93,7 @@ ESCAPED = {
 
 @pytest.mark.parametrize("file", ESCAPED)
 def test_everything_is_escaped_but_text_and_style(file: str) -> None:
-    """A partial whose name tells nothing may be included in HTML."""
+    """A partial whose name does not say may be included in HTML."""
     assert made("{{ who }}", file, who="<b>") == ("&lt;b&gt;" if ESCAPED[file] else "<b>")
 
 

@@ -7,7 +7,8 @@ import jinja2
 import pytest
 
 from mail_sender.templating import sandbox, template_set
-from mail_sender.templating.template_set import BadFile, NoTemplate, Source, TemplateSet
+from mail_sender.templating.template_files import BadFile
+from mail_sender.templating.template_set import NoTemplate, Source, TemplateSet
 
 KIND = "test_message_v1"
 
@@ -35,8 +36,9 @@ def test_ours_can_be_asked_for_alone() -> None:
     files = TemplateSet(
         {f"{KIND}/body.txt.j2": "ours"}, {f"{KIND}/body.txt.j2": "theirs", f"{KIND}/body.en.txt.j2": "more"}
     )
-    name = files.file(KIND, "body.txt", "en", ours=True)
-    assert (name, files.get(name, ours=True).render()) == (f"{KIND}/body.txt.j2", "ours")
+    built_in = files.without_overrides
+    name = built_in.file(KIND, "body.txt", "en")
+    assert (name, built_in.get(name).render()) == (f"{KIND}/body.txt.j2", "ours")
     assert files.get(name).render() == "theirs"
 
 
@@ -196,7 +198,7 @@ def test_a_partial_serves_what_names_it() -> None:
 
 
 @pytest.mark.parametrize("name", SERVES)
-def test_a_file_is_told_what_it_serves(name: str) -> None:
+def test_what_a_file_serves_is_known(name: str) -> None:
     """As it is logged at start."""
     assert list(TemplateSet(template_set.built_in().ours, {name: ""}).sources()) == [Source(name, SERVES[name])]
 

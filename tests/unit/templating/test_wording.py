@@ -7,7 +7,7 @@ import pytest
 
 from mail_sender.templating import template_set
 from mail_sender.templating.kinds import COMMON, KINDS
-from mail_sender.templating.wording import BadLanguage, Wording, catalogue, locale
+from mail_sender.templating.wording import BadLanguage, Wording, base_language, locale
 
 CATALOGUES = template_set.built_in().wordings
 ENGLISH = CATALOGUES["en"]
@@ -70,33 +70,33 @@ WORDS = Wording(
 
 def test_a_kinds_own_sentence_goes_before_the_common_one() -> None:
     """Another kind has the common one."""
-    assert WORDS.say("kind", {"name": "x"}, str) == {"hello": "<x> & xx", "bye": "Bye"}
-    assert WORDS.say("other", {"name": "x"}, str) == {"hello": "Hello x", "bye": "Bye"}
+    assert WORDS.filled("kind", {"name": "x"}, str) == {"hello": "<x> & xx", "bye": "Bye"}
+    assert WORDS.filled("other", {"name": "x"}, str) == {"hello": "Hello x", "bye": "Bye"}
     assert WORDS.names("kind") == {"hello", "bye"}
 
 
 def test_sentence_and_variable_are_both_escaped() -> None:
     """Neither a catalogue nor an account can bring markup into HTML."""
-    assert WORDS.say("kind", {"name": "<b>"}, escape)["hello"] == "&lt;&lt;b&gt;&gt; &amp; &lt;b&gt;&lt;b&gt;"
+    assert WORDS.filled("kind", {"name": "<b>"}, escape)["hello"] == "&lt;&lt;b&gt;&gt; &amp; &lt;b&gt;&lt;b&gt;"
 
 
 def test_a_variable_is_not_looked_at_for_further_ones() -> None:
     """A name that looks like a placeholder is a name."""
-    assert WORDS.say("other", {"name": "{name}"}, str)["hello"] == "Hello {name}"
+    assert WORDS.filled("other", {"name": "{name}"}, str)["hello"] == "Hello {name}"
 
 
 def test_a_sentence_without_its_variable_is_left_out() -> None:
     """Whoever asks for it finds nothing, which is an error in a template."""
-    assert WORDS.say("other", {}, str) == {"bye": "Bye"}
+    assert WORDS.filled("other", {}, str) == {"bye": "Bye"}
 
 
 TAGS = {"de": "de", "de-CH": "de", "zh-Hant": "zh", "zh-Hant-TW": "zh", "pt-BR": "pt"}
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_a_tag_has_a_locale_and_a_catalogue(tag: str) -> None:
+def test_a_tag_has_a_locale_and_a_base_language(tag: str) -> None:
     """Sentences go by the language, dates by the whole tag."""
-    assert catalogue(tag) == TAGS[tag]
+    assert base_language(tag) == TAGS[tag]
     assert locale(tag).language == TAGS[tag]
 
 
