@@ -15,34 +15,19 @@ A relay that says how long it greylists is believed. A wait that would outlast t
 minutes before it.
 """
 
-import re
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from mail_sender.backoff import AMBIGUOUS_WAIT, LAST_CHANCE, RETRY_WAITS, STEP_BACK, Dice, retry_wait
 from mail_sender.ledger.base import Attempt, Delivery, Outcome
 from mail_sender.ledger.states import FINAL, State
+from mail_sender.relay.refusals import asked_wait
 from mail_sender.sender.config import RetryConfig
 from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
 
-Dice = Callable[[], float]
-"""A random number, 0 <= n < 1."""
-
-RETRY_WAITS = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 360, 720, 1200))
-JITTER = 0.2
-"""A wait is up to that much of it longer or shorter."""
-AMBIGUOUS_WAIT = timedelta(minutes=2)
-STEP_BACK = timedelta(minutes=2)
-"""How long a delivery lets others go first, after the lane broke while it was under way: it may be what breaks it."""
 MOST_AMBIGUOUS = 1
 """How often a delivery that may have arrived is sent once more."""
-LAST_CHANCE = timedelta(minutes=2)
-"""How long before its deadline a delivery gets its last attempt."""
-
-_LONGEST_ASKED = timedelta(minutes=30)
-_UNDER_A_MAIL = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY, Stage.DOT})
-_ASKED_WAIT = re.compile(r"\b(\d{1,5}) ?(s|sec|secs|seconds?|m|min|mins|minutes?)\b", re.IGNORECASE)
 
 
 def outcome(delivery: Delivery, verdict: Verdict, now: datetime, retry: RetryConfig, dice: Dice) -> Outcome:
@@ -58,7 +43,7 @@ def outcome(delivery: Delivery, verdict: Verdict, now: datetime, retry: RetryCon
         case Deferred(_, reply):
             return replace(counted, next_attempt=_next_attempt(delivery, reply, now, dice))
         case RelayDown(stage):
-            due = now + STEP_BACK if stage in _UNDER_A_MAIL else delivery.next_attempt
+            due = now + STEP_BACK if stage.in_transaction else delivery.next_attempt
             return replace(_as_it_is(delivery, now), next_attempt=due)
         case Uncertain():
             return _cut_at_the_dot(delivery, now)
@@ -131,16 +116,6 @@ def _cut_at_the_dot(delivery: Delivery, now: datetime) -> Outcome:
 
 
 def _next_attempt(delivery: Delivery, reply: Reply, now: datetime, dice: Dice) -> datetime:
-    wait = RETRY_WAITS[min(delivery.attempts, len(RETRY_WAITS) - 1)]
-    wait = max(wait * (1 + JITTER * (2 * dice() - 1)), _asked(reply))
+    wait = max(retry_wait(delivery.attempts, dice), asked_wait(reply))
     last = delivery.deadline - LAST_CHANCE
     return min(now + wait, last) if last > now + RETRY_WAITS[0] else now + wait
-
-
-def _asked(reply: Reply) -> timedelta:
-    """Return how long the relay asks us to wait, as greylisting says it in words; no time where it does not."""
-    found = _ASKED_WAIT.search(reply.text)
-    if found is None:
-        return timedelta(0)
-    number = int(found[1]) * (60 if found[2].lower().startswith("m") else 1)
-    return min(timedelta(seconds=number + 5), _LONGEST_ASKED)
