@@ -18,9 +18,11 @@
 
 Only the probe's end counts while the circuit is open: a mail that was in flight before changes nothing, neither now
 nor after the circuit was closed again.
+A probe that has come to its final dot may hang there for minutes: the next one need not wait for it, but goes after
+one more wait of the same length. The end of either counts.
 
 A failure at RCPT or later may be the fault of the recipient's domain. While that is in doubt, mails to other domains
-need not wait: up to ten domains probe at once, one after the other.
+do not wait for their turn: up to ten domains probe, one mail after the other.
 """
 
 from dataclasses import dataclass, replace
