@@ -1,7 +1,7 @@
 """A condition that comes and goes, such as a relay that is down.
 
-It is said once when it begins, once when it changes, once when it ends, and never in between, however often it
-is met. One that shows only now and then (a disk that takes a read and no write) ends when it was quiet for a while.
+It is logged once when it begins, once when it changes and once when it ends, however often it is met in between. One
+that is met only now and then (a full disk: reads succeed, writes fail) ends when it was not met for a while.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a party: since when, what kind, and what it is with its cure."""
+    """What is wrong with a party: since when, which kind, the detail, and what to do about it."""
 
     name: str
     kind: str
@@ -24,10 +24,9 @@ class Fault:
 
 
 class Condition:
-    """The state of one party: fine, or in some trouble since some time.
+    """The state of one party: fine, or with a fault since some time.
 
-    `name` begins its events' names: `relay_down`, `relay_up`; `quiet` is for how long it must not have shown before
-    it counts as over.
+    Its events are called after `name`: `relay_down`, `relay_up`. A fault ends when it was not met for `quiet`.
     """
 
     def __init__(self, name: str, quiet: timedelta = timedelta(0)) -> None:
@@ -35,32 +34,32 @@ class Condition:
         self._quiet = quiet
         self._last: datetime | None = None
         self._fault: Fault | None = None
-        self._to_say = True
+        self._to_log = True
         self._is_old = False
 
     @property
     def is_fine(self) -> bool:
-        """Whether there is no trouble."""
+        """Whether there is no fault."""
         return self._fault is None
 
     @property
     def fault(self) -> Fault | None:
-        """The trouble, if there is any."""
+        """The fault, if there is one."""
         return self._fault
 
     def down(self, kind: str, detail: str, advice: str, now: datetime) -> None:
-        """Meet trouble; said unless it is the same as before."""
+        """Note a fault; it is logged unless it is the same as before."""
         self._last = now
         before = self._fault
-        if before and (before.kind, before.detail) == (kind, detail) and not self._to_say:
+        if before and (before.kind, before.detail) == (kind, detail) and not self._to_log:
             return
         self._fault = Fault(self._name, kind, before.since if before else now, detail, advice)
-        self._to_say = False
+        self._to_log = False
         if not self._is_old:
             _log.error(f"{self._name}_down", kind=kind, message=f"{detail}; {advice}")
 
     def up(self, now: datetime) -> None:
-        """Find it fine; said where it was not."""
+        """Note that the party works; that is logged if it did not before."""
         if self._fault is None or (self._last and now - self._last < self._quiet):
             return
         seconds = round((now - self._fault.since).total_seconds())
@@ -69,9 +68,9 @@ class Condition:
             _log.info(f"{self._name}_up", down_seconds=seconds)
 
     def succeeded(self) -> "Condition":
-        """Return the one that goes on from here, after something has changed: what is still wrong is said anew.
+        """Return the condition that goes on after a changed configuration: a fault that stays is logged anew.
 
-        What is met by this one from now on is of the past, and not said any more.
+        What this one meets from now on belongs to the old configuration, and is not logged any more.
         """
         self._is_old = True
         next_one = Condition(self._name, self._quiet)
@@ -84,7 +83,7 @@ _QUIET = timedelta(seconds=12)
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Everybody whom the sender depends on: the identity server, the relay, its own ledger."""
+    """The parties that the sender depends on: the identity server, the relay, its own ledger."""
 
     server: Condition = field(default_factory=lambda: Condition("server"))
     relay: Condition = field(default_factory=lambda: Condition("relay"))
@@ -92,9 +91,9 @@ class Conditions:
 
     @property
     def faults(self) -> list[Fault]:
-        """What is wrong now."""
+        """The faults that there are now."""
         return [one.fault for one in (self.server, self.relay, self.ledger) if one.fault]
 
     def succeeded(self) -> "Conditions":
-        """Return those that go on from here (`Condition.succeeded`)."""
+        """Return the conditions that go on after a changed configuration (`Condition.succeeded`)."""
         return Conditions(self.server.succeeded(), self.relay.succeeded(), self.ledger.succeeded())

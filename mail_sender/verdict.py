@@ -3,10 +3,10 @@
     Accepted    the relay answered 2xx to the final dot: the mail is its own from now on (RFC 5321, 4.2.5)
     Refused     this recipient or message will never be taken (permanent, 5xx)
     Deferred    this recipient or message was not taken now (transient, 4xx)
-    LaneDown    nobody's mail is to blame: the relay, the login, its certificate or the network
+    RelayDown   no mail is to blame, but the relay, the login, its certificate or the network
     Uncertain   cut off between the dot and its reply: it may have arrived
 
-A verdict is data; nothing below `deliver` decides what follows from it.
+A verdict is data. What follows from it is decided in `sender.settle` (the delivery) and `sender.breaker` (the relay).
 """
 
 import re
@@ -20,7 +20,7 @@ _QUEUE_ID = re.compile(r"queued as <?([A-Za-z0-9._@-]{1,100})|\bid=([A-Za-z0-9._
 
 
 class Stage(StrEnum):
-    """How far the conversation with the relay had come (RFC 5321, section 3)."""
+    """How far the conversation with the relay had come (RFC 5321, section 3), in the order of the conversation."""
 
     RESOLVE = "resolve"
     CONNECT = "connect"
@@ -34,6 +34,21 @@ class Stage(StrEnum):
     DATA = "data"
     BODY = "body"
     DOT = "dot"
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a mail was being handed over: from MAIL on (RFC 5321, section 3.3)."""
+        return self is Stage.MAIL or self.has_recipient
+
+    @property
+    def has_recipient(self) -> bool:
+        """Whether the relay knew the recipient, so that its reply may be about it."""
+        return self in {Stage.RCPT, Stage.DATA, Stage.BODY, Stage.DOT}
+
+    @property
+    def is_admission(self) -> bool:
+        """Whether a relay that has too many connections turns one away here."""
+        return self in {Stage.TLS, Stage.BANNER, Stage.EHLO, Stage.AUTH, Stage.MAIL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,7 @@ class Reply:
 
     @property
     def queue_id(self) -> str | None:
-        """The name under which the relay keeps the mail, where its reply tells."""
+        """The relay's own name for the mail, where its reply has one."""
         match = _QUEUE_ID.search(self.text)
         return (match[1] or match[2]) if match else None
 
@@ -92,9 +107,10 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class RelayDown:
-    """The way to the relay is shut: no message is to blame, and none pays for it.
+    """The relay cannot be used now: no message is to blame, and none has an attempt counted.
 
-    `lasting` is true where only a person can mend it (login, certificate, STARTTLS), false for the weather.
+    `lasting` is true where a person must repair it (login, certificate, STARTTLS), false for what usually passes by
+    itself (network, overload). `detail` says what happened, `advice` what to do.
     """
 
     name: ClassVar[str] = "relay_down"
@@ -112,7 +128,7 @@ class RelayDown:
 
 @dataclass(frozen=True, slots=True)
 class Uncertain:
-    """The dot was out and no reply came: the mail may have arrived."""
+    """The final dot was sent and no reply came: the mail may have arrived."""
 
     name: ClassVar[str] = "uncertain"
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
+from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger import rows, search, states
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Fenced, Imprint, Outcome, Query
@@ -27,8 +28,6 @@ KEPT_AFTER = timedelta(days=1)
 """How long a row outlives its message."""
 LAGGING = timedelta(minutes=15)
 """How long after its mark a message may still be listed, by a replica that has not heard of it."""
-LONGEST_WAIT = timedelta(minutes=35)
-"""A delivery that would wait longer was written by a clock that ran ahead."""
 MOST_ATTEMPTS_KEPT = 50
 """Lines of history for each delivery; the first of more are dropped."""
 
@@ -258,6 +257,7 @@ def _insert(db: sqlite3.Connection, message: Message, now: datetime, max_age: ti
 
 
 def _due(db: sqlite3.Connection, now: datetime, limit: int, without: Collection[str]) -> list[Delivery]:
+    # What would wait longer was written by a clock that ran ahead.
     moment, ahead = rows.micros(now), rows.micros(now + LONGEST_WAIT)
     late = "WHERE d.state IN ('queued', 'held') AND d.deadline <= ? ORDER BY d.deadline LIMIT ?"
     others = f"AND d.recipient COLLATE NOCASE NOT IN ({','.join('?' * len(without))})" if without else ""

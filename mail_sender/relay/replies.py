@@ -31,7 +31,6 @@ FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUt
 
 _CHECK_LOG = "look at the relay's log or the provider's dashboard"
 _OF_UTF8 = frozenset({"5.6.7", "5.6.9"})  # RFC 6531, section 3.5
-_OF_THE_MAIL = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY, Stage.DOT})
 _NO_UTF8 = "the relay takes no address with letters beyond ASCII before its @ (no SMTPUTF8, RFC 6531)"
 _LOGIN_WANTED = frozenset({530, 534, 535, 538})
 
@@ -65,7 +64,7 @@ def _reply(error: BaseException) -> Reply | None:
 
 def _of_reply(stage: Stage, reply: Reply, config: RelayConfig) -> Verdict:
     permanent = reply.code >= 500
-    if stage is Stage.DOT or (stage in _OF_THE_MAIL and reply.code not in {421, *_LOGIN_WANTED}):
+    if stage is Stage.DOT or (stage.has_recipient and reply.code not in {421, *_LOGIN_WANTED}):
         return Refused(stage, "refused by the relay", reply) if permanent else Deferred(stage, reply)
     if stage is Stage.MAIL and reply.code != 421:
         if not permanent:

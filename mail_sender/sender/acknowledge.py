@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 
-from mail_sender.backoff import Backoff
+from mail_sender.backoff import IDLE_WAIT, MARK_WAITS
 from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault, MessageGone, ServerFault, ServerFaultKind
 from mail_sender.ledger.base import Ledger
@@ -26,10 +26,6 @@ from mail_sender.source.base import Source
 
 _log = structlog.get_logger()
 
-WAITS = Backoff(1.0, 30.0)
-"""How long to wait before the server is told again what it did not hear."""
-IDLE_WAIT = 60.0
-"""Seconds between two looks where nothing is known to be unmarked; a bell rings before."""
 _AT_A_TIME = 2
 
 
@@ -75,10 +71,10 @@ class Acknowledger:
             await self._tell_due(unmarked)
         except ServerFault as fault:
             self._snapshot.note(fault, self._clock.now())
-            self._server = self._wait(fault.retry_after or WAITS.longer(self._server.seconds))
+            self._server = self._wait(fault.retry_after or MARK_WAITS.longer(self._server.seconds))
             return self._server.seconds
         except LedgerFault:
-            return WAITS.first  # the poller says it
+            return MARK_WAITS.first  # the poller says it
         waits = [wait.until - self._clock.monotonic() for wait in self._put_off.values()]
         return max(min(waits, default=IDLE_WAIT), 0.1)
 
@@ -134,7 +130,7 @@ class Acknowledger:
         if message not in self._put_off:
             say = f"{fault.detail}; {fault.advice}; it is mailed, and told again until the server has heard it"
             _log.warning("mark_failed", message_id=message, message=say)
-        self._put_off[message] = self._wait(WAITS.longer(self._put_off.get(message, _OPEN).seconds))
+        self._put_off[message] = self._wait(MARK_WAITS.longer(self._put_off.get(message, _OPEN).seconds))
 
     def _wait(self, seconds: float) -> "_Wait":
         return _Wait(seconds, self._clock.monotonic() + seconds)

@@ -13,9 +13,10 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
+from mail_sender.backoff import FRESH, LEDGER_WAIT, PUT_OFF
 from mail_sender.clock import Clock
 from mail_sender.condition import Conditions
 from mail_sender.errors import LedgerFault, MessageGone, ServerFault
@@ -33,13 +34,6 @@ from mail_sender.sender.in_flight import InFlight, Unwritten
 from mail_sender.sender.snapshot import OF_THE_TOKEN, Snapshot
 from mail_sender.source.base import Source
 from mail_sender.verdict import RelayDown, Stage, Uncertain, Verdict
-
-FRESH = timedelta(minutes=2)
-"""How old a poll may be for its messages to be mailed without reading them again."""
-PUT_OFF = timedelta(seconds=30)
-"""How long a delivery waits whose message could not be read."""
-LEDGER_WAIT = 5.0
-"""Seconds between two tries of a ledger that fails."""
 
 _CUT_TWICE = "several mails in a row were cut off after the final dot"
 
@@ -147,7 +141,7 @@ class Post:
             await self._set_aside(self._in_flight.mails[delivery.key])
         finally:
             self._in_flight.mails.pop(delivery.key, None)
-            self._breaker.leave(permit)
+            self._breaker.release(permit)
 
     async def _carry(self, delivery: Delivery, permit: Permit) -> None:
         if (message := await self._message(delivery)) is None:
@@ -287,13 +281,13 @@ class Post:
     def _say(self, verdict: Verdict, delivery: Delivery, outcome: Outcome) -> None:
         now = self._clock.now()
         if isinstance(verdict, RelayDown):
-            if self._breaker.is_shut:
+            if not self._breaker.is_closed:
                 self._relay.down(verdict.stage, verdict.detail, verdict.advice, now)
             else:
                 events.put_off(delivery, verdict)
             return
         events.verdict(verdict, delivery, outcome, now)
-        if not self._breaker.is_shut:
+        if self._breaker.is_closed:
             self._relay.up(now)
         elif isinstance(verdict, Uncertain):
             self._relay.down(Stage.DOT, _CUT_TWICE, "look at the relay's log: it may be slow, or fail", now)

@@ -14,19 +14,19 @@ import asyncio
 from contextlib import suppress
 from datetime import datetime
 
+from mail_sender.backoff import IDLE_WAIT, LEDGER_WAIT
 from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Delivery, Fenced, Query
 from mail_sender.ledger.states import IllegalMove, State
 from mail_sender.sender import events, settle
-from mail_sender.sender.attempt import LEDGER_WAIT, Parts, Post
+from mail_sender.sender.attempt import Parts, Post
 from mail_sender.sender.breaker import Breaker
 from mail_sender.sender.plan import Expire, Send, Step, plan
 from mail_sender.sender.snapshot import Snapshot
 
-IDLE_WAIT = 60.0
 SHORTEST_WAIT = 0.05
-"""Seconds between two looks at what is due, at most and at least."""
+"""Seconds between two looks at what is due, at least."""
 
 _TOGETHER = 64
 _ALL = 2_000  # deliveries that are looked through for one that a lane in doubt may take
@@ -97,7 +97,7 @@ class Dispatcher:
 
     async def _start(self, mails: asyncio.TaskGroup) -> float:
         while self._snapshot.at is not None and self._post.shut_for == 0:
-            steps = [] if self._breaker.is_shut else self._next_steps()
+            steps = self._next_steps() if self._breaker.is_closed else []
             if not steps:
                 await self._read_on()
                 steps = self._next_steps()
@@ -118,7 +118,7 @@ class Dispatcher:
 
     @property
     def _room(self) -> int:
-        return self._breaker.room(self._clock.monotonic()) if self._snapshot.may_send else 0
+        return self._breaker.capacity(self._clock.monotonic()) if self._snapshot.may_send else 0
 
     async def _take(self, step: Step, mails: asyncio.TaskGroup) -> bool:
         """Take a step; say whether it could be taken."""
@@ -128,7 +128,7 @@ class Dispatcher:
                 await self._post.expire(delivery)
                 return True
             case Send(delivery):
-                permit = self._breaker.enter(delivery.key, self._clock.monotonic())
+                permit = self._breaker.acquire(delivery.key, self._clock.monotonic())
                 if permit is not None:
                     self._line.remove(delivery)
                     self._in_flight.mails[delivery.key] = delivery
@@ -147,8 +147,8 @@ class Dispatcher:
         if self._room == 0:
             return IDLE_WAIT
         waits = [IDLE_WAIT]
-        if refused:
-            waits.append(self._breaker.opens_in(self._clock.monotonic()))
+        if refused and (retry_in := self._breaker.retry_in(self._clock.monotonic())) is not None:
+            waits.append(retry_in)
         now = self._clock.now()
         if (at := await self._ledger.next_due(now)) is not None:
             waits.append((at - now).total_seconds())

@@ -1,11 +1,11 @@
-"""What the log says of messages: one event for each thing that can become of a delivery.
+"""The log events of messages: one for each thing that can become of a delivery.
 
-Recipients are masked, and nothing that a message holds is repeated.
+Recipients are masked. Names, links and other contents of a message are never logged.
 """
 
 import traceback
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import assert_never
 from uuid import UUID
@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from mail_sender import address
+from mail_sender.backoff import AMBIGUOUS_WAIT
 from mail_sender.ledger.base import Delivery, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.message import OddEntry
@@ -20,13 +21,14 @@ from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Uncertai
 
 MOST_NAMED = 20
 
+_WAIT = AMBIGUOUS_WAIT // timedelta(minutes=1)
 _CUT_BEFORE = "an earlier attempt was cut off after the final dot: it may have arrived"
 
 _log = structlog.get_logger()
 
 
 def odd(entries: Sequence[OddEntry]) -> None:
-    """Name entries that cannot be read; of very many only the first, so that the log stays one."""
+    """Log entries of the queue that cannot be read; of very many only the first, so that the log stays readable."""
     for entry in entries[:MOST_NAMED]:
         _log.error(
             "malformed_entry", message_id=entry.id, message=f"{entry.problem}; left in the queue, the others go on"
@@ -36,33 +38,33 @@ def odd(entries: Sequence[OddEntry]) -> None:
 
 
 def unsent(messages: Sequence[UUID]) -> None:
-    """Name messages that are listed again although they were marked or withdrawn long ago."""
+    """Log messages that the server lists again although they were marked or withdrawn long ago."""
     for message in messages[:MOST_NAMED]:
         cure = f"mailed only by `mail-sender queue resend {message}`"
-        say = f"sent or withdrawn, but listed again: somebody un-sent it; {cure}"
-        _log.warning("unsent", message_id=message, message=say)
+        text = f"sent or withdrawn, but listed again: somebody un-sent it; {cure}"
+        _log.warning("unsent", message_id=message, message=text)
     if more := len(messages[MOST_NAMED:]):
         _log.warning("unsent", more=more, message="un-sent as well")
 
 
 def ordered(verb: str, message: str | None, count: int) -> None:
-    """Say what an operator has ordered."""
+    """Log an operator's command; `message` is None where it changed several messages."""
     _log.info(
         "operator_command", verb=verb, message_id=message or "several", message=f"{count} changed by an operator"
     )
 
 
 def expired(delivery: Delivery, state: State) -> None:
-    """Say that a message came too late, or that nobody will know whether it arrived."""
+    """Log that a message came too late, or that nobody will know whether it arrived."""
     if state is State.UNKNOWN:
-        say = "cut off after the final dot once, and no time is left: it may have arrived"
-        _log.warning("unknown", **_facts(delivery), message=say)
+        text = "cut off after the final dot once, and no time is left: it may have arrived"
+        _log.warning("unknown", **_facts(delivery), message=text)
     else:
         _log.warning("expired", **_facts(delivery), message="not mailed: its link or its time has run out")
 
 
 def withdrawn(delivery: Delivery, state: State, why: str) -> None:
-    """Say that a message needs no mail any more, or no further one."""
+    """Log that a message needs no mail any more, or no further one."""
     if state is State.UNKNOWN:
         _log.warning("unknown", **_facts(delivery), message=f"{why}; {_CUT_BEFORE}")
     else:
@@ -70,7 +72,7 @@ def withdrawn(delivery: Delivery, state: State, why: str) -> None:
 
 
 def interrupted(delivery: Delivery, state: State) -> None:
-    """Say what becomes of a delivery that was under way when the last process ended."""
+    """Log what becomes of a delivery that was in flight when the last process ended."""
     if not delivery.dot:
         _log.info("interrupted", **_facts(delivery), message="it was not sent yet; tried again")
     elif state is State.UNKNOWN:
@@ -78,69 +80,73 @@ def interrupted(delivery: Delivery, state: State) -> None:
             "unknown", **_facts(delivery), message="ended at the final dot, a second time: it may have arrived"
         )
     else:
-        say = "ended at the final dot: it may have arrived; sent once more in 2 minutes, the same mail"
-        _log.warning("interrupted", **_facts(delivery), message=say)
+        text = f"ended at the final dot: it may have arrived; sent once more in {_WAIT} minutes, the same mail"
+        _log.warning("interrupted", **_facts(delivery), message=text)
 
 
-def put_off(delivery: Delivery, way: RelayDown) -> None:
-    """Say that the way broke under one letter while others went through."""
-    _log.info("put_off", **_facts(delivery), stage=way.stage, message=f"{way.detail}; others go through; tried again")
+def put_off(delivery: Delivery, fault: RelayDown) -> None:
+    """Log that the connection broke during one mail while others went through."""
+    _log.info(
+        "put_off", **_facts(delivery), stage=fault.stage, message=f"{fault.detail}; others go through; tried again"
+    )
 
 
 def changed(delivery: Delivery) -> None:
-    """Say that a mail that is sent once more is not the same any more."""
-    say = "it goes out again with the same Message-ID, but its text has changed since (a template, the configuration)"
-    _log.warning("mail_changed", **_facts(delivery), message=say)
+    """Log that a mail that is sent once more is not the same any more."""
+    text = (
+        "it goes out again with the same Message-ID, but its text has changed since (a template, the configuration)"
+    )
+    _log.warning("mail_changed", **_facts(delivery), message=text)
 
 
 def held(delivery: Delivery, reason: str) -> None:
-    """Say that a message waits for a template."""
+    """Log that a message waits until its template is repaired."""
     _log.error("held", **_facts(delivery), message=f"{reason}; left in the queue, the others go on")
 
 
 def template_failed(delivery: Delivery, fault: str) -> None:
-    """Say that a template of the operator's failed, and ours made the mail."""
+    """Log that a template of the operator's failed, and the built-in one made the mail."""
     _log.error("template_failed", **_facts(delivery), message=f"{fault}; the built-in one is mailed instead")
 
 
 def failed(delivery: Delivery, reason: str) -> None:
-    """Say that no mail could be made of a message."""
+    """Log that no mail could be made of a message."""
     _log.error("failed", **_facts(delivery), message=f"{reason}; it is not tried again")
 
 
 def crashed(delivery: Delivery, error: Exception) -> None:
-    """Say that this program has a fault, and where; what the exception says may be a secret."""
+    """Log a fault of this program and its place, without the exception's text, which may hold a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
-    say = f"a fault of mail-sender ({type(error).__name__} at {where}): please report it; the others go on"
-    _log.error("internal_error", **_facts(delivery), message=say)
+    text = f"a fault of mail-sender ({type(error).__name__} at {where}): please report it; the others go on"
+    _log.error("internal_error", **_facts(delivery), message=text)
 
 
 def verdict(found: Verdict, delivery: Delivery, outcome: Outcome, now: datetime) -> None:
-    """Say what the relay made of a mail; that a lane is down is said by its condition, not per mail."""
+    """Log what the relay made of a mail; a relay that is down is logged once (`condition`), not for each mail."""
     facts = _facts(delivery)
     match found:
         case Accepted(reply):
             _log.info("sent", **facts, queue_id=reply.queue_id, reply=reply)
         case Refused(stage=stage, reply=reply) | Deferred(stage, reply) if outcome.state is State.UNKNOWN:
-            say = f"refused, and not tried again; but {_CUT_BEFORE}"
-            _log.error("unknown", **facts, stage=stage, reply=reply, message=say)
+            text = f"refused, and not tried again; but {_CUT_BEFORE}"
+            _log.error("unknown", **facts, stage=stage, reply=reply, message=text)
         case Refused(stage, reason, reply):
             _log.error("failed", **facts, stage=stage, reply=reply, message=f"{reason}; it is not tried again")
         case Deferred(stage, reply) if outcome.state is State.QUEUED:
-            say = f"not taken now; tried again in {_span(outcome, now)}"
-            _log.warning("deferred", **facts, stage=stage, reply=reply, message=say)
+            text = f"not taken now; tried again in {_span(outcome, now)}"
+            _log.warning("deferred", **facts, stage=stage, reply=reply, message=text)
         case Deferred(stage, reply):
             again = f"`mail-sender queue retry {delivery.message}` starts over"
-            say = f"not taken in {outcome.attempts} attempts; {again}"
-            _log.error("abandoned", **facts, stage=stage, reply=reply, message=say)
+            text = f"not taken in {outcome.attempts} attempts; {again}"
+            _log.error("abandoned", **facts, stage=stage, reply=reply, message=text)
         case Uncertain(detail) if outcome.state is State.UNKNOWN:
-            say = f"cut off after the final dot a second time ({detail}): it may have arrived; not sent again"
-            _log.warning("unknown", **facts, message=say)
+            text = f"cut off after the final dot a second time ({detail}): it may have arrived; not sent again"
+            _log.warning("unknown", **facts, message=text)
         case Uncertain(detail):
             again = f"sent once more in {_span(outcome, now)}"
-            say = f"cut off after the final dot ({detail}): it may have arrived; {again}"
-            _log.warning("uncertain", **facts, message=say)
+            text = f"cut off after the final dot ({detail}): it may have arrived; {again}"
+            _log.warning("uncertain", **facts, message=text)
         case RelayDown():
             pass
         case _ as never:

@@ -1,9 +1,11 @@
 """Plan: which of the deliveries that are due go now, decided before anything is done.
 
-A pure function of (due deliveries, addresses in flight, room, now). What is past its deadline is expired, not
-mailed: a dead link helps nobody. Of the rest the first go, as far as there is room, in the order in which they came
-(what has been due longest, and among those the oldest message): never two to one address at a time, so that two
-messages to one person arrive in their order.
+A pure function of the deliveries that are due, the addresses in flight, the free capacity and the time.
+
+1. A delivery past its deadline is expired, not mailed: a dead link helps nobody.
+2. Of the others the first go, as many as there is capacity for. The ledger gives them in order: those due longest
+   first, and among those the oldest message.
+3. Never do two mails go to one address at once, so that two messages to one person arrive in their order.
 """
 
 from collections.abc import Iterable
@@ -31,17 +33,17 @@ class Send:
 Step = Expire | Send
 
 
-def plan(due: Iterable[Delivery], in_flight: AbstractSet[str], room: int, now: datetime) -> list[Step]:
+def plan(due: Iterable[Delivery], in_flight: AbstractSet[str], capacity: int, now: datetime) -> list[Step]:
     """Return the steps to take; `in_flight` holds addresses as `mailbox` gives them."""
     steps: list[Step] = []
     taken = set(in_flight)
     for delivery in due:
         if delivery.deadline <= now:
             steps.append(Expire(delivery))
-        elif room > 0 and mailbox(delivery.recipient) not in taken:
+        elif capacity > 0 and mailbox(delivery.recipient) not in taken:
             taken.add(mailbox(delivery.recipient))
             steps.append(Send(delivery))
-            room -= 1
+            capacity -= 1
     return steps
 
 

@@ -1,9 +1,9 @@
 """When to poll: Kanidm's cron expressions (the Rust crate `cron` 0.17), in UTC.
 
-The grammar is read here, as Kanidm's sender reads it: seconds first, 6 or 7 fields (the optional last one is
-the year), Sunday is 1, a day must fit day-of-month *and* day-of-week, `@hourly` and its kin. Each field becomes
-a plain list of numbers, and croniter does the calendar. Handing it the expression itself would shift weekdays
-by one, join the two day fields with "or", and put the seconds last.
+An expression is read as Kanidm's sender reads it: 6 or 7 fields, seconds first, the optional last one is the year;
+Sunday is 1; a day must fit both day-of-month and day-of-week; `@hourly` and its like are known. Each field becomes
+a plain list of numbers, and croniter does the calendar. croniter would read the expression itself differently: it
+counts weekdays from 0, joins the two day fields with "or", and expects the seconds last.
 """
 
 import re
@@ -49,7 +49,7 @@ _LONGEST_WAIT = 130  # years
 
 
 class BadSchedule(ValueError):
-    """The text is no schedule; the message says which field and why."""
+    """The text is not a schedule; the message says which field is wrong, and why."""
 
 
 class Schedule:
@@ -76,14 +76,14 @@ class Schedule:
         """Give the expression as it was written."""
         return self.expression
 
-    def next_after(self, moment: datetime) -> datetime | None:
-        """Return the first tick after an aware moment, in UTC, or None where there is none any more."""
+    def next_after(self, time: datetime) -> datetime | None:
+        """Return the first tick after an aware time, in UTC, or None where no more will come."""
         if not self._ever:
             return None
         try:
             cron = croniter(
                 self._cron,
-                moment.astimezone(UTC),
+                time.astimezone(UTC),
                 day_or=False,
                 second_at_beginning=True,
                 max_years_between_matches=_LONGEST_WAIT,

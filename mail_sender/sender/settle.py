@@ -1,48 +1,40 @@
 """Settle: what a delivery becomes after a verdict, or after a crash.
 
-Pure functions of (delivery, verdict, now, limits, dice). The relay's word on this recipient or message counts as an
-attempt; faults of the way do not. Where the way breaks under a letter, another letter tries it next. A mail that was
-cut off at the dot may have arrived: it goes out once more, after a while, and a second time is never repaired by a
-third. Whatever may have arrived is never called failed, abandoned or expired, but unknown.
+All functions are pure: of the delivery, the verdict, the time, the limits and the dice.
 
-The waits let a link of an hour see the end of any usual greylisting (5, 15 or 30 minutes), jitter included:
+    verdict      the delivery becomes                                   counts as an attempt
+    accepted     sent                                                   yes
+    refused      failed                                                 yes
+    deferred     queued, due after a retry wait; abandoned when         yes
+                 `message_retries` retries are used up
+    relay down   queued, and due as before; if the connection broke     no
+                 during this mail, others go first
+    uncertain    queued, and the same mail goes once more after a       no (`ambiguous` counts it)
+                 while; the second time unknown
+
+What may have arrived is never called failed, abandoned, expired or withdrawn, but unknown.
+
+A retry wait comes from `mail_sender.backoff`, or is what the relay asks for, if that is longer. A wait that would
+outlast the delivery's deadline ends two minutes before it. So a link of an hour sees the end of usual greylisting:
 
     after refusal    1      2      3      4       5
     wait             30 s   2 min  6 min  12 min  20 min (repeats where message_retries is larger)
-    then at about    0:30   2:30   8:30   20:30   40:30
-
-A relay that says how long it greylists is believed. A wait that would outlast the message's deadline ends two
-minutes before it.
+    since the first  0:30   2:30   8:30   20:30   40:30
 """
 
-import re
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from mail_sender.backoff import AMBIGUOUS_WAIT, LAST_CHANCE, RETRY_WAITS, STEP_BACK, Dice, retry_wait
 from mail_sender.ledger.base import Attempt, Delivery, Outcome
 from mail_sender.ledger.states import FINAL, State
+from mail_sender.relay.refusals import asked_wait
 from mail_sender.sender.config import RetryConfig
 from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
 
-Dice = Callable[[], float]
-"""A random number, 0 <= n < 1."""
-
-RETRY_WAITS = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 360, 720, 1200))
-JITTER = 0.2
-"""A wait is up to that much of it longer or shorter."""
-AMBIGUOUS_WAIT = timedelta(minutes=2)
-STEP_BACK = timedelta(minutes=2)
-"""How long a delivery lets others go first, after the lane broke while it was under way: it may be what breaks it."""
 MOST_AMBIGUOUS = 1
 """How often a delivery that may have arrived is sent once more."""
-LAST_CHANCE = timedelta(minutes=2)
-"""How long before its deadline a delivery gets its last attempt."""
-
-_LONGEST_ASKED = timedelta(minutes=30)
-_UNDER_A_MAIL = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY, Stage.DOT})
-_ASKED_WAIT = re.compile(r"\b(\d{1,5}) ?(s|sec|secs|seconds?|m|min|mins|minutes?)\b", re.IGNORECASE)
 
 
 def outcome(delivery: Delivery, verdict: Verdict, now: datetime, retry: RetryConfig, dice: Dice) -> Outcome:
@@ -58,7 +50,7 @@ def outcome(delivery: Delivery, verdict: Verdict, now: datetime, retry: RetryCon
         case Deferred(_, reply):
             return replace(counted, next_attempt=_next_attempt(delivery, reply, now, dice))
         case RelayDown(stage):
-            due = now + STEP_BACK if stage in _UNDER_A_MAIL else delivery.next_attempt
+            due = now + STEP_BACK if stage.in_transaction else delivery.next_attempt
             return replace(_as_it_is(delivery, now), next_attempt=due)
         case Uncertain():
             return _cut_at_the_dot(delivery, now)
@@ -67,7 +59,10 @@ def outcome(delivery: Delivery, verdict: Verdict, now: datetime, retry: RetryCon
 
 
 def interrupted(delivery: Delivery, now: datetime) -> Outcome:
-    """Return what becomes of a delivery that was under way when its process ended (RFC 5321, section 4.1.1.10)."""
+    """Return what becomes of a delivery in flight whose process ended.
+
+    A relay must drop a mail whose dot it did not see (RFC 5321, section 4.1.1.10).
+    """
     return _cut_at_the_dot(delivery, now) if delivery.dot else _as_it_is(delivery, now)
 
 
@@ -77,41 +72,41 @@ def ended(delivery: Delivery, state: State, now: datetime) -> Outcome:
 
 
 def put_off(delivery: Delivery, now: datetime, wait: timedelta = timedelta(0)) -> Outcome:
-    """Return a delivery that waits a little, or not at all, without having been tried."""
+    """Return a delivery that was not tried, due again after the wait."""
     return replace(_as_it_is(delivery, now), next_attempt=now + wait)
 
 
 def attempt(verdict: Verdict, at: datetime, seconds: float) -> Attempt:
-    """Return the line of history that a verdict writes."""
+    """Return the line of history that a verdict writes; `seconds` is how long the attempt took."""
     name = verdict.name
     match verdict:
         case Accepted(reply):
             return Attempt(at, Stage.DOT, name, reply.code, reply.text, seconds, reply.queue_id)
         case Refused(stage, reason, reply):
-            return Attempt(at, stage or "render", name, *_said(reply, reason), seconds)
+            return Attempt(at, stage or "render", name, *_reply(reply, reason), seconds)
         case Deferred(stage, reply):
             return Attempt(at, stage, name, reply.code, reply.text, seconds)
         case RelayDown(stage, detail, _, _, reply):
-            return Attempt(at, stage, name, *_said(reply, detail), seconds)
+            return Attempt(at, stage, name, *_reply(reply, detail), seconds)
         case Uncertain(detail):
             return Attempt(at, Stage.DOT, name, None, detail, seconds)
         case _ as never:
             assert_never(never)
 
 
-def _said(reply: Reply | None, otherwise: str) -> tuple[int | None, str]:
+def _reply(reply: Reply | None, otherwise: str) -> tuple[int | None, str]:
     return (reply.code, reply.text) if reply else (None, otherwise)
 
 
 def lost_track(delivery: Delivery, now: datetime) -> Attempt:
-    """Return the line of history of an attempt whose process ended under it."""
+    """Return the line of history of an attempt whose process ended before its verdict."""
     where = "at the dot: it may have arrived" if delivery.dot else "before the dot: it was not sent"
     stage = Stage.DOT if delivery.dot else Stage.MAIL
     return Attempt(now, stage, "interrupted", None, f"mail-sender ended {where}", 0.0)
 
 
 def not_written(at: datetime) -> Attempt:
-    """Return the line of history of a letter that was stopped before its dot, since the ledger could not write it."""
+    """Return the line of history of a mail that was stopped before its dot, as the ledger could not be written."""
     return Attempt(at, Stage.BODY, "interrupted", None, "the ledger could not be written: it was not sent", 0.0)
 
 
@@ -131,16 +126,6 @@ def _cut_at_the_dot(delivery: Delivery, now: datetime) -> Outcome:
 
 
 def _next_attempt(delivery: Delivery, reply: Reply, now: datetime, dice: Dice) -> datetime:
-    wait = RETRY_WAITS[min(delivery.attempts, len(RETRY_WAITS) - 1)]
-    wait = max(wait * (1 + JITTER * (2 * dice() - 1)), _asked(reply))
+    wait = max(retry_wait(delivery.attempts, dice), asked_wait(reply))
     last = delivery.deadline - LAST_CHANCE
     return min(now + wait, last) if last > now + RETRY_WAITS[0] else now + wait
-
-
-def _asked(reply: Reply) -> timedelta:
-    """Return how long the relay asks us to wait, as greylisting says it in words; no time where it does not."""
-    found = _ASKED_WAIT.search(reply.text)
-    if found is None:
-        return timedelta(0)
-    number = int(found[1]) * (60 if found[2].lower().startswith("m") else 1)
-    return min(timedelta(seconds=number + 5), _LONGEST_ASKED)

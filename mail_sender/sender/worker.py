@@ -12,7 +12,6 @@ acknowledger when it has told the server of that.
 """
 
 import asyncio
-import math
 
 from mail_sender.clock import Clock
 from mail_sender.condition import Fault
@@ -70,8 +69,7 @@ class Worker:
 
     def probes_in(self) -> float | None:
         """Return the seconds until the relay is tried again, where its lane is shut and nobody is on the way."""
-        wait = self._breaker.opens_in(self._clock.monotonic())
-        return wait if self._breaker.is_shut and wait != math.inf else None
+        return None if self._breaker.is_closed else self._breaker.retry_in(self._clock.monotonic())
 
     def _ring(self) -> None:
         self._dispatcher.bell.set()

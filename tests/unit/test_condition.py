@@ -1,4 +1,4 @@
-"""A condition is said when it begins, changes and ends, and never in between."""
+"""A condition is logged when it begins, changes and ends, and never in between."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from mail_sender.condition import Condition, Conditions, Fault
 from tests.support.samples import NOW
 
 
-def test_trouble_is_said_once_however_often_it_is_met() -> None:
+def test_a_fault_is_logged_once_however_often_it_is_met() -> None:
     """A hundred polls against a dead server make one line."""
     condition = Condition("server")
     with capture_logs() as events:
@@ -20,7 +20,7 @@ def test_trouble_is_said_once_however_often_it_is_met() -> None:
     assert not condition.is_fine
 
 
-def test_other_trouble_is_said_as_a_change() -> None:
+def test_another_fault_is_logged_as_a_change() -> None:
     """Another kind, or another detail of the same kind, is news."""
     condition = Condition("relay")
     with capture_logs() as events:
@@ -33,8 +33,8 @@ def test_other_trouble_is_said_as_a_change() -> None:
     ]
 
 
-def test_the_end_is_said_with_how_long_it_lasted() -> None:
-    """Counted from when the first trouble began, whatever it changed into."""
+def test_the_end_is_logged_with_how_long_it_lasted() -> None:
+    """Counted from when the first fault began, whatever it changed into."""
     condition = Condition("relay")
     with capture_logs() as events:
         condition.down("connect", "refused", "x", NOW)
@@ -44,8 +44,8 @@ def test_the_end_is_said_with_how_long_it_lasted() -> None:
     assert condition.is_fine
 
 
-def test_being_fine_is_not_said() -> None:
-    """Nothing is said of what was fine all along, nor twice of what is fine again."""
+def test_being_fine_is_not_logged() -> None:
+    """Neither what was fine all along, nor twice what is fine again."""
     condition = Condition("relay")
     with capture_logs() as events:
         condition.up(NOW)
@@ -56,7 +56,7 @@ def test_being_fine_is_not_said() -> None:
 
 
 def test_a_second_outage_is_counted_from_its_own_beginning() -> None:
-    """The same trouble after an end is a new one, and is said again."""
+    """The same fault after an end is a new one, and is logged again."""
     condition = Condition("relay")
     with capture_logs() as events:
         for minute in (0, 10):
@@ -81,8 +81,8 @@ def test_a_condition_that_comes_and_goes_is_over_when_it_was_quiet_for_a_while()
     assert condition.is_fine
 
 
-def test_the_one_that_goes_on_says_anew_what_is_still_wrong_and_when_it_ends() -> None:
-    """After a change of the configuration: whoever pairs begin and end sees the end; how long it lasted is all of it."""
+def test_after_a_change_what_is_still_wrong_is_logged_anew_and_so_is_its_end() -> None:
+    """Whoever pairs begin and end in the log sees the end; how long it lasted counts from the first begin."""
     old = Condition("relay")
     old.down("auth", "535", "x", NOW)
     with capture_logs() as events:
@@ -96,7 +96,7 @@ def test_the_one_that_goes_on_says_anew_what_is_still_wrong_and_when_it_ends() -
 
 
 def test_what_the_old_one_meets_is_of_the_past() -> None:
-    """A letter that was under way before the change says nothing of the relay that counts now."""
+    """A mail that was in flight before the change says nothing of the relay that counts now."""
     old = Condition("relay")
     new = old.succeeded()
     with capture_logs() as events:
@@ -105,7 +105,7 @@ def test_what_the_old_one_meets_is_of_the_past() -> None:
     assert (events, new.is_fine) == ([], True)
 
 
-def test_troubles_are_those_that_are_there() -> None:
+def test_faults_are_those_that_are_there() -> None:
     """With since when, what, and its cure."""
     conditions = Conditions()
     assert conditions.faults == []

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from mail_sender.backoff import MARK_WAITS
 from mail_sender.errors import MessageGone, ServerFaultKind
 from mail_sender.ledger.states import State
 from mail_sender.message import Message
-from mail_sender.sender.acknowledge import WAITS
 from tests.support.memory_source import fault
 from tests.support.samples import HOUR, MINUTE, NOW, SECOND, message
 from tests.support.virtual_time import VIRTUAL_TIME
@@ -95,7 +95,7 @@ async def test_one_message_that_the_server_chokes_on_does_not_stop_the_others() 
             if of == cursed.id
         ]
         waits = [later - earlier for earlier, later in pairwise(times)]
-        assert waits == pytest.approx([WAITS.first, 2, 4, 8, 16] + [WAITS.most] * (len(waits) - 5), abs=0.3)
+        assert waits == pytest.approx([MARK_WAITS.first, 2, 4, 8, 16] + [MARK_WAITS.most] * (len(waits) - 5), abs=0.3)
         assert await unmarked(table) == [cursed.id]
         assert table.said("server_down") == []
         assert len(table.transport.tried) == 3

@@ -1,4 +1,4 @@
-"""What the log says of messages: recipients are masked, and nothing that a message holds is repeated."""
+"""The log events of messages: recipients are masked, and nothing that a message holds is repeated."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -81,8 +81,8 @@ def test_a_refusal_has_its_stage_and_reply(verdict: Refused | Deferred, outcome:
     assert (logged[0]["stage"], str(logged[0]["reply"])) == ("rcpt", str(verdict.reply))
 
 
-def test_a_lane_that_is_down_is_not_said_per_mail() -> None:
-    """Its condition says it once for all."""
+def test_a_relay_that_is_down_is_not_logged_per_mail() -> None:
+    """Its condition logs it once for all."""
     with capture_logs() as logged:
         events.verdict(RelayDown(Stage.CONNECT, "x", "y", lasting=False), TO, becomes(State.QUEUED), NOW)
     assert logged == []
@@ -107,19 +107,19 @@ OTHERS: list[tuple[Callable[[Delivery], None], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("tell", "event", "words"), OTHERS)
+@pytest.mark.parametrize(("log", "event", "words"), OTHERS)
 def test_each_other_end_is_one_event_that_says_what_follows(
-    tell: Callable[[Delivery], None], event: str, words: str
+    log: Callable[[Delivery], None], event: str, words: str
 ) -> None:
     """For the operator, who wants to know whether there is something to do."""
     with capture_logs() as logged:
-        tell(TO)
+        log(TO)
     assert [found["event"] for found in logged] == [event]
     assert words in logged[0]["message"]
 
 
 EVENTS: list[Callable[[Delivery], None]] = [
-    *(tell for tell, _, _ in OTHERS),
+    *(log for log, _, _ in OTHERS),
     *(lambda to, case=case: events.verdict(case[0], to, case[1], NOW) for case in VERDICTS),
 ]
 
@@ -176,7 +176,7 @@ def test_a_recipient_that_is_no_address_is_hidden_whole() -> None:
     assert logged[0]["recipient"] == "***"
 
 
-def test_a_wait_is_told_as_a_person_would() -> None:
+def test_a_wait_is_written_as_a_person_would() -> None:
     """Seconds up to two minutes, then minutes; what is past is no wait."""
     said = []
     for seconds in (-5, 0, 29.6, 119, 120, 1200):

@@ -25,8 +25,8 @@ def test_what_is_due_is_sent_in_the_order_in_which_it_came() -> None:
     assert plan(found, NOBODY, 4, NOW) == [Send(one) for one in found]
 
 
-def test_no_more_go_than_there_is_room_for() -> None:
-    """The first ones; without any room none."""
+def test_no_more_go_than_there_is_capacity_for() -> None:
+    """The first ones; without any capacity none."""
     found = due(*(f"{number}@example.com" for number in range(10)))
     assert plan(found, NOBODY, 3, NOW) == [Send(one) for one in found[:3]]
     assert plan(found, NOBODY, 0, NOW) == []
@@ -48,20 +48,20 @@ def test_two_spellings_of_a_mailbox_are_one_address(spelling: str) -> None:
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.HELD])
 def test_what_is_past_its_deadline_is_expired(state: State) -> None:
-    """Held ones, too, from the deadline's very moment on, whatever the room."""
+    """Held ones, too, from the deadline on, whatever the capacity."""
     for late in (timedelta(), SECOND, timedelta(days=9)):
         found = delivery(state=state, deadline=NOW - late)
         assert plan([found], NOBODY, 0, NOW) == [Expire(found)]
 
 
-def test_what_has_a_moment_left_is_sent() -> None:
+def test_what_has_any_time_left_is_sent() -> None:
     """The deadline has its margin already."""
     found = delivery(deadline=NOW + timedelta(microseconds=1))
     assert plan([found], NOBODY, 1, NOW) == [Send(found)]
 
 
-def test_expired_ones_take_no_room_and_no_address() -> None:
-    """They are written, not carried: a living message to the same address goes in the same plan."""
+def test_expired_ones_take_no_capacity_and_no_address() -> None:
+    """They are written, not sent: a living message to the same address goes in the same plan."""
     dead = delivery(message(ELLIE), deadline=NOW)
     (living,) = due(ELLIE)
     assert plan([dead, living], frozenset({"x@example.com"}), 1, NOW) == [Expire(dead), Send(living)]
@@ -72,14 +72,14 @@ ADDRESSES = st.sampled_from([f"{name}@example.com" for name in "aAbBcCdD"])
 
 @given(st.lists(st.tuples(ADDRESSES, st.booleans()), max_size=12), st.sets(ADDRESSES), st.integers(0, 4))
 def test_a_plan_never_crowds_an_address_or_the_relay(
-    wanted: list[tuple[str, bool]], busy: set[str], room: int
+    wanted: list[tuple[str, bool]], busy: set[str], capacity: int
 ) -> None:
-    """Whatever is due: at most as many as there is room for, each address once, none that is in flight."""
+    """Whatever is due: at most as many as there is capacity for, each address once, none that is in flight."""
     in_flight = frozenset(mailbox(one) for one in busy)
     found = [delivery(message(to), deadline=NOW + (SECOND if lives else -SECOND)) for to, lives in wanted]
-    steps = plan(found, in_flight, room, NOW)
+    steps = plan(found, in_flight, capacity, NOW)
     sent = [mailbox(step.delivery.recipient) for step in steps if isinstance(step, Send)]
-    assert len(sent) <= room
+    assert len(sent) <= capacity
     assert len(set(sent)) == len(sent)
     assert not in_flight & set(sent)
     assert [step.delivery for step in steps if isinstance(step, Expire)] == [

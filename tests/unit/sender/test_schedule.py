@@ -14,9 +14,9 @@ def next_ticks(expression: str, after: datetime = FROM, count: int = 2) -> list[
     """Return the first ticks, as far as there are any, in ISO form without the zone."""
     schedule = Schedule(expression)
     ticks: list[str] = []
-    moment: datetime | None = after
-    while len(ticks) < count and moment is not None and (moment := schedule.next_after(moment)) is not None:
-        ticks.append(moment.strftime("%Y-%m-%d %H:%M:%S"))
+    time: datetime | None = after
+    while len(ticks) < count and time is not None and (time := schedule.next_after(time)) is not None:
+        ticks.append(time.strftime("%Y-%m-%d %H:%M:%S"))
     return ticks
 
 
@@ -45,7 +45,7 @@ GOLDEN = {
     "0 0 0 * * 1/3 *": ["2026-11-22 00:00:00", "2026-11-25 00:00:00"],
     "0 0 0 * * */6 *": ["2026-11-22 00:00:00", "2026-11-28 00:00:00"],
     "0 0 0 * * 1-7 *": ["2026-11-22 00:00:00", "2026-11-23 00:00:00"],
-    # Names: three letters, whole, and the two that Kanidm knows besides; in any case.
+    # Names: short (Mon), whole (Monday), and the two that Kanidm knows besides; in any case.
     "0 0 0 * * MON *": ["2026-11-23 00:00:00", "2026-11-30 00:00:00"],
     "0 0 0 * * Monday *": ["2026-11-23 00:00:00", "2026-11-30 00:00:00"],
     "0 0 0 * * sun,wednesday *": ["2026-11-22 00:00:00", "2026-11-25 00:00:00"],
@@ -152,15 +152,15 @@ def test_the_year_2100_can_be_written() -> None:
     assert next_ticks("0 0 0 1 1 * 2099-2100", datetime(2098, 6, 1, tzinfo=UTC)) == ["2099-01-01 00:00:00"]
 
 
-def test_ticks_are_in_utc_whatever_zone_the_moment_is_in() -> None:
-    """A moment in another zone is the same moment: days begin at midnight UTC."""
+def test_ticks_are_in_utc_whatever_zone_the_time_is_in() -> None:
+    """A time in another zone is the same time: days begin at midnight UTC."""
     there = datetime(2026, 11, 22, 1, 30, tzinfo=timezone(timedelta(hours=2)))
     tick = Schedule("@daily").next_after(there)
     assert tick == datetime(2026, 11, 22, tzinfo=UTC)
     assert tick.utcoffset() == timedelta(0)
 
 
-def test_the_next_tick_is_later_than_the_moment() -> None:
+def test_the_next_tick_is_later_than_the_time() -> None:
     """On a tick the following one is next; a microsecond before it, it is that tick."""
     schedule = Schedule("*/5 * * * * *")
     assert schedule.next_after(FROM) == FROM + timedelta(seconds=5)

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail_sender.backoff import AMBIGUOUS_WAIT, LONGEST_WAIT, PUT_OFF, RETRY_WAITS, STEP_BACK
 from mail_sender.ledger.base import Attempt, Delivery, Outcome
 from mail_sender.ledger.states import MOVES, State
 from mail_sender.sender import settle
 from mail_sender.sender.config import RetryConfig
-from mail_sender.sender.settle import AMBIGUOUS_WAIT, JITTER, RETRY_WAITS, STEP_BACK
 from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
 from tests.support.samples import CUT, DAY, DOWN, HOUR, IMPRINT, LATER, MINUTE, NO, NOW, OK, SECOND, delivery
 
 BEFORE = NOW - DAY
 RETRY = RetryConfig(message_retries=5)
-UNDER_A_MAIL = [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY, Stage.DOT]
+IN_TRANSACTION = [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY, Stage.DOT]
 
 
 def even() -> float:
@@ -32,7 +32,7 @@ def outcome(found: Delivery, verdict: Verdict, now: datetime = NOW, retry: Retry
 
 
 def in_flight(**rest: Any) -> Delivery:
-    """Return a delivery under way that was tried three times."""
+    """Return a delivery in flight that was tried three times."""
     return delivery(state=State.PROCESSING, **{"next_attempt": BEFORE, "attempts": 3, "copy": 2, **rest})
 
 
@@ -54,15 +54,15 @@ TABLE: list[tuple[Verdict, int, Outcome]] = [
 
 @pytest.mark.parametrize(("verdict", "ambiguous", "expected"), TABLE)
 def test_a_verdict_makes_one_outcome(verdict: Verdict, ambiguous: int, expected: Outcome) -> None:
-    """The relay's word counts as an attempt, faults of the way do not, and a cut at the dot is repaired once."""
+    """The relay's reply counts as an attempt, faults of the relay do not, and a cut at the dot is repaired once."""
     assert outcome(in_flight(ambiguous=ambiguous), verdict) == expected
 
 
 @pytest.mark.parametrize("stage", Stage)
-def test_a_lane_that_broke_under_a_mail_lets_others_go_first(stage: Stage) -> None:
-    """It may be this letter that breaks it; where none was begun, it keeps its place."""
+def test_a_mail_during_which_the_connection_broke_lets_others_go_first(stage: Stage) -> None:
+    """It may be this mail that breaks it; where none was begun, it keeps its place."""
     found = outcome(in_flight(), RelayDown(stage, "x", "y", lasting=False))
-    expected = NOW + STEP_BACK if stage in UNDER_A_MAIL else BEFORE
+    expected = NOW + STEP_BACK if stage in IN_TRANSACTION else BEFORE
     assert found == Outcome(State.QUEUED, expected, 3, 0, 2)
 
 
@@ -95,13 +95,6 @@ def test_as_many_retries_as_are_configured(retries: int) -> None:
 def test_what_may_have_arrived_is_never_called_abandoned() -> None:
     """A cut at the dot and then refusals to the end: nobody knows."""
     assert outcome(delivery(attempts=5, ambiguous=1), LATER).state is State.UNKNOWN
-
-
-@pytest.mark.parametrize(("rolled", "factor"), [(0.0, 1 - JITTER), (0.5, 1.0), (0.999_999, 1 + JITTER)])
-def test_a_wait_is_spread_by_the_dice(rolled: float, factor: float) -> None:
-    """By a fifth either way, so that those refused together do not come back together."""
-    found = settle.outcome(delivery(attempts=2), LATER, NOW, RETRY, lambda: rolled)
-    assert found.next_attempt - NOW == pytest.approx(360 * SECOND * factor, abs=SECOND)
 
 
 ASKED = [
@@ -151,6 +144,7 @@ def test_an_hours_link_sees_the_end_of_greylisting() -> None:
         assert settle.outcome(found, LATER, now, RETRY, dice).state is State.ABANDONED
 
 
+TEXTS = st.integers(0, 99_999).map(lambda number: Deferred(Stage.RCPT, Reply(451, f"retry in {number} minutes")))
 VERDICTS = st.sampled_from([OK, NO, LATER, CUT, DOWN, RelayDown(Stage.RCPT, "x", "y", lasting=True)])
 
 
@@ -170,6 +164,19 @@ def test_no_row_of_verdicts_makes_an_illegal_move_or_a_third_copy(verdicts: list
             return
         assert perhaps < 2
         found = replace(found, attempts=made.attempts, ambiguous=made.ambiguous, next_attempt=made.next_attempt)
+
+
+@given(VERDICTS | TEXTS, st.integers(0, 100), st.integers(0, 2), st.floats(0, 0.999))
+def test_no_wait_is_one_that_the_ledger_takes_for_a_wrong_clock(
+    verdict: Verdict, attempts: int, ambiguous: int, rolled: float
+) -> None:
+    """A delivery that waits for longer than `LONGEST_WAIT` would be due at once."""
+    retry = RetryConfig(message_retries=1_000)
+    found = in_flight(attempts=attempts, ambiguous=ambiguous, deadline=NOW + DAY)
+    made = settle.outcome(found, verdict, NOW, retry, lambda: rolled)
+    assert made.next_attempt - NOW < LONGEST_WAIT
+    assert settle.interrupted(replace(found, dot=True), NOW).next_attempt - NOW < LONGEST_WAIT
+    assert settle.put_off(found, NOW, PUT_OFF).next_attempt - NOW < LONGEST_WAIT
 
 
 # After a crash, and without an attempt

@@ -1,0 +1,83 @@
+"""How many mails may be in flight to one relay at once.
+
+    when                                              how many
+    no mail has come through yet                      one more each second
+    usually                                           `most`
+    the relay turned a connection away while it       one fewer than were in flight, for five minutes
+    served others: it allows no more at a time
+
+A new configuration is tried by one mail at first, so that a wrong password is not tried four times before the first
+answer. Where that mail hangs, it keeps the next one waiting for no more than a second.
+"""
+
+from dataclasses import dataclass
+
+from mail_sender.sender.circuit import Permit
+from mail_sender.verdict import Accepted, RelayDown, Verdict
+
+STAGGER = 1.0
+"""Seconds between the starts of two mails while none has come through yet."""
+LIMIT_LASTS = 300.0
+"""Seconds for which a lower limit holds."""
+SERVED_LATELY = 60.0
+"""A relay that accepted a mail within so many seconds is one that serves us."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """A lower limit, and until when it holds."""
+
+    most: int
+    until: float
+
+
+class Concurrency:
+    """The mails in flight. All times are monotonic, in seconds."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._limit: _Limit | None = None
+        self._in_flight: set[Permit] = set()
+        self._is_proven = False
+        self._started_at: float | None = None
+        self._accepted_at: float | None = None
+
+    def capacity(self, now: float) -> int:
+        """Return how many more mails may be in flight."""
+        most = self._limit.most if self._limit and now < self._limit.until else self._most
+        return max(0, most - len(self._in_flight))
+
+    def next_start_in(self, now: float) -> float:
+        """Return the seconds until the next mail may start, as far as the start of a new relay goes."""
+        if self._is_proven or not self._in_flight or self._started_at is None:
+            return 0.0
+        return max(0.0, self._started_at + STAGGER - now)
+
+    def start(self, permit: Permit, now: float) -> None:
+        """Count a mail in."""
+        self._in_flight.add(permit)
+        self._started_at = now
+
+    def end(self, permit: Permit) -> None:
+        """Count a mail out; once more does no harm."""
+        self._in_flight.discard(permit)
+
+    def came_through(self) -> None:
+        """Note that the relay takes mail from us: no start has to wait from now on."""
+        self._is_proven = True
+
+    def note(self, verdict: Verdict, now: float) -> None:
+        """Note what became of a mail."""
+        if isinstance(verdict, Accepted):
+            self._accepted_at = now
+        if not isinstance(verdict, RelayDown):
+            self.came_through()
+
+    def is_one_too_many(self, verdict: RelayDown, now: float) -> bool:
+        """Say whether the relay turned a connection away only because it serves enough others of ours."""
+        served = self._accepted_at is not None and now - self._accepted_at < SERVED_LATELY
+        return served and len(self._in_flight) > 1 and not verdict.lasting and verdict.stage.is_admission
+
+    def lower(self, now: float) -> None:
+        """Let fewer mails be in flight than now, for a while."""
+        self._limit = _Limit(max(1, len(self._in_flight) - 1), now + LIMIT_LASTS)

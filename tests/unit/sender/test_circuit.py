@@ -1,0 +1,189 @@
+"""The circuit breaker: when a mail waits, and when one goes as a probe."""
+
+import pytest
+
+from mail_sender.backoff import LOGIN, NEEDS_A_PERSON, NETWORK, Backoff
+from mail_sender.verdict import RelayDown, Stage, Verdict
+from tests.support.breakers import BAD_CERTIFICATE, BAD_LOGIN, acquire, in_use, key, send
+from tests.support.samples import CUT, DOWN, LATER, NO, OK
+
+TABLE = [
+    (DOWN, NETWORK, [5, 10, 20, 30, 30, 30]),
+    (BAD_CERTIFICATE, NEEDS_A_PERSON, [30, 60, 120, 240, 300, 300]),
+    (BAD_LOGIN, LOGIN, [60, 120, 240, 480, 900, 900]),
+]
+
+
+def test_a_closed_circuit_lets_every_mail_go() -> None:
+    """As many as come."""
+    breaker = in_use()
+    assert [acquire(breaker, 0.0).is_probe for _ in range(10)] == [False] * 10
+    assert (breaker.is_closed, breaker.retry_in(0.0)) == (True, 0.0)
+
+
+@pytest.mark.parametrize("verdict", [OK, NO, LATER, CUT])
+def test_what_the_relay_says_of_one_mail_leaves_the_circuit_closed(verdict: Verdict) -> None:
+    """It is nobody else's fault."""
+    breaker = in_use()
+    assert send(breaker, verdict, 0.0) == verdict
+    assert breaker.is_closed
+
+
+@pytest.mark.parametrize(("verdict", "backoff", "waits"), TABLE)
+def test_an_open_circuit_is_probed_after_waits_that_double(
+    verdict: RelayDown, backoff: Backoff, waits: list[int]
+) -> None:
+    """One mail after each wait, and none before; up to the longest wait."""
+    breaker, now = in_use(), 100.0
+    send(breaker, verdict, now)
+    assert (waits[0], waits[-1]) == (backoff.first, backoff.most)
+    for wait in waits:
+        assert breaker.retry_in(now) == wait
+        assert breaker.acquire(key(), now + wait - 0.001) is None
+        now += wait
+        assert breaker.retry_in(now) == 0.0
+        probe = acquire(breaker, now)
+        assert probe.is_probe
+        assert breaker.acquire(key(), now) is None
+        assert breaker.retry_in(now) is None
+        assert breaker.judge(probe, verdict, now) == verdict
+
+
+def test_a_login_that_fails_for_now_is_a_fault_of_the_network() -> None:
+    """454 to AUTH passes by itself."""
+    breaker = in_use()
+    send(breaker, RelayDown(Stage.AUTH, "454", "wait", lasting=False), 0.0)
+    assert breaker.retry_in(0.0) == NETWORK.first
+
+
+def test_a_probe_that_succeeds_closes_the_circuit_and_the_next_wait_is_the_first() -> None:
+    """A refusal of the mail itself is a success, too: the relay works."""
+    for verdict in (OK, LATER, NO):
+        breaker = in_use()
+        send(breaker, DOWN, 0.0)
+        send(breaker, DOWN, 5.0)
+        send(breaker, verdict, 15.0)
+        assert [acquire(breaker, 15.0).is_probe for _ in range(4)] == [False] * 4
+        send(breaker, DOWN, 16.0)
+        assert breaker.retry_in(16.0) == NETWORK.first
+
+
+def test_a_fault_that_changes_while_the_circuit_is_open_changes_the_wait() -> None:
+    """From the network to a bad login at its first wait at least, and back to no more than the network's longest."""
+    breaker = in_use()
+    send(breaker, DOWN, 0.0)
+    send(breaker, BAD_LOGIN, 5.0)
+    assert breaker.retry_in(5.0) == LOGIN.first
+    send(breaker, DOWN, 65.0)
+    assert breaker.retry_in(65.0) == NETWORK.most
+
+
+def test_only_the_probes_end_counts_while_the_circuit_is_open() -> None:
+    """Of four mails in flight one opened it, and the others neither make the wait longer nor close it."""
+    breaker = in_use()
+    first, second, third, fourth = (acquire(breaker, 0.0) for _ in range(4))
+    breaker.judge(first, DOWN, 1.0)
+    breaker.judge(second, DOWN, 2.0)
+    breaker.judge(third, OK, 3.0)
+    assert breaker.retry_in(3.0) == 3.0
+    probe = acquire(breaker, 6.0)
+    breaker.judge(fourth, DOWN, 7.0)
+    assert breaker.retry_in(7.0) is None
+    breaker.judge(probe, OK, 8.0)
+    assert breaker.is_closed
+
+
+def test_a_mail_from_before_the_outage_does_not_open_the_circuit_again() -> None:
+    """A time-out that comes late says nothing of the relay that works again."""
+    breaker = in_use()
+    slow = acquire(breaker, 0.0)
+    send(breaker, DOWN, 0.0)
+    send(breaker, OK, 5.0)
+    assert breaker.judge(slow, DOWN, 60.0) == DOWN
+    assert breaker.is_closed
+
+
+def test_a_probe_without_a_verdict_is_given_back() -> None:
+    """Its message may have been withdrawn: the next mail is the probe, at once."""
+    breaker = in_use()
+    send(breaker, DOWN, 0.0)
+    breaker.release(acquire(breaker, 5.0))
+    assert acquire(breaker, 5.0).is_probe
+
+
+def test_giving_back_what_is_no_probe_changes_nothing() -> None:
+    """A mail from before the outage does not free the probe's place."""
+    breaker = in_use()
+    early = acquire(breaker, 0.0)
+    send(breaker, DOWN, 0.0)
+    acquire(breaker, 5.0)
+    breaker.release(early)
+    assert breaker.acquire(key(), 5.0) is None
+
+
+def test_the_operator_may_have_it_probed_at_once() -> None:
+    """Whatever the wait; a closed circuit, and a probe in flight, are left alone."""
+    breaker = in_use()
+    breaker.probe_now()
+    assert breaker.is_closed
+    send(breaker, BAD_LOGIN, 0.0)
+    breaker.probe_now()
+    probe = acquire(breaker, 0.0)
+    breaker.probe_now()
+    assert breaker.acquire(key(), 0.0) is None
+    breaker.judge(probe, BAD_LOGIN, 1.0)
+    assert breaker.retry_in(1.0) == 2 * LOGIN.first
+
+
+@pytest.mark.parametrize("stage", [Stage.RCPT, Stage.DATA, Stage.BODY])
+def test_a_domain_at_which_the_relay_fails_keeps_no_other_waiting(stage: Stage) -> None:
+    """A 421 to one domain's recipients, or a cut during their mails, says nothing of the others."""
+    breaker = in_use()
+    for number in range(20):
+        now = 200.0 * number
+        assert isinstance(send(breaker, RelayDown(stage, "421", "wait", lasting=False), now), RelayDown)
+        assert breaker.acquire(key(), now) is None
+        assert send(breaker, OK, now, key("x@elsewhere.example")) == OK
+        assert breaker.is_closed
+
+
+def test_a_relay_that_is_dead_is_not_probed_by_other_domains() -> None:
+    """Where the connection fails, it fails for all."""
+    breaker = in_use()
+    send(breaker, DOWN, 0.0)
+    assert breaker.acquire(key("x@elsewhere.example"), 1.0) is None
+
+
+def test_a_probe_at_its_dot_leaves_its_place_to_the_next_one() -> None:
+    """It may hang there for ten minutes; the relay may be back long before."""
+    breaker = in_use()
+    send(breaker, DOWN, 0.0)
+    hanging = acquire(breaker, 5.0)
+    breaker.reached_dot(hanging, 6.0)
+    assert breaker.acquire(key(), 6.0) is None
+    assert send(breaker, OK, 6.0 + NETWORK.first) == OK
+    assert breaker.is_closed
+    assert breaker.judge(hanging, CUT, 600.0) == CUT
+    assert breaker.is_closed
+
+
+def test_a_probe_of_an_earlier_outage_keeps_no_later_probe_waiting() -> None:
+    """The circuit was closed meanwhile by a probe that had hung at its dot: the one after it is a mail like others."""
+    breaker = in_use()
+    send(breaker, DOWN, 0.0)
+    hanging = acquire(breaker, 5.0)
+    breaker.reached_dot(hanging, 6.0)
+    late = acquire(breaker, 20.0)
+    breaker.judge(hanging, OK, 21.0)
+    send(breaker, DOWN, 22.0)
+    assert breaker.retry_in(22.0) == NETWORK.first
+    breaker.judge(late, OK, 23.0)
+    assert not breaker.is_closed
+
+
+def test_a_probe_that_is_cut_at_its_dot_does_not_close_the_circuit() -> None:
+    """Nobody knows whether it arrived; the next probe waits longer."""
+    breaker = in_use()
+    send(breaker, DOWN, 0.0)
+    send(breaker, CUT, 5.0)
+    assert breaker.retry_in(5.0) == 10.0
