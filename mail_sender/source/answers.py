@@ -46,7 +46,7 @@ def read_only(name: str) -> ServerFault:
 
 
 def fault(server: str, status: int, answer: object, headers: Mapping[str, str]) -> ServerFault:
-    """Return what a status that was not asked for means (wire document, section 6)."""
+    """Return what a status that was not asked for means (docs/kanidm-wire.md, Error bodies)."""
     said = _said(answer)
     match status:
         case 401:

@@ -1,4 +1,4 @@
-"""The queue of a Kanidm server over HTTPS (wire document, sections 1 to 9): the only file that knows httpx.
+"""The queue of a Kanidm server over HTTPS (docs/kanidm-wire.md): the only file that knows httpx.
 
 Reading a list, from the plainest way to the most patient one, each tried where the one before failed:
 
@@ -107,7 +107,7 @@ class KanidmSource:
         return replace(found, at=self._told)
 
     async def read(self, message: UUID) -> Found:
-        """Return one message (wire document, section 7)."""
+        """Return one message (docs/kanidm-wire.md, Reading one message)."""
         status, answer = await self._call("GET", f"{_QUEUE}/{message}", accept=(200, 404))
         if status == 404:
             raise MessageGone

@@ -1,4 +1,4 @@
-"""Kanidm's JSON as messages (wire document, section 5).
+"""Kanidm's JSON as messages (docs/kanidm-wire.md, The queue entry).
 
 Read entry by entry and leniently: unknown keys are ignored, an entry that cannot be read is named and set aside,
 a template that nobody knows is a value. One strange entry never hides the others. What is said of a strange one
