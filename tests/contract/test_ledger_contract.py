@@ -13,8 +13,10 @@ from uuid import UUID
 
 import pytest
 
+from mail_sender.ledger.admission import LAGGING
 from mail_sender.ledger.base import Attempt, Delivery, Fenced, Imprint, Ledger, Outcome, Query
-from mail_sender.ledger.sqlite import KEPT_AFTER, LAGGING, LONGEST_WAIT, MOST_ATTEMPTS_KEPT, SqliteLedger
+from mail_sender.ledger.moves import MOST_ATTEMPTS_KEPT
+from mail_sender.ledger.sqlite import KEPT_AFTER, LONGEST_WAIT, SqliteLedger
 from mail_sender.ledger.states import FINAL, ORDERS, IllegalMove, State
 from mail_sender.message import Message
 from tests.support.samples import DAY, ELLIE, HOUR, IMPRINT, MINUTE, NOW, SECOND, message, reset

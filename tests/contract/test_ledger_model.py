@@ -13,8 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from mail_sender.ledger.admission import LAGGING
 from mail_sender.ledger.base import Delivery, Fenced, Imprint, Outcome, Query
-from mail_sender.ledger.sqlite import KEPT_AFTER, LAGGING, LONGEST_WAIT, SqliteLedger
+from mail_sender.ledger.sqlite import KEPT_AFTER, LONGEST_WAIT, SqliteLedger
 from mail_sender.ledger.states import FINAL, MOVES, ORDERS, IllegalMove, State
 from mail_sender.message import Message
 from tests.support.samples import DAY, MINUTE, NOW, message
