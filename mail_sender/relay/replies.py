@@ -21,9 +21,11 @@ import aiosmtplib
 
 from mail_sender import tls
 from mail_sender.errors import causes
+from mail_sender.relay.channel import NoStartTls, Rejected
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.conversation import NoLogin, NoStartTls, NoUtf8, Rejected
+from mail_sender.relay.conversation import NoUtf8
 from mail_sender.relay.endpoint import Security
+from mail_sender.relay.login import NoLogin
 from mail_sender.verdict import Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
 
 FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUtf8, ValueError)
