@@ -74,7 +74,7 @@ def add_attempt(db: sqlite3.Connection, number: int, attempt: Attempt) -> None:
 
 
 def complete(db: sqlite3.Connection, message: int, now: datetime) -> bool:
-    """Keep `complete_at` true to the message's deliveries; say whether the server must be told now."""
+    """Keep `complete_at` true to the message's deliveries; say whether the message is to be marked as sent now."""
     found = {State(state) for (state,) in db.execute("SELECT state FROM delivery WHERE message = ?", (message,))}
     complete = State.SENT in found and found <= FINAL
     before, marked = db.execute("SELECT complete_at, marked_at FROM message WHERE number = ?", (message,)).fetchone()

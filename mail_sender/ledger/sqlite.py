@@ -34,7 +34,7 @@ class SqliteLedger:
     async def open(cls, path: Path | None) -> Self:
         """Open the ledger at a path, making it where there is none; None keeps it in memory.
 
-        Raises `LedgerTrouble`, where the file is damaged, newer than this program or none of its own as well.
+        Raises `LedgerFault`, also for a file that is damaged, newer than this program or not a ledger.
         """
         writer = Writer(path)
         await writer.start(lambda connection: migrations.prepare(connection, path))
@@ -58,7 +58,7 @@ class SqliteLedger:
         """Return when the next queued delivery will be due."""
         select = "SELECT min(next_attempt) FROM delivery WHERE state = 'queued' AND next_attempt > ?"
         found = await self._writer.do(lambda db: db.execute(select, (rows.micros(now),)).fetchone()[0])
-        return None if found is None else rows.moment(found)
+        return None if found is None else rows.time(found)
 
     async def deliveries(self, message: UUID) -> Sequence[Delivery]:
         """Return a message's deliveries."""
@@ -116,7 +116,7 @@ class SqliteLedger:
             if attempt is not None:
                 moves.add_attempt(db, number, attempt)
             if outcome.copy > delivery.copy:
-                # Somebody un-sent it: the server is to be told of the copy.
+                # Somebody un-sent it: it is marked again after the copy.
                 clear = (
                     "UPDATE message SET marked_at = NULL, unsent_at = NULL WHERE number = ? AND unsent_at IS NOT NULL"
                 )
@@ -130,7 +130,7 @@ class SqliteLedger:
         return await self._writer.do(lambda db: rows.deliveries(db, "WHERE d.state = 'processing' ORDER BY d.number"))
 
     async def unmarked(self, now: datetime) -> Sequence[UUID]:
-        """Return the messages that the server must still be told of."""
+        """Return the messages to mark as sent."""
         select = (
             "SELECT id FROM message WHERE complete_at IS NOT NULL AND marked_at IS NULL AND delete_after > ? "
             "ORDER BY complete_at, number"
@@ -167,17 +167,17 @@ class SqliteLedger:
         return await self._writer.do(lambda db: {State(name): number for name, number in db.execute(select, values)})
 
     async def close(self) -> None:
-        """Write what is under way and close."""
+        """Write what waits and close."""
         await self._writer.close()
 
 
 def _due(db: sqlite3.Connection, now: datetime, limit: int, without: Collection[str]) -> list[Delivery]:
-    moment, ahead = rows.micros(now), rows.micros(now + LONGEST_WAIT)
+    current, ahead = rows.micros(now), rows.micros(now + LONGEST_WAIT)
     late = "WHERE d.state IN ('queued', 'held') AND d.deadline <= ? ORDER BY d.deadline LIMIT ?"
     others = f"AND d.recipient COLLATE NOCASE NOT IN ({','.join('?' * len(without))})" if without else ""
-    found = rows.deliveries(db, late, (moment, limit))
-    for when, bound in (("<=", moment), (">", ahead)):
+    found = rows.deliveries(db, late, (current, limit))
+    for when, bound in (("<=", current), (">", ahead)):
         due = f"WHERE d.state = 'queued' AND d.next_attempt {when} ? AND d.deadline > ? {others}"
-        order = "ORDER BY d.next_attempt, d.send_after, d.number LIMIT ?"
-        found += rows.deliveries(db, f"{due} {order}", (bound, moment, *without, limit - len(found)))
+        longest_first = "ORDER BY d.next_attempt, d.send_after, d.number LIMIT ?"
+        found += rows.deliveries(db, f"{due} {longest_first}", (bound, current, *without, limit - len(found)))
     return found

@@ -2,12 +2,12 @@
 
     ledger.db       the ledger, mode 0600 from its first moment; SQLite gives -wal and -shm the same mode
     ledger.lock     held by the process that has the ledger open for writing (`lock`)
-    control.sock    where a running sender takes the operator's orders
+    control.sock    where a running sender takes the operator's commands
 
 1. The folder is the configured one, else systemd's, else /var/lib/mail-sender. Only its last part is made: a parent
    that is missing may be a volume that is not mounted.
-2. Nobody named a folder, no ledger is there, and none can be made: then the ledger is kept in memory, and that is
-   said. Whatever else is wrong ends the start: a ledger is never replaced in silence.
+2. If nobody named a folder, no ledger is there and none can be made, the ledger is kept in memory, with a warning.
+   Any other fault ends the start: a ledger is never replaced in silence.
 3. Root works here as the owner of what is there (`as_owner`), so that `exec` into a container never leaves a file
    that the sender cannot open. The effective user is changed, rather than the owner of files afterwards: there is
    no moment in which a file is root's, and a link that the owner has laid leads root nowhere that he cannot go.
@@ -145,7 +145,7 @@ def place(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> 
 
 
 def ready(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> StateFolder | None:
-    """Return the state folder, made and writable, or None where the ledger is to be kept in memory; that is said.
+    """Return the state folder, made and writable, or None (with a warning) where the ledger is kept in memory.
 
     Raises `UnusableLedger`.
     """
