@@ -142,7 +142,7 @@ class Machine(RuleBasedStateMachine):
         assert self.run(self.ledger.admit([of], self.now, MAX_AGE)) == self.model.admit(of, self.now)
 
     @rule(of=st.sampled_from(MESSAGES))
-    def look(self, of: Message) -> None:
+    def look_up(self, of: Message) -> None:
         self.seen += self.run(self.ledger.deliveries(of.id))
 
     @rule(pick=st.integers(0, 50))
