@@ -149,6 +149,14 @@ async def test_a_kept_connection_that_was_closed_is_opened_again(make: Make) -> 
     assert len(server.requests) == 3
 
 
+async def test_what_says_that_it_is_compressed_is_not_believed(make: Make) -> None:
+    """Also where it is not: an answer that was not asked for in this form is not Kanidm's."""
+    _, source = make([HEAD.replace(b"\r\n", b"\r\ncontent-encoding: gzip\r\n", 1) + BODY])
+    with pytest.raises(ServerFault) as caught:
+        await source.list_ready(NOW)
+    assert caught.value.kind is ServerFaultKind.NOT_KANIDM
+
+
 async def test_a_proxy_makes_a_tunnel_and_sees_no_token(make: Make, proxy: ConnectProxy) -> None:
     """TLS goes through it to the server itself."""
     server, source = make([HEAD + BODY], proxy=proxy.url)

@@ -266,9 +266,7 @@ async def test_a_list_cut_at_any_place_is_a_fault_and_no_message(
     assert (await fault_of_list(source)).kind is ServerFaultKind.NOT_KANIDM
 
 
-@pytest.mark.parametrize(
-    ("encoding", "times"), [("gzip", 0), ("gzip", 1), ("gzip, gzip", 2), ("gzip, gzip, gzip", 3)]
-)
+@pytest.mark.parametrize(("encoding", "times"), [("gzip", 1), ("gzip, gzip", 2), ("gzip, gzip, gzip", 3)])
 async def test_what_is_compressed_is_refused(
     server: respx.MockRouter, source: KanidmSource, encoding: str, times: int
 ) -> None:
