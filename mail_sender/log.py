@@ -1,15 +1,18 @@
 """The log: one line per event on standard error, for a person at 3 a.m. or for a machine.
 
-An event has a stable name (`sent`, `lane_down`) and fields. Two nets keep secrets out: values of fields that
-are named like secrets are hidden, and the secrets of the configuration are cut out of every text, whoever
-wrote it. Addresses are masked by those who log them.
+1. An event has a stable name (`sent`, `relay_down`) and fields (docs/log.md).
+2. Secrets are kept out in two ways. Values of fields that are named like secrets are hidden, and the secrets of the
+   configuration are cut out of every text, whoever wrote it. Addresses are masked by those who log them.
+3. A line is text or JSON. JSON begins with the keys that log shippers look for: time, level, event, message.
+4. If standard error is the journal, a line of text begins with its priority (sd-daemon(3)).
 """
 
 import contextlib
 import logging
+import os
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
@@ -19,16 +22,27 @@ Format = Literal["text", "json"]
 _SECRET_NAMES = frozenset({"token", "password", "intent_id", "link", "url", "body", "authorization"})
 _LINK_TOKEN = re.compile(r"([?&]token=(?:3D)?)[^\s&\"'<>]+", re.IGNORECASE)
 _MARKS = {"debug": " ", "info": " ", "warning": "!", "error": "x"}
+_PRIORITIES = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>"}
+_FIRST = ("timestamp", "level", "event", "message")
+
+_Event = MutableMapping[str, Any]
 
 
-def configure(*, debug: bool, form: Format, secrets: frozenset[str] = frozenset()) -> None:
+def configure(
+    *,
+    debug: bool,
+    form: Format,
+    secrets: frozenset[str] = frozenset(),
+    environment: Mapping[str, str] = os.environ,
+) -> None:
     """Set up the log of the process: its level, its form, and the secrets that it must never show."""
+    text = _prioritised if _is_journal(environment.get("JOURNAL_STREAM")) else _text
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             Redactor(secrets),
-            structlog.processors.JSONRenderer(ensure_ascii=True) if form == "json" else _text,
+            *([_ordered, structlog.processors.JSONRenderer(ensure_ascii=True)] if form == "json" else [text]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if debug else logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(_Unbreakable()),  # type: ignore[arg-type]  # write and flush suffice
@@ -37,6 +51,15 @@ def configure(*, debug: bool, form: Format, secrets: frozenset[str] = frozenset(
     # Libraries log requests and conversations, headers and all: never, at any level.
     logging.getLogger().addHandler(logging.NullHandler())
     logging.getLogger().setLevel(logging.CRITICAL)
+
+
+def _is_journal(stream: str | None) -> bool:
+    """Say whether standard error is the file that `$JOURNAL_STREAM` names by device and inode (systemd.exec(5))."""
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stream == f"{found.st_dev}:{found.st_ino}"
 
 
 class _Unbreakable:
@@ -58,7 +81,7 @@ class Redactor:
         # Longest first, so that a secret inside another one leaves nothing behind.
         self._secrets = sorted((secret for secret in secrets if len(secret) > 3), key=len, reverse=True)
 
-    def __call__(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def __call__(self, _logger: object, _method: str, event: _Event) -> _Event:
         """Return the event without secrets; a processor of structlog's."""
         return {key: "***" if key in _SECRET_NAMES else self._clean(value) for key, value in event.items()}
 
@@ -77,12 +100,22 @@ def without_tokens(text: str) -> str:
     return _LINK_TOKEN.sub(r"\1***", text)
 
 
-def _text(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+def _ordered(_logger: object, _method: str, event: _Event) -> _Event:
+    """Put the keys that every line has to its front."""
+    return {key: event[key] for key in (*_FIRST, *event) if key in event}
+
+
+def _prioritised(logger: object, method: str, event: _Event) -> str:
+    """Render a line for the journal, which takes the priority off."""
+    return _PRIORITIES.get(event["level"], "<5>") + _text(logger, method, event)
+
+
+def _text(_logger: object, _method: str, event: _Event) -> str:
     """Render `time mark event  key=value ...`; `message` is a sentence and comes last, as it is."""
-    moment = str(event.pop("timestamp"))[:19]
+    time = str(event.pop("timestamp"))[:19]
     level, name, sentence = event.pop("level"), event.pop("event"), event.pop("message", None)
     fields = [f"{key}={_quoted(value)}" for key, value in event.items() if value is not None]
-    head = f"{moment}Z {_MARKS.get(level, ' ')} {name:<20}"
+    head = f"{time}Z {_MARKS.get(level, ' ')} {name:<20}"
     return _printable(" ".join([head, *fields, *([f"- {sentence}"] if sentence else [])]).rstrip())
 
 

@@ -64,7 +64,7 @@ Content = TestMessage | CredentialReset | UnknownContent
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One entry of the queue (wire document, section 5).
+    """One entry of the queue (docs/kanidm-wire.md, The queue entry).
 
     `recipients` are the addresses as the server gave them, each once, in their order; whether an address is
     one is decided when its mail is made.

@@ -22,6 +22,7 @@ from mail_sender.control.server import Control
 from mail_sender.ledger import state_folder
 from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.dry_run import DryRunLedger
+from mail_sender.ledger.lock import Lock
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.folder import FolderTransport
@@ -57,7 +58,7 @@ async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
     state = None if isinstance(config.relay, FolderConfig) else state_folder.ready(config.ledger)
     async with AsyncExitStack() as opened:
         if state is not None:
-            lock = state_folder.Lock(state)
+            lock = Lock(state)
             opened.callback(lock.release)
             if not await lock.stand_by(stop, clock):
                 return

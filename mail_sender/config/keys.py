@@ -155,7 +155,7 @@ Seconds = Annotated[int, Field(ge=1, le=86_400)]
 
 
 class ClientFile(BaseModel):
-    """Kanidm's client config (wire document, section 9)."""
+    """Kanidm's client config (docs/kanidm-wire.md, The client config)."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -215,7 +215,7 @@ class _ObserveTable(_Table):
 
 
 class SenderFile(BaseModel):
-    """Kanidm's mail-sender config (wire document, section 13) and our tables beside its keys."""
+    """Kanidm's mail-sender config (docs/kanidm-wire.md, The mail-sender config) and our tables beside its keys."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 

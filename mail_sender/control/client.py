@@ -25,8 +25,9 @@ from mail_sender.control.response import Line
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger import state_folder
 from mail_sender.ledger.base import Ledger
+from mail_sender.ledger.lock import Lock
 from mail_sender.ledger.sqlite import SqliteLedger
-from mail_sender.ledger.state_folder import BusyLedger, Lock, StateFolder
+from mail_sender.ledger.state_folder import BusyLedger, StateFolder
 from mail_sender.relay.resolver import ResolvingLoop
 from mail_sender.sender import settle
 from mail_sender.source.base import Source

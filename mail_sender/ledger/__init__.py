@@ -1,1 +1,10 @@
-"""What became of each message for each recipient: `base` says what a ledger can do, `memory` does it."""
+"""What became of each message for each recipient; it survives a kill, a full disk and an unreachable server.
+
+In: listed messages, and what each attempt came to. Out: the deliveries that are due, the messages that must still be
+marked as sent, and what an operator asks for.
+
+Open `base` first: it says what a ledger promises. `states` has the states and the moves between them. `sqlite` keeps
+the promises, on the thread of `writer`: `migrations` makes the tables (`schema`), `admission` takes up messages,
+`moves` writes what a delivery becomes, `search` and `rows` read. `state_folder` says where the file lies, `lock` who
+may open it. `dry_run` is the ledger of a dry run.
+"""

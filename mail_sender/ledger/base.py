@@ -1,13 +1,13 @@
 """What the worker and the operator ask of a ledger, whichever it is: the only writer of delivery state.
 
-A delivery goes `begin` -> `dot` -> `settle`. What `dot` has written says, after a crash, that the mail may have
-arrived. `begin` is a claim: it numbers the attempt, and whoever comes with the number of an earlier claim is
-`Fenced` and changes nothing, so that a ledger shared by several replicas can give a claim that ran out to another
-one. `interrupted` names what was begun by somebody who is gone: with one process all that is under way when it
-starts, with replicas what outlived its lease.
-
-A message is `unmarked` from the moment when all its deliveries are final and one of them is sent, until `marked`
-says that the server knows.
+1. A delivery goes `begin` -> `dot` -> `settle`. What `dot` has written says, after a crash, that the mail may have
+   arrived.
+2. `begin` is a claim: it numbers the attempt. A caller with the number of an earlier claim is `Fenced` and changes
+   nothing, so that a ledger shared by several replicas can give a claim that ran out to another one.
+3. `interrupted` names what was begun by somebody who is gone. With one process that is all that is in flight when it
+   starts; with replicas it is what outlived its lease.
+4. A message is `unmarked` as soon as all its deliveries are final and one of them is sent, until `marked` says that
+   the server knows.
 """
 
 from collections.abc import Collection, Container, Mapping, Sequence
@@ -40,11 +40,11 @@ class Imprint:
 class Delivery:
     """One message for one recipient.
 
-    `next_attempt` is when a queued delivery is due, `deadline` from when it is of no use, `attempts` how often the
-    relay gave a verdict on it, `ambiguous` how often it was cut off between the dot and its reply, `copy` how often
-    the operator asked for another copy. `dot` says that the dot of the attempt under way may be out, `claim` is
-    that attempt's number, `imprint` what the last dot would have ended. `marked` says that the server has been told
-    of the message, for another recipient or an earlier copy.
+    `next_attempt` is when a queued delivery is due, `deadline` when it expires, `attempts` how often the relay gave a
+    verdict on it, `ambiguous` how often it was cut off between the dot and its reply, `copy` how often the operator
+    asked for another copy. `dot` says that the current attempt's dot may be out, `claim` is that attempt's number,
+    `imprint` what the last dot would have ended. `marked` says that the message is already marked as sent, for
+    another recipient or an earlier copy.
     """
 
     message: UUID
@@ -83,7 +83,7 @@ class Outcome:
 class Attempt:
     """One line of a delivery's history: how far it came, what was said, and how long it took (seconds).
 
-    `verdict` is a verdict's name in lower case, `interrupted`, `held`, `withdrawn`, or what the operator ordered;
+    `verdict` is a verdict's name in lower case, `interrupted`, `held`, `withdrawn`, or the operator's command;
     `reply` has been cleaned and cut.
     """
 
@@ -98,7 +98,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A delivery as the operator sees it: with its history, oldest attempt first, and what the server was told.
+    """A delivery as the operator sees it: with its history (oldest attempt first) and its mark.
 
     `unsent_at` is when the message was found listed again, long after its mark. `number` grows with each delivery.
     """
@@ -125,7 +125,7 @@ class Query:
 class Ledger(Protocol):
     """Every delivery's state, kept as long as its message lives, and a day longer.
 
-    Every call may raise `errors.LedgerTrouble`: then nothing of it is written.
+    Every call may raise `errors.LedgerFault`: then nothing of it is written.
     """
 
     async def admit(self, messages: Sequence[Message], now: datetime, max_age: timedelta) -> Sequence[UUID]:
@@ -179,7 +179,7 @@ class Ledger(Protocol):
         ...
 
     async def unmarked(self, now: datetime) -> Sequence[UUID]:
-        """Return the messages that the server must still be told of and should still know, oldest first."""
+        """Return the messages to mark as sent that the server should still know, oldest first."""
         ...
 
     async def marked(self, message: UUID, now: datetime) -> None:
@@ -208,5 +208,5 @@ class Ledger(Protocol):
         ...
 
     async def close(self) -> None:
-        """Write what is under way and close; closing twice does no harm."""
+        """Write what waits and close; closing twice does no harm."""
         ...

@@ -1,4 +1,4 @@
-"""What the ledger is told: where it lies."""
+"""The configuration of the ledger: where it lies."""
 
 from dataclasses import dataclass
 from pathlib import Path

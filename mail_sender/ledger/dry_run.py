@@ -1,7 +1,7 @@
-"""A ledger whose messages nobody is told of: what was sent stays sent and unmarked, as long as this runs.
+"""The ledger of a dry run: it names no message to mark, so that what was sent stays unmarked on the server.
 
-A dry run keeps it in memory. The server goes on listing what was never marked there; it is known here, so nothing is
-made of it twice, and nobody is taken to have un-sent it.
+It is kept in memory. The server goes on listing those messages. They are known here, so no mail is made of them
+twice, and nobody is taken to have un-sent them.
 """
 
 from collections.abc import Sequence

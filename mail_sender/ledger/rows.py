@@ -20,7 +20,7 @@ def micros(when: datetime) -> int:
     return (when - _EPOCH) // _MICROSECOND
 
 
-def moment(count: int) -> datetime:
+def time(count: int) -> datetime:
     """Return the time that stands in a row.
 
     Raises `Unreadable`.
@@ -64,15 +64,15 @@ def delivery(row: Sequence[Any]) -> Delivery:
         recipient,
         kind,
         known,
-        moment(send_after),
-        moment(deadline),
-        moment(next_attempt),
+        time(send_after),
+        time(deadline),
+        time(next_attempt),
         attempts,
         ambiguous,
         copy,
         claim,
         bool(dot),
-        Imprint(message_id, moment(date), digest) if message_id is not None else None,
+        Imprint(message_id, time(date), digest) if message_id is not None else None,
         bool(marked),
     )
 

@@ -47,10 +47,10 @@ def _entry(row: Sequence[Any], history: tuple[Attempt, ...]) -> Entry:
     return Entry(
         number,
         rows.delivery(row),
-        rows.moment(admitted),
-        rows.moment(changed),
-        None if marked is None else rows.moment(marked),
-        None if unsent is None else rows.moment(unsent),
+        rows.time(admitted),
+        rows.time(changed),
+        None if marked is None else rows.time(marked),
+        None if unsent is None else rows.time(unsent),
         queue_id,
         history,
     )
@@ -64,5 +64,5 @@ def _histories(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, tupl
             f"WHERE delivery IN ({','.join(chunk)}) ORDER BY number"
         )
         for delivery, at, *rest in lines:
-            found[delivery] = (*found.get(delivery, ()), Attempt(rows.moment(at), *rest))
+            found[delivery] = (*found.get(delivery, ()), Attempt(rows.time(at), *rest))
     return found

@@ -1,39 +1,32 @@
 """The state folder: where the ledger lies, who may open it, and whose its files are.
 
     ledger.db       the ledger, mode 0600 from its first moment; SQLite gives -wal and -shm the same mode
-    ledger.lock     held (flock) by whoever has the ledger open for writing; its text says who, for people
-    control.sock    where a running sender takes the operator's orders
+    ledger.lock     held by the process that has the ledger open for writing (`lock`)
+    control.sock    where a running sender takes the operator's commands
 
 1. The folder is the configured one, else systemd's, else /var/lib/mail-sender. Only its last part is made: a parent
    that is missing may be a volume that is not mounted.
-2. Nobody named a folder, no ledger is there, and none can be made: then the ledger is kept in memory, and that is
-   said. Whatever else is wrong ends the start: a ledger is never replaced in silence.
-3. One process holds the lock. Another one stands by until it is free; the kernel frees it when its holder dies.
-4. Root works here as the owner of what is there (`as_owner`), so that `exec` into a container never leaves a file
+2. If nobody named a folder, no ledger is there and none can be made, the ledger is kept in memory, with a warning.
+   Any other fault ends the start: a ledger is never replaced in silence.
+3. Root works here as the owner of what is there (`as_owner`), so that `exec` into a container never leaves a file
    that the sender cannot open. The effective user is changed, rather than the owner of files afterwards: there is
    no moment in which a file is root's, and a link that the owner has laid leads root nowhere that he cannot go.
 """
 
-import asyncio
 import errno
-import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from socket import gethostname
 
 import structlog
 
-from mail_sender.clock import Clock
 from mail_sender.errors import Exit, LedgerFault, MailSenderError, NotAllowed
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.ledger.sqlite import SqliteLedger
 
 DEFAULT = Path("/var/lib/mail-sender")
-LOOK_AGAIN = 1.0
-"""Seconds between two looks at a lock that somebody else holds."""
 
 _CANNOT_WRITE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT})
 _PASSES = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
@@ -90,7 +83,7 @@ class StateFolder:
             return
         group = os.getegid()
         try:
-            with _in_words(self):
+            with in_words(self):
                 os.setegid(owner[1])
                 os.seteuid(owner[0])
             yield
@@ -128,7 +121,7 @@ class StateFolder:
 
         Raises `UnusableLedger`.
         """
-        with _in_words(self), suppress(FileExistsError), self.as_owner():
+        with in_words(self), suppress(FileExistsError), self.as_owner():
             os.close(os.open(self.ledger, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
     def has_ledger(self) -> bool:
@@ -152,7 +145,7 @@ def place(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> 
 
 
 def ready(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> StateFolder | None:
-    """Return the state folder, made and writable, or None where the ledger is to be kept in memory; that is said.
+    """Return the state folder, made and writable, or None (with a warning) where the ledger is kept in memory.
 
     Raises `UnusableLedger`.
     """
@@ -188,55 +181,6 @@ def existing(config: LedgerConfig, environment: Mapping[str, str] = os.environ) 
     raise NoLedger(f"no ledger is in {state.path}: no sender has worked there; {hint}")
 
 
-class Lock:
-    """The right to open the ledger of a folder; it ends with the process at the latest."""
-
-    def __init__(self, state: StateFolder) -> None:
-        self._state = state
-        self._descriptor: int | None = None
-
-    def take(self) -> bool:
-        """Take the lock if it is free; say whether it is ours now.
-
-        Raises `UnusableLedger`.
-        """
-        if self._descriptor is None:
-            with _in_words(self._state), self._state.as_owner():
-                self._descriptor = _locked(self._state.lock)
-        return self._descriptor is not None
-
-    def holder(self) -> str:
-        """Return who holds the lock, as far as its text tells."""
-        try:
-            text = self._state.lock.read_text(errors="replace")[:100].strip()
-        except OSError:
-            text = ""
-        return "".join(char for char in text if char.isprintable()) or "somebody"
-
-    def release(self) -> None:
-        """Give the lock back."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    async def stand_by(self, stop: asyncio.Event, clock: Clock) -> bool:
-        """Take the lock as soon as it is free; return False where the stop event was set before.
-
-        Raises as `take` does.
-        """
-        said = False
-        while not self.take():
-            if not said:
-                say = "another mail-sender has this ledger; this one takes over as soon as that one ends"
-                _log.warning("standing_by", holder=self.holder(), folder=str(self._state.path), message=say)
-                said = True
-            if await clock.wait(stop, LOOK_AGAIN):
-                return False
-        if said:
-            _log.info("taking_over", folder=str(self._state.path))
-        return True
-
-
 async def open_ledger(state: StateFolder | None) -> SqliteLedger:
     """Open the ledger of a folder whose lock is ours, or one in memory; it is made where there is none.
 
@@ -250,25 +194,6 @@ async def open_ledger(state: StateFolder | None) -> SqliteLedger:
         raise (BusyLedger if fault.kind in _PASSES else UnusableLedger)(str(fault)) from None
 
 
-def _locked(path: Path) -> int | None:
-    """Return the descriptor of a lock file that is locked now, or None where somebody else holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not os.path.samestat(os.fstat(descriptor), path.stat()):
-            raise FileNotFoundError  # it was removed meanwhile: what is locked, nobody else would meet
-    except (BlockingIOError, FileNotFoundError):
-        os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
-        raise
-    with suppress(OSError):  # a full disk: nothing but the name is missing then
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {gethostname()}\n".encode(), 0)
-    return descriptor
-
-
 def _may_do_without(state: StateFolder, error: OSError) -> bool:
     try:
         return not state.named and error.errno in _CANNOT_WRITE and not state.has_ledger()
@@ -277,7 +202,8 @@ def _may_do_without(state: StateFolder, error: OSError) -> bool:
 
 
 @contextmanager
-def _in_words(state: StateFolder) -> Iterator[None]:
+def in_words(state: StateFolder) -> Iterator[None]:
+    """Raise what the disk does as `UnusableLedger`."""
     try:
         yield
     except OSError as error:

@@ -1,6 +1,6 @@
-"""The states of a delivery, and the moves between them (DESIGN, section 2).
+"""The states of a delivery, and the moves between them (docs/delivery.md, The states).
 
-A move that the flow makes by itself never leaves a final state; only the operator's orders do. The diagram in
+A move that the flow makes by itself never leaves a final state; only the operator's commands do. The diagram in
 `docs/delivery.md` and the schema name the same states, which a test compares.
 """
 

@@ -1,12 +1,12 @@
-"""The scribe: one thread with one SQLite connection, to which every job of the ledger is handed.
+"""The ledger's writer: one thread with one SQLite connection, to which every job of the ledger is handed.
 
 1. A job is a function of the connection; whoever hands it over awaits its result.
 2. The thread takes all jobs that wait, gives each a savepoint inside one transaction, and commits once: several
-   lanes that write at the same time pay for one fsync.
-3. Nobody gets a result before the commit. A job that raises is rolled back alone; where SQLite itself fails, the
-   whole transaction is, and everybody in it is told (`LedgerTrouble`).
-4. A file that was removed or replaced under the connection would swallow what is written: it is looked at before
-   each transaction.
+   attempts that write at the same time pay for one fsync.
+3. Nobody gets a result before the commit. A job that raises is rolled back alone. If SQLite itself fails, the whole
+   transaction is rolled back, and every job in it raises `LedgerFault`.
+4. A file that was removed or replaced under the connection would swallow what is written. It is checked before each
+   transaction.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class Writer:
     async def start(self, prepare: Job[None]) -> None:
         """Open the file and prepare it.
 
-        Raises `LedgerTrouble`, and what `prepare` raises.
+        Raises `LedgerFault`, and what `prepare` raises.
         """
         self._prepare = prepare
         self._thread.start()
@@ -61,16 +61,16 @@ class Writer:
     async def do(self, job: Job[Result]) -> Result:
         """Have a job done, and return its result once that is committed.
 
-        Raises `LedgerTrouble`, and what the job raises.
+        Raises `LedgerFault`, and what the job raises.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Result] = loop.create_future()
 
         def answer(result: Result, error: BaseException | None) -> None:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(tell, result, error)
+                loop.call_soon_threadsafe(resolve, result, error)
 
-        def tell(result: Result, error: BaseException | None) -> None:
+        def resolve(result: Result, error: BaseException | None) -> None:
             self.pending -= 1
             if not done.done():
                 done.set_result(result) if error is None else done.set_exception(error)
@@ -94,7 +94,7 @@ class Writer:
                 connection = connection or self._open()
                 with _sqlite_in_words(self._path):
                     answers = self._commit(connection, [job for job, _ in batch])
-            except BaseException as fault:  # noqa: BLE001 - whoever waits is told; the thread goes on
+            except BaseException as fault:  # noqa: BLE001 - whoever waits gets it; the thread goes on
                 answers = [(None, fault)] * len(batch)
             for (_, answer), (result, error) in zip(batch, answers, strict=True):
                 answer(result, error)
@@ -179,7 +179,7 @@ def _what(error: ValueError) -> str:
 
 @contextmanager
 def _sqlite_in_words(path: Path | None) -> Iterator[None]:
-    """Raise what SQLite and the disk do as `LedgerTrouble`."""
+    """Raise what SQLite and the disk do as `LedgerFault`."""
     place = str(path) if path else "the ledger in memory"
     try:
         yield

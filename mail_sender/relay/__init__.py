@@ -1,1 +1,10 @@
-"""How mail leaves: `base` says what a transport can do, `smtp` does it, `folder` writes it down instead."""
+"""How mail leaves: one mail is handed to the relay over TLS, and comes back as a verdict.
+
+In: a `Mail`, and what is to be awaited before its final dot. Out: a verdict (`mail_sender.verdict`); the faults of
+the relay and the network are verdicts, too.
+
+Open `transport` first: it says what a transport promises. `pool` does it by SMTP, from the outside to the inside:
+`connection` (kept for the next mail), `conversation` (RFC 5321's commands), `channel` (replies and deadlines),
+`login`, `addresses`. `replies` makes verdicts, `redaction` keeps secrets out of them. `endpoint` reads `mail_relay`,
+`resolver` looks names up. `folder` takes the relay's place in a dry run.
+"""

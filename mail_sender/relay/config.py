@@ -1,4 +1,4 @@
-"""What the transport is told: the relay, or the folder that takes its place in a dry run."""
+"""The configuration of the transport: the relay, or the folder that takes its place in a dry run."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,10 +1,10 @@
-"""One line to the relay: a connection, kept while letters follow each other.
+"""A connection to the relay, kept while mails follow each other.
 
-A letter goes out on the open connection, or on a new one. Where an open one turns out to be dead before the
-letter was begun (relays close idle connections, and some close after so many mails), a new one is opened, once.
-After a refusal the connection is kept; after anything else it is dropped, also when we are cancelled.
-Where the configuration leaves open how TLS starts on the port, TLS from the first byte is tried first: a relay
-that wants STARTTLS answers that in plain text, which tells; what was found is kept, for other lines as well.
+1. A mail goes out on the open connection, or on a new one. If an open one turns out to be dead before the mail was
+   begun (relays close idle connections, and some close after so many mails), a new one is opened, once.
+2. After a refusal the connection is kept. After anything else it is dropped, also when we are cancelled.
+3. If the configuration leaves open how TLS starts on the port, TLS from the first byte is tried first. A relay that
+   wants STARTTLS answers that in plain text. What was found is kept, for the other connections as well.
 """
 
 import ssl
@@ -21,24 +21,24 @@ from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, S
 Discovered = Callable[[Security], None]
 
 
-class Start:
-    """How TLS starts on the relay's port: configured, or found out by the first line that comes through."""
+class TlsStart:
+    """How TLS starts on the relay's port: configured, or found out by the first connection that comes through."""
 
     def __init__(self, security: Security, discovered: Discovered) -> None:
         self.security = security
         self._discovered = discovered
 
     def found(self, security: Security) -> None:
-        """Keep what was found out, and tell of it, once."""
+        """Keep what was found out, and report it, once."""
         if self.security is Security.DISCOVER:
             self.security = security
             self._discovered(security)
 
 
-class Line:
+class Connection:
     """A connection to the relay, opened when it is needed."""
 
-    def __init__(self, config: RelayConfig, context: ssl.SSLContext, start: Start, seen: Collection[Mail]) -> None:
+    def __init__(self, config: RelayConfig, context: ssl.SSLContext, start: TlsStart, seen: Collection[Mail]) -> None:
         self._config = config
         self._context = context
         self._start = start
@@ -47,11 +47,11 @@ class Line:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a connection that a letter could use."""
+        """Whether there is a connection that a mail could use."""
         return self._conversation is not None and self._conversation.is_open
 
     async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
-        """Hand the letter to the relay, and return what became of it."""
+        """Hand the mail to the relay, and return what became of it."""
         reused = self.is_open
         if not reused:
             self._drop()

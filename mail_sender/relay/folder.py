@@ -1,8 +1,8 @@
-"""A folder as a transport: each letter becomes a file, and goes no further.
+"""A folder as a transport: each mail becomes a file, and goes no further.
 
-It stands in for the relay in a dry run. A file is named after its letter's Message-ID, and for its owner alone
-(0600). It is written under another name first and gets its own where the final dot would go out, so that whoever
-looks sees whole mails. What the folder does not take is no mail's fault.
+It takes the relay's place in a dry run. A file is named after its mail's Message-ID, and is for its owner alone
+(0600). It is written under another name first and renamed where the final dot would go out, so that a reader only
+ever sees whole mails. If a mail cannot be written, the folder is at fault, never the mail.
 """
 
 import re
@@ -23,7 +23,7 @@ class FolderTransport:
         self._path = path
 
     async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
-        """Write the letter, and say where; one of the same Message-ID is replaced."""
+        """Write the mail, and say where; one of the same Message-ID is replaced."""
         target = self._path / file_name(mail.message_id)
         try:
             partial = _written(self._path, mail.content)
@@ -51,7 +51,7 @@ class FolderTransport:
 
 
 def file_name(message_id: str) -> str:
-    """Return the name of a letter's file: of its Message-ID what no file system and no shell minds."""
+    """Return the name of a mail's file: its Message-ID without what a file system or shell could mind."""
     bare = re.sub(r"[^A-Za-z0-9@._-]", "_", message_id.strip("<>")).lstrip(".-")
     return f"{bare[:_LONGEST_NAME]}.eml"
 

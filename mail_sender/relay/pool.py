@@ -1,7 +1,7 @@
-"""The relay as a transport: as many lines as letters are under way, each kept while there is a letter for it.
+"""The relay as a transport: as many connections as mails are in flight, kept for the mails that follow.
 
-A letter takes the line that was used last, since that one is the likeliest to stand, or a new one. How many letters
-are under way is the caller's to bound.
+A mail takes the idle connection that was used last, because that one is the likeliest to stand, or a new one. The
+caller bounds how many mails are in flight.
 """
 
 import asyncio
@@ -11,40 +11,43 @@ from collections import deque
 from mail_sender import tls
 from mail_sender.mail.mail import Mail
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.connection import Discovered, Line, Start
+from mail_sender.relay.connection import Connection, Discovered, TlsStart
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.verdict import Verdict
 
-_MOST_QUOTED = 64  # letters of which a relay may still say something
+_MOST_QUOTED = 64  # mails that a relay may still quote
 
 
 class SmtpTransport:
     """A relay over TLS.
 
-    `discovered` is told how TLS starts, where that had to be found out.
+    `discovered` is called with how TLS starts, if that had to be found out.
     Raises `OSError` or `tls.BadPem` where a certificate cannot be used.
     """
 
     def __init__(self, config: RelayConfig, discovered: Discovered) -> None:
         self._config = config
         self._context = _context(config)
-        self._start = Start(config.security, discovered)
-        self._idle: list[Line] = []
+        self._start = TlsStart(config.security, discovered)
+        self._idle: list[Connection] = []
         self._seen: deque[Mail] = deque(maxlen=_MOST_QUOTED)
 
     async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
-        """Hand the letter to the relay, and return what became of it."""
-        line = self._idle.pop() if self._idle else Line(self._config, self._context, self._start, self._seen)
+        """Hand the mail to the relay, and return what became of it."""
+        connection = self._idle.pop() if self._idle else self._new()
         self._seen.append(mail)
-        verdict = await line.send(mail, before_dot)
-        if line.is_open:
-            self._idle.append(line)
+        verdict = await connection.send(mail, before_dot)
+        if connection.is_open:
+            self._idle.append(connection)
         return verdict
 
     async def close(self) -> None:
-        """Say goodbye to the relay on every line that is idle."""
+        """Say goodbye to the relay on every idle connection."""
         idle, self._idle = self._idle, []
-        await asyncio.gather(*(line.close() for line in idle))
+        await asyncio.gather(*(connection.close() for connection in idle))
+
+    def _new(self) -> Connection:
+        return Connection(self._config, self._context, self._start, self._seen)
 
 
 def _context(config: RelayConfig) -> ssl.SSLContext:

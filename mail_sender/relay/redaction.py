@@ -1,8 +1,8 @@
 """What a relay quotes in its replies, without what nobody should read there.
 
-Relays repeat what they are told: addresses, names, whole links, the login. A reply is cleaned at birth, so that no
-log, error or ledger ever holds the rest. A secret is looked for in pieces, whatever stands between its letters and
-however they are spelled: folded, escaped, in capitals, in base64 or hex.
+Relays repeat what they were sent: addresses, names, whole links, the login. A reply is cleaned as soon as it is read,
+so that no log, error or ledger ever holds the rest. A secret is found in pieces, whatever stands between its
+characters and however they are spelled: folded, escaped, in capitals, in base64 or hex.
 """
 
 import base64
@@ -29,7 +29,7 @@ _STARS = "***"
 def cleaned(text: str, login: tuple[str, ...], mails: Collection[Mail] = ()) -> str:
     """Return a reply's text as one printable line of at most `LONGEST` characters, secrets and names hidden.
 
-    `letters` are those that the relay has seen: it may quote an earlier one, on another connection, too.
+    `mails` are those that the relay has seen: it may quote an earlier one, on another connection, too.
     """
     secrets = (*login, *(secret for mail in mails for secret in mail.secrets))
     for secret in secrets:

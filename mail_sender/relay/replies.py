@@ -1,17 +1,17 @@
 """From what happened to a verdict: the one table, by stage (RFC 5321, sections 4.2 and 4.3.2).
 
-    stage                   4xx, 421 apart  421         5xx             cut, time-out, garbage
-    resolve ... starttls    lane            lane        lane            lane
-    auth                    lane            lane        lane            lane
-    mail                    deferred        lane        lane *          lane
-    rcpt, data, body        deferred        lane        refused **      lane
-    dot                     deferred        deferred    refused         uncertain
+    stage                   4xx, 421 apart  421             5xx             cut, time-out, garbage
+    resolve ... starttls    relay down      relay down      relay down      relay down
+    auth                    relay down      relay down      relay down      relay down
+    mail                    deferred        relay down      relay down *    relay down
+    rcpt, data, body        deferred        relay down      refused **      relay down
+    dot                     deferred        deferred        refused         uncertain
 
-    *   552 and 5.3.4 are the message's size, 5.6.7 and 5.6.9 its address beyond ASCII: refused. Anything else says
+    *   552 and 5.3.4 are the message's size, 5.6.7 and 5.6.9 its address beyond ASCII: refused. Anything else means
         that this login may not send as From.
-    **  530 asks for a login: lane.
+    **  530, 534, 535 and 538 ask for a login: relay down.
 
-Lane faults carry what to try. This is the only file that names aiosmtplib's exceptions.
+`RelayDown` carries what to try. This is the only file that names aiosmtplib's exceptions.
 """
 
 import socket
@@ -21,9 +21,11 @@ import aiosmtplib
 
 from mail_sender import tls
 from mail_sender.errors import causes
+from mail_sender.relay.channel import NoStartTls, Rejected
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.conversation import NoLogin, NoStartTls, NoUtf8, Rejected
+from mail_sender.relay.conversation import NoUtf8
 from mail_sender.relay.endpoint import Security
+from mail_sender.relay.login import NoLogin
 from mail_sender.verdict import Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
 
 FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUtf8, ValueError)
@@ -43,7 +45,7 @@ def verdict(stage: Stage, error: BaseException, config: RelayConfig, security: S
         return Refused(stage, _NO_UTF8)
     if stage is Stage.DOT:
         return Uncertain(_event(error))
-    detail, advice, lasting = _of_trouble(stage, error, config, security)
+    detail, advice, lasting = _of_fault(stage, error, config, security)
     return RelayDown(stage, detail, advice, lasting)
 
 
@@ -92,7 +94,7 @@ def _advice(stage: Stage, reply: Reply, config: RelayConfig) -> str:
             return _CHECK_LOG
 
 
-def _of_trouble(stage: Stage, error: BaseException, config: RelayConfig, security: Security) -> tuple[str, str, bool]:
+def _of_fault(stage: Stage, error: BaseException, config: RelayConfig, security: Security) -> tuple[str, str, bool]:
     """Return what happened before any reply, what to try, and whether only a person can mend it."""
     if isinstance(error, NoStartTls | NoLogin):
         return _of_offer(error, config)

@@ -50,14 +50,14 @@ class ResolvingLoop(asyncio.SelectorEventLoop):
             try:
                 found, deliver = socket.getaddrinfo(*question), answer.set_result
             except Exception as error:  # noqa: BLE001 - handed to whoever asked
-                self._tell(finish, answer.set_exception, error)
+                self._hand_over(finish, answer.set_exception, error)
             else:
-                self._tell(finish, deliver, found)
+                self._hand_over(finish, deliver, found)
 
         threading.Thread(target=look_up, name="resolver", daemon=True).start()
         return answer
 
-    def _tell(self, finish: Callable[..., None], *arguments: object) -> None:
+    def _hand_over(self, finish: Callable[..., None], *arguments: object) -> None:
         try:
             self.call_soon_threadsafe(finish, *arguments)
         except RuntimeError:  # the loop has ended meanwhile

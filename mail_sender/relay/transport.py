@@ -10,13 +10,13 @@ BeforeDot = Callable[[], Awaitable[None]]
 
 
 class Transport(Protocol):
-    """A way out for letters, one at a time."""
+    """A way out for mails, one at a time."""
 
     async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
-        """Hand the letter over, and return what became of it; faults of the way are verdicts, too.
+        """Hand the mail over, and return what became of it; the faults of relay and network are verdicts, too.
 
-        `before_dot` is awaited when all but the final dot is written: what it raises stops the letter, which has
-        then certainly not been handed over.
+        `before_dot` is awaited when all but the final dot is written. What it raises stops the mail, which has then
+        certainly not been handed over.
         """
         ...
 

@@ -23,7 +23,7 @@ _AN_ERRORS_NAME = re.compile(r"[a-z][a-z0-9_]{1,47}")  # anything else may be a 
 def standing(name: str, groups: frozenset[str], may_write: bool | None) -> Standing:
     """Return the account's standing.
 
-    Raises `ServerTrouble` where it is no sender, or its token may not write.
+    Raises `ServerFault` where it is no sender, or its token may not write.
     """
     if SENDERS not in groups:
         raise ServerFault(
@@ -37,7 +37,7 @@ def standing(name: str, groups: frozenset[str], may_write: bool | None) -> Stand
 
 
 def read_only(name: str) -> ServerFault:
-    """Return the trouble of a token that may not write."""
+    """Return the fault of a token that may not write."""
     return ServerFault(
         ServerFaultKind.TOKEN_READ_ONLY,
         "the token is read-only: mail could be sent, but never be marked as sent",
@@ -46,7 +46,7 @@ def read_only(name: str) -> ServerFault:
 
 
 def fault(server: str, status: int, answer: object, headers: Mapping[str, str]) -> ServerFault:
-    """Return what a status that was not asked for means (wire document, section 6)."""
+    """Return what a status that was not asked for means (docs/kanidm-wire.md, Error bodies)."""
     said = _said(answer)
     match status:
         case 401:
@@ -73,7 +73,7 @@ def fault(server: str, status: int, answer: object, headers: Mapping[str, str]) 
 
 
 def not_kanidm(server: str, detail: str) -> ServerFault:
-    """Return the trouble of an answer that Kanidm does not give."""
+    """Return the fault of an answer that Kanidm does not give."""
     return ServerFault(
         ServerFaultKind.NOT_KANIDM,
         f"{server} does not answer like a Kanidm with a message queue: {detail}",
@@ -99,18 +99,18 @@ def _retry_after(value: str | None) -> float | None:
 
 
 def _seconds_until(text: str) -> float:
-    return (_moment(text) - datetime.now(UTC)).total_seconds()
+    return (_time(text) - datetime.now(UTC)).total_seconds()
 
 
 def date(value: str | None) -> datetime | None:
-    """Return the time that a Date header tells, or None where it tells none (RFC 9110, section 6.6.1)."""
+    """Return the time in a Date header, or None where there is none (RFC 9110, section 6.6.1)."""
     try:
-        told = None if value is None else _moment(value).astimezone(UTC)
+        time = None if value is None else _time(value).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return told if told is not None and told.year in _LIKELY_YEARS else None
+    return time if time is not None and time.year in _LIKELY_YEARS else None
 
 
-def _moment(text: str) -> datetime:
-    moment = parsedate_to_datetime(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _time(text: str) -> datetime:
+    time = parsedate_to_datetime(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
 """What the worker asks of an identity server, whichever it is.
 
 Every call ends within a deadline of the source's own. What the server or the token does wrong is raised as
-`ServerTrouble`; there is no other exception for the network.
+`ServerFault`; there is no other exception for the network.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from mail_sender.message import Found, Listing
 class Standing:
     """Who we are to the server, where that is enough to send mail with.
 
-    `may_write` is None where the server does not tell; `excess_groups` are those that a sender does not need.
+    `may_write` is None where the server does not say; `excess_groups` are those that a sender does not need.
     """
 
     account: str
@@ -30,7 +30,7 @@ class Source(Protocol):
     async def standing(self) -> Standing:
         """Return who we are to the server.
 
-        Raises `ServerTrouble`, also where that is not enough to send mail with (read-only, not a sender).
+        Raises `ServerFault`, also where that is not enough to send mail with (read-only, not a sender).
         """
         ...
 
@@ -38,22 +38,22 @@ class Source(Protocol):
         """Return the messages that are to be sent at `now`: unsent, and past their `send_after`, oldest first.
 
         A message that is missing from a long list is not gone: long lists may have gaps.
-        Raises `ServerTrouble`.
+        Raises `ServerFault`.
         """
         ...
 
     async def read(self, message: UUID) -> Found:
         """Return one message, sent or not.
 
-        Raises `MessageGone` where the server does not know it or does not show it to us, `ServerTrouble` where it
+        Raises `MessageGone` where the server does not know it or does not show it to us, `ServerFault` where it
         does not answer, or with something that cannot be read.
         """
         ...
 
     async def mark_sent(self, message: UUID) -> None:
-        """Tell the server that the message is sent; doing so twice does no harm.
+        """Mark the message as sent; doing so twice does no harm.
 
-        Raises `MessageGone` where the server does not know it, `ServerTrouble` where it could not be told.
+        Raises `MessageGone` where the server does not know it, `ServerFault` where it could not be marked.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What the source is told: the identity server and the token."""
+"""The configuration of the source: the identity server and the token."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A queue that is read, and never told: what a dry run makes of an identity server."""
+"""The source of a dry run: the queue is read, and no message is ever marked."""
 
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +8,7 @@ from mail_sender.source.base import Source, Standing
 
 
 class DryRunSource:
-    """Another source, of which only the reading part is used: no message is ever marked there."""
+    """Another source, of which only the reading part is used."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -26,7 +26,7 @@ class DryRunSource:
         return await self._source.read(message)
 
     async def mark_sent(self, message: UUID) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     async def close(self) -> None:
         """Give the connections of the other source back."""

@@ -1,4 +1,4 @@
-"""The queue of a Kanidm server over HTTPS (wire document, sections 1 to 9): the only file that knows httpx.
+"""The queue of a Kanidm server over HTTPS (docs/kanidm-wire.md): the only file that knows httpx.
 
 Reading a list, from the plainest way to the most patient one, each tried where the one before failed:
 
@@ -8,7 +8,7 @@ Reading a list, from the plainest way to the most patient one, each tried where 
    that is not there is not gone: the next poll sweeps again.
 
 Every call has a deadline and a limit of bytes. Redirects are not followed, since the token would go along.
-What answers mean is told by `answers`, what the network does by `_network_trouble`; both end in `ServerTrouble`.
+`answers` says what answers mean, `_network_fault` what the network does; both end in `ServerFault`.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class KanidmSource:
     def __init__(self, config: SourceConfig) -> None:
         self._config = config
         self._server = config.uri
-        self._told: datetime | None = None
+        self._server_time: datetime | None = None
         self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._client = httpx.AsyncClient(
             base_url=config.uri,
@@ -92,7 +92,7 @@ class KanidmSource:
         return answers.standing(account, groups, await self._may_write(account))
 
     async def list_ready(self, now: datetime) -> Listing:
-        """Return what is ready; see the module's text for the way it goes about it."""
+        """Return what is ready; the module's text says how."""
         status, answer = await self._call("GET", f"{_QUEUE}/_ready", accept=(200, 500), seconds=_LIST_SECONDS)
         if status == 500:
             pages = await self._long_list(answers.fault(self._server, status, answer, {}))
@@ -104,10 +104,10 @@ class KanidmSource:
             raise answers.not_kanidm(
                 self._server, f"{_QUEUE}/_ready answered JSON that is not a list of messages"
             ) from None
-        return replace(found, at=self._told)
+        return replace(found, at=self._server_time)
 
     async def read(self, message: UUID) -> Found:
-        """Return one message (wire document, section 7)."""
+        """Return one message (docs/kanidm-wire.md, Reading one message)."""
         status, answer = await self._call("GET", f"{_QUEUE}/{message}", accept=(200, 404))
         if status == 404:
             raise MessageGone
@@ -117,7 +117,7 @@ class KanidmSource:
             raise answers.not_kanidm(self._server, f"message {message} {error}") from None
 
     async def mark_sent(self, message: UUID) -> None:
-        """Tell the server that the message is sent: 200 is the only yes."""
+        """Mark the message as sent: 200 is the only yes (docs/kanidm-wire.md, Marking as sent)."""
         status, _ = await self._call("POST", f"{_QUEUE}/{message}/_sent", accept=(200, 404))
         if status == 404:
             raise MessageGone
@@ -172,14 +172,14 @@ class KanidmSource:
     ) -> tuple[int, object]:
         """Return status and decoded answer of one call.
 
-        Raises `ServerTrouble` for every status that is not in `accept`, and for all that the network can do.
+        Raises `ServerFault` for every status that is not in `accept`, and for all that the network can do.
         """
         try:
             async with asyncio.timeout(seconds), self._slots:
                 response, body = await self._exchange(method, path, query)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise _network_trouble(self._config, error) from error
-        self._told = answers.date(response.headers.get("date"))
+            raise _network_fault(self._config, error) from error
+        self._server_time = answers.date(response.headers.get("date"))
         _log.debug("server_request", method=method, path=path, status=response.status_code, octets=len(body))
         answer = _decoded(body)
         if response.status_code not in accept:
@@ -235,7 +235,7 @@ def _context(config: SourceConfig) -> ssl.SSLContext:
 # What the network does, in words
 
 
-def _network_trouble(config: SourceConfig, error: BaseException) -> ServerFault:
+def _network_fault(config: SourceConfig, error: BaseException) -> ServerFault:
     server = config.uri + (" (through the proxy of HTTPS_PROXY)" if config.proxy else "")
     for cause in causes(error):
         if isinstance(cause, ssl.SSLError):

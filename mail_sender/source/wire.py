@@ -1,8 +1,8 @@
-"""Kanidm's JSON as messages (wire document, section 5).
+"""Kanidm's JSON as messages (docs/kanidm-wire.md, The queue entry).
 
-Read entry by entry and leniently: unknown keys are ignored, an entry that cannot be read is named and set aside,
-a template that nobody knows is a value. One strange entry never hides the others. What is said of a strange one
-is the place of the fault, never what stood there.
+Entries are read one by one and leniently: unknown keys are ignored, an entry that cannot be read is named and set
+aside, an unknown template is a value. One strange entry never hides the others. A message about a strange entry
+names the place of the fault, never the value that stood there.
 """
 
 import re
@@ -34,14 +34,14 @@ class NotAList(ValueError):
     """The answer is not a list of entries."""
 
 
-def _in_utc(moment: datetime) -> datetime:
+def _in_utc(time: datetime) -> datetime:
     try:
-        return moment.astimezone(UTC)
+        return time.astimezone(UTC)
     except OverflowError:
         raise ValueError("out of the calendar") from None
 
 
-_Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+_Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class _Wire(BaseModel):
@@ -54,9 +54,9 @@ class _Destination(_Wire):
 
 class _Entry(_Wire):
     id: UUID
-    send_after: _Moment
-    delete_after: _Moment
-    sent_at: _Moment | None = None
+    send_after: _Time
+    delete_after: _Time
+    sent_at: _Time | None = None
     mail_destination: Annotated[list[_Destination], Field(min_length=1)]
     message_template: Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]
 
@@ -89,7 +89,7 @@ def ids(answer: object) -> set[str]:
 
 
 def total(answer: object) -> int:
-    """Return how many entries the server has, whatever the page shows; 0 where it does not tell."""
+    """Return how many entries the server has, whatever the page shows; 0 where it does not say."""
     found = answer.get("totalResults") if isinstance(answer, dict) else None
     return found if isinstance(found, int) else 0
 

@@ -14,8 +14,10 @@ from uuid import UUID
 import pytest
 
 from mail_sender.backoff import LONGEST_WAIT
+from mail_sender.ledger.admission import LAGGING
 from mail_sender.ledger.base import Attempt, Delivery, Fenced, Imprint, Ledger, Outcome, Query
-from mail_sender.ledger.sqlite import KEPT_AFTER, LAGGING, MOST_ATTEMPTS_KEPT, SqliteLedger
+from mail_sender.ledger.moves import MOST_ATTEMPTS_KEPT
+from mail_sender.ledger.sqlite import KEPT_AFTER, SqliteLedger
 from mail_sender.ledger.states import FINAL, ORDERS, IllegalMove, State
 from mail_sender.message import Message
 from tests.support.samples import DAY, ELLIE, HOUR, IMPRINT, MINUTE, NOW, SECOND, message, reset
@@ -70,7 +72,7 @@ async def become(ledger: Ledger, of: Message, state: State, recipient: str = ELL
 
 
 async def unmarked(ledger: Ledger, now: datetime = NOW) -> list[UUID]:
-    """Return what the server must be told."""
+    """Return the messages to mark as sent."""
     return list(await ledger.unmarked(now))
 
 
@@ -149,11 +151,11 @@ async def test_a_long_queue_is_taken_up_whole(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize(
-    "moment", [datetime.max.replace(tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)]
+    "time", [datetime.max.replace(tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)]
 )
-async def test_the_ends_of_the_calendar_are_times_like_any_other(ledger: Ledger, moment: datetime) -> None:
+async def test_the_ends_of_the_calendar_are_times_like_any_other(ledger: Ledger, time: datetime) -> None:
     """A message that is to be kept for ever is kept, and one from before all time disturbs no other."""
-    odd, other = message(delete_after=moment, send_after=moment), message()
+    odd, other = message(delete_after=time, send_after=time), message()
     await admit(ledger, odd, other)
     await ledger.forget(NOW)
     assert (await of_one(ledger, other)).state is State.QUEUED
@@ -206,16 +208,16 @@ async def test_what_is_past_its_deadline_comes_before_all_else(ledger: Ledger) -
     await become(ledger, late[0], State.HELD)
     claimed = await ledger.begin(await of_one(ledger, late[1]))
     await ledger.settle(claimed, outcome(State.QUEUED, NOW + 30 * MINUTE), NOW)
-    moment = NOW + 10 * MINUTE
+    later = NOW + 10 * MINUTE
     expected = [late[1].id, late[0].id, late[2].id]
-    assert await due(ledger, moment) == [*expected, living.id]
-    assert await due(ledger, moment, limit=2) == expected[:2]
+    assert await due(ledger, later) == [*expected, living.id]
+    assert await due(ledger, later, limit=2) == expected[:2]
     assert await due(ledger, late[1].deadline - timedelta(microseconds=1)) == [living.id, late[2].id]
     assert await due(ledger, late[1].deadline) == [late[1].id, living.id, late[2].id]
 
 
 async def test_a_processing_or_final_delivery_has_no_deadline(ledger: Ledger) -> None:
-    """What is under way ends by its verdict."""
+    """What is in flight ends by its verdict."""
     of, done = message(), message()
     await admit(ledger, of, done, max_age=MINUTE)
     await become(ledger, of, State.PROCESSING)
@@ -224,7 +226,7 @@ async def test_a_processing_or_final_delivery_has_no_deadline(ledger: Ledger) ->
 
 
 async def test_recipients_may_be_left_out_in_whatever_case(ledger: Ledger) -> None:
-    """Those with a letter under way; what is late for them is named all the same."""
+    """Those with a mail in flight; what is late for them is named all the same."""
     mine, yours, late = message("Ellie@Example.com"), message(B), message(ELLIE, delete_after=NOW)
     await admit(ledger, mine, yours, late)
     assert await due(ledger, without=[ELLIE]) == [late.id, yours.id]
@@ -284,9 +286,9 @@ async def test_an_outcome_is_kept_whole(ledger: Ledger) -> None:
     await admit(ledger, of)
     first, second = await ledger.deliveries(of.id)
     claimed = await ledger.begin(first)
-    moment = datetime(2026, 11, 21, 13, 14, 15, 161718, tzinfo=UTC)
-    assert not await ledger.settle(claimed, Outcome(State.QUEUED, moment, 3, 1, 2), NOW)
-    expected = replace(first, next_attempt=moment, attempts=3, ambiguous=1, copy=2, claim=claimed.claim)
+    later = datetime(2026, 11, 21, 13, 14, 15, 161718, tzinfo=UTC)
+    assert not await ledger.settle(claimed, Outcome(State.QUEUED, later, 3, 1, 2), NOW)
+    expected = replace(first, next_attempt=later, attempts=3, ambiguous=1, copy=2, claim=claimed.claim)
     assert await ledger.deliveries(of.id) == [expected, second]
 
 
@@ -382,7 +384,7 @@ async def test_nothing_leaves_a_final_state_by_itself(ledger: Ledger, state: Sta
 
 
 async def test_nothing_becomes_sent_that_was_not_begun(ledger: Ledger) -> None:
-    """A queued delivery has to be under way first; a held one as well."""
+    """A queued delivery has to be processing first; a held one as well."""
     of = message()
     await admit(ledger, of)
     for state in (State.QUEUED, State.HELD):
@@ -453,17 +455,17 @@ async def test_a_message_with_one_recipient_is_unmarked_when_it_is_sent(ledger: 
 
 
 @pytest.mark.parametrize("last", sorted(FINAL))
-@pytest.mark.parametrize("order", [(A, B, C), (C, B, A)])
+@pytest.mark.parametrize("turns", [(A, B, C), (C, B, A)])
 async def test_a_message_is_unmarked_when_all_are_final_and_one_is_sent(
-    ledger: Ledger, last: State, order: tuple[str, str, str]
+    ledger: Ledger, last: State, turns: tuple[str, str, str]
 ) -> None:
     """Whichever comes last: only the step that makes the last delivery final says so."""
     of = message(A, B, C)
     await admit(ledger, of)
-    assert await become(ledger, of, State.SENT, order[0]) is False
-    assert await become(ledger, of, State.FAILED, order[1]) is False
+    assert await become(ledger, of, State.SENT, turns[0]) is False
+    assert await become(ledger, of, State.FAILED, turns[1]) is False
     assert await unmarked(ledger) == []
-    assert await become(ledger, of, last, order[2]) is True
+    assert await become(ledger, of, last, turns[2]) is True
     assert await unmarked(ledger) == [of.id]
 
 
@@ -479,7 +481,7 @@ async def test_a_delivery_that_is_not_final_holds_the_mark_back(ledger: Ledger, 
 
 @pytest.mark.parametrize("state", sorted(FINAL - {State.SENT}))
 async def test_a_message_that_nobody_got_is_never_unmarked(ledger: Ledger, state: State) -> None:
-    """Final for all, sent to none: the server is told nothing."""
+    """Final for all, sent to none: the message is not marked."""
     of = message(A, B)
     await admit(ledger, of)
     for recipient in (A, B):
@@ -525,31 +527,31 @@ async def test_what_is_listed_long_after_its_mark_is_newly_un_sent_once(ledger: 
     await become(ledger, of, State.SENT)
     await ledger.marked(of.id, NOW)
     assert await admit(ledger, of, other, now=NOW + LAGGING) == []
-    moment = NOW + LAGGING + SECOND
-    assert await admit(ledger, of, other, now=moment) == [of.id]
-    assert await admit(ledger, of, other, now=moment + HOUR) == []
+    later = NOW + LAGGING + SECOND
+    assert await admit(ledger, of, other, now=later) == [of.id]
+    assert await admit(ledger, of, other, now=later + HOUR) == []
     (found,) = await ledger.find(Query(message=str(of.id)), 10)
-    assert (found.unsent_at, found.marked_at) == (moment, NOW)
-    await ledger.marked(of.id, moment)
+    assert (found.unsent_at, found.marked_at) == (later, NOW)
+    await ledger.marked(of.id, later)
     (found,) = await ledger.find(Query(message=str(of.id)), 10)
-    assert (found.unsent_at, found.marked_at) == (None, moment)
+    assert (found.unsent_at, found.marked_at) == (None, later)
     assert await states(ledger, of) == [State.SENT]
 
 
 async def test_what_is_listed_long_after_it_was_withdrawn_is_newly_un_sent_once(ledger: Ledger) -> None:
-    """Whoever un-sends it wants it mailed; only a copy that is ordered mails it, and then the server is told."""
+    """Whoever un-sends it wants it mailed; only a copy that the operator asks for mails it, and then it is marked."""
     of, partly = message(), message("a@example.com", "b@example.com")
     await admit(ledger, of, partly)
     await become(ledger, of, State.WITHDRAWN)
     await ledger.settle((await ledger.deliveries(partly.id))[0], outcome(State.WITHDRAWN), NOW)
     assert await admit(ledger, of, partly, now=NOW + LAGGING) == []
-    moment = NOW + LAGGING + SECOND
-    assert await admit(ledger, of, partly, now=moment) == [of.id]
-    assert await admit(ledger, of, partly, now=moment + HOUR) == []
+    later = NOW + LAGGING + SECOND
+    assert await admit(ledger, of, partly, now=later) == [of.id]
+    assert await admit(ledger, of, partly, now=later + HOUR) == []
     (found,) = await ledger.find(Query(message=str(of.id)), 10)
-    assert (found.unsent_at, found.marked_at) == (moment, None)
+    assert (found.unsent_at, found.marked_at) == (later, None)
     (withdrawn,) = await ledger.deliveries(of.id)
-    await ledger.order(withdrawn, replace(outcome(State.QUEUED), copy=1), moment)
+    await ledger.order(withdrawn, replace(outcome(State.QUEUED), copy=1), later)
     (found,) = await ledger.find(Query(message=str(of.id)), 10)
     assert (found.unsent_at, found.delivery.state) == (None, State.QUEUED)
     await become(ledger, of, State.SENT)
@@ -631,13 +633,13 @@ async def test_a_list_is_told_newest_first_in_pages(ledger: Ledger) -> None:
     """A page begins below the last number of the one before; what is new meanwhile disturbs none."""
     messages = [message(f"{number}@example.com") for number in range(25)]
     await admit(ledger, *messages)
-    told: list[str] = []
+    recipients: list[str] = []
     before: int | None = None
     while page := await ledger.find(Query(), 10, before):
-        told += [found.delivery.recipient for found in page]
+        recipients += [found.delivery.recipient for found in page]
         before = page[-1].number
         await admit(ledger, message())
-    assert told == [f"{number}@example.com" for number in reversed(range(25))]
+    assert recipients == [f"{number}@example.com" for number in reversed(range(25))]
 
 
 async def test_a_query_means_what_fits_every_field(ledger: Ledger) -> None:
@@ -674,7 +676,7 @@ async def test_counts_leave_out_what_there_is_none_of(ledger: Ledger) -> None:
     assert await ledger.count(Query()) == {State.SENT: 1, State.QUEUED: 2}
 
 
-# The operator's orders
+# The operator's commands
 
 
 @pytest.mark.parametrize(("old", "new"), sorted(ORDERS))
@@ -722,7 +724,7 @@ async def test_what_is_under_way_takes_no_orders(ledger: Ledger) -> None:
 
 
 async def test_a_copy_of_a_marked_message_does_not_make_it_unmarked(ledger: Ledger) -> None:
-    """The server knows already; while it is not told yet, the copy holds the mark back like any other."""
+    """The server knows already; while it is not marked yet, the copy holds the mark back like any other."""
     marked, fresh = message(), message()
     await admit(ledger, marked, fresh)
     for of in (marked, fresh):

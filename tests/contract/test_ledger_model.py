@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mail_sender.backoff import LONGEST_WAIT
+from mail_sender.ledger.admission import LAGGING
 from mail_sender.ledger.base import Delivery, Fenced, Imprint, Outcome, Query
-from mail_sender.ledger.sqlite import KEPT_AFTER, LAGGING, SqliteLedger
+from mail_sender.ledger.sqlite import KEPT_AFTER, SqliteLedger
 from mail_sender.ledger.states import FINAL, MOVES, ORDERS, IllegalMove, State
 from mail_sender.message import Message
 from tests.support.samples import DAY, MINUTE, NOW, message
@@ -142,7 +143,7 @@ class Machine(RuleBasedStateMachine):
         assert self.run(self.ledger.admit([of], self.now, MAX_AGE)) == self.model.admit(of, self.now)
 
     @rule(of=st.sampled_from(MESSAGES))
-    def look(self, of: Message) -> None:
+    def look_up(self, of: Message) -> None:
         self.seen += self.run(self.ledger.deliveries(of.id))
 
     @rule(pick=st.integers(0, 50))

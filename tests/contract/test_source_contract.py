@@ -232,7 +232,7 @@ async def test_what_is_marked_is_not_ready_any_more(world: World) -> None:
 
 
 async def test_a_message_that_the_server_does_not_know_is_gone(world: World) -> None:
-    """Which is told apart from trouble."""
+    """Which is not a fault of the server."""
     with pytest.raises(MessageGone):
         await world.source.mark_sent(uuid4())
 
@@ -257,7 +257,7 @@ async def test_what_is_held_back_can_be_read(world: World) -> None:
 
 
 async def test_reading_what_the_server_does_not_know_finds_it_gone(world: World) -> None:
-    """Which is told apart from trouble."""
+    """Which is not a fault of the server."""
     with pytest.raises(MessageGone):
         await world.source.read(uuid4())
 

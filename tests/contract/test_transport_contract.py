@@ -117,7 +117,7 @@ class FolderWorld:
         self._path.write_bytes(b"")
 
     def arrived(self) -> list[tuple[str, bytes]]:
-        """Read the files; a letter's Message-ID names its recipient."""
+        """Read the files; a mail's Message-ID names its recipient."""
         files = sorted(self._path.glob("*.eml"), key=lambda file: (file.stat().st_mtime_ns, file.name))
         return [(file.stem.partition("@")[0].replace(".at.", "@"), file.read_bytes()) for file in files]
 
@@ -156,7 +156,7 @@ every_relay = pytest.mark.parametrize("world", _RELAYS, indirect=True)
 
 
 def mail(recipient: str, content: bytes = CONTENT) -> Mail:
-    """Return a letter."""
+    """Return a mail."""
     return Mail(f"<{recipient.replace('@', '.at.')}@example.com>", DATE, SENDER, recipient, content)
 
 
@@ -172,7 +172,7 @@ class Dots:
 
 
 async def send(transport: Transport, recipient: str, content: bytes = CONTENT) -> Verdict:
-    """Hand a letter over."""
+    """Hand a mail over."""
     return await transport.send(mail(recipient, content), Dots())
 
 
@@ -188,7 +188,7 @@ async def test_an_accepted_mail_has_arrived_byte_for_byte(world: World) -> None:
 
 @every_way
 async def test_mails_follow_each_other_in_order(world: World) -> None:
-    """Ten letters, one after the other."""
+    """Ten mails, one after the other."""
     recipients = [f"{number}@example.com" for number in range(10)]
     for recipient in recipients:
         assert isinstance(await send(world.transport, recipient), Accepted)
@@ -218,10 +218,10 @@ async def test_the_dot_is_announced_once_and_before_it_is_out(world: World) -> N
     """When `before_dot` is awaited nothing has arrived yet."""
     arrived: list[int] = []
 
-    async def look() -> None:
+    async def count() -> None:
         arrived.append(len(world.arrived()))
 
-    assert isinstance(await world.transport.send(mail("a@example.com"), look), Accepted)
+    assert isinstance(await world.transport.send(mail("a@example.com"), count), Accepted)
     assert arrived == [0]
     assert len(world.arrived()) == 1
 
@@ -237,7 +237,7 @@ async def test_a_dot_that_is_never_reached_is_not_announced(world: PickyWorld) -
 
 @every_way
 async def test_what_before_dot_raises_stops_the_mail(world: World) -> None:
-    """A ledger that cannot be written means that nothing is handed over; a later letter goes."""
+    """A ledger that cannot be written means that nothing is handed over; a later mail goes."""
 
     async def fail() -> None:
         raise RuntimeError("the disk is full")
@@ -251,7 +251,7 @@ async def test_what_before_dot_raises_stops_the_mail(world: World) -> None:
 
 @every_way
 async def test_a_relay_that_is_gone_is_a_verdict(world: World) -> None:
-    """The lane is down, nobody's mail is to blame, and nothing is raised; also after letters that went well."""
+    """The relay is down, nobody's mail is to blame, and nothing is raised; also after mails that went well."""
     assert isinstance(await send(world.transport, "a@example.com"), Accepted)
     world.shut()
     for _ in range(2):
@@ -263,7 +263,7 @@ async def test_a_relay_that_is_gone_is_a_verdict(world: World) -> None:
 
 @every_way
 async def test_a_transport_works_on_after_it_was_closed(world: World) -> None:
-    """Closing twice does no harm, unused as well; a later letter opens what it needs."""
+    """Closing twice does no harm, unused as well; a later mail opens what it needs."""
     for recipient in ("a@example.com", "b@example.com"):
         await world.transport.close()
         await world.transport.close()
@@ -272,7 +272,7 @@ async def test_a_transport_works_on_after_it_was_closed(world: World) -> None:
 
 
 @every_way
-async def test_mails_may_be_under_way_together(world: World) -> None:
+async def test_mails_may_be_in_flight_together(world: World) -> None:
     """Four at a time, and again on what they left open; each arrives once."""
     for turn in range(2):
         people = [f"{turn}-{number}@example.com" for number in range(4)]
@@ -284,7 +284,7 @@ async def test_mails_may_be_under_way_together(world: World) -> None:
 
 @every_way
 async def test_a_mail_that_is_cancelled_does_not_arrive_and_harms_no_other(world: World) -> None:
-    """Stopped before its dot it is not handed over; the next letter does not meet what it left behind."""
+    """Stopped before its dot it is not handed over; the next mail does not meet what it left behind."""
     reached = asyncio.Event()
 
     async def hold() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from mail_sender.relay import conversation
+from mail_sender.relay import channel, conversation
 from mail_sender.verdict import Stage
 
 
@@ -16,9 +16,8 @@ def deadlines(seconds: float) -> Iterator[None]:
     """Have every deadline of the deliver stage be so many real seconds, the farewell's half of that at most."""
     by_stage = dict.fromkeys((Stage.DATA, Stage.BODY, Stage.DOT), seconds)
     with (
-        patch.multiple(
-            conversation, _COMMAND_SECONDS=seconds, _RESET_SECONDS=seconds, _QUIT_SECONDS=min(1.0, seconds / 2)
-        ),
-        patch.dict(conversation._SECONDS, by_stage),
+        patch.multiple(conversation, _RESET_SECONDS=seconds, _QUIT_SECONDS=min(1.0, seconds / 2)),
+        patch.multiple(channel, _COMMAND_SECONDS=seconds),
+        patch.dict(channel._SECONDS, by_stage),
     ):
         yield

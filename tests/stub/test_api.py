@@ -1,4 +1,4 @@
-"""The rows of the error matrix and the query parameters that the captures do not show (wire sections 2 to 8)."""
+"""The rows of the error matrix and the query parameters that the captures do not show (docs/kanidm-wire.md)."""
 
 from __future__ import annotations
 

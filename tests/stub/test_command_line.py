@@ -1,4 +1,4 @@
-"""The verbs print what `kanidm` prints, and fail as it fails (wire section 12)."""
+"""The verbs print what `kanidm` prints, and fail as it fails (docs/kanidm-wire.md, The command line)."""
 
 from __future__ import annotations
 

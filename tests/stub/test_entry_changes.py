@@ -1,4 +1,7 @@
-"""PUT and POST /scim/v1/Entry: who may un-send and delay, and why nobody can make a message (wire section 8)."""
+"""PUT and POST /scim/v1/Entry: who may un-send and delay, and that nobody can make a message.
+
+Source: docs/kanidm-wire.md, Changing an entry.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logging in as `kanidm login` does: three steps, a token, the key that it names (wire section 12, and the captures)."""
+"""Logging in as `kanidm login` does: three steps, a token, the key that it names (docs/kanidm-wire.md, Login)."""
 
 from __future__ import annotations
 

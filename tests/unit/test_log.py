@@ -3,9 +3,11 @@
 import io
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -87,6 +89,52 @@ def test_json_has_one_object_per_line(stderr: Output) -> None:
     assert found == {
         "event": "failed", "level": "error", "message_id": str(UUID(int=1)), "reply": "550 nön", "message": "not tried again",
     }  # fmt: skip
+
+
+def test_json_begins_with_the_keys_that_log_shippers_look_for(stderr: Output) -> None:
+    """Time, level, event and message, in this order, then the fields in theirs."""
+    configure("json")
+    structlog.get_logger().info("sent", message_id=1, message="arrived", attempts=2)
+    structlog.get_logger().info("stopped", reason="asked")
+    first, second = (list(json.loads(line)) for line in lines(stderr))
+    assert first == ["timestamp", "level", "event", "message", "message_id", "attempts"]
+    assert second == ["timestamp", "level", "event", "reason"]
+
+
+LEVELS = ["debug", "info", "warning", "error"]
+
+
+def logged_to_a_file(path: Path, monkeypatch: pytest.MonkeyPatch, form: log.Format, stream: str | None) -> list[str]:
+    """Log once at each level with a file as standard error, `stream` as $JOURNAL_STREAM ("it" names the file)."""
+    with path.open("w") as file, monkeypatch.context() as patch:
+        found = os.fstat(file.fileno())
+        named = f"{found.st_dev}:{found.st_ino}" if stream == "it" else stream
+        patch.setattr(sys, "stderr", file)
+        log.configure(debug=True, form=form, environment={} if named is None else {"JOURNAL_STREAM": named})
+        for level in LEVELS:
+            getattr(structlog.get_logger(), level)("event", field=1)
+    return path.read_text().splitlines()
+
+
+def test_a_line_for_the_journal_begins_with_its_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From <7> for debug to <3> for an error (sd-daemon(3)); the rest of the line is as it is elsewhere."""
+    found = logged_to_a_file(tmp_path / "journal", monkeypatch, "text", "it")
+    assert [line[:3] for line in found] == ["<7>", "<6>", "<4>", "<3>"]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\S+Z [ !x] event +field=1", line[3:]) for line in found)
+
+
+@pytest.mark.parametrize("stream", [None, "", "1:2", "0:0", "nonsense"])
+def test_where_standard_error_is_another_file_no_line_has_a_priority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str | None
+) -> None:
+    """$JOURNAL_STREAM is inherited by programs whose standard error was redirected since (systemd.exec(5))."""
+    assert "<" not in "".join(logged_to_a_file(tmp_path / "file", monkeypatch, "text", stream))
+
+
+def test_json_has_no_priority_in_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its level stands in the object."""
+    found = logged_to_a_file(tmp_path / "journal", monkeypatch, "json", "it")
+    assert [json.loads(line)["level"] for line in found] == LEVELS
 
 
 def test_debug_is_said_only_where_it_is_asked_for(stderr: Output) -> None:

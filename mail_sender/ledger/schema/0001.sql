@@ -7,7 +7,7 @@ CREATE TABLE message (
     kind         TEXT    NOT NULL,
     admitted_at  INTEGER NOT NULL,
     delete_after INTEGER NOT NULL,
-    complete_at  INTEGER,            -- all deliveries final, one of them sent: the server must be told
+    complete_at  INTEGER,            -- all deliveries final, one of them sent: to be marked as sent
     marked_at    INTEGER,            -- the server knows
     unsent_at    INTEGER             -- listed again long after its mark, or after it was withdrawn: somebody un-sent it
 );

@@ -24,8 +24,9 @@ from mail_sender.control.server import Control, NoAnswer
 from mail_sender.errors import Exit
 from mail_sender.ledger import state_folder
 from mail_sender.ledger.config import LedgerConfig
+from mail_sender.ledger.lock import Lock
 from mail_sender.ledger.sqlite import SqliteLedger
-from mail_sender.ledger.state_folder import BusyLedger, Lock, StateFolder
+from mail_sender.ledger.state_folder import BusyLedger, StateFolder
 from mail_sender.ledger.states import State
 from tests.support.samples import message
 

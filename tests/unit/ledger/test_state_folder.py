@@ -1,12 +1,10 @@
-"""The state folder: where it is, whose its files are, who holds its lock, and what is never replaced."""
+"""The state folder: where it is, whose its files are, and what is never replaced."""
 
 import asyncio
 import errno
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,17 +13,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from mail_sender.clock import SteadyClock
 from mail_sender.errors import Exit, MailSenderError, NotAllowed
 from mail_sender.ledger import state_folder
 from mail_sender.ledger.config import LedgerConfig
-from mail_sender.ledger.state_folder import BusyLedger, Lock, NoLedger, StateFolder, UnusableLedger
+from mail_sender.ledger.lock import Lock
+from mail_sender.ledger.state_folder import BusyLedger, NoLedger, StateFolder, UnusableLedger
 
 NOBODY = 65534
 SOMEBODY = NOBODY if os.geteuid() == 0 else os.geteuid()
-HOLD = (
-    "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); input()"
-)
 
 
 @pytest.fixture
@@ -205,92 +200,6 @@ def test_what_the_disk_says_comes_with_its_cure(
     monkeypatch.setattr("fcntl.flock", fail)
     with pytest.raises(MailSenderError, match=cure):
         Lock(state).take()
-
-
-def test_the_lock_has_one_holder_who_is_named(tmp_path: Path) -> None:
-    """For people; the kernel alone decides who holds it."""
-    state = made(tmp_path / "state")
-    first, second = Lock(state), Lock(state)
-    assert first.take()
-    assert first.take()
-    assert not second.take()
-    assert second.holder().startswith(f"process {os.getpid()} on ")
-    first.release()
-    assert second.take()
-    second.release()
-
-
-def test_a_lock_whose_holder_was_killed_is_free(tmp_path: Path) -> None:
-    """The signal leaves a file, but no lock."""
-    state = made(tmp_path / "state")
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, state.lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    with holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        lock = Lock(state)
-        assert not lock.take()
-        holder.kill()
-        holder.wait(10)
-    assert lock.take()
-    lock.release()
-
-
-def test_a_lock_file_that_was_replaced_is_not_held_by_two(tmp_path: Path) -> None:
-    """Whoever locks a file that is gone has locked nothing."""
-    state = made(tmp_path / "state")
-    first, second = Lock(state), Lock(state)
-    assert first.take()
-    first.release()
-    state.lock.unlink()
-    assert second.take()
-    assert not first.take()
-    second.release()
-
-
-class Watched(SteadyClock):
-    """A clock that does as it says, but tells when somebody waits, and how long; a wait is cut short."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float] = []
-        self.waited = asyncio.Event()
-
-    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
-        """Wait a moment."""
-        self.waits.append(seconds)
-        if len(self.waits) == 3:
-            self.waited.set()
-        return await super().wait(event, 0.001)
-
-
-async def test_a_second_sender_stands_by_says_so_once_and_takes_over(tmp_path: Path) -> None:
-    """It looks each second."""
-    state = made(tmp_path / "state")
-    first, second, clock = Lock(state), Lock(state), Watched()
-    assert first.take()
-    with capture_logs() as logs:
-        standing_by = asyncio.ensure_future(second.stand_by(asyncio.Event(), clock))
-        await clock.waited.wait()
-        first.release()
-        assert await standing_by
-    assert set(clock.waits) == {1.0}
-    assert [log["event"] for log in logs] == ["standing_by", "taking_over"]
-    assert f"process {os.getpid()}" in logs[0]["holder"]
-    assert not first.take()
-    second.release()
-
-
-async def test_a_stop_ends_standing_by(tmp_path: Path) -> None:
-    """Without the lock."""
-    state = made(tmp_path / "state")
-    first, second, stop = Lock(state), Lock(state), asyncio.Event()
-    assert first.take()
-    standing_by = asyncio.ensure_future(second.stand_by(stop, SteadyClock()))
-    stop.set()
-    assert not await asyncio.wait_for(standing_by, 0.9)
-    first.release()
 
 
 def test_who_only_looks_makes_nothing(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_delivery_moves_only_as_the_table_says(old: State, new: State) -> None
 
 @pytest.mark.parametrize(("old", "new"), PAIRS)
 def test_the_operator_orders_only_what_the_table_says(old: State, new: State) -> None:
-    """Nothing under way is touched, and nothing is declared sent."""
+    """Nothing in flight is touched, and nothing is declared sent."""
     if new in ORDERED.get(old, set()):
         check(old, new, ORDERS)
     else:
@@ -59,5 +59,5 @@ def test_only_a_processing_delivery_can_become_sent() -> None:
 
 
 def test_only_a_queued_delivery_can_be_begun() -> None:
-    """Two attempts of one delivery are never under way at once."""
+    """Two attempts of one delivery are never in flight at once."""
     assert [old for old, new in MOVES | ORDERS if new is State.PROCESSING] == [State.QUEUED]

@@ -1,4 +1,4 @@
-"""The scribe: jobs go to one thread, are committed together, and nobody is answered before."""
+"""The writer: jobs go to one thread, are committed together, and nobody is answered before."""
 
 import asyncio
 import sqlite3
@@ -31,7 +31,7 @@ def read(db: sqlite3.Connection) -> Rows:
 
 @pytest.fixture
 async def writer(tmp_path: Path) -> AsyncIterator[Writer]:
-    """Give a scribe on a file."""
+    """Give a writer on a file."""
     started = Writer(tmp_path / "x.db")
     await started.start(prepare)
     yield started
@@ -50,18 +50,18 @@ def mistaken(db: sqlite3.Connection) -> None:
 
 async def test_jobs_are_done_in_their_order_on_one_thread(writer: Writer) -> None:
     """Which is not the loop's."""
-    order: list[int] = []
+    numbers: list[int] = []
     threads: set[int] = set()
 
     def job(number: int) -> Job[None]:
         def do(_: sqlite3.Connection) -> None:
-            order.append(number)
+            numbers.append(number)
             threads.add(threading.get_ident())
 
         return do
 
     await asyncio.gather(*(writer.do(job(number)) for number in range(1_000)))
-    assert order == list(range(1_000))
+    assert numbers == list(range(1_000))
     assert len(threads) == 1
     assert threads != {threading.get_ident()}
     assert writer.pending == 0

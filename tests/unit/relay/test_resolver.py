@@ -128,7 +128,7 @@ def test_different_names_do_not_wait_for_each_other(resolver: Resolver) -> None:
 
 
 def test_a_name_is_asked_again_after_its_answer(resolver: Resolver) -> None:
-    """Only what is under way is shared: nothing is remembered."""
+    """Only a look-up in flight is shared: nothing is remembered."""
     resolver.answer.set()
 
     async def twice() -> None:

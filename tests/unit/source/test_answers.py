@@ -21,8 +21,8 @@ def test_a_sender_that_may_write_has_a_good_standing() -> None:
     assert answers.standing("mailer", groups, may_write=True) == Standing("mailer", may_write=True)
 
 
-def test_a_server_that_does_not_tell_is_believed() -> None:
-    """Where it is unknown whether the token may write, that is no trouble yet."""
+def test_a_server_that_does_not_say_is_believed() -> None:
+    """Where it is unknown whether the token may write, that is no fault yet."""
     assert answers.standing("mailer", GROUPS, may_write=None).may_write is None
 
 

@@ -138,10 +138,10 @@ def test_an_entry_becomes_a_message() -> None:
              "2026-11-20T23:15:11.644116431Z", "2026-11-21T01:15:11.644116431+02:00"],
 )  # fmt: skip
 def test_times_have_up_to_nine_digits_after_the_second(text: str) -> None:
-    """From none to nanoseconds, which are cut to microseconds; another offset is the same moment."""
-    moment = one(raw(send_after=text)).send_after
-    assert moment.replace(microsecond=0) == datetime(2026, 11, 20, 23, 15, 11, tzinfo=UTC)
-    assert moment.microsecond in {0, 600_000, 644_116}
+    """From none to nanoseconds, which are cut to microseconds; another offset is the same time."""
+    time = one(raw(send_after=text)).send_after
+    assert time.replace(microsecond=0) == datetime(2026, 11, 20, 23, 15, 11, tzinfo=UTC)
+    assert time.microsecond in {0, 600_000, 644_116}
 
 
 def test_one_mailbox_written_in_several_ways_is_one_recipient() -> None:

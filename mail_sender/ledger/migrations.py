@@ -1,0 +1,45 @@
+"""The tables of the ledger's file: made, brought up to date, or refused.
+
+1. A file that another program made is refused, and so is one of a newer mail-sender. Neither is changed.
+2. A damaged file is refused.
+3. The numbered files in `schema` make the tables. `user_version` says how many of them the file has seen; the others
+   are run, each in a transaction of its own.
+"""
+
+import sqlite3
+from importlib.resources import files
+from pathlib import Path
+
+from mail_sender.errors import LedgerFault
+
+_APPLICATION = 0x6D61696C  # "mail", in the file's header
+
+
+def prepare(db: sqlite3.Connection, path: Path | None) -> None:
+    """Make the tables, or bring them up to date; `path` is for messages.
+
+    Raises `LedgerFault` for a file that is not ours or newer, `sqlite3.DatabaseError` for a damaged one.
+    """
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    empty = not version and not db.execute("SELECT 1 FROM sqlite_master").fetchone()
+    if not empty and application != _APPLICATION:
+        raise LedgerFault("foreign", f"{path} belongs to another program", "set [ledger] path to a folder of our own")
+    scripts = _scripts()
+    if version > len(scripts):
+        raise LedgerFault(
+            "newer",
+            f"{path} was written by a newer mail-sender (schema {version})",
+            "run that version, or a newer one",
+        )
+    if (damage := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise sqlite3.DatabaseError(damage)
+    for number, script in enumerate(scripts[version:], version + 1):
+        db.executescript(
+            f"BEGIN; {script} PRAGMA user_version = {number}; PRAGMA application_id = {_APPLICATION}; COMMIT;"
+        )
+
+
+def _scripts() -> list[str]:
+    folder = files("mail_sender.ledger") / "schema"
+    return [script.read_text() for script in sorted(folder.iterdir(), key=lambda file: file.name)]

@@ -1,0 +1,84 @@
+"""A delivery's move from one state to the next: checked, written, and its message completed by it.
+
+A change names the claim under which its delivery was read. If the row has another claim by now, nothing is changed
+(`Fenced`); if the states do not follow each other, nothing is either (`IllegalMove`).
+"""
+
+import sqlite3
+from datetime import datetime
+
+from mail_sender.ledger import rows, states
+from mail_sender.ledger.base import Attempt, Delivery, Fenced, Outcome
+from mail_sender.ledger.states import FINAL, State
+
+MOST_ATTEMPTS_KEPT = 50
+"""Lines of history for each delivery; the first of more are dropped."""
+
+
+def checked(
+    db: sqlite3.Connection, delivery: Delivery, new: State, moves: frozenset[tuple[State, State]] = states.MOVES
+) -> tuple[int, int]:
+    """Return the numbers of a delivery's row and of its message's, if it may become what it is to become."""
+    row = db.execute(
+        "SELECT d.number, d.message, d.state, d.claim FROM delivery d JOIN message m ON m.number = d.message "
+        "WHERE d.recipient = ? AND m.id = ?",
+        rows.key(delivery),
+    ).fetchone()
+    if row is None:
+        raise Fenced
+    number, message, state, claim = row
+    if claim != delivery.claim:
+        raise Fenced
+    states.check(State(state), new, moves)
+    return number, message
+
+
+def write(db: sqlite3.Connection, number: int, outcome: Outcome, now: datetime) -> None:
+    """Write what a delivery has become."""
+    db.execute(
+        "UPDATE delivery SET state = ?, dot = 0, next_attempt = ?, attempts = ?, ambiguous = ?, copy = ?, "
+        "changed_at = ? WHERE number = ?",
+        (
+            outcome.state.value,
+            rows.micros(outcome.next_attempt),
+            outcome.attempts,
+            outcome.ambiguous,
+            outcome.copy,
+            rows.micros(now),
+            number,
+        ),
+    )
+
+
+def add_attempt(db: sqlite3.Connection, number: int, attempt: Attempt) -> None:
+    """Write a line of a delivery's history, and drop the oldest of more than `MOST_ATTEMPTS_KEPT`."""
+    db.execute(
+        "INSERT INTO attempt (delivery, at, stage, verdict, code, reply, seconds) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            number,
+            rows.micros(attempt.at),
+            attempt.stage,
+            attempt.verdict,
+            attempt.code,
+            attempt.reply,
+            attempt.seconds,
+        ),
+    )
+    if attempt.queue_id is not None:
+        db.execute("UPDATE delivery SET queue_id = ? WHERE number = ?", (attempt.queue_id, number))
+    db.execute(
+        "DELETE FROM attempt WHERE delivery = ?1 AND number <= "
+        "(SELECT number FROM attempt WHERE delivery = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+        (number, MOST_ATTEMPTS_KEPT),
+    )
+
+
+def complete(db: sqlite3.Connection, message: int, now: datetime) -> bool:
+    """Keep `complete_at` true to the message's deliveries; say whether the message is to be marked as sent now."""
+    found = {State(state) for (state,) in db.execute("SELECT state FROM delivery WHERE message = ?", (message,))}
+    complete = State.SENT in found and found <= FINAL
+    before, marked = db.execute("SELECT complete_at, marked_at FROM message WHERE number = ?", (message,)).fetchone()
+    if complete != (before is not None):
+        complete_at = rows.micros(now) if complete else None
+        db.execute("UPDATE message SET complete_at = ? WHERE number = ?", (complete_at, message))
+    return complete and before is None and marked is None
