@@ -56,13 +56,14 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
         *_readable_pems(client_file, sender_file),
     ]
     looks = appearance.appearance(sender_file, sender, faults, warnings) if sender else None
+    files = _files([client_path, sender_path], client, sender) if client and sender else ()
     if faults or client is None or sender is None or looks is None:
-        raise ConfigError(faults, warnings)
+        raise ConfigError(faults, warnings, files)
     mail = appearance.mail(sender, looks)
     if (folder := sender.templates.override_path) and looks.templates.theirs:
         faults += appearance.tried(Path(folder), mail, appearance.trials(looks))
     if faults:
-        raise ConfigError(faults, warnings)
+        raise ConfigError(faults, warnings, files)
     relay = _relay_config(sender)
     warnings += [*_weaknesses(client, sender, relay), *_exposure(sender_file)]
     return Config(
@@ -75,7 +76,7 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
             stop_grace_seconds=sender.worker.stop_grace_seconds,
         ),
         ledger=_ledger_config(sender),
-        files=_files([client_path, sender_path], client, sender),
+        files=files,
         log_format=sender.observe.log_format,
         warnings=tuple(warnings),
         secrets=frozenset(_secrets(sender)),
