@@ -8,7 +8,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mail_sender.config import appearance
+from mail_sender.config import sample_check
 from mail_sender.errors import ConfigFault
 from mail_sender.preview.lenient_config import LenientConfig
 from mail_sender.templating import template_set
@@ -27,10 +27,10 @@ def find(config: LenientConfig) -> Findings:
     """Return the findings."""
     if config.unusable:
         return Findings(config.faults, 0, 0)
-    looks = config.mail.appearance
-    trials = [trial for trial in appearance.trials(looks) if not _is_faulty(config, trial.kind)]
-    found = appearance.tried(config.folder or template_set.shipped_folder(), config.mail, trials)
-    return Findings((*config.faults, *found), len(looks.templates.theirs), len(trials))
+    appearance = config.mail.appearance
+    samples = [one for one in sample_check.samples_for(appearance) if not _is_faulty(config, one.kind)]
+    failed = sample_check.faults(config.folder or template_set.shipped_folder(), config.mail, samples)
+    return Findings((*config.faults, *failed), len(appearance.templates.theirs), len(samples))
 
 
 def _is_faulty(config: LenientConfig, kind: str) -> bool:

@@ -82,11 +82,10 @@ def read(path: Path) -> LenientConfig:
     loaded = appearance.appearance(file, sender, faults, warnings)
     header_faults = list(headers.faults(file))
     faults += header_faults
-    override = sender.templates.override_path
     return LenientConfig(
         config=path,
         mail=_mail(sender, loaded or Appearance(), {fault.key for fault in header_faults}),
-        folder=Path(override) if override else None,
+        folder=sender.templates.override_path,
         faults=tuple(fault for fault in faults if _is_of_templates(fault, path)),
         elsewhere=tuple(fault for fault in faults if not _is_of_templates(fault, path)),
         warnings=tuple(warnings),

@@ -249,7 +249,7 @@ def test_check_finds_what_shows_only_when_a_template_runs(config: Path, folder: 
     done = template(config, "check")
     assert done.returncode == 1
     assert (
-        f"{RESET}/subject.de.txt.j2, line 1, failed (ZeroDivisionError); seen in a specimen of {RESET} in de"
+        f"{RESET}/subject.de.txt.j2, line 1, failed (ZeroDivisionError); seen in a sample of {RESET} in de"
         in done.stdout
     )
 

@@ -116,7 +116,7 @@ async def test_what_an_operator_writes_into_a_mail_runs_nothing(page: Page, fold
     assert await page.locator("body").inner_text() == "Here"
 
 
-async def test_a_configuration_that_cannot_be_used_is_told_on_the_page(
+async def test_a_configuration_that_cannot_be_used_is_reported_on_the_page(
     page: Page, folder: Path, tmp_path: Path
 ) -> None:
     """The sentence that the command line would say, in place of the mails."""

@@ -210,7 +210,7 @@ HALF_LOGINS: list[tuple[dict[str, str | None], str]] = [
 
 @pytest.mark.parametrize(("changes", "key"), HALF_LOGINS)
 def test_half_a_login_is_a_fault(files: Files, changes: dict[str, str | None], key: str) -> None:
-    """A user without a password, or the reverse, is told at the key that is there."""
+    """A user without a password, or the reverse, is reported at the key that is there."""
     fault = only(files.faults(**changes))
     assert fault.key == key
     assert fault.line is not None
@@ -260,7 +260,7 @@ FAULTS: list[tuple[dict[str, str | None], str, str]] = [
 
 
 @pytest.mark.parametrize(("changes", "key", "words"), FAULTS)
-def test_a_bad_value_is_told_with_file_line_and_key(
+def test_a_bad_value_is_reported_with_file_line_and_key(
     files: Files, changes: dict[str, str | None], key: str, words: str
 ) -> None:
     """Each fault names its file, its line where it has one, its key, what stood there and what was expected."""
@@ -327,10 +327,10 @@ TABLE_FAULTS = [
     ("relay = 5\n", "relay", "a table", 9),
     ("headers = 'x'\n", "headers", "a table", 9),
     ("[headers]\nX-Tag = 5\n", "headers.X-Tag", "text in quotes", 10),
-    ("[headers]\n'X Tag' = 'x'\n", "headers.X Tag", "no header's name", 10),
-    ("[headers]\n'X-Tag:' = 'x'\n", "headers.X-Tag:", "no header's name", 10),
-    ("[headers]\n'' = 'x'\n", "headers.", "no header's name", 10),
-    ("[headers]\n'X-Täg' = 'x'\n", "headers.X-Täg", "no header's name", 10),
+    ("[headers]\n'X Tag' = 'x'\n", "headers.X Tag", "not a header name", 10),
+    ("[headers]\n'X-Tag:' = 'x'\n", "headers.X-Tag:", "not a header name", 10),
+    ("[headers]\n'' = 'x'\n", "headers.", "not a header name", 10),
+    ("[headers]\n'X-Täg' = 'x'\n", "headers.X-Täg", "not a header name", 10),
     ("[headers]\nX-Tag = ' '\n", "headers.X-Tag", "one line of ASCII", 10),
     ("[headers]\nX-Tag = 'grün'\n", "headers.X-Tag", "one line of ASCII", 10),
     ('[headers]\nX-Tag = "a\\r\\nBcc: x@y.example"\n', "headers.X-Tag", "one line of ASCII", 10),
@@ -348,7 +348,7 @@ def test_a_fault_in_one_of_our_tables_has_its_line(files: Files, text: str, key:
 def test_a_header_stands_there_once(files: Files) -> None:
     """To programs that read it, `X-Foo` and `x-foo` are one."""
     fault = only(files.faults("[headers]\nX-Foo = 'a'\nx-foo = 'b'\n"))
-    assert (fault.key, fault.found) == ("headers.x-foo", "stands there twice")
+    assert (fault.key, fault.found) == ("headers.x-foo", "is set twice")
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_any_other_unknown_key_is_only_warned_of(files: Files) -> None:
     assert warning == f'{files.sender}:9: unknown key "mail_queue_depth" is ignored'
 
 
-def test_all_faults_of_both_files_are_told_at_once(files: Files) -> None:
+def test_all_faults_of_both_files_are_reported_at_once(files: Files) -> None:
     """Nine faults in two files make nine lines, under their count, and exit code 78."""
     with pytest.raises(ConfigError) as caught:
         files.load(
@@ -407,7 +407,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("text", "line", "words"), BROKEN)
-def test_a_syntax_error_is_told_with_its_line(files: Files, text: str, line: int, words: str) -> None:
+def test_a_syntax_error_is_reported_with_its_line(files: Files, text: str, line: int, words: str) -> None:
     """What is not TOML is one fault of its file, at the line where it stops making sense."""
     files.write(text)
     with pytest.raises(ConfigError) as caught:
@@ -438,7 +438,7 @@ def test_a_folder_in_place_of_a_file_is_explained(files: Files) -> None:
         load(files.client, files.sender)
 
 
-def test_what_is_not_utf_8_is_told_by_its_byte(files: Files) -> None:
+def test_what_is_not_utf_8_is_reported_by_its_byte(files: Files) -> None:
     """A file in another encoding is one fault that says which byte."""
     files.write(lines(SENDER))
     files.sender.write_bytes(b'instance_display_name = "caf\xe9"\n')
@@ -756,7 +756,7 @@ def test_a_dry_run_goes_over_whatever_the_relay_is(files: Files) -> None:
         ("", None, "mail_relay"),
     ],
 )
-def test_a_relay_that_is_half_told_is_one_fault(files: Files, tables: str, relay: str | None, key: str) -> None:
+def test_a_relay_that_is_half_set_is_one_fault(files: Files, tables: str, relay: str | None, key: str) -> None:
     """It names the key that is to be mended, and nothing else is blamed for it."""
     (fault,) = files.faults(tables, mail_relay=relay)
     assert fault.key == key
@@ -779,7 +779,7 @@ def test_an_extra_header_that_makes_too_long_a_line_is_a_fault(files: Files) -> 
     assert "980 characters" in str(fault)
 
 
-def test_swapped_files_are_told_in_one_line(files: Files) -> None:
+def test_swapped_files_are_reported_in_one_line(files: Files) -> None:
     """Instead of every key of each as a fault of the other."""
     files.load()
     with pytest.raises(ConfigError) as caught:

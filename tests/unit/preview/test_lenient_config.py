@@ -58,7 +58,7 @@ def test_a_faulty_key_is_reported_and_the_others_count(tmp_path: Path) -> None:
 
 
 @given(changes=st.dictionaries(st.sampled_from([*SenderFile.model_fields]), VALUES, max_size=4))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 def test_whatever_the_file_holds_a_mail_can_be_made(tmp_path: Path, changes: dict[str, Any]) -> None:
     """A configuration with any faults leaves the commands something to work with, or says why not."""
     found = lenient_config.read(configs.sender(tmp_path, **changes))
