@@ -68,10 +68,14 @@ class ConfigFault:
 
 
 class ConfigError(MailSenderError):
-    """The configuration has faults; all of them are told at once, with what was odd besides."""
+    """The configuration has faults; all of them are reported at once, with the warnings.
 
-    def __init__(self, faults: list[ConfigFault], warnings: list[str]) -> None:
+    `files` are those that the configuration names, as far as it could be read: one of them may have the fault.
+    """
+
+    def __init__(self, faults: list[ConfigFault], warnings: list[str], files: tuple[Path, ...] = ()) -> None:
         self.faults = tuple(faults)
+        self.files = files
         unreadable = any(fault.unreadable for fault in faults)
         self.exit_code = Exit.NOT_ALLOWED if unreadable else Exit.BAD_CONFIG
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"

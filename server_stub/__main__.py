@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
-NEEDED = ("aiosmtpd", "cryptography", "starlette", "uvicorn")
+NEEDED = ("aiosmtpd", "cryptography")
 
 
 def main() -> None:

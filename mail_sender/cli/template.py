@@ -1,6 +1,6 @@
 """The template verbs: `mail-sender template list | show | preview | check | export`.
 
-They need the mail-sender config alone, and no more of it than makes a mail (`preview_basis`); nothing is sent, and no
+They need the mail-sender config alone, and no more of it than makes a mail (`lenient_config`); nothing is sent, no
 network is used. What was asked for goes to standard output, what is to be said about it to standard error. What
 carries them out is imported inside, as in `cli`.
 """
@@ -16,8 +16,8 @@ from typer.core import TyperCommand
 from mail_sender.errors import Exit, MailSenderError, UsageError
 
 if TYPE_CHECKING:
-    from mail_sender.preview.config import Basis
-    from mail_sender.preview.preview import Preview
+    from mail_sender.preview.lenient_config import LenientConfig as Basis
+    from mail_sender.preview.sample_mail import SampleMail
 
 PORT = "8026"
 """Where `--serve` serves, unless told."""
@@ -185,10 +185,10 @@ def _path(context: typer.Context) -> Path:
 
 
 def _basis(context: typer.Context, *, usable: bool = True) -> "Basis":
-    from mail_sender.preview import config  # noqa: PLC0415 - see the module's text
+    from mail_sender.preview import lenient_config  # noqa: PLC0415 - see the module's text
 
     path = _path(context)
-    basis = config.read(path)
+    basis = lenient_config.read(path)
     if basis.config is None:
         typer.echo(f"{path}: no such file; these are the built-in templates, with a made-up instance", err=True)
     return basis.usable if usable else basis
@@ -227,26 +227,24 @@ def _language(basis: "Basis", tag: str | None) -> str | None:
 
 
 def _print_preview(basis: "Basis", kind: str, language: str | None, data: Path | None, out: Path | None) -> None:
-    from mail_sender.preview import files  # noqa: PLC0415 - see the module's text
-
     _check_kind(basis, kind)
     made = _made(basis, kind, _language(basis, language), data)
     if out is None:
         typer.echo(f"Subject: {made.subject}\n\n{made.text}", nl=False)
     else:
-        files.write(out, made)
+        made.write(out)
         typer.echo(f"{out} written", err=True)
     if made.mail.fault:
         raise MailSenderError(f"{made.mail.fault}; the built-in one stands in for it here, as it would in a mail")
 
 
-def _made(basis: "Basis", kind: str, language: str | None, data: Path | None) -> "Preview":
+def _made(basis: "Basis", kind: str, language: str | None, data: Path | None) -> "SampleMail":
     from mail_sender.mail.render import BrokenTemplate, Unrenderable  # noqa: PLC0415 - as above
-    from mail_sender.preview import files, preview  # noqa: PLC0415 - see the module's text
+    from mail_sender.preview import sample_mail  # noqa: PLC0415 - see the module's text
     from mail_sender.templating import samples  # noqa: PLC0415 - see the module's text
 
     try:
-        return preview.made(basis.mail, kind, language, files.fields(data))
+        return sample_mail.render_sample(basis.mail, kind, language, sample_mail.read_fields(data))
     except samples.BadData as error:
         raise UsageError(f"{data}: {error}") from None
     except (BrokenTemplate, Unrenderable) as error:
@@ -254,15 +252,15 @@ def _made(basis: "Basis", kind: str, language: str | None, data: Path | None) ->
 
 
 def _serve(context: typer.Context, port: int, kind: str | None, language: str | None, data: Path | None) -> None:
-    from mail_sender.preview import config, files, page, server  # noqa: PLC0415 - as above
+    from mail_sender.preview import lenient_config, page, sample_mail, server  # noqa: PLC0415 - as above
 
     basis, path = _basis(context, usable=False), _path(context)
     if not basis.unusable:
         _check_kind(basis, kind)
         _language(basis, language)
-    fields = partial(files.fields, data)
+    fields = partial(sample_mail.read_fields, data)
     fields()
-    shown = page.Shown(partial(config.read, path), kind, language, fields)
+    shown = page.Previews(partial(lenient_config.read, path), kind, language, fields)
     with server.listen(port, shown) as listening:
         typer.echo(f"Previews at {listening.url} - reload the page after a change; Ctrl-C ends this.")
         listening.serve()

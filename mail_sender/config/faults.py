@@ -1,4 +1,4 @@
-"""What a person is told about a configuration file: pydantic's findings in words, with file, line and key."""
+"""The faults of a configuration file: pydantic's findings in plain words, with file, line and key."""
 
 import difflib
 from collections.abc import Iterator
@@ -7,8 +7,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mail_sender.config.keys import SECRETS, ClientFile, shown
+from mail_sender.config.keys import ClientFile, is_secret
 from mail_sender.config.toml_file import TomlFile
+from mail_sender.config.values import shown
 from mail_sender.errors import ConfigFault
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -19,13 +20,15 @@ _TYPES = {
     "float_type": "a number without quotes",
     "bool_type": "true or false without quotes",
     "dict_type": "a table",
+    "is_instance_of": "text in quotes",  # a path
+    "path_type": "text in quotes",
     "model_type": "a table",
     "model_attributes_type": "a table",
 }
 
 
 def checked(file: TomlFile, model: type[Model], faults: list[ConfigFault], warnings: list[str]) -> Model | None:
-    """Return the file's values as its model, or None; what is wrong or odd is added to the two lists."""
+    """Return the file's values as its model, or None; faults and warnings are added to the two lists."""
     if file.faults:
         return None
     faults += _misspelt(file, model, warnings)
@@ -37,14 +40,17 @@ def checked(file: TomlFile, model: type[Model], faults: list[ConfigFault], warni
 
 
 def _misspelt(file: TomlFile, model: type[BaseModel], warnings: list[str]) -> Iterator[ConfigFault]:
-    """Yield a fault for each unknown top-level key that is within two letters of a known one; warn of the rest."""
+    """Yield a fault for each unknown top-level key that differs by at most two characters from a known one.
+
+    All other unknown keys are warnings.
+    """
     for key, value in file.values.items():
         if key in model.model_fields or (model is ClientFile and isinstance(value, dict)):
             continue
         if near := _nearest(key, set(model.model_fields)):
             yield file.fault((key,), "unknown key", f'did you mean "{near}"?')
         else:
-            warnings.append(f"{file.path}:{file.line(key)}: unknown key {shown(key)} is ignored")
+            warnings.append(f"{file.path}:{file.line((key,))}: unknown key {shown(key)} is ignored")
 
 
 def _nearest(key: str, known: set[str]) -> str | None:
@@ -66,10 +72,10 @@ def _distance(left: str, right: str) -> int:
 
 
 def _translated(file: TomlFile, model: type[BaseModel], detail: ErrorDetails) -> ConfigFault:
-    """Say in a person's words what pydantic found."""
+    """Say in plain words what pydantic found."""
     key = tuple(str(part) for part in detail["loc"])
     kind, context = detail["type"], detail.get("ctx", {})
-    hidden = key[0] in SECRETS
+    hidden = is_secret(key[0])
     if kind == "value":
         return file.fault(key, context["found"], context["expected"])
     if kind == "missing":

@@ -1,157 +1,32 @@
-"""The keys of the two configuration files, and the values that each takes.
+"""The keys of the two configuration files. `values` has the types, with a check for each.
 
-A check returns the value as the stages want it, or raises what was found and what was expected; a secret is
-never repeated. `config_faults` turns what pydantic reports into faults with file and line.
+A new key is a line here and a field in the room's own `config.py`; `load` and its neighbours connect the two. A key
+marked `IsRead` is watched for changes, and a key whose type is `SecretStr` is never shown: both follow from the type.
 """
 
-import re
-import unicodedata
-from datetime import UTC, datetime
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, get_args
 
-import idna
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from mail_sender import address
-from mail_sender.relay import endpoint
-from mail_sender.sender.schedule import BadSchedule, Schedule
-from mail_sender.templating import wording
-
-
-def _expected(found: str, expected: str) -> PydanticCustomError:
-    return PydanticCustomError("value", "{found}|{expected}", {"found": found, "expected": expected})
-
-
-def _web_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        valid = parts.scheme in {"http", "https"} and _is_host(parts.hostname or "") and (parts.port or 1) > 0
-    except ValueError:
-        valid = False
-    if not valid or not text.isprintable() or " " in text:
-        raise _expected(shown(text), "expected a URL such as https://idm.example.com")
-    return text
-
-
-def _is_host(name: str) -> bool:
-    if not name.isascii():
-        idna.encode(name.lower())  # what cannot be encoded is a ValueError
-    return bool(name)
-
-
-def _mail_address(text: str) -> str:
-    try:
-        parsed = address.parse(text)
-        if not parsed.isascii():
-            raise address.BadAddress("it needs SMTPUTF8 (RFC 6531), which relays seldom speak")
-        return parsed
-    except address.BadAddress as error:
-        raise _expected(f"{shown(text)} ({error})", "expected a bare address such as idm@example.com") from None
-
-
-def _one_line(text: str) -> str:
-    # Joiners and hard spaces belong to some scripts; control characters, surrogates and line ends belong to none.
-    if not text.strip() or any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text):
-        raise _expected("empty, or holds a line break or control character", "expected one line of text")
-    return text
-
-
-def _bearer_token(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value().strip()
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        what = (
-            "empty"
-            if not text
-            else f"{len(text)} characters with a line break, space or other stray character inside"
-        )
-        raise _expected(what, "expected the token as `kanidm service-account api-token generate` printed it")
-    return SecretStr(text)
-
-
-def _relay(secret: SecretStr) -> SecretStr:
-    try:
-        endpoint.parse(secret.get_secret_value())
-    except endpoint.BadRelay as error:
-        raise _expected(str(error), f"expected {endpoint.SPELLINGS}") from None
-    return secret
-
-
-def _path(text: str) -> str:
-    if not text or "\0" in text:
-        raise _expected("is no path", "expected a folder")
-    return text
-
-
-def _cron(text: str) -> str:
-    try:
-        schedule = Schedule(text)
-    except BadSchedule as error:
-        raise _expected(
-            f"{shown(text)} ({error})", "expected cron with seconds first, such as */5 * * * * * *"
-        ) from None
-    if schedule.next_after(datetime.now(UTC)) is None:
-        raise _expected(f"{shown(text)} never fires", "expected a schedule with a tick to come")
-    return text
-
-
-def _host_name(text: str) -> str:
-    if not endpoint.EHLO_NAME.fullmatch(text):
-        raise _expected(shown(text), "expected a host name such as idm.example.com (RFC 5321, section 4.1.1.1)")
-    return text
-
-
-def _language(tag: str) -> str:
-    try:
-        wording.locale(tag)
-    except wording.BadLanguage as error:
-        raise _expected(shown(tag), str(error)) from None
-    return tag
-
-
-def _rules(rules: dict[str, str]) -> dict[str, str]:
-    return {_addressed(name): language for name, language in rules.items()}
-
-
-def _addressed(name: str) -> str:
-    """Return an address or a domain as recipients' addresses have it."""
-    try:
-        whole = address.parse(name if "@" in name else f"somebody@{name}").lower()
-    except address.BadAddress:
-        raise _expected(shown(name), "expected an address or a domain on the left, a language on the right") from None
-    return whole if "@" in name else address.domain(whole)
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise _expected(shown(name), "expected a time zone such as Europe/Berlin (IANA)") from None
-    return name
-
-
-def _color(text: str) -> str:
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-        raise _expected(shown(text), "expected a colour such as #1d4ed8")
-    return text.lower()
-
-
-def shown(text: str) -> str:
-    """Return what stood in the file, quoted and cut; what may be a login in front of an @ is hidden."""
-    login, _, place = text.rpartition("@")
-    if ":" in login:
-        text = f"***@{place}"
-    short = text if len(text) <= 80 else f"{text[:77]}..."
-    return "an empty text" if not text else f'"{short}"'
-
-
-WebUrl = Annotated[str, AfterValidator(_web_url)]
-MailAddress = Annotated[str, AfterValidator(_mail_address)]
-OneLine = Annotated[str, AfterValidator(_one_line)]
-Language = Annotated[str, AfterValidator(_language)]
-Seconds = Annotated[int, Field(ge=1, le=86_400)]
+from mail_sender.config.values import (
+    BearerToken,
+    Color,
+    Cron,
+    HostName,
+    InputPath,
+    IsRead,
+    Language,
+    LanguageRules,
+    MailAddress,
+    OneLine,
+    OutputFolder,
+    Relay,
+    Seconds,
+    TimeZone,
+    WebUrl,
+)
 
 
 class ClientFile(BaseModel):
@@ -162,8 +37,8 @@ class ClientFile(BaseModel):
     uri: WebUrl
     verify_ca: bool = True
     verify_hostnames: bool = True
-    ca_path: str | None = None
-    connect_timeout: Seconds | None = None
+    ca_path: InputPath = None
+    connect_timeout: Seconds = 15
 
 
 class _Table(BaseModel):
@@ -172,26 +47,26 @@ class _Table(BaseModel):
 
 class _RelayTable(_Table):
     kind: Literal["smtp", "folder"] = "smtp"
-    path: Annotated[str, AfterValidator(_path)] | None = None
-    ca_path: str | None = None
-    client_cert_path: str | None = None
-    client_key_path: str | None = None
-    local_name: Annotated[str, AfterValidator(_host_name)] | None = None
+    path: OutputFolder = None
+    ca_path: InputPath = None
+    client_cert_path: InputPath = None
+    client_key_path: InputPath = None
+    local_name: HostName | None = None
 
 
 class _TemplatesTable(_Table):
-    override_path: Annotated[str, Field(min_length=1)] | None = None
+    override_path: InputPath = None
     html: bool = True
     default_language: Language = "en"
     second_language: Language | None = None
-    language_rules: Annotated[dict[str, Language], AfterValidator(_rules)] = {}
-    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    language_rules: LanguageRules = {}
+    time_zone: TimeZone = "UTC"
 
 
 class _BrandTable(_Table):
     name: OneLine | None = None
-    color: Annotated[str, AfterValidator(_color)] | None = None
-    logo_path: Annotated[str, Field(min_length=1)] | None = None
+    color: Color | None = None
+    logo_path: InputPath = None
     support: OneLine | None = None
     footer: OneLine | None = None
 
@@ -206,7 +81,7 @@ class _RetryTable(_Table):
 
 
 class _LedgerTable(_Table):
-    path: Annotated[str, Field(min_length=1)] | None = None
+    path: OutputFolder = None
     kind: Literal["sqlite", "memory"] = "sqlite"
 
 
@@ -215,18 +90,18 @@ class _ObserveTable(_Table):
 
 
 class SenderFile(BaseModel):
-    """Kanidm's mail-sender config (docs/kanidm-wire.md, The mail-sender config) and our tables beside its keys."""
+    """Kanidm's mail-sender config (docs/kanidm-wire.md, The mail-sender config), and our tables beside its keys."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
-    token: Annotated[SecretStr, AfterValidator(_bearer_token)]
-    schedule: Annotated[str, AfterValidator(_cron)] = "*/5 * * * * * *"
+    token: BearerToken
+    schedule: Cron = "*/5 * * * * * *"
     instance_display_name: OneLine
     instance_url: WebUrl
     mail_from_address: MailAddress
     mail_reply_to_address: MailAddress
-    mail_relay: Annotated[SecretStr, AfterValidator(_relay)] | None = None  # `config` asks for it where mail is sent
-    mail_username: str | None = None
+    mail_relay: Relay | None = None  # required unless mail goes into a folder, which `relay` checks
+    mail_username: SecretStr | None = None
     mail_password: SecretStr | None = None
     mail_connect_timeout_seconds: Seconds = 15
     relay: _RelayTable = _RelayTable()
@@ -239,4 +114,17 @@ class SenderFile(BaseModel):
     observe: _ObserveTable = _ObserveTable()
 
 
-SECRETS = frozenset({"token", "mail_relay", "mail_password", "mail_username"})
+def is_secret(key: str) -> bool:
+    """Say whether a top-level key of the mail-sender config holds a secret."""
+    field = SenderFile.model_fields.get(key)
+    return field is not None and SecretStr in {field.annotation, *get_args(field.annotation)}
+
+
+def input_paths(model: BaseModel) -> Iterator[Path]:
+    """Yield every path that the keys marked `IsRead` name, in the order of the keys."""
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from input_paths(value)
+        elif IsRead in field.metadata and value is not None:
+            yield value

@@ -1,8 +1,8 @@
 """One TOML file: its values, and the line on which each key stands.
 
-`toml` reads TOML 1.1, as Kanidm's own parser does, and says where a syntax error is; it does not say where a
-key stands, so the lines are looked over once more for that. Only places come from that second look, never
-values: where it misses one, a fault is shown without its line.
+`toml` reads TOML 1.1, as Kanidm's own parser does, and says where a syntax error is. It does not say on which line a
+key stands, so a second, simpler pass over the lines finds that. Only line numbers come from the second pass, never
+values: if it misses a key, a fault is shown without its line.
 """
 
 import os
@@ -19,11 +19,15 @@ _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za
 _MULTILINE = ('"""', "'''")
 
 
+Key = tuple[str, ...]
+"""A key with its tables, outermost first."""
+
+
 class TomlFile:
     """A file's parsed content.
 
-    `values` is the file's table, `faults` what kept it from being read (then `values` is empty),
-    `mode` the file's permission bits.
+    `values` is the file's table. `faults` say why the file could not be read (then `values` is empty).
+    `mode` has the file's permission bits.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,16 +40,28 @@ class TomlFile:
         if text is not None:
             self._parse(text)
 
-    def line(self, *keys: str) -> int | None:
-        """Return the line on which a key (with its tables, outermost first) stands, or its table's, or None."""
-        for length in range(len(keys), 0, -1):
-            if (line := self._lines.get(".".join(keys[:length]))) is not None:
+    def value(self, key: Key) -> object:
+        """Return a key's value as it is in the file, or None."""
+        found: object = self.values
+        for part in key:
+            found = found.get(part) if isinstance(found, dict) else None
+        return found
+
+    def line(self, key: Key) -> int | None:
+        """Return the line of a key, or else of its table, or None."""
+        for length in range(len(key), 0, -1):
+            if (line := self._lines.get(".".join(key[:length]))) is not None:
                 return line
         return None
 
-    def fault(self, key: tuple[str, ...], found: str, expected: str, *, unreadable: bool = False) -> ConfigFault:
+    def fault(self, key: Key, found: str, expected: str, *, unreadable: bool = False) -> ConfigFault:
         """Return a fault of one of this file's keys, with its line."""
-        return ConfigFault(self.path, self.line(*key), ".".join(key), found, expected, unreadable)
+        return ConfigFault(self.path, self.line(key), ".".join(key), found, expected, unreadable)
+
+    def unreadable(self, key: Key, named: Path, error: OSError) -> ConfigFault:
+        """Return the fault of a key that names a file or folder which cannot be read."""
+        found, expected = _access(named, error)
+        return self.fault(key, f"{named} {found}", expected, unreadable=True)
 
     def _read(self) -> str | None:
         try:
@@ -53,16 +69,17 @@ class TomlFile:
                 self.mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
                 return file.read().decode("utf-8-sig")
         except FileNotFoundError:
-            self._refuse("no such file", "give its path, or create it")
+            self._refuse("no such file", "create it, or give the path of another one")
         except IsADirectoryError:
             self._refuse(
                 "is a folder",
-                "expected a file (a container engine makes a folder where a mounted file is missing)",
+                "expected a file (a container engine creates a folder if a mounted file is missing)",
             )
         except UnicodeDecodeError as error:
             self._refuse(f"byte {error.start} is not UTF-8", "expected a TOML file, which is UTF-8 text")
         except OSError as error:
-            self.faults.append(unreadable_file(self.path, error))
+            found, expected = _access(self.path, error)
+            self.faults.append(ConfigFault(self.path, None, "", found, expected, unreadable=True))
         return None
 
     def _refuse(self, found: str, expected: str) -> None:
@@ -73,21 +90,21 @@ class TomlFile:
             self.values = toml.loads(text)
         except toml.NotToml as error:
             found = f"not TOML: {error.found.lower()}"
-            self.faults.append(ConfigFault(self.path, error.line, "", found, _cure(error.found)))
+            self.faults.append(ConfigFault(self.path, error.line, "", found, _advice(error.found)))
         self._lines = _key_lines(text)
 
 
-def _cure(complaint: str) -> str:
+def _advice(complaint: str) -> str:
     if "nested" in complaint:
         return "expected a few plain tables"
     if "value" in complaint and "nvalid" in complaint:
-        return "a text stands in quotes"
-    return "each key may stand there once" if "overwrite" in complaint else "mend the line"
+        return "text must be in quotes"
+    return "each key may appear only once" if "overwrite" in complaint else "correct the line"
 
 
-def unreadable_file(path: Path, error: OSError) -> ConfigFault:
-    """Return the fault of a file that cannot be read, with whose it is and who we are."""
-    expected = f"readable by uid {os.geteuid()}, as which this runs"
+def _access(path: Path, error: OSError) -> tuple[str, str]:
+    """Say why a path cannot be read, and who must be able to read it."""
+    expected = f"must be readable by uid {os.geteuid()}, which this process runs as"
     try:
         status = path.stat()
     except OSError:
@@ -95,7 +112,7 @@ def unreadable_file(path: Path, error: OSError) -> ConfigFault:
     else:
         owner, mode = f"{status.st_uid}:{status.st_gid}", stat.S_IMODE(status.st_mode)
         found = f"cannot be read ({error.strerror}): owner {owner}, mode {mode:04o}"
-    return ConfigFault(path, None, "", found, expected, unreadable=True)
+    return found, expected
 
 
 def _key_lines(text: str) -> dict[str, int]:

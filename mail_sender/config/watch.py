@@ -1,17 +1,23 @@
-"""Watch the files of the configuration, and read them anew when one changes.
+"""Watches the files of the configuration, and reads them again when one changes.
 
-A file has changed when it is another one (an editor, or a mounted secret, puts a new one in its place), or its time
-or size differs; a folder, when other names are in it. It is read when it looks the same twice in a row: whoever
-writes it may not be done yet. What cannot be read, or has faults, is said once for each change; the old configuration
-goes on.
+1. `watchfiles` reports that something happened in a folder in which one of the files stands. Every few seconds the
+   files are compared without a report as well: some file systems (NFS, FUSE) report nothing, a folder may be missing
+   as yet, and the system may have no watches left (inotify's limits).
+2. A file has changed if it is another file (an editor, or a mounted secret, puts a new one in its place), or if its
+   time, size, owner or mode differs; a folder, if the names in it differ. Hidden files do not count.
+3. Somebody may still be writing: the files are read once they are the same twice in a row.
+4. A configuration that has faults is logged once for each change, and the previous one stays in force. The files that
+   it names are watched as well, so that mending one of them is noticed.
 """
 
 import asyncio
 import stat
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from pathlib import Path
 
 import structlog
+from watchfiles import awatch
 
 from mail_sender.clock import Clock
 from mail_sender.config.config import Config
@@ -20,61 +26,101 @@ from mail_sender.templating import override_folder
 
 _log = structlog.get_logger()
 
-LOOK_EVERY = 1.0
-"""Seconds between two looks."""
+SETTLE = 1.0
+"""Seconds for which the files must stay the same before they are read."""
+COMPARE_EVERY = 2.0
+"""Seconds after which the files are compared without a report of a change."""
+_STEP = 250
+"""Milliseconds between two reports; the watching thread ends as fast."""
 
-_Face = tuple[int, int, int, int] | None
-_Faces = dict[Path, _Face]
+_State = tuple[int, ...] | None
+_States = dict[Path, _State]
 
 
 class Watch:
-    """The files of a configuration, as they were when this was made; `load` reads them."""
+    """Watches the files of a configuration; `load` reads them again."""
 
     def __init__(self, config: Config, load: Callable[[], Config]) -> None:
         self._load = load
-        self._seen = {path: _face(path) for path in config.files}
+        self._seen = _states(config.files)
 
     def latest(self, config: Config) -> Config:
-        """Return the configuration as the files have it now; the one that is given where they have faults."""
-        faces = {path: _face(path) for path in self._seen}
-        return config if faces == self._seen else self._read(faces) or config
+        """Return the configuration as the files have it now, or the given one if nothing changed or it has faults."""
+        states = _states(self._seen)
+        return config if states == self._seen else self._read(states) or config
 
     async def next_config(self, clock: Clock) -> Config:
-        """Return the next configuration that can be used, once there is one."""
-        last = self._seen
+        """Return the next usable configuration, as soon as there is one."""
         while True:
-            await clock.wait(asyncio.Event(), LOOK_EVERY)
-            before, last = last, {path: _face(path) for path in self._seen}
-            if last == self._seen or last != before:
-                continue
-            if (changed := self._read(last)) is not None:
+            # The files named by a configuration differ from those of the one before: each is watched anew.
+            states = await self._changed(clock)
+            if (changed := self._read(states)) is not None:
                 return changed
 
-    def _read(self, faces: _Faces) -> Config | None:
-        """Read the files, which looked so just before; return None where they have faults."""
-        self._seen = faces
+    async def _changed(self, clock: Clock) -> _States:
+        """Return the files' new states, once they have changed and stay the same."""
+        async with aclosing(_reports(self._seen, clock)) as reports:
+            async for _ in reports:
+                states = _states(self._seen)
+                while states != self._seen:
+                    await clock.wait(asyncio.Event(), SETTLE)
+                    before, states = states, _states(self._seen)
+                    if states == before:
+                        return states
+        raise AssertionError("reports never end")
+
+    def _read(self, states: _States) -> Config | None:
+        """Read the files, whose states these are; return None if they have faults."""
         try:
             changed = self._load()
         except ConfigError as error:
-            told = "; ".join(line.strip() for line in str(error).splitlines())
-            _log.error("config_rejected", message=f"{told}; going on with the one before")
+            # What it names may be what is wrong with it.
+            self._seen = {**_states(error.files), **states}
+            faults = "; ".join(line.strip() for line in str(error).splitlines())
+            _log.error("config_rejected", message=f"{faults}; going on with the one before")
             return None
         except Exception as error:  # noqa: BLE001 - whatever is in a file, the sender goes on with what it has
+            self._seen = states
             _log.error(
                 "config_rejected", message=f"cannot be read ({type(error).__name__}); going on with the one before"
             )
             return None
-        # A file that changes while it is read has another face by now than it had before.
-        self._seen = {path: faces.get(path, _face(path)) for path in changed.files}
-        _log.info("config_reloaded", message="read anew; the relay and the server are tried at once")
+        # A file that changes while it is read has another state by now than it had before.
+        self._seen = {**_states(changed.files), **{path: states[path] for path in changed.files if path in states}}
+        _log.info("config_reloaded", message="read again; the relay and the server are tried at once")
         return changed
 
 
-def _face(path: Path) -> _Face:
+async def _reports(paths: Iterable[Path], clock: Clock) -> AsyncGenerator[None, None]:
+    """Yield whenever one of the files may have changed, and at least every `COMPARE_EVERY` seconds; never end."""
+    folders = {folder for path in paths for folder in (path.parent, path) if folder.is_dir()}
+    try:
+        async for _ in awatch(
+            *folders,
+            watch_filter=None,
+            step=_STEP,
+            debounce=_STEP,
+            rust_timeout=round(COMPARE_EVERY * 1000),
+            yield_on_timeout=True,
+            recursive=False,
+        ):
+            yield
+    except Exception:  # noqa: BLE001 - no watches left, a folder just removed: nothing of the kind may stop mail
+        while True:
+            await clock.wait(asyncio.Event(), COMPARE_EVERY)
+            yield
+
+
+def _states(paths: Iterable[Path]) -> _States:
+    return {path: _state(path) for path in paths}
+
+
+def _state(path: Path) -> _State:
     try:
         found = path.stat()
+        identity = found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_gid
         if stat.S_ISDIR(found.st_mode):  # its time changes with each swap file of an editor
-            return found.st_dev, found.st_ino, hash(tuple(override_folder.names(path))), 0
-    except OSError:
+            return *identity, hash(tuple(override_folder.names(path)))
+        return *identity, found.st_mtime_ns, found.st_size
+    except (OSError, ValueError):  # ValueError: a NUL in the path of a configuration that was refused
         return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size

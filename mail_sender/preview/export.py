@@ -1,4 +1,4 @@
-"""The built-in templates, copied for an operator to change; what is there already is never written over."""
+"""Copies the built-in templates into a folder, for an operator to change; a file that exists is never overwritten."""
 
 import os
 from pathlib import Path
@@ -8,9 +8,9 @@ from mail_sender.templating import template_set
 
 
 def export(folder: Path, kind: str | None) -> list[Path]:
-    """Copy our files, or one kind's, into a folder, which is made if need be; return what was written.
+    """Copy the built-in files, or one kind's, into a folder, which is created if need be; return the new files.
 
-    Raises `MailSenderError`, before anything is written where a file is in the way.
+    Raises `MailSenderError`; if a file is in the way, nothing is written at all.
     """
     ours = template_set.built_in().ours
     copies = {folder / name: text for name, text in ours.items() if kind is None or name.startswith(f"{kind}/")}

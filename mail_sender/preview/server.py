@@ -5,18 +5,28 @@ elsewhere can reach it under a name of its own (DNS rebinding). A Content-Securi
 loading anything but its own files, and a mail from loading or running anything at all.
 """
 
-import sys
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler
-from socketserver import TCPServer, ThreadingMixIn
-from urllib.parse import unquote, urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mail_sender.errors import MailSenderError
 from mail_sender.preview import page
-from mail_sender.preview.page import FILES, NoPreview, Shown
+from mail_sender.preview.page import FILES, NoPreview, Previews
 
 LOOPBACK = "127.0.0.1"
+STOP_SECONDS = 2
+"""How long requests may still run after Ctrl-C."""
+_TYPES = {".css": "text/css", ".js": "text/javascript"}
+_POLICY = "content-security-policy"
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; frame-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -25,127 +35,135 @@ _MAIL_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-_TYPES = {".css": "text/css", ".js": "text/javascript"}
-Answer = tuple[int, str, bytes]
-"""Status, media type, content."""
+_SECURITY_HEADERS = {
+    _POLICY: "default-src 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+"""What every response has, unless its handler set another value."""
 
 
-class Server(ThreadingMixIn, TCPServer):
-    """The server, bound to a port of 127.0.0.1."""
+class Server:
+    """The server on a socket that already listens."""
 
-    allow_reuse_address = True
-    daemon_threads = True
-
-    def __init__(self, port: int, shown: Shown) -> None:
-        self.shown = shown
-        super().__init__((LOOPBACK, port), _Handler)
+    def __init__(self, listening: socket.socket, previews: Previews) -> None:
+        self._listening = listening
+        self.address: tuple[str, int] = listening.getsockname()
+        names = frozenset(f"{host}:{self.address[1]}" for host in (LOOPBACK, "localhost"))
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                _Gate(_application(previews), names),
+                http="h11",
+                ws="none",
+                lifespan="off",
+                loop="asyncio",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=STOP_SECONDS,
+            )
+        )
 
     @property
     def url(self) -> str:
         """Where the page is."""
-        return f"http://{LOOPBACK}:{self.server_address[1]}/"
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The hosts under which it may be asked."""
-        port = self.server_address[1]
-        return frozenset(f"{host}:{port}" for host in (LOOPBACK, "localhost"))
+        return f"http://{LOOPBACK}:{self.address[1]}/"
 
     def serve(self) -> None:
-        """Answer until Ctrl-C."""
+        """Answer until Ctrl-C, or until `stop`."""
         with suppress(KeyboardInterrupt):
-            self.serve_forever()
+            self._server.run([self._listening])
 
-    def handle_error(self, _request: object, _address: object) -> None:
-        """Say what went wrong; a browser that went away is nothing to tell."""
-        error = sys.exception()
-        if not isinstance(error, OSError):
-            sys.stderr.write(f"a request failed: {type(error).__name__}\n")
+    def stop(self) -> None:
+        """End `serve`, which runs in another thread."""
+        self._server.should_exit = True
 
 
 @contextmanager
-def listen(port: int, shown: Shown) -> Iterator[Server]:
-    """Give the server while it listens.
+def listen(port: int, previews: Previews) -> Iterator[Server]:
+    """Give the server while it listens; port 0 is any free port.
 
-    Raises `MailSenderError` where the port cannot be had.
+    Raises `MailSenderError` if the port cannot be used.
     """
     try:
-        server = Server(port, shown)
+        listening = socket.create_server((LOOPBACK, port))
     except OSError as error:
-        cure = "--serve 0 takes a free port"
-        raise MailSenderError(f"cannot serve on {LOOPBACK}:{port}: {error.strerror}; {cure}") from None
-    with server:
-        yield server
+        advice = "--serve 0 takes a free port"
+        raise MailSenderError(f"cannot serve on {LOOPBACK}:{port}: {error.strerror}; {advice}") from None
+    with listening:
+        yield Server(listening, previews)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """One connection."""
+class _Gate:
+    """ASGI wrapper: refuses requests to another host, and completes every response with the security headers."""
 
-    server: Server
-    timeout = 30
-    server_version = "mail-sender"
-    sys_version = ""
-    _policy = "default-src 'none'"
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        self._app = app
+        self._hosts = hosts
 
-    def do_GET(self) -> None:
-        """Answer with a page, a file of it, or a mail."""
-        status, media_type, content = self._answer()
-        self.send_response(status)
-        self.send_header("Content-Type", f"{media_type}; charset=utf-8")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def complete(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
 
-    do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
+        named = Headers(scope=scope).getlist("host")
+        is_ours = len(named) == 1 and named[0] in self._hosts
+        answer = self._app if is_ours else _sentence(421, f"ask for {' or '.join(sorted(self._hosts))}")
+        await answer(scope, receive, complete)
 
-    def end_headers(self) -> None:
-        """End the headers with those that every answer has."""
-        self.send_header("Content-Security-Policy", self._policy)
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Referrer-Policy", "no-referrer")
-        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.send_header("Cache-Control", "no-store")
-        super().end_headers()
 
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+def _application(previews: Previews) -> Starlette:
+    # The handlers are plain functions: Starlette runs them in threads, as making mails takes a while.
+    def show_page(_: Request) -> Response:
+        return HTMLResponse(previews.page(), headers={_POLICY: _PAGE_POLICY})
 
-    def _answer(self) -> Answer:
-        if self.headers.get_all("Host") not in [[name] for name in self.server.names]:
-            return _sentence(421, f"ask for {self.server.url}, under that name alone")
-        asked = urlsplit(self.path)
-        path = unquote(asked.path)
-        if path == "/":
-            self._policy = _PAGE_POLICY
-            return 200, "text/html", self.server.shown.page().encode()
-        if path.startswith("/mail/"):
-            return self._mail(path.removeprefix("/mail/"), asked.query)
-        return _file(path.removeprefix("/"))
-
-    def _mail(self, path: str, colours: str) -> Answer:
-        kind, _, file = path.partition("/")
-        language, _, form = file.partition(".")
-        self._policy = _MAIL_POLICY
+    def show_mail(request: Request) -> Response:
+        path = request.path_params
         try:
-            made = self.server.shown.preview(kind, language)
+            sample = previews.sample(path["kind"], path["language"])
         except NoPreview as error:
-            return _sentence(404, str(error))
-        if form == "html" and made.html is not None:
-            return 200, "text/html", page.coloured(made.html, colours).encode()
-        if form == "txt":
-            return 200, "text/plain", made.text.encode()
-        return (
-            (200, "message/rfc822", made.mail.content) if form == "eml" else _sentence(404, "there is no such part")
-        )
+            raise HTTPException(404, str(error)) from None
+        headers = {_POLICY: _MAIL_POLICY}
+        if path["form"] == "html" and sample.html is not None:
+            return HTMLResponse(page.coloured(sample.html, request.url.query), headers=headers)
+        if path["form"] == "txt":
+            return PlainTextResponse(sample.text, headers=headers)
+        if path["form"] == "eml":
+            return Response(sample.mail.content, media_type="message/rfc822", headers=headers)
+        raise HTTPException(404, "there is no such part")
+
+    files = [_file(path.name) for path in FILES.iterdir() if path.suffix in _TYPES]
+    mail = Route("/mail/{kind}/{language}.{form}", show_mail)
+    return Starlette(routes=[Route("/", show_page), *files, mail], exception_handlers=_FAULTS)
 
 
-def _file(name: str) -> Answer:
-    known = {path.name: path for path in FILES.iterdir() if path.suffix in _TYPES}
-    if name not in known:
-        return _sentence(404, "there is no such page")
-    return 200, _TYPES[known[name].suffix], known[name].read_bytes()
+def _file(name: str) -> Route:
+    path = FILES / name
+
+    def show_file(_: Request) -> Response:
+        return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
+
+    return Route(f"/{name}", show_file)
 
 
-def _sentence(status: int, text: str) -> Answer:
-    return status, "text/plain", f"{text}\n".encode()
+def _http_fault(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
+    return _sentence(error.status_code, error.detail)
+
+
+def _crash(_: Request, error: Exception) -> Response:
+    return _sentence(500, f"the request failed: {type(error).__name__}")
+
+
+def _sentence(status: int, text: str) -> Response:
+    return PlainTextResponse(f"{text}\n", status)
+
+
+_FAULTS = {HTTPException: _http_fault, Exception: _crash}

@@ -30,8 +30,8 @@ def faults(client: Path, sender: Path, code: int = 78) -> str:
         ("instance_url", "idm.example.com", '"idm.example.com"', "a URL such as https://"),
         ("instance_display_name", "two\nlines", "line break", "one line of text"),
         ("schedule", "* * * * *", "5 fields", "cron with seconds first"),
-        ("schedule", "0 0 0 30 2 *", "never fires", "a tick to come"),
-        ("schedule", "0 0 0 1 1 * 2020", "never fires", "a tick to come"),
+        ("schedule", "0 0 0 30 2 *", "never fires", "that fires again"),
+        ("schedule", "0 0 0 1 1 * 2020", "never fires", "that fires again"),
         ("mail_relay", "ftp://relay.example.com", "unknown scheme", "smtps://host"),
         ("mail_relay", "relay.example.com:99999", "port 99999", "smtps://host"),
         ("mail_connect_timeout_seconds", "15", '"15"', "a whole number without quotes"),
@@ -42,7 +42,7 @@ def faults(client: Path, sender: Path, code: int = 78) -> str:
         ("mail_relai", "x", "unknown key", "mail_relay"),
     ],
 )
-def test_a_bad_value_is_told_with_file_line_key_and_what_was_expected(
+def test_a_bad_value_is_reported_with_file_line_key_and_what_was_expected(
     tmp_path: Path, key: str, value: object, found: str, expected: str
 ) -> None:
     """The line names the place, what stood there (never a secret), and what would be right."""
@@ -52,14 +52,14 @@ def test_a_bad_value_is_told_with_file_line_key_and_what_was_expected(
     line = next(
         number for number, text in enumerate(sender.read_text().splitlines(), 1) if text.startswith(f"{key} ")
     )
-    told = faults(configs.client(tmp_path), sender)
-    (fault,) = [text for text in told.splitlines() if f"mail-sender:{line}: {key}: " in text]
+    said = faults(configs.client(tmp_path), sender)
+    (fault,) = [text for text in said.splitlines() if f"mail-sender:{line}: {key}: " in text]
     assert found in fault
     assert expected in fault
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "words"),
     [
         ({"mail_password": None}, "mail_username: is set, but mail_password is not"),
         ({"mail_username": None}, "mail_password: is set, but mail_username is not"),
@@ -72,29 +72,29 @@ def test_a_bad_value_is_told_with_file_line_key_and_what_was_expected(
         ({"headers": {"X-A": "two\nlines"}}, "headers.X-A: "),
     ],
 )
-def test_keys_that_do_not_fit_together_are_told(tmp_path: Path, values: dict[str, object], told: str) -> None:
+def test_keys_that_do_not_fit_together_are_reported(tmp_path: Path, values: dict[str, object], words: str) -> None:
     """Half a login, half a client certificate, our own tables: each by its key."""
-    assert told in faults(configs.client(tmp_path), configs.sender(tmp_path, **values))
+    assert words in faults(configs.client(tmp_path), configs.sender(tmp_path, **values))
 
 
-def test_every_fault_of_both_files_is_told_at_once(tmp_path: Path) -> None:
+def test_every_fault_of_both_files_is_reported_at_once(tmp_path: Path) -> None:
     """One start tells all that must be mended."""
     client = configs.client(tmp_path, uri="not a url", verify_ca="yes")
     sender = configs.sender(tmp_path, token=None, schedule="daily", mail_from_address="x", headers={"To": "x"})
-    told = faults(client, sender)
-    assert told.startswith("mail-sender: 6 faults in the configuration\n")
+    said = faults(client, sender)
+    assert said.startswith("mail-sender: 6 faults in the configuration\n")
     for key in ("uri", "verify_ca", "token", "schedule", "mail_from_address", "headers.To"):
-        assert f" {key}: " in told
+        assert f" {key}: " in said
 
 
 def test_missing_files_are_both_named(tmp_path: Path) -> None:
     """A start without any configuration says which two files it looked for."""
-    told = faults(tmp_path / "nothing", tmp_path / "nowhere")
-    assert f"{tmp_path}/nothing: no such file" in told
-    assert f"{tmp_path}/nowhere: no such file" in told
+    said = faults(tmp_path / "nothing", tmp_path / "nowhere")
+    assert f"{tmp_path}/nothing: no such file" in said
+    assert f"{tmp_path}/nowhere: no such file" in said
 
 
-def test_a_file_that_is_not_toml_is_told_with_its_line_and_none_of_its_text(tmp_path: Path) -> None:
+def test_a_file_that_is_not_toml_is_reported_with_its_line_and_none_of_its_text(tmp_path: Path) -> None:
     """A parser's complaint must not show the token above it, as Kanidm's sender does."""
     sender = configs.sender(tmp_path)
     sender.write_text(sender.read_text() + "mail_relay = = broken\n")
@@ -102,15 +102,15 @@ def test_a_file_that_is_not_toml_is_told_with_its_line_and_none_of_its_text(tmp_
     assert f"mail-sender:{line}: not TOML" in faults(configs.client(tmp_path), sender)
 
 
-def test_a_ca_that_is_no_pem_is_told(tmp_path: Path) -> None:
+def test_a_ca_that_is_no_pem_is_reported(tmp_path: Path) -> None:
     """A certificate file with something else in it is a fault of its key."""
     garbage = tmp_path / "ca.pem"
     garbage.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
-    told = faults(configs.client(tmp_path, ca_path=garbage), configs.sender(tmp_path))
-    assert "config:2: ca_path: holds a PEM certificate that cannot be read; expected a PEM file" in told
+    said = faults(configs.client(tmp_path, ca_path=garbage), configs.sender(tmp_path))
+    assert "config:2: ca_path: holds a PEM certificate that cannot be read; expected a PEM file" in said
 
 
-def test_a_client_certificate_with_another_key_is_told(tmp_path: Path) -> None:
+def test_a_client_certificate_with_another_key_is_reported(tmp_path: Path) -> None:
     """Certificate and key must belong together."""
     authority = Authority.make(tmp_path)
     certificate, key = authority.client(tmp_path)
@@ -122,18 +122,18 @@ def test_a_client_certificate_with_another_key_is_told(tmp_path: Path) -> None:
     assert faults(configs.client(tmp_path, uri="x"), configs.sender(tmp_path, relay=fits)).count("\n") == 2
 
 
-def test_each_file_of_a_client_certificate_is_told_under_its_own_key(tmp_path: Path) -> None:
+def test_each_file_of_a_client_certificate_is_reported_under_its_own_key(tmp_path: Path) -> None:
     """Whichever is missing, the line names the key that holds its path; both, where both are."""
     certificate, key = Authority.make(tmp_path).client(tmp_path)
     for pair, wrong in (((certificate, "/no"), ["key"]), (("/no", key), ["cert"]), (("/no", "/no"), ["cert", "key"])):
         relay = dict(zip(("client_cert_path", "client_key_path"), pair, strict=True))
-        told = faults(configs.client(tmp_path), configs.sender(tmp_path, relay=relay))
-        assert [f"relay.client_{name}_path: /no: no such file" in told for name in ("cert", "key")] == [
+        said = faults(configs.client(tmp_path), configs.sender(tmp_path, relay=relay))
+        assert [f"relay.client_{name}_path: /no: no such file" in said for name in ("cert", "key")] == [
             name in wrong for name in ("cert", "key")
         ]
 
 
-def test_an_encrypted_client_key_is_told_and_never_asked_for(tmp_path: Path) -> None:
+def test_an_encrypted_client_key_is_reported_and_never_asked_for(tmp_path: Path) -> None:
     """Nobody is there to type a passphrase."""
     certificate, key = Authority.make(tmp_path).client(tmp_path)
     encrypted = tmp_path / "encrypted.key"
@@ -144,7 +144,7 @@ def test_an_encrypted_client_key_is_told_and_never_asked_for(tmp_path: Path) -> 
     assert "encrypted" in faults(configs.client(tmp_path), configs.sender(tmp_path, relay=relay))
 
 
-def test_an_unreadable_file_is_told_with_its_owner_mode_and_our_uid_and_code_77(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported_with_its_owner_mode_and_our_uid_and_code_77(tmp_path: Path) -> None:
     """What may not be read is a matter of rights: whose it is, its mode, and who we are."""
     client, sender = configs.client(tmp_path), configs.sender(tmp_path)
     sender.chmod(0o000)
@@ -164,6 +164,6 @@ def test_an_unreadable_file_is_told_with_its_owner_mode_and_our_uid_and_code_77(
 def test_an_unknown_key_far_from_any_other_is_only_a_warning(tmp_path: Path) -> None:
     """A newer Kanidm's config still runs: what it adds is named and ignored."""
     client = configs.client(tmp_path, uri="x")
-    told = faults(client, configs.sender(tmp_path, some_new_feature_of_kanidm="on"))
-    assert told.startswith("mail-sender: 1 fault in the configuration\n")
-    assert 'unknown key "some_new_feature_of_kanidm" is ignored (a warning)' in told
+    said = faults(client, configs.sender(tmp_path, some_new_feature_of_kanidm="on"))
+    assert said.startswith("mail-sender: 1 fault in the configuration\n")
+    assert 'unknown key "some_new_feature_of_kanidm" is ignored (a warning)' in said

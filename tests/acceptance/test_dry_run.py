@@ -132,7 +132,7 @@ def test_a_running_sender_does_not_turn_into_a_dry_run(stub: Stub, tmp_path: Pat
     ("relay", "fault"),
     [
         ({"kind": "folder"}, "relay.path: is missing"),
-        ({"kind": "folder", "path": ""}, "relay.path: is no path"),
+        ({"kind": "folder", "path": ""}, "relay.path: an empty text"),
         ({"kind": "pigeon"}, "expected 'smtp' or 'folder'"),
         ({"path": "/tmp/mails"}, 'set kind = "folder"'),
         ({"kind": "smtp"}, "mail_relay: is missing"),

@@ -249,7 +249,7 @@ def test_check_finds_what_shows_only_when_a_template_runs(config: Path, folder: 
     done = template(config, "check")
     assert done.returncode == 1
     assert (
-        f"{RESET}/subject.de.txt.j2, line 1, failed (ZeroDivisionError); seen in a specimen of {RESET} in de"
+        f"{RESET}/subject.de.txt.j2, line 1, failed (ZeroDivisionError); seen in a sample of {RESET} in de"
         in done.stdout
     )
 
@@ -358,7 +358,7 @@ def test_serve_says_where_and_ends_with_0_at_ctrl_c(config: Path) -> None:
 
 def test_the_verbs_need_no_more_than_the_start_already_has() -> None:
     """What carries them out is imported inside: the sender starts no slower for them."""
-    code = "import sys, mail_sender.cli; print([name for name in ('jinja2', 'babel', 'http.server') if name in sys.modules])"
+    code = "import sys, mail_sender.cli; print([name for name in ('jinja2', 'babel', 'starlette', 'uvicorn') if name in sys.modules])"
     interpreter = MAIL_SENDER.with_name("python")
     done = subprocess.run([interpreter, "-c", code], capture_output=True, text=True, env={**os.environ}, check=True)
     assert done.stdout == "[]\n"

@@ -22,6 +22,7 @@ SENDER = {
     "mail_password": '"correct horse"',
 }
 
+KIND = "credential_reset_v1"
 NOTHING: Mapping[str, str | None] = {}
 
 
@@ -64,3 +65,24 @@ class Files:
         with pytest.raises(ConfigError) as caught:
             self.load(tables, client, **changes)
         return caught.value.faults
+
+
+def only(faults: tuple[ConfigFault, ...]) -> ConfigFault:
+    """Return the one fault."""
+    (fault,) = faults
+    return fault
+
+
+def override(files: Files, **texts: str) -> str:
+    """Write a folder of templates; return the table that names it."""
+    for name, text in texts.items():
+        path = files.folder / "templates" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return f'[templates]\noverride_path = "{files.folder}/templates"\n'
+
+
+def fault(files: Files, tables: str) -> ConfigFault:
+    """Return the one fault of these tables."""
+    (found,) = files.faults(tables)
+    return found

@@ -7,38 +7,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mail_sender.config import appearance
 from mail_sender.config.config import Config
-from mail_sender.errors import ConfigError, ConfigFault
-from mail_sender.templating import sandbox
+from mail_sender.errors import ConfigError
 from mail_sender.templating.brand import Brand
 from mail_sender.templating.languages import Languages
 from tests.golden import samples
-from tests.support.config_files import Files
+from tests.support.config_files import KIND, Files, fault, override
 
-KIND = "credential_reset_v1"
 PNG = samples.image(2, 2, b"\x00\x00\x00")
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Files:
-    """Two good configuration files."""
-    return Files(tmp_path)
-
-
-def override(files: Files, **texts: str) -> str:
-    """Write a folder of templates; return the table that names it."""
-    for name, text in texts.items():
-        path = files.folder / "templates" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return f'[templates]\noverride_path = "{files.folder}/templates"\n'
-
-
-def fault(files: Files, tables: str) -> ConfigFault:
-    """Return the one fault of these tables."""
-    (found,) = files.faults(tables)
-    return found
 
 
 def about_words(loaded: Config) -> list[str]:
@@ -153,50 +129,12 @@ BAD_OVERRIDES = {
 
 
 @pytest.mark.parametrize("name", BAD_OVERRIDES)
-def test_a_fault_in_an_override_is_told_with_its_file_and_line(files: Files, name: str) -> None:
+def test_a_fault_in_an_override_is_reported_with_its_file_and_line(files: Files, name: str) -> None:
     """The file itself is named, not the configuration's line."""
     text, line, found = BAD_OVERRIDES[name]
     first = files.faults(override(files, **{name: text}))[0]
     assert (first.path, first.line) == (files.folder / "templates" / name, line)
     assert first.found.startswith(found)
-
-
-def test_what_only_shows_when_a_template_runs_is_told(files: Files) -> None:
-    """Specimens of each kind are made in each choice of languages, one or two, with a name and without."""
-    broken = {
-        "{% if language == 'de' %}\n{{ 1 / 0 }}{% endif %}": "in de and fr",
-        "{% for say in languages %}{% if not loop.first %}\n{{ 1 / 0 }}{% endif %}{% endfor %}": "in en and fr",
-        "{% if not display_name %}\n{{ 1 / 0 }}{% endif %}": "in en and fr to somebody without a name",
-    }
-    spoken = 'second_language = "fr"\nlanguage_rules = { "example.de" = "de" }\n'
-    for text, where in broken.items():
-        found = fault(files, override(files, **{f"{KIND}/body.txt.j2": text}) + spoken)
-        assert f"{KIND}/body.txt.j2, line 2, failed (ZeroDivisionError)" in found.found
-        assert found.expected == f"seen in a specimen of {KIND} {where}"
-
-
-def test_a_template_that_takes_too_long_is_a_fault(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At start and at a change of the file, not with the first mail."""
-    monkeypatch.setattr(sandbox, "SECONDS", 0.1)
-    loop = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}"
-    assert "it takes longer than" in fault(files, override(files, **{f"{KIND}/subject.txt.j2": loop})).found
-
-
-def test_templates_that_take_too_long_do_not_hold_up_a_change_for_minutes(
-    files: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each specimen of many languages would run into the same limit."""
-    made: list[object] = []
-
-    def slow(trial: object, *_: object) -> str:
-        made.append(trial)
-        return "it takes longer than 2 s"
-
-    monkeypatch.setattr(appearance, "PATIENCE", 0.0)
-    monkeypatch.setattr(appearance, "_fault_of", slow)
-    tables = override(files, **{f"{KIND}/subject.txt.j2": "x"})
-    assert "takes longer" in fault(files, tables + 'language_rules = { "example.de" = "de" }\n').found
-    assert len(made) == 1
 
 
 def test_a_folder_without_files_is_warned_of(files: Files) -> None:
@@ -229,9 +167,9 @@ def test_a_broken_logo_is_a_fault(files: Files, content: bytes | None, found: st
     """Missing, of a type that mail programs do not show, or too large."""
     if content is not None:
         (files.folder / "logo").write_bytes(content)
-    told = fault(files, f'[brand]\nlogo_path = "{files.folder}/logo"\n')
-    assert told.key == "brand.logo_path"
-    assert found in told.found
+    broken = fault(files, f'[brand]\nlogo_path = "{files.folder}/logo"\n')
+    assert broken.key == "brand.logo_path"
+    assert found in broken.found
 
 
 @pytest.mark.parametrize("key", ["brand]\nlogo_path", "templates]\noverride_path"])
@@ -260,7 +198,7 @@ def test_a_template_that_is_no_text_is_a_fault(files: Files) -> None:
     assert (found.path.name, found.found) == ("_base.txt.j2", "is not UTF-8")
 
 
-def test_every_file_of_the_look_has_a_say_in_the_configuration(files: Files) -> None:
+def test_every_file_of_the_appearance_has_a_say_in_the_configuration(files: Files) -> None:
     """A change of one of them is a change of the configuration: so is a new one, by its folder."""
     (files.folder / "logo.png").write_bytes(PNG)
     tables = override(files, **{f"{KIND}/body.txt.j2": "x", "wording/en.toml": ""})

@@ -1,22 +1,27 @@
-"""A changed configuration is read anew; a faulty one is named, and the old one goes on."""
+"""A changed configuration is read again; a faulty one is logged, and the previous one goes on."""
 
 import asyncio
 import os
+import shutil
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 from structlog.testing import capture_logs
 
+from mail_sender.clock import SteadyClock
+from mail_sender.config import watch as watching
 from mail_sender.config.config import Config
 from mail_sender.config.load import load
-from mail_sender.config.watch import LOOK_EVERY, Watch
+from mail_sender.config.watch import Watch
 from tests.support.config_files import Files
 from tests.support.configs import relay_of
-from tests.support.fake_clock import FakeClock
-from tests.support.virtual_time import VIRTUAL_TIME
 
-pytestmark = VIRTUAL_TIME
+DEADLINE = 20.0
+"""Seconds within which a change must be found; it is no measure of speed."""
 
 
 @pytest.fixture
@@ -27,15 +32,79 @@ def files(tmp_path: Path) -> Files:
     return made
 
 
-def watch(files: Files, config: Config | None = None) -> "asyncio.Task[Config]":
-    """Watch them."""
-    now = config or load(files.client, files.sender)
-    return asyncio.ensure_future(Watch(now, lambda: load(files.client, files.sender)).next_config(FakeClock()))
+@pytest.fixture(autouse=True)
+def compared(monkeypatch: pytest.MonkeyPatch) -> "asyncio.Queue[None]":
+    """Shorten the times that are waited for; give a queue that gets an entry whenever the files are compared."""
+    comparisons: asyncio.Queue[None] = asyncio.Queue()
+    compare = watching._states
+
+    def counted(paths: Iterable[Path]) -> watching._States:
+        comparisons.put_nowait(None)
+        return compare(paths)
+
+    monkeypatch.setattr(watching, "_states", counted)
+    monkeypatch.setattr(watching, "_STEP", 50)
+    monkeypatch.setattr(watching, "SETTLE", 0.2)
+    monkeypatch.setattr(watching, "COMPARE_EVERY", 0.2)
+    return comparisons
 
 
-async def looks(count: int) -> None:
-    """Let so many looks pass."""
-    await asyncio.sleep(LOOK_EVERY * count + 0.1)
+@pytest.fixture(params=["reports alone", "no reports"])
+def source(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Watch with the system's reports alone, then without any, as if inotify's limits were used up."""
+    if request.param == "reports alone":
+        monkeypatch.setattr(watching, "COMPARE_EVERY", 1_000.0)
+    else:
+        monkeypatch.setattr(watching, "awatch", _no_watches_left)
+    return str(request.param)
+
+
+async def _no_watches_left(*_: object, **__: object) -> AsyncIterator[None]:
+    raise OSError(28, "No space left on device")
+    yield
+
+
+class Watched:
+    """A watch that runs and finds one configuration; `reads` counts how often it read the files."""
+
+    def __init__(self, files: Files, config: Config | None = None, read: Callable[[], Config] | None = None) -> None:
+        self.reads = 0
+        self._read_now = read or (lambda: load(files.client, files.sender))
+        self._was_read = asyncio.Event()
+        self._watch = Watch(config or load(files.client, files.sender), self._load)
+        self.task = asyncio.ensure_future(self._watch.next_config(SteadyClock()))
+
+    @classmethod
+    async def start(cls, *arguments: Any, **more: Any) -> Self:
+        """Return a watch that misses no change from now on."""
+        watched = cls(*arguments, **more)
+        await asyncio.sleep(0)
+        return watched
+
+    async def next(self) -> Config:
+        """Return the next configuration."""
+        async with asyncio.timeout(DEADLINE):
+            return await self.task
+
+    async def read(self) -> None:
+        """Wait until the files are read once more."""
+        async with asyncio.timeout(DEADLINE):
+            await self._was_read.wait()
+        self._was_read.clear()
+
+    def _load(self) -> Config:
+        self.reads += 1
+        self._was_read.set()
+        return self._read_now()
+
+
+async def times(count: int, compared: "asyncio.Queue[None]") -> None:
+    """Wait until the files were compared so often from now on."""
+    while not compared.empty():
+        compared.get_nowait()
+    async with asyncio.timeout(DEADLINE):
+        for _ in range(count):
+            await compared.get()
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -46,14 +115,16 @@ def edit(path: Path, old: str, new: str) -> None:
     other.replace(path)
 
 
-async def test_files_that_do_not_change_are_not_read(files: Files) -> None:
-    """However long; what was only touched by a reader is not changed either."""
-    watching = watch(files)
-    await looks(1_000)
+async def test_files_that_do_not_change_are_not_read(files: Files, compared: "asyncio.Queue[None]") -> None:
+    """A reader touches nothing, and another file beside them is no concern of ours."""
+    watched = await Watched.start(files)
     files.sender.read_text()
-    await looks(2)
-    assert not watching.done()
-    watching.cancel()
+    files.sender.with_name("neighbour").write_text("x")
+    await times(4, compared)
+    assert watched.reads == 0
+    edit(files.sender, "example.com", "example.org")
+    await watched.next()
+    assert watched.reads == 1
 
 
 async def test_the_latest_is_what_the_files_say_now_and_the_last_good_one_where_they_have_faults(
@@ -72,17 +143,16 @@ async def test_the_latest_is_what_the_files_say_now_and_the_last_good_one_where_
 
 
 @pytest.mark.parametrize("name", ["sender", "client"])
-async def test_a_change_is_found_within_three_looks_and_said(files: Files, name: str) -> None:
-    """With the configuration that it makes."""
-    watching = watch(files)
-    await looks(1)
+@pytest.mark.usefixtures("source")
+async def test_a_change_is_found_and_logged(files: Files, name: str) -> None:
+    """With the configuration that it makes, and without its secrets."""
+    watched = await Watched.start(files)
     with capture_logs() as events:
         if name == "sender":
             edit(files.sender, "correct horse", "battery staple")
         else:
             edit(files.client, "idm.example.com", "idm.example.org")
-        await looks(3)
-    changed = watching.result()
+        changed = await watched.next()
     if name == "sender":
         password = relay_of(changed).password
         assert password is not None
@@ -93,115 +163,158 @@ async def test_a_change_is_found_within_three_looks_and_said(files: Files, name:
     assert "battery staple" not in repr(events)
 
 
+@pytest.mark.usefixtures("source")
 async def test_a_file_written_in_place_is_a_change(files: Files) -> None:
-    """Its time tells, where its size does not."""
-    watching = watch(files)
-    await looks(1)
+    """Its time shows it, where its size does not."""
+    watched = await Watched.start(files)
     text = files.sender.read_text()
     files.sender.write_text(text.replace("correct horse", "horse correct"))
     os.utime(files.sender, ns=(1, 1))
-    await looks(3)
-    assert watching.done()
+    await watched.next()
 
 
+@pytest.mark.usefixtures("source")
 async def test_a_certificate_is_watched_as_the_configs_are(files: Files, tmp_path: Path) -> None:
-    """A mounted secret that is renewed: a link that leads elsewhere."""
-    old, new, link = tmp_path / "old.pem", tmp_path / "new.pem", tmp_path / "ca.pem"
-    for pem in (old, new):
-        pem.write_text("same size")
-        os.utime(pem, ns=(1, 1))
-    link.symlink_to(old)
-    config = files.load()
-    watching = watch(files, replace(config, files=(*config.files, link)))
-    await looks(2)
-    assert not watching.done()
-    link.unlink()
-    link.symlink_to(new)
-    await looks(3)
-    assert watching.done()
+    """A mounted secret that is renewed, as Kubernetes does it: the link `..data` leads to another folder."""
+    mount = tmp_path / "secret"
+    for name in ("..old", "..new"):
+        (mount / name).mkdir(parents=True)
+        (mount / name / "ca.pem").write_text("same size")
+        os.utime(mount / name / "ca.pem", ns=(1, 1))
+    (mount / "..data").symlink_to("..old")
+    (mount / "ca.pem").symlink_to("..data/ca.pem")
+    watched = await Watched.start(files, replace(files.load(), files=(files.client, files.sender, mount / "ca.pem")))
+    assert watched.reads == 0
+    (mount / "..data_tmp").symlink_to("..new")
+    (mount / "..data_tmp").replace(mount / "..data")
+    await watched.next()
 
 
 async def test_a_file_that_is_still_being_written_is_waited_for(files: Files) -> None:
-    """Half a file is no fault: it is read when it has looked the same twice."""
-    watching = watch(files)
-    await looks(1)
+    """Half a file is no fault: it is read when it is the same twice."""
+    watched = await Watched.start(files)
     text = files.sender.read_text()
     with capture_logs() as events:
-        for part in range(10):
+        for part in range(20):
             files.sender.write_text(text[: 40 + part])
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(watching.SETTLE / 4)
         files.sender.write_text(text.replace("correct horse", "horse correct"))
-        await looks(3)
-    assert watching.done()
+        await watched.next()
     assert [event["event"] for event in events] == ["config_reloaded"]
+    assert watched.reads == 1
 
 
-async def test_a_faulty_change_is_said_once_and_mended_at_the_next(files: Files) -> None:
-    """The old configuration goes on; a second faulty change is said, too, and no secret shows."""
-    watching = watch(files)
-    await looks(1)
+async def test_a_faulty_change_is_logged_once_and_mended_at_the_next(
+    files: Files, compared: "asyncio.Queue[None]"
+) -> None:
+    """The old configuration goes on; a second faulty change is logged, too, and no secret shows."""
+    watched = await Watched.start(files)
     with capture_logs() as events:
         edit(files.sender, "mail_relay", "mail_rely")
-        await looks(10)
-        assert not watching.done()
+        await watched.read()
+        await times(4, compared)
         assert [event["event"] for event in events] == ["config_rejected"]
         assert "mail_rely" in events[0]["message"]
         edit(files.sender, "mail_rely", "mail_relai")
-        await looks(10)
-        assert len(events) == 2
+        await watched.read()
         edit(files.sender, "mail_relai", "mail_relay")
-        await looks(3)
-    assert watching.done()
+        await watched.next()
     assert [event["event"] for event in events] == ["config_rejected", "config_rejected", "config_reloaded"]
     assert "correct horse" not in repr(events)
 
 
 async def test_a_file_that_is_gone_is_a_faulty_change(files: Files) -> None:
     """As between the two steps of a careless copy; when it is back, it is read."""
-    watching = watch(files)
-    await looks(1)
+    watched = await Watched.start(files)
     text = files.sender.read_text()
     with capture_logs() as events:
         files.sender.unlink()
-        await looks(5)
-        assert not watching.done()
+        await watched.read()
         files.sender.write_text(text)
         files.sender.chmod(0o600)
-        await looks(3)
-    assert watching.done()
+        await watched.next()
     assert [event["event"] for event in events] == ["config_rejected", "config_reloaded"]
 
 
-async def test_a_reading_that_breaks_is_said_and_the_sender_goes_on(files: Files) -> None:
+async def test_a_folder_that_is_gone_is_a_faulty_change_too(files: Files, tmp_path: Path) -> None:
+    """A volume that is unmounted for a moment: the folder is looked for until it is there again."""
+    watched = await Watched.start(files)
+    away = tmp_path.with_name(f"{tmp_path.name}-away")
+    with capture_logs() as events:
+        shutil.move(tmp_path, away)
+        await watched.read()
+        shutil.move(away, tmp_path)
+        await watched.next()
+    assert [event["event"] for event in events] == ["config_rejected", "config_reloaded"]
+
+
+@pytest.mark.usefixtures("source")
+async def test_mending_what_a_refused_configuration_names_is_noticed(files: Files, tmp_path: Path) -> None:
+    """The fault is in a file that only the refused configuration names: a new folder of templates."""
+    template = tmp_path / "templates/test_message_v1/body.txt.j2"
+    template.parent.mkdir(parents=True)
+    template.write_text("{{ nonsense")
+    watched = await Watched.start(files)
+    with capture_logs() as events:
+        good = files.sender.read_text()
+        files.sender.write_text(f'{good}\n[templates]\noverride_path = "{tmp_path / "templates"}"\n')
+        await watched.read()
+        template.write_text("{{ say.works }}")
+        changed = await watched.next()
+    assert [event["event"] for event in events] == ["config_rejected", "config_reloaded"]
+    assert changed.mail.appearance.templates.theirs
+
+
+async def test_a_reading_that_breaks_is_logged_and_the_sender_goes_on(
+    files: Files, compared: "asyncio.Queue[None]"
+) -> None:
     """Whatever breaks in it: the configuration of before is still good."""
 
     def broken() -> Config:
         raise RecursionError("secrets may stand here")
 
-    watching = asyncio.ensure_future(Watch(load(files.client, files.sender), broken).next_config(FakeClock()))
-    await looks(1)
+    watched = await Watched.start(files, read=broken)
     with capture_logs() as events:
         edit(files.sender, "correct horse", "horse correct")
-        await looks(5)
-    assert not watching.done()
+        await times(5, compared)
+    assert not watched.task.done()
     assert [event["message"] for event in events] == ["cannot be read (RecursionError); going on with the one before"]
-    watching.cancel()
+    watched.task.cancel()
 
 
 async def test_an_editors_swap_file_is_no_change_of_a_folder_and_a_new_template_is(
-    files: Files, tmp_path: Path
+    files: Files, tmp_path: Path, compared: "asyncio.Queue[None]"
 ) -> None:
     """What lies there for others is left out, as where templates are read."""
     folder = tmp_path / "templates"
     folder.mkdir()
     (folder / "_base.txt.j2").write_text("x")
-    config = replace(load(files.client, files.sender), files=(folder, folder / "_base.txt.j2"))
-    watching = watch(files, config)
-    await looks(1)
+    watched = await Watched.start(files, replace(files.load(), files=(folder, folder / "_base.txt.j2")))
     (folder / "._base.txt.j2.swp").write_text("x")
     (folder / ".git").mkdir()
-    await looks(5)
-    assert not watching.done()
+    await times(4, compared)
+    assert watched.reads == 0
     (folder / "_base.html.j2").write_text("x")
-    await looks(4)
-    assert watching.done()
+    await watched.next()
+    assert watched.reads == 1
+
+
+def test_the_thread_that_watches_ends_with_the_watch(
+    files: Files, monkeypatch: pytest.MonkeyPatch, compared: "asyncio.Queue[None]"
+) -> None:
+    """A stop has seconds, and the thread must not keep the process from ending."""
+    monkeypatch.setattr(watching, "COMPARE_EVERY", 1_000.0)
+
+    async def run_and_cancel() -> list[threading.Thread]:
+        watched = await Watched.start(files)
+        files.sender.with_name("neighbour").write_text("x")
+        await times(1, compared)
+        found = [thread for thread in threading.enumerate() if "AnyIO" in thread.name]
+        watched.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await watched.next()
+        return found
+
+    (thread,) = asyncio.run(run_and_cancel())
+    thread.join(DEADLINE)
+    assert not thread.is_alive()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender.message import CredentialReset, UnknownContent
-from mail_sender.preview import preview
+from mail_sender.preview.sample_mail import render_sample
 from mail_sender.templating import samples
 from mail_sender.templating.kinds import KINDS
 from mail_sender.templating.samples import BadData
@@ -46,7 +46,7 @@ def test_an_unknown_kind_takes_all_fields_as_they_are() -> None:
 def test_whatever_stands_in_the_data_makes_a_mail_or_a_sentence(kind: str, fields: dict[str, Any]) -> None:
     """No field of any type or size gets further than that."""
     try:
-        made = preview.made(MAIL, kind, "en", fields)
+        made = render_sample(MAIL, kind, "en", fields)
     except BadData:
         return
     assert made.mail.fault is None

@@ -1,8 +1,8 @@
-"""What the template verbs work on: how mails look, as far as the mail-sender config tells it.
+"""The configuration of mails, read leniently: the template commands work although other parts of it have faults.
 
-Unlike the sender's start they need no client config, and of this one only what makes a mail: a fault elsewhere is
-told and no more, and a made-up value stands in for what is missing or wrong. Where there is no file yet, everything
-is made up and the templates are ours.
+Unlike the sender, these commands need no client config, and only those keys of the mail-sender config that make a
+mail. A made-up value replaces one that is missing or faulty, and faults are collected, not raised. If there is no
+file, every value is made up and the templates are the built-in ones.
 """
 
 from collections.abc import Mapping
@@ -29,16 +29,16 @@ STAND_INS: Mapping[str, str] = {
     "mail_reply_to_address": "support@example.com",
     "mail_relay": "smtps://relay.example.com",
 }
-"""What stands in for a required key; none of it goes anywhere."""
+"""Made-up values of the required keys; they are shown in sample mails and used for nothing else."""
 _TABLES = frozenset({"templates", "brand"})
 
 
 @dataclass(frozen=True)
-class Basis:
-    """What a mail-sender config makes of mails.
+class LenientConfig:
+    """How mails look, with the faults that were found while reading it.
 
-    `config` is None where there is no such file, `folder` is the operator's. `faults` are those of the folder and of
-    the tables about it, `elsewhere` the others; `unusable` says that no templates could be loaded at all.
+    `config` is None if there is no such file, `folder` is the operator's override folder. `faults` are those of the
+    folder and of the tables about it, `elsewhere` all others; `unusable` says that no templates could be loaded.
     """
 
     config: Path | None
@@ -50,47 +50,46 @@ class Basis:
     unusable: bool = False
 
     @property
-    def usable(self) -> "Basis":
-        """This basis, where a mail can be made on it.
+    def usable(self) -> "LenientConfig":
+        """The same, if a mail can be made with it.
 
-        Raises `ConfigError`.
+        Raises `ConfigError` if not.
         """
         if self.unusable:
             raise ConfigError(list(self.faults), list(self.warnings))
         return self
 
     def place(self, name: str) -> Path:
-        """Return where a file of the template set lies, by its name in it."""
+        """Return the path of a file of the template set, by its name in the set."""
         templates = self.mail.appearance.templates
-        theirs = self.folder if templates.is_theirs(name) else None
-        return (theirs or template_files.shipped_folder()) / name
+        override = self.folder if templates.is_theirs(name) else None
+        return (override or template_files.shipped_folder()) / name
 
 
-def read(path: Path) -> Basis:
-    """Return what a mail-sender config makes of mails.
+def read(path: Path) -> LenientConfig:
+    """Return how mails look by a mail-sender config.
 
-    Raises `ConfigError` where the file is there, but cannot be read at all.
+    Raises `ConfigError` if the file exists, but cannot be read at all.
     """
     file = TomlFile(path)
     if _is_missing(path):
-        return Basis(None, appearance.mail(_with_stand_ins({}), Appearance()))
+        return LenientConfig(None, appearance.mail(_with_stand_ins({}), Appearance()))
     if file.faults:
         raise ConfigError(file.faults, [])
     faults: list[ConfigFault] = []
     warnings: list[str] = []
     sender = checked(file, SenderFile, faults, warnings) or _with_stand_ins(file.values)
-    looks = appearance.appearance(file, sender, faults, warnings)
-    no_headers = list(headers.faults(file))
-    faults += no_headers
-    override = sender.templates.override_path
-    return Basis(
+    loaded = appearance.appearance(file, sender, faults, warnings)
+    header_faults = list(headers.faults(file))
+    faults += header_faults
+    return LenientConfig(
         config=path,
-        mail=_mail(sender, looks or Appearance(), {fault.key for fault in no_headers}),
-        folder=Path(override) if override else None,
-        faults=tuple(fault for fault in faults if _is_ours(fault, path)),
-        elsewhere=tuple(fault for fault in faults if not _is_ours(fault, path)),
+        mail=_mail(sender, loaded or Appearance(), {fault.key for fault in header_faults}),
+        folder=sender.templates.override_path,
+        faults=tuple(fault for fault in faults if _is_of_templates(fault, path)),
+        elsewhere=tuple(fault for fault in faults if not _is_of_templates(fault, path)),
         warnings=tuple(warnings),
-        unusable=looks is None,
+        unusable=loaded is None,
     )
 
 
@@ -99,17 +98,17 @@ def _is_missing(path: Path) -> bool:
         path.stat()
     except FileNotFoundError:
         return True
-    except (OSError, ValueError):  # it is there, or no path at all: reading it has told why it cannot be used
+    except (OSError, ValueError):  # reading it has found out why it cannot be used
         return False
     return False
 
 
-def _is_ours(fault: ConfigFault, config: Path) -> bool:
+def _is_of_templates(fault: ConfigFault, config: Path) -> bool:
     return fault.path != config or fault.key.partition(".")[0] in _TABLES
 
 
 def _with_stand_ins(values: Mapping[str, Any]) -> SenderFile:
-    """Return the file's values, without those that are faulty."""
+    """Return the file's values, with made-up ones in place of those that are missing or faulty."""
     kept = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
     try:
         return SenderFile.model_validate({**STAND_INS, **kept})
@@ -127,6 +126,6 @@ def _leave_out(values: dict[str, Any], key: int | str, inner: int | str | None =
         values.pop(str(key), None)
 
 
-def _mail(sender: SenderFile, looks: Appearance, faulty: set[str]) -> MailConfig:
-    mail = appearance.mail(sender, looks)
-    return replace(mail, headers=tuple(both for both in mail.headers if f"headers.{both[0]}" not in faulty))
+def _mail(sender: SenderFile, loaded: Appearance, faulty: set[str]) -> MailConfig:
+    mail = appearance.mail(sender, loaded)
+    return replace(mail, headers=tuple(pair for pair in mail.headers if f"headers.{pair[0]}" not in faulty))

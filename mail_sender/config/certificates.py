@@ -1,0 +1,46 @@
+"""The certificate files that both configs name: each is read at start, so that a bad one is a fault of its key."""
+
+import ssl
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from mail_sender import tls
+from mail_sender.config.toml_file import Key, TomlFile
+from mail_sender.errors import ConfigFault
+
+CLIENT_CERTIFICATE: tuple[Key, Key] = (("relay", "client_cert_path"), ("relay", "client_key_path"))
+_EXPECTED = "expected a PEM file"
+
+
+def faults(client: TomlFile, sender: TomlFile) -> Iterator[ConfigFault]:
+    """Yield a fault for each file that cannot be used, and for a certificate whose key is another one's."""
+    scratch = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for file, key in ((client, ("ca_path",)), (sender, ("relay", "ca_path"))):
+        if isinstance(path := file.value(key), str):
+            yield from _fault(file, key, partial(tls.add_ca, scratch, Path(path)))
+    certificate, key_path = (sender.value(key) for key in CLIENT_CERTIFICATE)
+    if isinstance(certificate, str) and isinstance(key_path, str):
+        pair = Path(certificate), Path(key_path)
+        unusable = [
+            *_fault(sender, CLIENT_CERTIFICATE[0], partial(tls.require_pem, pair[0], "CERTIFICATE")),
+            *_fault(sender, CLIENT_CERTIFICATE[1], partial(tls.require_pem, pair[1], "PRIVATE KEY")),
+        ]
+        together = partial(tls.add_client_certificate, scratch, *pair)
+        yield from unusable or _fault(sender, CLIENT_CERTIFICATE[1], together)
+
+
+def _fault(file: TomlFile, key: Key, use: Callable[[], None]) -> Iterator[ConfigFault]:
+    try:
+        use()
+    except tls.BadPem as error:
+        yield file.fault(key, str(error), _EXPECTED)
+    except ValueError:  # a NUL in the path, which the key's own check reports
+        return
+    except FileNotFoundError as error:
+        yield file.fault(key, f"{error.filename}: no such file", _EXPECTED)
+    except IsADirectoryError as error:
+        if error.filename != ".":  # an empty path, which the key's own check reports
+            yield file.fault(key, f"{error.filename} is a folder", _EXPECTED)
+    except OSError as error:
+        yield file.unreadable(key, Path(error.filename), error)

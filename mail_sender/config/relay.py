@@ -1,0 +1,89 @@
+"""The relay: `mail_relay`, the login, and `[relay]`, or the folder that takes the relay's place in a dry run.
+
+What spans several keys is checked on the raw tables, so that a fault elsewhere does not hide it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from mail_sender import address
+from mail_sender.config.certificates import CLIENT_CERTIFICATE
+from mail_sender.config.keys import SenderFile
+from mail_sender.config.toml_file import Key, TomlFile
+from mail_sender.errors import ConfigFault
+from mail_sender.relay import endpoint
+from mail_sender.relay.config import FolderConfig, RelayConfig
+
+_LOGIN: tuple[Key, Key] = (("mail_username",), ("mail_password",))
+
+
+def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
+    """Return the relay's slice; the two login keys go before the login in `mail_relay`."""
+    table = sender.relay
+    if sender.mail_relay is None or table.kind == "folder":
+        return FolderConfig(table.path or Path())
+    place = endpoint.parse(sender.mail_relay.get_secret_value())
+    username = place.username if sender.mail_username is None else sender.mail_username.get_secret_value()
+    password = place.password if sender.mail_password is None else sender.mail_password.get_secret_value()
+    has_login = bool(username and password)
+    return RelayConfig(
+        host=place.host,
+        port=place.port,
+        security=place.security,
+        username=username if has_login else None,
+        password=SecretStr(password) if password and has_login else None,
+        connect_timeout=float(sender.mail_connect_timeout_seconds),
+        local_name=table.local_name or place.local_name or address.domain(sender.mail_from_address),
+        **table.model_dump(exclude={"kind", "path", "local_name"}),
+    )
+
+
+def put_folder_in_place(file: TomlFile, folder: Path) -> None:
+    """Make `folder` take the relay's place, whatever the file says."""
+    table = file.values.get("relay", {})
+    if isinstance(table, dict):
+        file.values["relay"] = {**table, "kind": "folder", "path": str(folder)}
+
+
+def faults(file: TomlFile) -> Iterator[ConfigFault]:
+    """Yield a fault for each pair of keys that do not fit together."""
+    yield from _kind_faults(file)
+    # An empty password means that there is no login, whatever the user.
+    user, password = (file.value(key) for key in _LOGIN)
+    if password != "" and bool(user) != (password is not None):
+        advice = 'set both, or neither; mail_password = "" means no login'
+        yield _half(file, _LOGIN, advice, first_is_set=bool(user))
+    certificate, key = (file.value(key) for key in CLIENT_CERTIFICATE)
+    if (certificate is None) != (key is None):
+        yield _half(file, CLIENT_CERTIFICATE, "set both, or neither", first_is_set=certificate is not None)
+    yield from _url_login_fault(file)
+
+
+def _kind_faults(file: TomlFile) -> Iterator[ConfigFault]:
+    kind, path = file.value(("relay", "kind")), file.value(("relay", "path"))
+    if kind == "folder" and path is None:
+        yield file.fault(("relay", "path"), "is missing", "name the folder that mails are to be written into")
+    if kind in {None, "smtp"} and path is not None:
+        yield file.fault(("relay", "path"), "is set, but nothing is written there", 'set kind = "folder" as well')
+    if kind in {None, "smtp"} and not file.faults and "mail_relay" not in file.values:
+        yield file.fault(("mail_relay",), "is missing", "it is required")
+
+
+def _half(file: TomlFile, pair: tuple[Key, Key], advice: str, *, first_is_set: bool) -> ConfigFault:
+    present, absent = pair if first_is_set else pair[::-1]
+    return file.fault(present, f"is set, but {absent[-1]} is not", advice)
+
+
+def _url_login_fault(file: TomlFile) -> Iterator[ConfigFault]:
+    relay = file.value(("mail_relay",))
+    if not isinstance(relay, str) or any(file.value(key) is not None for key in _LOGIN):
+        return
+    try:
+        place = endpoint.parse(relay)
+    except endpoint.BadRelay:
+        return
+    if bool(place.username) != bool(place.password):
+        advice = "put both user and password into it, or set mail_username and mail_password"
+        yield file.fault(("mail_relay",), "holds half a login", advice)

@@ -1,0 +1,170 @@
+"""The values that keys take: a check for each, and the type that a model in `keys` names.
+
+A check returns the value as the rooms want it, or raises what was found and what was expected. A message never
+repeats a secret. `faults` turns what pydantic reports into faults with file and line.
+"""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import idna
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_core import PydanticCustomError
+
+from mail_sender import address
+from mail_sender.relay import endpoint
+from mail_sender.sender.schedule import BadSchedule, Schedule
+from mail_sender.templating import wording
+
+
+def _expected(found: str, expected: str) -> PydanticCustomError:
+    return PydanticCustomError("value", "{found}|{expected}", {"found": found, "expected": expected})
+
+
+def _web_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in {"http", "https"} and _is_host(parts.hostname or "") and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid or not text.isprintable() or " " in text:
+        raise _expected(shown(text), "expected a URL such as https://idm.example.com")
+    return text
+
+
+def _is_host(name: str) -> bool:
+    if not name.isascii():
+        idna.encode(name.lower())  # raises a ValueError for what cannot be encoded
+    return bool(name)
+
+
+def _mail_address(text: str) -> str:
+    try:
+        parsed = address.parse(text)
+        if not parsed.isascii():
+            raise address.BadAddress("it needs SMTPUTF8 (RFC 6531), which few relays support")
+        return parsed
+    except address.BadAddress as error:
+        raise _expected(f"{shown(text)} ({error})", "expected a bare address such as idm@example.com") from None
+
+
+def _one_line(text: str) -> str:
+    # Joiners and hard spaces belong to some scripts; control characters, surrogates and line ends belong to none.
+    if not text.strip() or any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text):
+        raise _expected("is empty, or contains a line break or a control character", "expected one line of text")
+    return text
+
+
+def _bearer_token(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value().strip()
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        found = (
+            "is empty"
+            if not text
+            else f"is {len(text)} characters with a line break, a space or another stray character inside"
+        )
+        raise _expected(found, "expected the token as `kanidm service-account api-token generate` printed it")
+    return SecretStr(text)
+
+
+def _relay(secret: SecretStr) -> SecretStr:
+    try:
+        endpoint.parse(secret.get_secret_value())
+    except endpoint.BadRelay as error:
+        raise _expected(str(error), f"expected {endpoint.SPELLINGS}") from None
+    return secret
+
+
+def _path(value: object) -> object:
+    if isinstance(value, str):
+        if not value or "\0" in value:
+            raise _expected("holds a NUL" if value else "an empty text", "expected the path of a file or folder")
+        return Path(value)
+    return value
+
+
+def _cron(text: str) -> str:
+    try:
+        schedule = Schedule(text)
+    except BadSchedule as error:
+        raise _expected(
+            f"{shown(text)} ({error})", "expected cron with seconds first, such as */5 * * * * * *"
+        ) from None
+    if schedule.next_after(datetime.now(UTC)) is None:
+        raise _expected(f"{shown(text)} never fires", "expected a schedule that fires again")
+    return text
+
+
+def _host_name(text: str) -> str:
+    if not endpoint.EHLO_NAME.fullmatch(text):
+        raise _expected(shown(text), "expected a host name such as idm.example.com (RFC 5321, section 4.1.1.1)")
+    return text
+
+
+def _language(tag: str) -> str:
+    try:
+        wording.locale(tag)
+    except wording.BadLanguage as error:
+        raise _expected(shown(tag), str(error)) from None
+    return tag
+
+
+def _rules(rules: dict[str, str]) -> dict[str, str]:
+    return {_addressed(name): language for name, language in rules.items()}
+
+
+def _addressed(name: str) -> str:
+    """Return an address or a domain in the form that recipients' addresses have."""
+    try:
+        whole = address.parse(name if "@" in name else f"somebody@{name}").lower()
+    except address.BadAddress:
+        raise _expected(shown(name), "expected an address or a domain on the left, a language on the right") from None
+    return whole if "@" in name else address.domain(whole)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise _expected(shown(name), "expected a time zone such as Europe/Berlin (IANA)") from None
+    return name
+
+
+def _color(text: str) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise _expected(shown(text), "expected a colour such as #1d4ed8")
+    return text.lower()
+
+
+def shown(text: str) -> str:
+    """Return a value for a message, quoted and cut; text before an @ that may be a login is hidden."""
+    login, _, place = text.rpartition("@")
+    if ":" in login:
+        text = f"***@{place}"
+    short = text if len(text) <= 80 else f"{text[:77]}..."
+    return "an empty text" if not text else f'"{short}"'
+
+
+class IsRead:
+    """Marks a key that names a file or folder which is read: a change of it is a change of the configuration."""
+
+
+BearerToken = Annotated[SecretStr, AfterValidator(_bearer_token)]
+Color = Annotated[str, AfterValidator(_color)]
+Cron = Annotated[str, AfterValidator(_cron)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+InputPath = Annotated[Path | None, BeforeValidator(_path), IsRead]
+Language = Annotated[str, AfterValidator(_language)]
+LanguageRules = Annotated[dict[str, Language], AfterValidator(_rules)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+OneLine = Annotated[str, AfterValidator(_one_line)]
+OutputFolder = Annotated[Path | None, BeforeValidator(_path)]
+Relay = Annotated[SecretStr, AfterValidator(_relay)]
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
+TimeZone = Annotated[str, AfterValidator(_zone)]
+WebUrl = Annotated[str, AfterValidator(_web_url)]

@@ -1,0 +1,111 @@
+"""The relay: its login, its EHLO name, and the folder that takes its place in a dry run."""
+
+from pathlib import Path
+
+import pytest
+
+from mail_sender.config.config import Config
+from mail_sender.config.load import load
+from mail_sender.ledger.config import LedgerConfig
+from mail_sender.relay.config import FolderConfig
+from tests.support.config_files import SENDER, Files, lines, only
+from tests.support.configs import relay_of
+
+
+def test_the_ehlo_name_is_the_tables_then_the_urls_then_froms_domain(files: Files) -> None:
+    """`[relay] local_name` goes over the URL's path, which goes over the domain of the From address."""
+    url = '"smtps://relay.example.com/from-url.example"'
+    assert relay_of(files.load()).local_name == "example.com"
+    assert relay_of(files.load(mail_relay=url)).local_name == "from-url.example"
+    assert (
+        relay_of(files.load('[relay]\nlocal_name = "table.example"\n', mail_relay=url)).local_name == "table.example"
+    )
+    assert relay_of(files.load('[relay]\nlocal_name = "[192.0.2.1]"\n')).local_name == "[192.0.2.1]"
+
+
+def login(config: Config) -> tuple[str | None, str | None]:
+    """Return user and password as the relay will get them."""
+    password = relay_of(config).password
+    return relay_of(config).username, password.get_secret_value() if password else None
+
+
+URL_LOGIN = '"smtps://url-user:url-pass@relay.example.com"'
+
+
+LOGINS: list[tuple[dict[str, str | None], tuple[str | None, str | None]]] = [
+    ({}, ("idm", "correct horse")),
+    ({"mail_username": None, "mail_password": None}, (None, None)),
+    ({"mail_password": '""'}, (None, None)),
+    ({"mail_username": '""', "mail_password": '""'}, (None, None)),
+    ({"mail_username": None, "mail_password": '""'}, (None, None)),
+    ({"mail_username": None, "mail_password": None, "mail_relay": URL_LOGIN}, ("url-user", "url-pass")),
+    ({"mail_relay": URL_LOGIN}, ("idm", "correct horse")),
+    ({"mail_password": '""', "mail_relay": URL_LOGIN}, (None, None)),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), LOGINS)
+def test_a_login_is_whole_or_none(
+    files: Files, changes: dict[str, str | None], expected: tuple[str | None, str | None]
+) -> None:
+    """The keys go over the URL; an empty password, or neither key, means no login, which is warned of."""
+    config = files.load(**changes)
+    assert login(config) == expected
+    assert any("no login" in warning for warning in config.warnings) == (expected == (None, None))
+
+
+HALF_LOGINS: list[tuple[dict[str, str | None], str]] = [
+    ({"mail_password": None}, "mail_username"),
+    ({"mail_username": None}, "mail_password"),
+    ({"mail_username": '""'}, "mail_password"),
+    ({"mail_username": None, "mail_password": None, "mail_relay": '"smtps://me@relay.example.com"'}, "mail_relay"),
+    ({"mail_username": None, "mail_password": None, "mail_relay": '"smtps://:pw@relay.example.com"'}, "mail_relay"),
+]
+
+
+@pytest.mark.parametrize(("changes", "key"), HALF_LOGINS)
+def test_half_a_login_is_a_fault(files: Files, changes: dict[str, str | None], key: str) -> None:
+    """A user without a password, or the reverse, is reported at the key that is there."""
+    fault = only(files.faults(**changes))
+    assert fault.key == key
+    assert fault.line is not None
+
+
+FOLDER = '[relay]\nkind = "folder"\npath = "/var/tmp/mails"\n'
+
+
+def test_a_folder_takes_the_relays_place_and_remembers_nothing(files: Files) -> None:
+    """Neither relay nor login is wanted, and none is missed; the ledger is kept in memory, whatever its table says."""
+    tables = f'{FOLDER}[ledger]\npath = "/var/lib/mail-sender"\n'
+    config = files.load(tables, mail_relay=None, mail_username=None, mail_password=None)
+    assert config.relay == FolderConfig(Path("/var/tmp/mails"))
+    assert config.ledger == LedgerConfig(None, "memory")
+    assert not any("login" in warning for warning in config.warnings)
+
+
+def test_a_dry_run_goes_over_whatever_the_relay_is(files: Files) -> None:
+    """The rest of the table counts as ever; the relay's secrets stay secrets."""
+    for relay in (None, "'smtps://idm:from-the-url@relay.example.com'"):
+        text = lines({**SENDER, "mail_relay": relay, "mail_username": None, "mail_password": None})
+        files.write(text + '[relay]\nlocal_name = "x.example"\n')
+        config = load(files.client, files.sender, Path("/elsewhere"))
+        assert config.relay == FolderConfig(Path("/elsewhere"))
+        assert ("from-the-url" in config.secrets) == (relay is not None)
+
+
+@pytest.mark.parametrize(
+    ("tables", "relay", "key"),
+    [
+        ('[relay]\nkind = "folder"\n', SENDER["mail_relay"], "relay.path"),
+        ('[relay]\nkind = "folder"\npath = ""\n', SENDER["mail_relay"], "relay.path"),
+        ('[relay]\nkind = "folder"\npath = "a\\u0000b"\n', SENDER["mail_relay"], "relay.path"),
+        ('[relay]\npath = "/var/tmp/mails"\n', SENDER["mail_relay"], "relay.path"),
+        ('[relay]\nkind = "pigeon"\n', SENDER["mail_relay"], "relay.kind"),
+        ('[relay]\nkind = "smtp"\n', None, "mail_relay"),
+        ("", None, "mail_relay"),
+    ],
+)
+def test_a_relay_that_is_half_set_is_one_fault(files: Files, tables: str, relay: str | None, key: str) -> None:
+    """It names the key that is to be mended, and nothing else is blamed for it."""
+    (fault,) = files.faults(tables, mail_relay=relay)
+    assert fault.key == key

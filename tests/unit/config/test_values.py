@@ -1,0 +1,200 @@
+"""Which values the keys take, and what is said of the others."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mail_sender.errors import ConfigError
+from mail_sender.sender.config import RetryConfig
+from mail_sender.source.kanidm import KanidmSource
+from tests.support.config_files import Files, only
+from tests.support.configs import relay_of
+
+
+@pytest.mark.parametrize(
+    ("text", "retry"),
+    [
+        ("message_retries = 0\nmax_age_seconds = 60", RetryConfig(0, timedelta(minutes=1))),
+        ("message_retries = 100\nmax_age_seconds = 2592000", RetryConfig(100, timedelta(days=30))),
+    ],
+)
+def test_retries_have_their_bounds(files: Files, text: str, retry: RetryConfig) -> None:
+    """From none to a hundred, for a minute to thirty days."""
+    assert files.load(f"[retry]\n{text}\n").sender.retry == retry
+
+
+@pytest.mark.parametrize("wrapped", ["  {}", "{}\\n", "\\t{}\\r\\n \\n"])
+def test_a_token_is_trimmed(files: Files, wrapped: str) -> None:
+    """Space and line breaks around a pasted token are cut off."""
+    assert files.load(token=f'"{wrapped.format("abc.def")}"').source.token.get_secret_value() == "abc.def"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["idm@corp.local", "idm@localhost", "idm@mail.test", "idm@x.invalid", "a.b+c@example.com", "x@home.arpa"],
+)
+def test_special_use_and_dotless_domains_are_valid(files: Files, address: str) -> None:
+    """Domains that exist only inside a company are good for From and Reply-To."""
+    config = files.load(mail_from_address=f'"{address}"', mail_reply_to_address=f'"{address}"')
+    assert (config.mail.from_address, config.mail.reply_to_address) == (address, address)
+
+
+def test_a_domain_goes_out_in_ascii(files: Files) -> None:
+    """An international domain becomes its A-labels (RFC 5890) in From and in EHLO."""
+    config = files.load(mail_from_address='"idm@münchen.example"')
+    assert config.mail.from_address == "idm@xn--mnchen-3ya.example"
+    assert relay_of(config).local_name == "xn--mnchen-3ya.example"
+
+
+FAULTS: list[tuple[dict[str, str | None], str, str]] = [
+    ({"token": None}, "token", "is missing"),
+    ({"token": '""'}, "token", "empty"),
+    ({"token": '"abc\\ndef"'}, "token", "line break"),
+    ({"token": '"abc def"'}, "token", "7 characters"),
+    ({"token": "5"}, "token", "text in quotes"),
+    ({"instance_display_name": None}, "instance_display_name", "is missing"),
+    ({"instance_display_name": '" "'}, "instance_display_name", "one line of text"),
+    ({"instance_display_name": '"a\\nBcc: x@example.com"'}, "instance_display_name", "one line of text"),
+    ({"instance_url": '"idm.example.com"'}, "instance_url", '"idm.example.com"'),
+    ({"instance_url": '"ftp://idm.example.com"'}, "instance_url", "expected a URL"),
+    ({"instance_url": '"https://"'}, "instance_url", "expected a URL"),
+    ({"instance_url": '"https://idm.example.com:99999"'}, "instance_url", "expected a URL"),
+    ({"instance_url": '"https://idm.example.com/a b"'}, "instance_url", "expected a URL"),
+    ({"instance_url": '"https://idm\\u0007.example.com"'}, "instance_url", "expected a URL"),
+    ({"mail_from_address": '"Identity <idm@example.com>"'}, "mail_from_address", "expected a bare address"),
+    ({"mail_from_address": '"idm"'}, "mail_from_address", "expected a bare address"),
+    ({"mail_from_address": '"idm@example.com\\nBcc: x@y"'}, "mail_from_address", "expected a bare address"),
+    ({"mail_from_address": '"jürgen@example.com"'}, "mail_from_address", "expected a bare address"),
+    ({"mail_reply_to_address": '"a@b@c"'}, "mail_reply_to_address", "expected a bare address"),
+    ({"mail_reply_to_address": '"jürgen@example.com"'}, "mail_reply_to_address", "expected a bare address"),
+    ({"mail_relay": '"http://relay.example.com"'}, "mail_relay", "smtps://host[:465]"),
+    ({"mail_relay": '""'}, "mail_relay", "smtps://host[:465]"),
+    ({"mail_relay": '"smtps://relay.example.com/two words"'}, "mail_relay", "expected"),
+    ({"mail_username": "5"}, "mail_username", "text in quotes"),
+    ({"mail_password": "5"}, "mail_password", "text in quotes"),
+    ({"mail_username": "[]", "mail_password": '""'}, "mail_username", "text in quotes"),
+    ({"mail_username": "{}", "mail_password": '""'}, "mail_username", "text in quotes"),
+    ({"mail_connect_timeout_seconds": '"15"'}, "mail_connect_timeout_seconds", "a whole number without quotes"),
+    ({"mail_connect_timeout_seconds": "0"}, "mail_connect_timeout_seconds", "at least 1"),
+    ({"mail_connect_timeout_seconds": "-3"}, "mail_connect_timeout_seconds", "-3"),
+    ({"mail_connect_timeout_seconds": "1.5"}, "mail_connect_timeout_seconds", "1.5"),
+    ({"mail_connect_timeout_seconds": "true"}, "mail_connect_timeout_seconds", "true"),
+    ({"mail_connect_timeout_seconds": "99999999"}, "mail_connect_timeout_seconds", "at most"),
+    ({"schedule": '"*/5 * * * *"'}, "schedule", "5 fields"),
+    ({"schedule": '"0 0 0 30 2 * *"'}, "schedule", "never fires"),
+    ({"schedule": '"0 0 0 * * * 2020"'}, "schedule", "never fires"),
+    ({"schedule": "5"}, "schedule", "text in quotes"),
+]
+
+
+@pytest.mark.parametrize(("changes", "key", "words"), FAULTS)
+def test_a_bad_value_is_reported_with_file_line_and_key(
+    files: Files, changes: dict[str, str | None], key: str, words: str
+) -> None:
+    """Each fault names its file, its line where it has one, its key, what stood there and what was expected."""
+    fault = only(files.faults(**changes))
+    written = [line.partition(" ")[0] for line in files.sender.read_text().splitlines()]
+    expected_line = written.index(key) + 1 if key in written else None
+    assert (fault.path, fault.key, fault.line) == (files.sender, key, expected_line)
+    assert words in str(fault)
+    assert str(fault).startswith(f"{files.sender}:{expected_line}: " if expected_line else f"{files.sender}: {key}")
+
+
+CLIENT_FAULTS: list[tuple[dict[str, str | None], str, str]] = [
+    ({"uri": None}, "uri", "is missing"),
+    ({"uri": '"idm.example.com"'}, "uri", "expected a URL"),
+    ({"uri": '"https://idm\\u0007.example.com"'}, "uri", "expected a URL"),
+    ({"uri": "5"}, "uri", "text in quotes"),
+    ({"verify_ca": '"false"'}, "verify_ca", "true or false without quotes"),
+    ({"verify_hostnames": "1"}, "verify_hostnames", "true or false without quotes"),
+    ({"connect_timeout": '"x"'}, "connect_timeout", "a whole number without quotes"),
+    ({"ca_path": "5"}, "ca_path", "text in quotes"),
+    ({"ca_path": '"/nowhere/ca.pem"'}, "ca_path", "no such file"),
+    ({"ca_path": '"a\\u0000b"'}, "ca_path", "expected"),
+    ({"uri": None, "url": '"https://x"'}, "url", 'did you mean "uri"?'),
+    ({"verify_cert": "false", "verify_c": "true"}, "verify_c", 'did you mean "verify_ca"?'),
+]
+
+
+@pytest.mark.parametrize(("changes", "key", "words"), CLIENT_FAULTS)
+def test_a_fault_of_the_client_config_names_that_file(
+    files: Files, changes: dict[str, str | None], key: str, words: str
+) -> None:
+    """Kanidm's client config is checked as ours is."""
+    fault = next(fault for fault in files.faults("", changes) if fault.key == key)
+    assert fault.path == files.client
+    assert words in str(fault)
+
+
+TABLE_FAULTS = [
+    ("[relay]\nlocal_nam = 'x'\n", "relay.local_nam", 'did you mean "local_name"?', 10),
+    ("[relay]\nzzz = 1\n", "relay.zzz", "[relay] has ca_path", 10),
+    ("[relay]\nlocal_name = 'two words'\n", "relay.local_name", "expected a host name", 10),
+    ("[relay]\nlocal_name = ''\n", "relay.local_name", "expected a host name", 10),
+    ('[relay]\nlocal_name = "a\\r\\nb"\n', "relay.local_name", "expected a host name", 10),
+    ("[worker]\n\nbatch_size = 500\n", "worker.batch_size", "[worker] has stop_grace_seconds", 11),
+    ("[retry]\n\nmessage_retries = -1\n", "retry.message_retries", "at least 0", 11),
+    ("[retry]\nmessage_retries = 101\n", "retry.message_retries", "at most 100", 10),
+    ("[retry]\nmessage_retries = 2.5\n", "retry.message_retries", "a whole number", 10),
+    ("[retry]\nmessage_retries = true\n", "retry.message_retries", "a whole number", 10),
+    ("[retry]\nmessage_retry = 5\n", "retry.message_retry", 'did you mean "message_retries"?', 10),
+    ("[retry]\nmax_age_seconds = 59\n", "retry.max_age_seconds", "at least 60", 10),
+    ("[retry]\nmax_age_seconds = 2592001\n", "retry.max_age_seconds", "at most 2592000", 10),
+    ("[ledger]\npath = ''\n", "ledger.path", "an empty text", 10),
+    ("[ledger]\npath = 5\n", "ledger.path", "text in quotes", 10),
+    ("[ledger]\nkind = 'postgres'\n", "ledger.kind", '"postgres"; expected', 10),
+    ("[ledger]\nkin = 'memory'\n", "ledger.kin", 'did you mean "kind"?', 10),
+    ("retry = 5\n", "retry", "a table", 9),
+    ("[worker]\nstop_grace_seconds = -1\n", "worker.stop_grace_seconds", "at least 0", 10),
+    ("[worker]\nstop_grace_seconds = nan\n", "worker.stop_grace_seconds", "nan", 10),
+    ("[worker]\nstop_grace_seconds = inf\n", "worker.stop_grace_seconds", "inf", 10),
+    ("[observe]\nlog_format = 'xml'\n", "observe.log_format", '"xml"; expected', 10),
+    ("[observe]\nlevel = 'x'\n", "observe.level", "[observe] has log_format", 10),
+    ("[observe]\n[observe.deeper]\nx = 1\n", "observe.deeper", "unknown key", 10),
+    ("retry.message_retries = '5'\n", "retry.message_retries", "a whole number", 9),
+    ("relay = 5\n", "relay", "a table", 9),
+    ("headers = 'x'\n", "headers", "a table", 9),
+    ("[headers]\nX-Tag = 5\n", "headers.X-Tag", "text in quotes", 10),
+    ("[headers]\n'X Tag' = 'x'\n", "headers.X Tag", "not a header name", 10),
+    ("[headers]\n'X-Tag:' = 'x'\n", "headers.X-Tag:", "not a header name", 10),
+    ("[headers]\n'' = 'x'\n", "headers.", "not a header name", 10),
+    ("[headers]\n'X-Täg' = 'x'\n", "headers.X-Täg", "not a header name", 10),
+    ("[headers]\nX-Tag = ' '\n", "headers.X-Tag", "one line of ASCII", 10),
+    ("[headers]\nX-Tag = 'grün'\n", "headers.X-Tag", "one line of ASCII", 10),
+    ('[headers]\nX-Tag = "a\\r\\nBcc: x@y.example"\n', "headers.X-Tag", "one line of ASCII", 10),
+]
+
+
+@pytest.mark.parametrize(("text", "key", "words", "line"), TABLE_FAULTS)
+def test_a_fault_in_one_of_our_tables_has_its_line(files: Files, text: str, key: str, words: str, line: int) -> None:
+    """In our tables an unknown key is an error like a wrong value, at its own line."""
+    fault = only(files.faults(text))
+    assert (fault.key, fault.line) == (key, line)
+    assert words in str(fault)
+
+
+URIS = [
+    "https://idm.example.com/", "HTTPS://IDM.EXAMPLE.COM", "https://[2001:db8::1]:8443", "https://bücher.example",
+    "https://me:pw@idm.example.com", "https://idm.example.com?x=1#y", "https://a..b", "https://-x-.example",
+    "https://[::1", "https://x:y", "https://\u202eidm.example", "https://idm_.example", "https://%41.example",
+    f"https://{'a' * 300}.example", "https://xn--.example", "https://ä\u0301\u200d.example", "https://1.2.3.4.5",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("uri", URIS)
+async def test_a_uri_that_loads_can_be_asked(files: Files, uri: str) -> None:
+    """Whatever stands in `uri` is either a fault of the configuration, or an address that a client can be made for."""
+    try:
+        config = files.load("", {"uri": json.dumps(uri, ensure_ascii=False)})
+    except ConfigError:
+        return
+    await KanidmSource(config.source).close()
+
+
+def test_a_schedule_that_loads_fires_again(files: Files) -> None:
+    """The first tick of the default schedule is within five seconds."""
+    now = datetime.now(UTC)
+    tick = files.load().sender.schedule.next_after(now)
+    assert tick is not None
+    assert timedelta() < tick - now <= timedelta(seconds=5)
