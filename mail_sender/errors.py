@@ -80,7 +80,7 @@ class ConfigError(MailSenderError):
 
 
 class ServerFaultKind(StrEnum):
-    """What kind of trouble the identity server gives (the rows of the issue's table)."""
+    """What is wrong with the identity server or the token; the name is in the log and in `queue list`."""
 
     UNREACHABLE = "server_unreachable"
     UNTRUSTED = "server_untrusted"
@@ -90,6 +90,11 @@ class ServerFaultKind(StrEnum):
     TOKEN_REFUSED = "token_refused"  # noqa: S105 - an event's name, not a token
     TOKEN_READ_ONLY = "token_read_only"  # noqa: S105
     NOT_A_SENDER = "token_without_group"
+
+    @property
+    def is_of_the_token(self) -> bool:
+        """Whether the token is at fault: then nothing may be mailed, since it could not be marked."""
+        return self in {self.TOKEN_REFUSED, self.TOKEN_READ_ONLY, self.NOT_A_SENDER}
 
 
 class ServerFault(Exception):

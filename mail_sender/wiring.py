@@ -27,8 +27,8 @@ from mail_sender.relay.endpoint import Security
 from mail_sender.relay.folder import FolderTransport
 from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.transport import Transport
-from mail_sender.sender.attempt import Parts
 from mail_sender.sender.in_flight import InFlight
+from mail_sender.sender.parts import Parts
 from mail_sender.sender.test_mail import Trial
 from mail_sender.sender.worker import Worker
 from mail_sender.source.base import Source

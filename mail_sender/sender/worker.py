@@ -18,10 +18,13 @@ from mail_sender.clock import Clock
 from mail_sender.condition import Fault
 from mail_sender.mail.config import MailConfig
 from mail_sender.sender.acknowledge import Acknowledger
-from mail_sender.sender.attempt import Parts, Post, PostConfig, Tell
+from mail_sender.sender.attempt import Attempts
 from mail_sender.sender.breaker import Breaker
 from mail_sender.sender.config import SenderConfig
 from mail_sender.sender.dispatch import Dispatcher
+from mail_sender.sender.handover import Handover
+from mail_sender.sender.ledger_gate import LedgerGate
+from mail_sender.sender.parts import Parts
 from mail_sender.sender.poll import Poller
 from mail_sender.sender.snapshot import Snapshot
 
@@ -36,9 +39,10 @@ class Worker:
         self._clock = clock
         snapshot = Snapshot(parts.conditions)
         self._acknowledger = Acknowledger(source, ledger, snapshot, clock)
-        tell = Tell(self._acknowledger.bell.set, self._acknowledger.tell_anyway)
-        post = Post(parts, snapshot, PostConfig(mail, config.retry), self._breaker, clock, tell)
-        self._dispatcher = Dispatcher(post, parts, snapshot, self._breaker, clock)
+        gate = LedgerGate(parts, self._acknowledger, clock)
+        handover = Handover(parts, gate, self._breaker, config.retry, clock)
+        attempts = Attempts(parts, snapshot, mail, gate, handover, clock)
+        self._dispatcher = Dispatcher(attempts, gate, parts, snapshot, self._breaker, clock)
         self._poller = Poller(source, ledger, snapshot, config, clock, self._ring)
 
     async def run(self, stop: asyncio.Event) -> None:

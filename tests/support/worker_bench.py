@@ -19,9 +19,9 @@ from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
 from mail_sender.mail.config import MailConfig
 from mail_sender.message import Message, OddEntry
-from mail_sender.sender.attempt import Parts
 from mail_sender.sender.config import RetryConfig, SenderConfig
 from mail_sender.sender.in_flight import InFlight
+from mail_sender.sender.parts import Parts
 from mail_sender.sender.schedule import Schedule
 from mail_sender.sender.worker import Worker
 from tests.support.fake_clock import FakeClock
