@@ -1,14 +1,14 @@
 """The worker: three loops over one ledger, and the flow runs through them in one direction.
 
-    poll:         server -> inbox, ledger
+    poll:         server -> snapshot, ledger
     dispatch:     ledger -> relay -> ledger
     acknowledge:  ledger -> server
 
-None waits for another: a relay that hangs does not keep the queue from being read, a server that hangs does not
-keep mail from going out, and a mark that is late holds up neither. They ring each other's bells.
+No loop waits for another: a relay that hangs does not keep the queue from being read, a server that hangs does not
+keep mail from going out, and a mark that is late delays neither. They ring each other's bells.
 
-When it is told to stop, the poller stops at once, the dispatcher when what is under way has ended, and the
-acknowledger when it has told the server of that.
+At a stop the poller ends at once, the dispatcher when the attempts in flight have ended, and the acknowledger when it
+has marked what they sent.
 """
 
 import asyncio
@@ -60,20 +60,20 @@ class Worker:
         await self._parts.transport.close()
 
     def wake(self) -> None:
-        """Look at what is due now: the operator has changed something."""
+        """Read what is due at once: an operator has changed something."""
         self._ring()
 
     def probe(self) -> None:
-        """Look at what is due now, and try a lane that is shut at once."""
+        """Read what is due at once; where the breaker is open, let the next mail probe the relay."""
         self._breaker.probe_now()
         self._ring()
 
     def faults(self) -> list[Fault]:
-        """Return what is wrong with whom."""
+        """Return what is at fault now: the server, the relay, the ledger."""
         return self._parts.conditions.faults
 
     def probes_in(self) -> float | None:
-        """Return the seconds until the relay is tried again, where its lane is shut and nobody is on the way."""
+        """Return the seconds until the next probe; None where the breaker is closed, or a probe is in flight."""
         wait = self._breaker.opens_in(self._clock.monotonic())
         return wait if self._breaker.is_shut and wait != math.inf else None
 

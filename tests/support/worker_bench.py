@@ -1,7 +1,7 @@
 """A whole worker on a bench: the real ledger, a scripted server, a scripted relay, and time that is made up.
 
-Whatever a test does, at its end no address has ever had two letters under way, and never were there more than four to each
-configuration.
+Whatever a test does, at its end no address has ever had two mails in flight, and there were never more than four to
+each configuration.
 """
 
 import asyncio

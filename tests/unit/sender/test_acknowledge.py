@@ -53,7 +53,7 @@ async def test_a_mark_that_fails_is_told_again_until_the_server_has_heard_it(kin
     async with bench(of, schedule="@hourly") as table:
         table.source.script("mark_sent", *[fault(kind)] * 6)
         await table.run(600)
-        times = table.source.moments("mark_sent")
+        times = table.source.times_of("mark_sent")
         assert [later - earlier for earlier, later in pairwise(times)] == [1, 2, 4, 8, 16, 30]
         assert table.source.sent == {of.id}
         assert len(table.transport.tried) == 1
@@ -91,7 +91,7 @@ async def test_one_message_that_the_server_chokes_on_does_not_stop_the_others() 
         await table.run(600)
         times = [
             time
-            for time, of in zip(table.source.moments("mark_sent"), table.source.marks, strict=True)
+            for time, of in zip(table.source.times_of("mark_sent"), table.source.marks, strict=True)
             if of == cursed.id
         ]
         waits = [later - earlier for earlier, later in pairwise(times)]
@@ -220,7 +220,7 @@ async def test_a_long_backlog_of_marks_is_told_two_at_a_time() -> None:
         await table.run(260)
         assert table.source.sent == {of.id for of in messages}
         assert (
-            max(table.source.moments("mark_sent").count(second) for second in {*table.source.moments("mark_sent")})
+            max(table.source.times_of("mark_sent").count(second) for second in {*table.source.times_of("mark_sent")})
             <= 2
         )
 

@@ -185,7 +185,7 @@ async def test_a_message_that_nobody_can_read_is_put_off_and_not_counted() -> No
         table.source.messages.append(of)
         await table.run(60)
         assert await table.states(of) == [State.SENT]
-        reads = table.source.moments("read")
+        reads = table.source.times_of("read")
         assert all(later - earlier > 29.9 for earlier, later in pairwise(reads))
 
 

@@ -28,7 +28,7 @@ async def test_the_first_poll_is_at_start_and_the_next_ones_are_on_the_schedule(
     """Whenever it starts: ticks are those of the clock."""
     async with bench(off=SECOND) as table:
         await table.run(15)
-        assert table.source.moments("list_ready") == [0.0, 4.0, 9.0, 14.0]
+        assert table.source.times_of("list_ready") == [0.0, 4.0, 9.0, 14.0]
 
 
 @pytest.mark.parametrize(("took", "next_poll"), [(0.1, 5.0), (0.5, 10.0), (2.0, 25.0), (11.0, 75.0), (120.0, 185.0)])
@@ -37,7 +37,7 @@ async def test_a_server_that_is_slow_is_left_alone_for_a_while(took: float, next
     async with bench() as table:
         table.source.slow["list_ready"] = took
         await table.run(200)
-        assert table.source.moments("list_ready")[:2] == [0.0, next_poll]
+        assert table.source.times_of("list_ready")[:2] == [0.0, next_poll]
 
 
 @pytest.mark.parametrize(("asked", "next_poll"), [(7.0, 10.0), (0.0, 5.0), (4.0, 5.0), (300.0, 305.0), (None, 5.0)])
@@ -46,7 +46,7 @@ async def test_retry_after_goes_over_the_schedule(asked: float | None, next_poll
     async with bench() as table:
         table.source.script("list_ready", fault(ServerFaultKind.OVERLOADED, retry_after=asked))
         await table.run(400)
-        assert table.source.moments("list_ready")[:3] == [0.0, next_poll, next_poll + 5.0]
+        assert table.source.times_of("list_ready")[:3] == [0.0, next_poll, next_poll + 5.0]
 
 
 async def test_a_server_that_hangs_keeps_no_mail_back() -> None:
@@ -134,7 +134,7 @@ async def test_trouble_with_the_server_is_said_once_and_ends_with_mail() -> None
         table.source.script("list_ready", *[fault(ServerFaultKind.UNREACHABLE)] * 10)
         await table.run(54)
         assert table.said() == ["server_ready", "server_down", "server_up", "sent", "marked"]
-        assert table.source.moments("list_ready") == [5.0 * poll for poll in range(11)]
+        assert table.source.times_of("list_ready") == [5.0 * poll for poll in range(11)]
 
 
 async def test_what_the_inbox_holds_stays_good_while_the_server_is_down() -> None:
