@@ -77,8 +77,8 @@ async def test_what_somebody_else_has_marked_is_withdrawn() -> None:
         assert table.said("withdrawn") == ["withdrawn"]
 
 
-async def test_what_was_withdrawn_and_is_un_sent_later_is_said_and_mailed_where_it_is_ordered() -> None:
-    """Somebody marked it, and then wants it mailed after all; the server is told of that copy."""
+async def test_what_was_withdrawn_and_is_un_sent_later_is_said_and_mailed_on_command() -> None:
+    """Somebody marked it, and then wants it mailed after all; that copy is marked."""
     of = message(A)
     async with bench(of, schedule=HOURLY) as table:
         await retried(table, of)
@@ -105,7 +105,7 @@ async def test_what_is_gone_is_withdrawn_where_our_standing_is_good() -> None:
 
 
 async def test_what_is_hidden_from_us_is_not_gone() -> None:
-    """404 without the group is the account's trouble: the message stays queued, and goes when the group is back."""
+    """404 without the group is the account's fault: the message stays queued, and goes when the group is back."""
     of = message(A)
     async with bench(of) as table:
         await retried(table, of)
@@ -157,7 +157,7 @@ async def test_a_link_that_was_cut_short_meanwhile_expires() -> None:
         assert len(table.transport.tried) == 1
 
 
-async def test_while_the_server_is_down_what_the_inbox_holds_still_goes() -> None:
+async def test_while_the_server_is_down_what_the_snapshot_has_still_goes() -> None:
     """Mail does not depend on the server's answer, only its mark does."""
     of = message(A)
     async with bench(of) as table:
@@ -232,7 +232,7 @@ async def test_what_was_cut_at_the_dot_and_marked_meanwhile_may_have_arrived() -
 
 
 async def test_what_was_cut_twice_is_unknown_and_never_sent_again() -> None:
-    """At most one copy more; the server is not told, since nobody knows."""
+    """At most one copy more; it is not marked, since nobody knows."""
     of = message(A)
     async with bench(of) as table:
         table.transport.script(A, CUT, CUT)
@@ -337,7 +337,7 @@ async def test_a_fault_in_the_transport_loses_nothing(stage: Stage) -> None:
 
 
 async def test_no_dot_goes_out_without_its_commit() -> None:
-    """A disk that is full stops the letter before its dot; when there is room it goes, once, and not as a copy."""
+    """A disk that is full stops the mail before its dot; when there is room it goes, once, and not as a copy."""
     of = message(A)
     async with bench(of) as table:
         table.faults.before.add("dot")
@@ -353,7 +353,7 @@ async def test_no_dot_goes_out_without_its_commit() -> None:
 
 
 async def test_a_dot_that_was_written_though_it_failed_to_say_so_makes_no_copy() -> None:
-    """The letter was stopped all the same, so that nothing is ambiguous."""
+    """The mail was stopped all the same, so that nothing is ambiguous."""
     of = message(A)
     async with bench(of) as table:
         table.faults.after.add("dot")
@@ -366,7 +366,7 @@ async def test_a_dot_that_was_written_though_it_failed_to_say_so_makes_no_copy()
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_an_outcome_that_the_ledger_does_not_take_is_written_later(when: str) -> None:
-    """The server is told meanwhile; no copy goes out, however long it takes, and the ledger has it all in the end."""
+    """It is marked meanwhile; no copy goes out, however long it takes, and the ledger has it all in the end."""
     of = message(A)
     async with bench(of) as table:
         getattr(table.faults, when).update({"settle", "marked"})
@@ -384,7 +384,7 @@ async def test_an_outcome_that_the_ledger_does_not_take_is_written_later(when: s
         assert entry.queue_id == "4D2F"
 
 
-async def test_a_mail_whose_outcome_was_never_written_is_not_sent_again_where_the_server_was_told() -> None:
+async def test_a_mail_whose_outcome_was_never_written_is_not_sent_again_where_it_is_marked() -> None:
     """Killed while the disk was full: the ledger only knows of the dot, but the server knows that it is sent."""
     of = message(A)
     async with bench(of) as table:
@@ -398,8 +398,8 @@ async def test_a_mail_whose_outcome_was_never_written_is_not_sent_again_where_th
         assert await table.states(of) == [State.UNKNOWN]
 
 
-async def test_the_server_is_told_though_nothing_of_the_ledger_answers() -> None:
-    """A disk that is gone takes the reading with it: what is known to be sent is told all the same."""
+async def test_what_is_sent_is_marked_though_nothing_of_the_ledger_answers() -> None:
+    """A disk that is gone takes the reading with it: what is known to be sent is marked all the same."""
     of = message(A)
     async with bench(of) as table:
         table.transport.slow(A, 1.0, Stage.DOT)
@@ -465,7 +465,7 @@ async def test_a_ledger_that_fails_is_said_once_and_knocked_at_gently(call: str)
 
 
 async def test_a_claim_that_was_lost_while_the_ledger_failed_is_recovered() -> None:
-    """`begin` was written, and nobody heard of it: the delivery is not stuck under way until the next start."""
+    """`begin` was written, and nobody heard of it: the delivery is not stuck in flight until the next start."""
     of = message(A)
     async with bench(of) as table:
         table.faults.after.add("begin")
@@ -477,7 +477,7 @@ async def test_a_claim_that_was_lost_while_the_ledger_failed_is_recovered() -> N
 
 
 async def test_a_mail_that_ends_while_lost_claims_are_looked_for_keeps_its_outcome() -> None:
-    """What was under way when the question was asked is not taken for lost when the answer comes."""
+    """What was in flight when the question was asked is not taken for lost when the answer comes."""
     slow, lost = message(A, send_after=NOW - HOUR), message(B, send_after=NOW + 2 * SECOND)
     async with bench(slow, lost) as table:
         table.transport.slow(A, 12.0, Stage.DOT)
@@ -486,10 +486,10 @@ async def test_a_mail_that_ends_while_lost_claims_are_looked_for_keeps_its_outco
         await table.run(2)
         assert await table.states(slow, lost) == [State.PROCESSING, State.PROCESSING]
         table.faults.mend()
-        look, late = table.ledger.interrupted, asyncio.Event()
+        original_call, late = table.ledger.interrupted, asyncio.Event()
 
         async def interrupted() -> Sequence[Delivery]:
-            found = await look()
+            found = await original_call()
             await table.clock.wait(late, 10.0)
             return found
 
@@ -554,7 +554,7 @@ async def test_a_crash_leaves_a_line() -> None:
 
 
 async def resend(table: Bench, of: Message) -> None:
-    """Order another copy of what is sent or unknown."""
+    """Ask for another copy of what is sent or unknown."""
     (found,) = await table.deliveries(of)
     outcome = Outcome(State.QUEUED, table.clock.now(), found.attempts, 0, found.copy + 1)
     await table.ledger.order(found, outcome, table.clock.now())
@@ -562,7 +562,7 @@ async def resend(table: Bench, of: Message) -> None:
 
 
 async def test_a_copy_has_a_message_id_of_its_own_and_is_read_from_the_server() -> None:
-    """Though it is marked there; the server is not told again."""
+    """Though it is marked there; it is not marked again."""
     of = message(A)
     async with bench(of) as table:
         await table.run()

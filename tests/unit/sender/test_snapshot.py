@@ -1,4 +1,4 @@
-"""The inbox: what the last good poll saw, and whether mail may go under this token."""
+"""The snapshot: what the last good poll saw, and whether mail may go under this token."""
 
 import pytest
 from structlog.testing import capture_logs
@@ -28,7 +28,7 @@ def test_a_good_poll_replaces_what_the_last_one_saw() -> None:
 
 
 @pytest.mark.parametrize("kind", ServerFaultKind)
-def test_only_the_tokens_trouble_stops_the_mail(kind: ServerFaultKind) -> None:
+def test_only_a_fault_of_the_token_stops_the_mail(kind: ServerFaultKind) -> None:
     """A server that is away does not; what it showed stays good. The next good poll lets mail go on."""
     of = message()
     snapshot = Snapshot()
