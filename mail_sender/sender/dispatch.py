@@ -99,8 +99,11 @@ class Dispatcher:
             if not steps:
                 await self._read_due()
                 steps = self._next_steps()
-            if not any([await self._take(step, group) for step in steps]):
+            taken = [step for step in steps if await self._take(step, group)]
+            if not steps or len(taken) < len(steps):
                 return await self._pause(refused=bool(steps))
+            if self._room == 0 and any(isinstance(step, Send) for step in taken):
+                break  # an attempt that ends rings the bell
         return self._gate.closed_for or IDLE_WAIT
 
     def _next_steps(self) -> list[Step]:
