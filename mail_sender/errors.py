@@ -95,7 +95,8 @@ class ServerFaultKind(StrEnum):
     @property
     def is_of_the_token(self) -> bool:
         """Whether the token is at fault: then nothing may be mailed, since it could not be marked."""
-        return self in {self.TOKEN_REFUSED, self.TOKEN_READ_ONLY, self.NOT_A_SENDER}
+        kinds = ServerFaultKind
+        return self in {kinds.TOKEN_REFUSED, kinds.TOKEN_READ_ONLY, kinds.NOT_A_SENDER}
 
 
 class ServerFault(Exception):

@@ -80,7 +80,7 @@ class TestMail:
             return f"{fault.detail}; {fault.advice}", False
         except TimeoutError:
             return f"no answer within {_SERVER_SECONDS:.0f} s; look at the server", False
-        marks = " and mark it" if standing.may_write else "; whether it may mark it, this server does not tell"
+        marks = " and mark it" if standing.may_write else "; this server does not show whether it may mark it"
         return f"{standing.account} may read the queue{marks}; {len(listing.messages)} ready", True
 
 
