@@ -1,4 +1,4 @@
-"""Time as a parameter: what stages use instead of asking the operating system."""
+"""Time as a parameter: the flow asks a `Clock` for it, and never the operating system."""
 
 import asyncio
 import time
@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 TOLERANCE = timedelta(seconds=60)
-"""How far two clocks may be apart before the server's counts: its answer took a while, and tells whole seconds."""
+"""How far two clocks may differ before the server's counts: its answer takes a while, and names whole seconds."""
 _BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class Clock(Protocol):
-    """Wall clock, monotonic clock and the wait between two polls."""
+    """A wall clock, a monotonic clock and a wait."""
 
     def now(self) -> datetime:
         """Return the wall clock's time, aware, in UTC."""
@@ -25,20 +25,20 @@ class Clock(Protocol):
         """Wait for the event, at most so many seconds; say whether it was set."""
         ...
 
-    def learn(self, told: datetime | None) -> timedelta:
-        """Take in the time that the identity server tells; return by how much the machine's differs from it."""
+    def learn(self, servers: datetime | None) -> timedelta:
+        """Take in the identity server's time (None: it gave none); return how far the machine's is ahead of it."""
         ...
 
 
 class SteadyClock:
     """A wall clock that does not jump: set once, it runs with the machine's monotonic clock.
 
-    Somebody who sets the machine's clock, or a machine that starts with a wrong one, would make links look dead
-    that live. The identity server's time is the one in which links end: where it tells it, it is believed.
+    A machine's clock that is wrong, or set while this runs, would make living links look expired. Links end by the
+    identity server's time (HTTP's `Date`, RFC 9110, section 6.6.1), so that one counts where it is known.
     """
 
     def __init__(self) -> None:
-        self._told = False
+        self._is_servers = False
         self._set(self.machine())
 
     def now(self) -> datetime:
@@ -46,11 +46,11 @@ class SteadyClock:
         return self._anchor + timedelta(seconds=self.monotonic() - self._anchored)
 
     def machine(self) -> datetime:
-        """Return what the machine's own clock shows: it may jump, and be wrong."""
+        """Return the time of the machine's own clock, which may jump, and be wrong."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds since some moment; those while the machine slept count."""
+        """Return seconds that never jump; those while the machine slept count."""
         return time.clock_gettime(_BOOT) if _BOOT is not None else time.monotonic()
 
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:
@@ -62,18 +62,18 @@ class SteadyClock:
             pass
         return event.is_set()
 
-    def learn(self, told: datetime | None) -> timedelta:
-        """Take the server's time in, or the machine's where it tells none; return how wrong the machine's is."""
+    def learn(self, servers: datetime | None) -> timedelta:
+        """Take in the server's time, or the machine's where none is known; return how far the machine's is ahead."""
         machine = self.machine()
-        if told is None:
-            if not self._told:
+        if servers is None:
+            if not self._is_servers:
                 self._set(machine)
             return timedelta(0)
-        self._told = True
-        if abs(told - self.now()) > TOLERANCE:
-            self._set(told)
-        return machine - told
+        self._is_servers = True
+        if abs(servers - self.now()) > TOLERANCE:
+            self._set(servers)
+        return machine - servers
 
-    def _set(self, moment: datetime) -> None:
-        self._anchor = moment
+    def _set(self, now: datetime) -> None:
+        self._anchor = now
         self._anchored = self.monotonic()

@@ -2,13 +2,13 @@
 
     MailSenderError                 a sentence for a person; the command line prints it and exits
     ├── UsageError            2     the command was used wrongly
-    ├── NotAllowed           77     real root, an unreadable config or secret
-    └── ConfigError          78     every fault of the configuration at once
-    ServerTrouble                   the identity server or the token; the sender keeps trying
-    LedgerTrouble                   the disk or the ledger's file; the sender starts nothing new, and keeps trying
+    ├── NotAllowed           77     real root, or a configuration or secret that cannot be read
+    └── ConfigError          78     all faults of the configuration (`ConfigFault`) at once
+    ServerFault                     the identity server or the token is at fault; the sender keeps trying
+    LedgerFault                     the disk or the ledger's file is; the sender begins nothing new, and keeps trying
+    MessageGone                     the server does not have the message, or hides it
 
-What a relay answers to one mail is never an exception above `deliver`: it is a verdict (`verdict.py`).
-Exit codes 75, 77 and 78 are those of sysexits.h.
+A relay's reply is no exception outside `relay/`: it is a verdict (`verdict.py`).
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from pathlib import Path
 
 
 class Exit(IntEnum):
-    """Exit codes of the program (DESIGN, section 2)."""
+    """Exit codes of the program; 75, 77 and 78 are those of sysexits.h."""
 
     DONE = 0
     FAILED = 1
@@ -41,15 +41,16 @@ class UsageError(MailSenderError):
 
 
 class NotAllowed(MailSenderError):
-    """The operating system or a rule of ours forbids it."""
+    """The operating system, or a rule of this program, forbids it."""
 
     exit_code = Exit.NOT_ALLOWED
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFault:
-    """One thing wrong with the configuration.
+    """One fault of the configuration: where it is, what was found there, and what was expected.
 
+    `key` and `line` (from 1) say where in the file, as far as known; `unreadable` that the file could not be opened.
     `found` never holds a secret: whoever makes the fault hides it.
     """
 
@@ -61,14 +62,14 @@ class ConfigFault:
     unreadable: bool = False
 
     def __str__(self) -> str:
-        """Give the one line that a person reads: place, key, what stood there, what was expected."""
+        """Return one line for a person: place, key, what was found, what was expected."""
         place = f"{self.path}:{self.line}" if self.line else str(self.path)
         subject = f"{self.key}: " if self.key else ""
         return f"{place}: {subject}{self.found}; {self.expected}"
 
 
 class ConfigError(MailSenderError):
-    """The configuration has faults; all of them are reported at once, with the warnings.
+    """The configuration has faults; its text lists all of them, and the warnings.
 
     `files` are those that the configuration names, as far as it could be read: one of them may have the fault.
     """
@@ -84,7 +85,7 @@ class ConfigError(MailSenderError):
 
 
 class ServerFaultKind(StrEnum):
-    """What kind of trouble the identity server gives (the rows of the issue's table)."""
+    """What is wrong with the identity server or the token; the name is in the log and in `queue list`."""
 
     UNREACHABLE = "server_unreachable"
     UNTRUSTED = "server_untrusted"
@@ -95,12 +96,18 @@ class ServerFaultKind(StrEnum):
     TOKEN_READ_ONLY = "token_read_only"  # noqa: S105
     NOT_A_SENDER = "token_without_group"
 
+    @property
+    def is_of_the_token(self) -> bool:
+        """Whether the token is at fault: then nothing may be mailed, since it could not be marked."""
+        kinds = ServerFaultKind
+        return self in {kinds.TOKEN_REFUSED, kinds.TOKEN_READ_ONLY, kinds.NOT_A_SENDER}
+
 
 class ServerFault(Exception):
     """The identity server did not do what was asked.
 
-    `kind` and `detail` say what happened, `advice` what to do about it; `retry_after` is the number of
-    seconds that the server asked us to wait (RFC 9110, section 10.2.3), if it did.
+    `kind` and `detail` say what happened, `advice` what to do; `retry_after` is for how many seconds the server asked
+    to be left alone (RFC 9110, section 10.2.3), if it did.
     """
 
     def __init__(self, kind: ServerFaultKind, detail: str, advice: str, retry_after: float | None = None) -> None:
@@ -112,7 +119,7 @@ class ServerFault(Exception):
 
 
 class LedgerFault(Exception):
-    """The ledger could not be read or written; `kind` is SQLite's name for it, `advice` says what to do."""
+    """The ledger could not be read or written; `kind` is mostly SQLite's name for it, `advice` says what to do."""
 
     def __init__(self, kind: str, detail: str, advice: str) -> None:
         super().__init__(f"{detail}; {advice}")
@@ -126,7 +133,7 @@ class MessageGone(Exception):
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the exception and all that caused it, through groups as well: libraries wrap what the network did."""
+    """Yield the exception and everything that caused it, in groups too: libraries wrap the network's errors."""
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):

@@ -1,8 +1,8 @@
-"""Start and stop of the process: signals, the grace period, and an end that nothing can hang.
+"""Start and stop of the process: signals, the grace period, and an end that nothing can hold up.
 
-The first SIGTERM or SIGINT sets the stop event: nothing new is begun, what is under way may end. When the grace
-period runs out, what is left is cancelled; what does not even heed that is left behind by leaving the process. A
-second signal ends it at once. HUP, ALRM, USR1 and USR2 are ignored from the first line on (`__main__`).
+The first SIGTERM or SIGINT sets the stop event: nothing new begins, and what is in flight may end. When the grace
+period runs out, the rest is cancelled; where something does not react even to that, the process exits all the same.
+A second signal ends it at once. HUP, ALRM, USR1 and USR2 are ignored from the first line on (`__main__`).
 """
 
 import asyncio
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 _log = structlog.get_logger()
 
-_LAST_WORDS_SECONDS = 0.5  # of the grace period, for cancelling
+_CANCEL_SECONDS = 0.5  # of the grace period, for cancelling
 
 
 def run(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) -> None:
@@ -34,7 +34,7 @@ def run(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) 
 
 
 def run_once(work: Callable[[], Awaitable[Result]]) -> Result:
-    """Run the work to its end and return what it returns; an interrupt ends it as it does any program."""
+    """Run the work to its end and return its result; Ctrl-C raises `KeyboardInterrupt`, as in any program."""
 
     async def call() -> Result:
         return await work()
@@ -51,13 +51,13 @@ async def _supervised(work: Callable[[asyncio.Event], Awaitable[None]], grace_se
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if not working.done():
-        await asyncio.wait({working}, timeout=max(0.0, grace_seconds - _LAST_WORDS_SECONDS))
+        await asyncio.wait({working}, timeout=max(0.0, grace_seconds - _CANCEL_SECONDS))
     if not working.done():
         _log.warning(
             "stop_forced", message=f"something still hung after {grace_seconds:g} s of grace; it was cut off"
         )
         working.cancel()
-        await asyncio.wait({working}, timeout=_LAST_WORDS_SECONDS / 2)
+        await asyncio.wait({working}, timeout=_CANCEL_SECONDS / 2)
     if not working.done():
         _leave()
     if not working.cancelled():
@@ -65,14 +65,14 @@ async def _supervised(work: Callable[[asyncio.Event], Awaitable[None]], grace_se
 
 
 def _install(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, grace_seconds: float) -> None:
-    """Handle the two signals outside the loop, which may be busy, or blocked by a log that nobody reads."""
-    asked = False
+    """Handle both signals outside the event loop, which may be busy, or blocked by a log that nobody reads."""
+    is_stopping = False
 
     def on_signal(number: int, _frame: object) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal is_stopping
+        if is_stopping:
             _leave()
-        asked = True
+        is_stopping = True
         last_resort = threading.Timer(grace_seconds, _leave)
         last_resort.daemon = True
         last_resort.start()
@@ -88,5 +88,5 @@ def _begin_to_stop(name: str, stop: asyncio.Event) -> None:
 
 
 def _leave() -> None:
-    """End the process without another word: writing one could hang."""
+    """End the process without a line in the log: writing it could hang."""
     os._exit(Exit.DONE)

@@ -1,7 +1,7 @@
 """A message as the identity server queues it: frozen, and valid once it exists.
 
-Times are aware and in UTC. A message of a kind that this version does not know is a value too
-(`UnknownContent`), so that it can be held and named instead of hiding the good ones beside it.
+Times are aware and in UTC. A message of a kind that this version does not know is a value too (`UnknownContent`), so
+that it can be held and reported, and does not hide the others.
 """
 
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from typing import Any
 from uuid import UUID
 
 LINK_MARGIN = timedelta(seconds=60)
-"""A link must live that much longer than its mail takes to be read."""
+"""A link with less than this left is treated as expired: nobody could use it in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestMessage:
-    """`TestMessageV1`: somebody checks that mail arrives."""
+    """`TestMessageV1`: somebody checks whether mail arrives."""
 
     kind = "test_message_v1"
     __test__ = False  # pytest collects classes named Test*
@@ -28,7 +28,7 @@ class TestMessage:
 class CredentialReset:
     """`CredentialResetV1`: a link with which a person sets new credentials.
 
-    `intent_id` is the secret of the link: it is left out of `repr`, and belongs nowhere but in the mail.
+    `intent_id` is the link's secret: `repr` hides it, and it is written nowhere but into the mail.
     """
 
     kind = "credential_reset_v1"
@@ -50,9 +50,9 @@ class IntentId(str):
 
 @dataclass(frozen=True, slots=True)
 class UnknownContent:
-    """A template that this version has never heard of, by its kind: the wire's tag in snake case.
+    """Content of a kind that this version does not know; `kind` is the tag of its JSON in snake case.
 
-    `fields` is all that it holds; any of it may be a secret, so it is left out of `repr`.
+    `fields` is everything that it holds; any of it may be a secret, so it is left out of `repr`.
     """
 
     kind: str
@@ -66,8 +66,8 @@ Content = TestMessage | CredentialReset | UnknownContent
 class Message:
     """One entry of the queue (docs/kanidm-wire.md, The queue entry).
 
-    `recipients` are the addresses as the server gave them, each once, in their order; whether an address is
-    one is decided when its mail is made.
+    `recipients` are the addresses as the server gave them, each once, in their order; they are checked when their
+    mails are made. `send_after` and `delete_after` say from when and until when the server keeps it for sending.
     """
 
     id: UUID
@@ -78,7 +78,7 @@ class Message:
 
     @property
     def deadline(self) -> datetime:
-        """The moment from which mailing it would be of no use: its link or the message itself is as good as gone."""
+        """When it expires: from then on its link, or the message itself, is gone before anybody could use it."""
         if isinstance(self.content, CredentialReset):
             return min(self.content.expires_at - LINK_MARGIN, self.delete_after)
         return self.delete_after
@@ -86,7 +86,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A message as the server shows it when asked for that one, and when it was marked sent there, if it was."""
+    """A message that was read by its id, and when it was marked as sent on the server, if it was."""
 
     message: Message
     sent_at: datetime | None
@@ -94,7 +94,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class OddEntry:
-    """An entry of the queue that could not be read: its id, where it has one, and the place of the fault."""
+    """A malformed entry of the queue: its id, where it has one, and which field is at fault."""
 
     id: str
     problem: str
@@ -102,9 +102,9 @@ class OddEntry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What one look at the queue gave: the messages that are ready, oldest first, and the unreadable rest.
+    """The queue as it was listed once: the messages that are ready, oldest first, and the malformed entries.
 
-    `at` is the server's own time of it, where it told.
+    `at` is the server's own time of it, where the answer had one.
     """
 
     messages: tuple[Message, ...]

@@ -1,14 +1,15 @@
 """The wiring: from the configuration to concrete parts. The only reader of the whole `Config`.
 
-The ledger and its lock live as long as the process; source, relay and worker as long as the configuration. When one
-of its files changes, the parts are made anew, so that a password that was mended is tried at once; what is under way
-ends in peace beside them. A configuration that has faults is named and left aside; the old one goes on.
+The ledger, its lock and the control socket live as long as the process; source, transport and worker as long as one
+configuration: they are a generation. When a file of the configuration changes, the next generation begins at once, so
+that a corrected password is tried immediately; attempts in flight end beside it. A configuration with faults is
+reported and ignored: the old one goes on.
 """
 
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -28,9 +29,9 @@ from mail_sender.relay.endpoint import Security
 from mail_sender.relay.folder import FolderTransport
 from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.transport import Transport
-from mail_sender.sender.attempt import Parts
 from mail_sender.sender.in_flight import InFlight
-from mail_sender.sender.test_mail import Trial
+from mail_sender.sender.parts import Parts
+from mail_sender.sender.test_mail import TestMail
 from mail_sender.sender.worker import Worker
 from mail_sender.source.base import Source
 from mail_sender.source.dry_run import DryRunSource
@@ -39,7 +40,7 @@ from mail_sender.source.kanidm import KanidmSource
 _log = structlog.get_logger()
 
 PATIENCE = 2.0
-"""Seconds for letters under way to end, before the parts that are made anew begin beside them."""
+"""Seconds for attempts in flight to end, before the next generation begins beside them."""
 
 _DRY = (
     "a dry run: each mail is written into the folder and none is sent; nothing is marked on the server; "
@@ -54,7 +55,7 @@ async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
 
     Raises `MailSenderError` where the state folder or its ledger cannot be used.
     """
-    clock, files = SteadyClock(), Watch(config, load)
+    clock, watch = SteadyClock(), Watch(config, load)
     state = None if isinstance(config.relay, FolderConfig) else state_folder.ready(config.ledger)
     async with AsyncExitStack() as opened:
         if state is not None:
@@ -62,32 +63,79 @@ async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
             opened.callback(lock.release)
             if not await lock.stand_by(stop, clock):
                 return
-            config = files.latest(config)  # standing by may have lasted for weeks
+            config = watch.latest(config)  # standing by may have lasted for weeks
         ledger = await _ledger(config, state)
         opened.push_async_callback(ledger.close)
         control = Control(state, Handler(ledger, None, clock)) if state else None
         if control is not None:
             await control.start()
             opened.push_async_callback(control.close)
-        lasting = _Lasting(ledger, control, clock, InFlight(), set(), Conditions())
-        opened.callback(_cancel, lasting.old)
-        current: Config | None = config
-        while current is not None:
-            current = await _run_parts(current, files, lasting, stop)
-            lasting.conditions = lasting.conditions.succeeded()
+        await _generations(config, watch, Lasting(ledger, control, clock), stop)
     _log.info("stopped")
 
 
 @dataclass(slots=True)
-class _Lasting:
-    """What outlives a change of the configuration; `old` are workers that end their last letters."""
+class Lasting:
+    """What outlives a change of the configuration."""
 
     ledger: Ledger
     control: Control | None
     clock: Clock
-    in_flight: InFlight
-    old: set[asyncio.Task[None]]
-    conditions: Conditions
+    in_flight: InFlight = field(default_factory=InFlight)
+    conditions: Conditions = field(default_factory=Conditions)
+
+
+async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyncio.Event) -> None:
+    """Work under one configuration after the other; a worker that crashes, a retired one too, ends them all.
+
+    Raises an `ExceptionGroup` with what the worker raised.
+    """
+    config: Config | None = first
+    async with asyncio.TaskGroup() as workers:
+        while config is not None:
+            generation = Generation(config, lasting)
+            config = await generation.run(workers, watch, stop)
+            lasting.conditions = lasting.conditions.succeeded()
+
+
+class Generation:
+    """What lives as long as one configuration: its source, its transport and its worker.
+
+    Retired, the worker begins nothing new; its attempts in flight end beside the next generation.
+    """
+
+    def __init__(self, config: Config, lasting: Lasting) -> None:
+        self._config = config
+        self._clock = lasting.clock
+        self._source = _source(config)
+        parts = Parts(self._source, lasting.ledger, _transport(config), lasting.in_flight, lasting.conditions)
+        self._worker = Worker(parts, config.sender, config.mail, lasting.clock)
+        self._retired = asyncio.Event()
+        if lasting.control is not None:
+            lasting.control.handler = Handler(lasting.ledger, self._source, lasting.clock, self._worker)
+
+    async def run(self, workers: asyncio.TaskGroup, watch: Watch, stop: asyncio.Event) -> Config | None:
+        """Work until the configuration changes, and return the new one; or to the end, and return None."""
+        _announce(self._config)
+        working = workers.create_task(self._work())
+        changing = asyncio.ensure_future(watch.next_config(self._clock))
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({working, changing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            self._retired.set()
+            if not changing.done() or stop.is_set():
+                return None
+            await asyncio.wait({working, stopping}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            return changing.result()
+        finally:
+            changing.cancel()
+            stopping.cancel()
+
+    async def _work(self) -> None:
+        try:
+            await self._worker.run(self._retired)
+        finally:
+            await self._source.close()
 
 
 async def _ledger(config: Config, state: state_folder.StateFolder | None) -> Ledger:
@@ -107,51 +155,9 @@ def _transport(config: Config) -> Transport:
     return SmtpTransport(config.relay, _discovered)
 
 
-async def _run_parts(config: Config, files: Watch, lasting: _Lasting, stop: asyncio.Event) -> Config | None:
-    """Work under one configuration; return the one that follows it, or None at the end."""
-    _announce(config)
-    source = _source(config)
-    worker = Worker(
-        Parts(source, lasting.ledger, _transport(config), lasting.in_flight, lasting.conditions),
-        config.sender,
-        config.mail,
-        lasting.clock,
-    )
-    if lasting.control is not None:
-        lasting.control.handler = Handler(lasting.ledger, source, lasting.clock, worker)
-    enough = asyncio.Event()
-    working = asyncio.ensure_future(_work(worker, source, enough))
-    lasting.old.add(working)
-    watching = asyncio.ensure_future(files.next_config(lasting.clock))
-    stopping = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({working, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        enough.set()
-        if watching.done() and not stop.is_set():
-            await asyncio.wait({working, stopping}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-            return watching.result()
-        await asyncio.gather(*lasting.old)
-        return None
-    finally:
-        watching.cancel()
-        stopping.cancel()
-
-
-async def _work(worker: Worker, source: Source, stop: asyncio.Event) -> None:
-    try:
-        await worker.run(stop)
-    finally:
-        await source.close()
-
-
-def _cancel(workers: set[asyncio.Task[None]]) -> None:
-    for worker in workers:
-        worker.cancel()
-
-
-def trial(config: Config) -> Trial:
+def test_mail(config: Config) -> TestMail:
     """Return what a test mail needs."""
-    return Trial(_source(config), _transport(config), config.mail, SteadyClock())
+    return TestMail(_source(config), _transport(config), config.mail, SteadyClock())
 
 
 def _announce(config: Config) -> None:

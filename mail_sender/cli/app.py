@@ -164,7 +164,7 @@ def _send_test(config: "Config", recipient: str) -> Exit:
     for warning in config.warnings:
         _say(f"warning: {warning}", err=True)
     _say(f"{_announced(config, recipient)} ...")
-    result = lifecycle.run_once(lambda: wiring.trial(config).send(recipient))
+    result = lifecycle.run_once(lambda: wiring.test_mail(config).send(recipient))
     redact = log.Redactor(config.secrets).text
     _say(redact(_told(result, dry=isinstance(config.relay, FolderConfig))))
     _say(redact(f"identity server: {'' if result.server_fine else 'TROUBLE: '}{result.server}"))

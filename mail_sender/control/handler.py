@@ -20,8 +20,8 @@ from mail_sender.control.command import Command, Verb
 from mail_sender.control.flush import Flush, Flushed
 from mail_sender.control.response import Line
 from mail_sender.errors import Exit, LedgerFault, MessageGone, ServerFault
-from mail_sender.ledger.base import Delivery, Entry, Fenced, Ledger, Outcome, Query
-from mail_sender.ledger.states import IllegalMove, State
+from mail_sender.ledger.base import Delivery, Entry, Ledger, Outcome, Query
+from mail_sender.ledger.states import ChangedMeanwhile, State
 from mail_sender.sender import events
 from mail_sender.source.base import Source
 
@@ -172,7 +172,7 @@ class Handler:
             try:
                 # A flush changes nothing but the time, of thousands at once: it leaves no line.
                 await self._ledger.order(delivery, outcome, now, None if verb == "flush" else command.line(verb, now))
-            except (Fenced, IllegalMove):
+            except ChangedMeanwhile:
                 fresh = await self._ledger.deliveries(delivery.message)
                 same = [found for found in fresh if found.recipient == delivery.recipient]
                 if not same:

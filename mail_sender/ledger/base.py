@@ -16,14 +16,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from mail_sender.ledger.states import State
+from mail_sender.ledger.states import ChangedMeanwhile, State
 from mail_sender.message import Message
 
 Key = tuple[UUID, str]
 """What names a delivery: message and recipient."""
 
 
-class Fenced(Exception):
+class Fenced(ChangedMeanwhile):
     """The delivery was changed by somebody else since it was read: nothing was written."""
 
 

@@ -56,7 +56,14 @@ ORDERS = frozenset(
 """What the operator may do: flush and retry, resend, abandon."""
 
 
-class IllegalMove(Exception):
+class ChangedMeanwhile(Exception):
+    """The delivery is not any more what it was when it was read, or cannot become what it was to become.
+
+    Nothing was written. Usually an operator's command came in between.
+    """
+
+
+class IllegalMove(ChangedMeanwhile):
     """A delivery was to go from one state to another that does not follow it."""
 
 

@@ -1,4 +1,4 @@
-"""What the sender is told: when it polls, how long it tries, how long a stop may last."""
+"""The configuration of the flow: when it polls, how long it tries, how long a stop may last."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

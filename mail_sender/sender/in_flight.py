@@ -1,44 +1,53 @@
-"""What is under way: letters on their way, and outcomes that the ledger has not taken yet.
+"""What is in flight: the deliveries that attempts are being made of, and the ends that the ledger has not taken yet.
 
-It outlives a change of the configuration: a letter that is at its dot then may end in peace, beside the parts that
-are made anew, and nobody takes its delivery for one that was left behind.
+It outlives a change of the configuration: an attempt that has reached the dot by then ends beside the new parts, and
+nobody takes its delivery for one that was left behind.
 """
 
 import asyncio
-from dataclasses import dataclass, field
 
-from mail_sender.ledger.base import Attempt, Delivery, Key, Outcome
+from mail_sender.ledger.base import Delivery, Key
+from mail_sender.sender.end import End
 from mail_sender.sender.plan import mailbox
 
 
-@dataclass(frozen=True, slots=True)
-class Unwritten:
-    """An outcome that the ledger did not take."""
-
-    delivery: Delivery
-    outcome: Outcome
-    attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
 class InFlight:
-    """Letters by delivery, each as far as it has come, and outcomes in the order in which they came."""
+    """Deliveries in flight by key, each as far as it has come.
 
-    mails: dict[Key, Delivery] = field(default_factory=dict)
-    unwritten: list[Unwritten] = field(default_factory=list)
-    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    The rest is the ledger gate's, which alone changes it: `unwritten` are ends in the order in which they came,
+    `writing` is held while they are offered again. `needs_recovery` says that the ledger may hold a claim that nobody
+    works on: at the start of the process, and after the ledger failed.
+    """
+
+    def __init__(self) -> None:
+        self._deliveries: dict[Key, Delivery] = {}
+        self.unwritten: list[End] = []
+        self.writing = asyncio.Lock()
+        self.needs_recovery = True
+
+    def put(self, delivery: Delivery) -> None:
+        """Take in a delivery whose attempt begins, or one that has come further."""
+        self._deliveries[delivery.key] = delivery
+
+    def remove(self, delivery: Delivery) -> None:
+        """Take out a delivery whose attempt has ended."""
+        self._deliveries.pop(delivery.key, None)
+
+    def latest(self, delivery: Delivery) -> Delivery:
+        """Return a delivery in flight as far as it has come."""
+        return self._deliveries.get(delivery.key, delivery)
 
     @property
     def keys(self) -> frozenset[Key]:
-        """The deliveries that somebody here works on."""
-        return frozenset({*self.mails, *(late.delivery.key for late in self.unwritten)})
+        """The deliveries that somebody in this process works on."""
+        return frozenset({*self._deliveries, *(end.delivery.key for end in self.unwritten)})
 
     @property
     def recipients(self) -> frozenset[str]:
-        """The addresses that a letter is under way to, as the ledger has them."""
-        return frozenset(recipient for _, recipient in self.mails)
+        """The addresses that a mail is in flight to, as the ledger has them."""
+        return frozenset(recipient for _, recipient in self._deliveries)
 
     @property
     def mailboxes(self) -> frozenset[str]:
-        """The same in the form in which two spellings of one mailbox are the same."""
-        return frozenset(mailbox(recipient) for _, recipient in self.mails)
+        """The same in the form in which two spellings of one mailbox are equal."""
+        return frozenset(mailbox(recipient) for _, recipient in self._deliveries)

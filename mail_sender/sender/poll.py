@@ -1,15 +1,15 @@
-"""Poll: look at the queue on the schedule, and take up what is new.
+"""Poll: list the queue on the schedule, and admit what is new.
 
-1. Before anything else comes the account's standing, where that is not known to be good: no mail goes out under a
-   token that could never mark it.
-2. The queue is listed; what cannot be read is named once and left there. The listing is kept in the inbox, where
-   the dispatcher finds it; the ledger takes up what is new, and drops what is long gone.
-3. Trouble with the server is said once, and the next tick tries again. What the inbox holds stays good meanwhile,
-   unless the trouble is the token's.
+1. The account's standing is checked first, where it is not known to be good: no mail goes out under a token that
+   could never mark it.
+2. The queue is listed. An entry that cannot be read is reported once and left there. The listing becomes the
+   snapshot, which the dispatcher reads; the ledger admits what is new, and forgets what is long gone.
+3. A fault of the server is reported once, and the next tick tries again. The snapshot stays good meanwhile, unless
+   the token is at fault.
 
-Polls do not overlap, and ticks that pass meanwhile are not made up for. The first one comes at once. A wait that
-the server asks for goes over the schedule, and so does the rest after a long one: a list of thousands costs seconds,
-on both sides, and reading it must not become what both do all the time.
+The first poll is at once. Polls do not overlap, and ticks that pass meanwhile are not made up for. A wait that the
+server asks for (Retry-After) goes over the schedule. After a poll that took long the server is left alone for a
+while: a list of thousands costs both sides seconds, and reading it must not become what they do all the time.
 """
 
 import asyncio
@@ -32,16 +32,17 @@ from mail_sender.source.base import Source
 _log = structlog.get_logger()
 
 STANDING_LASTS = 600.0
-"""Seconds for which a good standing is believed without asking."""
+"""Seconds for which a good standing is not checked again."""
 RESTS = 9.0
-"""A poll is followed by a rest of so many times as long as it took, ..."""
+"""How many times as long as a poll took the server is left alone after it."""
 LONGEST_REST = 60.0
-"""... but of no more than so many seconds."""
-SKEW_WORTH_SAYING = timedelta(minutes=5)
+"""The longest such rest, in seconds."""
+SKEW_REPORTED = timedelta(minutes=5)
+"""How far the machine's clock may be from the server's before it is reported."""
 
 
 class Poller:
-    """The loop that fills the inbox and the ledger; `ring` is called after each poll."""
+    """The loop that fills the snapshot and the ledger; `ring` is called after each poll."""
 
     def __init__(
         self,
@@ -79,8 +80,8 @@ class Poller:
             now = self._clock.now()
             tick = self._config.schedule.next_after(now + timedelta(seconds=leave_alone))
             if tick is None:
-                say = "there is no tick to come; ending"
-                _log.warning("schedule_over", schedule=self._config.schedule, message=say)
+                text = "there is no tick to come; ending"
+                _log.warning("schedule_over", schedule=self._config.schedule, message=text)
                 return
             await self._clock.wait(stop, (tick - now).total_seconds())
 
@@ -89,7 +90,7 @@ class Poller:
         began = self._clock.monotonic()
         try:
             await self._check_standing()
-            await self._take_up(await self._list())
+            await self._admit(await self._list())
         except ServerFault as fault:
             self._snapshot.note(fault, self._clock.now())
             return fault.retry_after or 0.0
@@ -108,12 +109,15 @@ class Poller:
             self._greeted = True
             _log.info("server_ready", account=standing.account, may_write=standing.may_write)
             if standing.excess_groups:
-                say = "a sender needs no other group than idm_message_senders"
-                _log.warning("excess_groups", groups=", ".join(standing.excess_groups), message=say)
+                text = "a sender needs no other group than idm_message_senders"
+                _log.warning("excess_groups", groups=", ".join(standing.excess_groups), message=text)
         self._standing_until = self._clock.monotonic() + STANDING_LASTS
 
     async def _list(self) -> Listing:
-        """List the queue; and again where the time that comes with it is a surprise: one answer's may be wrong."""
+        """List the queue, twice where the server's time differs from ours: a single answer may have a wrong one.
+
+        The listing has no time where two answers disagree.
+        """
         now = self._clock.now()
         first = await self._source.list_ready(now)
         if first.at is None or abs(first.at - now) <= TOLERANCE:
@@ -123,7 +127,7 @@ class Poller:
             return second
         return replace(second, at=None)
 
-    async def _take_up(self, listing: Listing) -> None:
+    async def _admit(self, listing: Listing) -> None:
         self._compare_clocks(listing.at)
         now = self._clock.now()
         _log.debug("polled", ready=len(listing.messages), odd=len(listing.odd))
@@ -134,12 +138,12 @@ class Poller:
         events.unsent(unsent)
         await self._ledger.forget(now, keep=self._snapshot.messages)
 
-    def _compare_clocks(self, told: datetime | None) -> None:
-        skew = self._clock.learn(told)
-        if abs(skew) > SKEW_WORTH_SAYING:
+    def _compare_clocks(self, servers: datetime | None) -> None:
+        skew = self._clock.learn(servers)
+        if abs(skew) > SKEW_REPORTED:
             ahead = "ahead of" if skew > timedelta(0) else "behind"
             detail = f"this machine's clock is {abs(skew).total_seconds():.0f} s {ahead} the identity server's"
-            # Said once: by how much it is wrong changes all the time.
+            # Reported once, since by how much it is wrong changes all the time.
             if self._skew.is_fine:
                 self._skew.down("skew", detail, "set it; the server's time counts meanwhile", self._clock.now())
         else:

@@ -1,24 +1,19 @@
-"""The inbox: what the last good poll saw, and whether the token will do. The poller fills it, the others look."""
+"""The snapshot: what the last good poll saw, and whether the token is good; the poller alone writes it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from mail_sender.condition import Conditions
-from mail_sender.errors import ServerFault, ServerFaultKind
+from mail_sender.errors import ServerFault
 from mail_sender.message import Listing, Message
-
-OF_THE_TOKEN = frozenset(
-    {ServerFaultKind.TOKEN_REFUSED, ServerFaultKind.TOKEN_READ_ONLY, ServerFaultKind.NOT_A_SENDER}
-)
-"""Troubles under which nothing may be mailed: it could not be marked."""
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """The messages by id, and when they were listed; `conditions` are what is wrong with whom.
+    """The messages by id, and when they were listed; `conditions` say what is at fault.
 
-    `may_send` says that the token was good when it was last looked at, and nothing has spoken against it since.
+    `may_send` says that the token was good when it was last checked, and that nothing has spoken against it since.
     """
 
     conditions: Conditions = field(default_factory=Conditions)
@@ -28,7 +23,7 @@ class Snapshot:
 
     def note(self, fault: ServerFault, now: datetime) -> None:
         """Take in what is wrong with the server or the token."""
-        if fault.kind in OF_THE_TOKEN:
+        if fault.kind.is_of_the_token:
             self.may_send = False
         self.conditions.server.down(fault.kind, fault.detail, fault.advice, now)
 

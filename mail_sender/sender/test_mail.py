@@ -1,7 +1,7 @@
 """`-t`: one test mail, through the code that real mail takes, and nothing else.
 
-No ledger, no retry, no breaker. The identity server is looked at beside it, since a sender that cannot read the
-queue is of no use either, but it does not decide.
+There is no ledger, no retry and no breaker. The identity server is checked at the same time, since a sender that
+cannot read the queue cannot work either; but only the relay's verdict decides the exit code.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _SERVER_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a test mail: what the relay made of it, its Message-ID, and a sentence about the server."""
+    """The result of a test mail: the relay's verdict, the Message-ID, and a sentence about the identity server."""
 
     verdict: Verdict
     message_id: str
@@ -32,7 +32,7 @@ class Result:
 
     @property
     def exit_code(self) -> Exit:
-        """What the relay's verdict is to a script."""
+        """The exit code that the relay's verdict gives."""
         match self.verdict:
             case Accepted():
                 return Exit.DONE
@@ -43,8 +43,10 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TestMail:
     """The parts that a test mail needs."""
+
+    __test__ = False  # pytest collects classes named Test*
 
     source: Source
     transport: Transport
@@ -52,9 +54,9 @@ class Trial:
     clock: Clock
 
     async def send(self, recipient: str) -> Result:
-        """Send one test mail to an address, and look at the identity server meanwhile."""
+        """Send one test mail to an address, and check the identity server meanwhile."""
         try:
-            (verdict, message_id), (server, fine) = await asyncio.gather(self._mail(recipient), self._look())
+            (verdict, message_id), (server, fine) = await asyncio.gather(self._mail(recipient), self._check_server())
         finally:
             await self.transport.close()
             await self.source.close()
@@ -69,7 +71,7 @@ class Trial:
             return Refused(None, str(error)), ""
         return await self.transport.send(mail, _nothing), mail.message_id
 
-    async def _look(self) -> tuple[str, bool]:
+    async def _check_server(self) -> tuple[str, bool]:
         try:
             async with asyncio.timeout(_SERVER_SECONDS):
                 standing = await self.source.standing()
@@ -78,9 +80,9 @@ class Trial:
             return f"{fault.detail}; {fault.advice}", False
         except TimeoutError:
             return f"no answer within {_SERVER_SECONDS:.0f} s; look at the server", False
-        marks = " and mark it" if standing.may_write else "; whether it may mark it, this server does not tell"
+        marks = " and mark it" if standing.may_write else "; this server does not show whether it may mark it"
         return f"{standing.account} may read the queue{marks}; {len(listing.messages)} ready", True
 
 
 async def _nothing() -> None:
-    """Write nothing before the dot: a test mail has no ledger."""
+    """Do nothing before the dot: a test mail has no ledger."""

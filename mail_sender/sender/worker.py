@@ -1,14 +1,14 @@
 """The worker: three loops over one ledger, and the flow runs through them in one direction.
 
-    poll:         server -> inbox, ledger
+    poll:         server -> snapshot, ledger
     dispatch:     ledger -> relay -> ledger
     acknowledge:  ledger -> server
 
-None waits for another: a relay that hangs does not keep the queue from being read, a server that hangs does not
-keep mail from going out, and a mark that is late holds up neither. They ring each other's bells.
+No loop waits for another: a relay that hangs does not keep the queue from being read, a server that hangs does not
+keep mail from going out, and a mark that is late delays neither. They ring each other's bells.
 
-When it is told to stop, the poller stops at once, the dispatcher when what is under way has ended, and the
-acknowledger when it has told the server of that.
+At a stop the poller ends at once, the dispatcher when the attempts in flight have ended, and the acknowledger when it
+has marked what they sent.
 """
 
 import asyncio
@@ -17,10 +17,13 @@ from mail_sender.clock import Clock
 from mail_sender.condition import Fault
 from mail_sender.mail.config import MailConfig
 from mail_sender.sender.acknowledge import Acknowledger
-from mail_sender.sender.attempt import Parts, Post, PostConfig, Tell
+from mail_sender.sender.attempt import Attempts
 from mail_sender.sender.breaker import Breaker
 from mail_sender.sender.config import SenderConfig
 from mail_sender.sender.dispatch import Dispatcher
+from mail_sender.sender.handover import Handover
+from mail_sender.sender.ledger_gate import LedgerGate
+from mail_sender.sender.parts import Parts
 from mail_sender.sender.poll import Poller
 from mail_sender.sender.snapshot import Snapshot
 
@@ -35,9 +38,10 @@ class Worker:
         self._clock = clock
         snapshot = Snapshot(parts.conditions)
         self._acknowledger = Acknowledger(source, ledger, snapshot, clock)
-        tell = Tell(self._acknowledger.bell.set, self._acknowledger.tell_anyway)
-        post = Post(parts, snapshot, PostConfig(mail, config.retry), self._breaker, clock, tell)
-        self._dispatcher = Dispatcher(post, parts, snapshot, self._breaker, clock)
+        gate = LedgerGate(parts, self._acknowledger, clock)
+        handover = Handover(parts, gate, self._breaker, config.retry, clock)
+        attempts = Attempts(parts, snapshot, mail, gate, handover, clock)
+        self._dispatcher = Dispatcher(attempts, gate, parts, snapshot, self._breaker, clock)
         self._poller = Poller(source, ledger, snapshot, config, clock, self._ring)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -55,20 +59,20 @@ class Worker:
         await self._parts.transport.close()
 
     def wake(self) -> None:
-        """Look at what is due now: the operator has changed something."""
+        """Read what is due at once: an operator has changed something."""
         self._ring()
 
     def probe(self) -> None:
-        """Look at what is due now, and try a lane that is shut at once."""
+        """Read what is due at once; where the breaker is open, let the next mail probe the relay."""
         self._breaker.probe_now()
         self._ring()
 
     def faults(self) -> list[Fault]:
-        """Return what is wrong with whom."""
+        """Return what is at fault now: the server, the relay, the ledger."""
         return self._parts.conditions.faults
 
     def probes_in(self) -> float | None:
-        """Return the seconds until the relay is tried again, where its lane is shut and nobody is on the way."""
+        """Return the seconds until the next probe; None where the breaker is closed, or a probe is in flight."""
         return None if self._breaker.is_closed else self._breaker.retry_in(self._clock.monotonic())
 
     def _ring(self) -> None:

@@ -21,8 +21,8 @@ from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.transport import Transport
-from mail_sender.sender.attempt import Parts
 from mail_sender.sender.config import RetryConfig, SenderConfig
+from mail_sender.sender.parts import Parts
 from mail_sender.sender.schedule import Schedule
 from mail_sender.sender.worker import Worker
 from mail_sender.source.base import Source

@@ -20,14 +20,14 @@ MARKED = datetime(2026, 11, 21, tzinfo=UTC)
 class MemorySource:
     """Messages in memory.
 
-    `calls` names every call in order, `times` when each came (the loop's seconds), `marks` every message that the
-    server was told of, heard or not, `sent` those that it knows to be sent, by us or by others; what is deleted is
+    `calls` names every call in order, `times` when each came (the loop's seconds), `marks` every message that was to
+    be marked, whether that came through or not, `sent` those that are marked, by us or by others; what is deleted is
     taken out of `messages`.
 
-    What is `unlisted` is left out of the list, and can be read all the same. `down` is raised by every call, while it is set. Without `has_group`, everything is hidden as a Kanidm hides it.
-    With `forgetful`, it goes on listing what it knows to be sent (a lagging replica). At each mark of a `cursed`
-    message it raises that trouble. `slow` are seconds that a call takes; infinity hangs. `date` is the server's own
-    clock, told with each listing.
+    What is `unlisted` is left out of the list, and can be read all the same. `down` is raised by every call while it
+    is set. Without `has_group`, everything is hidden as Kanidm hides it. With `forgetful`, what is marked is still
+    listed (a lagging replica). Each mark of a `cursed` message raises that fault. `slow` are seconds that a call
+    takes; infinity hangs. `date` is the server's own clock, which each listing has.
     """
 
     def __init__(self, messages: Iterable[Message] = (), odd: Iterable[OddEntry] = ()) -> None:
@@ -55,7 +55,7 @@ class MemorySource:
         """Forget a message, as a purge does."""
         self.messages.remove(message)
 
-    def moments(self, call: Call) -> list[float]:
+    def times_of(self, call: Call) -> list[float]:
         """Return when a call came, each time."""
         return [time for time, name in zip(self.times, self.calls, strict=True) if name == call]
 
@@ -67,7 +67,7 @@ class MemorySource:
         return self.account
 
     async def list_ready(self, now: datetime) -> Listing:
-        """Return what is unsent and past its `send_after`, oldest first, and all that is odd."""
+        """Return what is unsent and past its `send_after`, oldest first, and all that is malformed."""
         await self._begin("list_ready")
         ready = [message for message in self.messages if message.send_after < now and self._shows(message)]
         ordered = sorted(ready, key=lambda message: (message.send_after, message.id))
@@ -120,5 +120,5 @@ async def dawdle(seconds: float) -> None:
 
 
 def fault(kind: ServerFaultKind, retry_after: float | None = None) -> ServerFault:
-    """Return a trouble of that kind, as a source raises it."""
+    """Return a fault of that kind, as a source raises it."""
     return ServerFault(kind, f"something about {kind}", "mend it", retry_after)

@@ -1,4 +1,4 @@
-"""A way out that keeps every letter, and answers as a test has scripted, when it has scripted."""
+"""A transport that keeps every mail, and answers as a test has scripted, when it has scripted."""
 
 import asyncio
 from collections import Counter, deque
@@ -13,12 +13,12 @@ OK = Accepted(Reply(250, "2.0.0 queued as 4D2F"))
 
 
 class RecordingTransport:
-    """Letters in memory.
+    """Mails in memory.
 
-    `tried` are all letters handed over, `times` when each was (the loop's seconds), `arrived` those that were (or may
-    have been) taken, `closed` how often it was closed. `in_flight` counts the letters under way by their recipients,
+    `tried` are all mails handed over, `times` when each was (the loop's seconds), `arrived` those that were (or may
+    have been) taken, `closed` how often it was closed. `in_flight` counts the mails in flight by their recipients,
     `most_in_flight` and `most_to_one` are the most that there were, of all and to one address.
-    `meanwhile` is called with each letter before it is answered.
+    `meanwhile` is called with each mail before it is answered.
     """
 
     def __init__(self) -> None:
@@ -36,19 +36,19 @@ class RecordingTransport:
         self._seconds = 0.0
 
     def script(self, recipient: str, *verdicts: Verdict) -> None:
-        """Answer the next letters to a recipient with these in turn; every other letter is accepted."""
+        """Answer the next mails to a recipient with these in turn; every other mail is accepted."""
         self._script.setdefault(recipient, deque()).extend(verdicts)
 
     def always(self, verdict: Verdict | None) -> None:
-        """Answer every letter so, from now on; None goes back to the script."""
+        """Answer every mail so, from now on; None goes back to the script."""
         self._always = verdict
 
     def slow(self, recipient: str, seconds: float, stage: Stage = Stage.RCPT) -> None:
-        """Take so long over letters to a recipient; at the dot it is written already. Infinity hangs."""
+        """Take so long over mails to a recipient; at the dot it is written already. Infinity hangs."""
         self._slow[recipient] = (seconds, stage)
 
     def take(self, seconds: float) -> None:
-        """Take so long over every letter."""
+        """Take so long over every mail."""
         self._seconds = seconds
 
     @property
@@ -61,7 +61,7 @@ class RecordingTransport:
         return [time for time, mail in zip(self.times, self.tried, strict=True) if mail.recipient == recipient]
 
     async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
-        """Keep the letter; `before_dot` is awaited where its verdict comes from the dot."""
+        """Keep the mail; `before_dot` is awaited where its verdict comes from the dot."""
         self.tried.append(mail)
         self.times.append(asyncio.get_running_loop().time())
         self.in_flight[mail.recipient.casefold()] += 1

@@ -31,7 +31,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._selector_of_ours.now
 
     def wait_for(self, owed: Callable[[], int]) -> None:
-        """Let time stand still while `owed` is more than 0: so many answers of a thread are under way."""
+        """Let time stand still while `owed` is more than 0: so many answers of a thread are still to come."""
         self._selector_of_ours.owed.append(owed)
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]  # the types of the thing itself name what only typeshed has

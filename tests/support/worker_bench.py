@@ -1,7 +1,7 @@
 """A whole worker on a bench: the real ledger, a scripted server, a scripted relay, and time that is made up.
 
-Whatever a test does, at its end no address has ever had two letters under way, and never were there more than four to each
-configuration.
+Whatever a test does, at its end no address has ever had two mails in flight, and there were never more than four to
+each configuration.
 """
 
 import asyncio
@@ -14,20 +14,20 @@ from typing import Any, Self, cast
 from structlog.testing import capture_logs
 
 from mail_sender.errors import LedgerFault
-from mail_sender.ledger.base import Delivery, Entry, Ledger, Query
+from mail_sender.ledger.base import Delivery, Entry, Ledger, Outcome, Query
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
 from mail_sender.mail.config import MailConfig
 from mail_sender.message import Message, OddEntry
-from mail_sender.sender.attempt import Parts
 from mail_sender.sender.config import RetryConfig, SenderConfig
 from mail_sender.sender.in_flight import InFlight
+from mail_sender.sender.parts import Parts
 from mail_sender.sender.schedule import Schedule
 from mail_sender.sender.worker import Worker
 from tests.support.fake_clock import FakeClock
 from tests.support.memory_source import MemorySource
 from tests.support.recording_transport import RecordingTransport
-from tests.support.samples import MAIL, NOW
+from tests.support.samples import LATER, MAIL, NOW
 from tests.support.virtual_time import VirtualLoop
 
 MOST_IN_FLIGHT = 4
@@ -144,6 +144,21 @@ class Bench:
         tasks = [*self._old, *([self._working] if self._working else [])]
         self._old = []
         return tasks
+
+    # What a test often begins with
+
+    async def defer(self, of: Message) -> None:
+        """Have the first attempt of a message with one recipient deferred, and its second one still to come."""
+        self.transport.script(of.recipients[0], LATER)
+        await self.run(10)
+        assert await self.states(of) == [State.QUEUED]
+
+    async def resend(self, of: Message) -> None:
+        """Ask for another copy of what is sent, unknown or withdrawn, as the operator's command does."""
+        (found,) = await self.deliveries(of)
+        outcome = Outcome(State.QUEUED, self.clock.now(), found.attempts, 0, found.copy + 1)
+        await self.ledger.order(found, outcome, self.clock.now())
+        self.worker.probe()
 
     # What became of it
 

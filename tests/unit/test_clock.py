@@ -1,4 +1,4 @@
-"""The steady clock: it runs on whatever is done to the machine's, and believes the server."""
+"""The steady clock: it runs on whatever is done to the machine's, and takes the server's time."""
 
 import asyncio
 import math
@@ -33,7 +33,7 @@ async def test_who_sets_the_machines_clock_does_not_set_this_one(step: timedelta
 
 
 @pytest.mark.parametrize("off", [DAY, -DAY, 2 * TOLERANCE, TOLERANCE + SECOND])
-async def test_the_servers_time_is_believed_and_the_machines_error_is_told(off: timedelta) -> None:
+async def test_the_servers_time_counts_and_the_machines_error_is_returned(off: timedelta) -> None:
     """Ahead is positive."""
     clock = FakeClock(NOW, off)
     assert clock.learn(clock.true) == off
@@ -44,13 +44,13 @@ async def test_the_servers_time_is_believed_and_the_machines_error_is_told(off: 
 
 @pytest.mark.parametrize("off", [timedelta(0), TOLERANCE, -TOLERANCE, SECOND])
 async def test_a_small_difference_moves_nothing(off: timedelta) -> None:
-    """An answer takes a while, and tells whole seconds: the clock does not tremble with them."""
+    """An answer takes a while, and names whole seconds: the clock does not jump with them."""
     clock = FakeClock(NOW, off)
     assert clock.learn(clock.true) == off
     assert clock.now() == NOW + off
 
 
-async def test_a_server_that_tells_no_time_leaves_the_machines() -> None:
+async def test_a_server_without_a_time_leaves_the_machines() -> None:
     """Then there is nothing better."""
     clock = FakeClock(NOW)
     clock.off = HOUR

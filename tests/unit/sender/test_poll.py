@@ -28,7 +28,7 @@ async def test_the_first_poll_is_at_start_and_the_next_ones_are_on_the_schedule(
     """Whenever it starts: ticks are those of the clock."""
     async with bench(off=SECOND) as table:
         await table.run(15)
-        assert table.source.moments("list_ready") == [0.0, 4.0, 9.0, 14.0]
+        assert table.source.times_of("list_ready") == [0.0, 4.0, 9.0, 14.0]
 
 
 @pytest.mark.parametrize(("took", "next_poll"), [(0.1, 5.0), (0.5, 10.0), (2.0, 25.0), (11.0, 75.0), (120.0, 185.0)])
@@ -37,7 +37,7 @@ async def test_a_server_that_is_slow_is_left_alone_for_a_while(took: float, next
     async with bench() as table:
         table.source.slow["list_ready"] = took
         await table.run(200)
-        assert table.source.moments("list_ready")[:2] == [0.0, next_poll]
+        assert table.source.times_of("list_ready")[:2] == [0.0, next_poll]
 
 
 @pytest.mark.parametrize(("asked", "next_poll"), [(7.0, 10.0), (0.0, 5.0), (4.0, 5.0), (300.0, 305.0), (None, 5.0)])
@@ -46,7 +46,7 @@ async def test_retry_after_goes_over_the_schedule(asked: float | None, next_poll
     async with bench() as table:
         table.source.script("list_ready", fault(ServerFaultKind.OVERLOADED, retry_after=asked))
         await table.run(400)
-        assert table.source.moments("list_ready")[:3] == [0.0, next_poll, next_poll + 5.0]
+        assert table.source.times_of("list_ready")[:3] == [0.0, next_poll, next_poll + 5.0]
 
 
 async def test_a_server_that_hangs_keeps_no_mail_back() -> None:
@@ -81,7 +81,7 @@ async def test_nothing_is_mailed_under_a_token_that_could_not_mark_it(kind: Serv
 
 @pytest.mark.parametrize("kind", OF_THE_TOKEN)
 async def test_a_token_that_turns_bad_while_mail_waits_stops_it(kind: ServerFaultKind) -> None:
-    """What the inbox holds is not mailed any more, though the relay is back; it goes when the token is mended."""
+    """What the snapshot has is not mailed any more, though the relay is back; it goes when the token is mended."""
     async with bench(message(A)) as table:
         table.transport.always(DOWN)
         await table.run(12)
@@ -97,7 +97,7 @@ async def test_a_token_that_turns_bad_while_mail_waits_stops_it(kind: ServerFaul
 
 
 async def test_a_token_that_turns_read_only_stops_the_mail_at_the_first_mark() -> None:
-    """The letter that showed it is not mailed again, and nothing else goes out until the standing is good."""
+    """The mail that showed it is not mailed again, and nothing else goes out until the standing is good."""
     first, second = message(A), message(B, send_after=NOW + 3 * SECOND)
     async with bench(first, second) as table:
         table.source.script("mark_sent", fault(ServerFaultKind.TOKEN_READ_ONLY))
@@ -125,19 +125,19 @@ async def test_more_groups_than_needed_are_warned_of_once() -> None:
         assert [event["groups"] for event in table.facts("excess_groups")] == ["idm_admins"]
 
 
-# Trouble
+# Faults
 
 
-async def test_trouble_with_the_server_is_said_once_and_ends_with_mail() -> None:
+async def test_a_fault_of_the_server_is_said_once_and_ends_with_mail() -> None:
     """It keeps trying on the schedule; nothing is lost."""
     async with bench(message(A)) as table:
         table.source.script("list_ready", *[fault(ServerFaultKind.UNREACHABLE)] * 10)
         await table.run(54)
         assert table.said() == ["server_ready", "server_down", "server_up", "sent", "marked"]
-        assert table.source.moments("list_ready") == [5.0 * poll for poll in range(11)]
+        assert table.source.times_of("list_ready") == [5.0 * poll for poll in range(11)]
 
 
-async def test_what_the_inbox_holds_stays_good_while_the_server_is_down() -> None:
+async def test_what_the_snapshot_has_stays_good_while_the_server_is_down() -> None:
     """A queue that was read once is mailed, however long the server is away; its marks follow."""
     messages = [message(f"{number}@example.com") for number in range(50)]
     async with bench(*messages, schedule="0 * * * * *") as table:
@@ -152,7 +152,7 @@ async def test_what_the_inbox_holds_stays_good_while_the_server_is_down() -> Non
         assert table.source.sent == {of.id for of in messages}
 
 
-async def test_an_odd_entry_is_named_again_when_it_was_gone_meanwhile() -> None:
+async def test_a_malformed_entry_is_named_again_when_it_was_gone_meanwhile() -> None:
     """Named once while it stands there; its return is news."""
     async with bench() as table:
         odd = (OddEntry("x", "cannot be read"),)
@@ -204,7 +204,7 @@ async def test_a_list_with_gaps_makes_nothing_gone() -> None:
 
 
 @pytest.mark.parametrize(("off", "word"), [(timedelta(hours=1), "ahead of"), (-timedelta(hours=1), "behind")])
-async def test_a_machine_whose_clock_is_wrong_is_told_once_how_wrong(off: timedelta, word: str) -> None:
+async def test_a_machine_whose_clock_is_wrong_is_reported_once(off: timedelta, word: str) -> None:
     """In seconds, and which way; and when it was set right."""
     async with bench(off=off) as table:
         table.source.date = lambda: table.clock.true

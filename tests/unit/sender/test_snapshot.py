@@ -1,11 +1,11 @@
-"""The inbox: what the last good poll saw, and whether mail may go under this token."""
+"""The snapshot: what the last good poll saw, and whether mail may go under this token."""
 
 import pytest
 from structlog.testing import capture_logs
 
 from mail_sender.errors import ServerFaultKind
 from mail_sender.message import Listing
-from mail_sender.sender.snapshot import OF_THE_TOKEN, Snapshot
+from mail_sender.sender.snapshot import Snapshot
 from tests.support.memory_source import fault
 from tests.support.samples import NOW, SECOND, message
 
@@ -28,7 +28,7 @@ def test_a_good_poll_replaces_what_the_last_one_saw() -> None:
 
 
 @pytest.mark.parametrize("kind", ServerFaultKind)
-def test_only_the_tokens_trouble_stops_the_mail(kind: ServerFaultKind) -> None:
+def test_only_a_fault_of_the_token_stops_the_mail(kind: ServerFaultKind) -> None:
     """A server that is away does not; what it showed stays good. The next good poll lets mail go on."""
     of = message()
     snapshot = Snapshot()
@@ -36,7 +36,7 @@ def test_only_the_tokens_trouble_stops_the_mail(kind: ServerFaultKind) -> None:
     with capture_logs() as events:
         for _ in range(3):
             snapshot.note(fault(kind), NOW)
-        assert snapshot.may_send is (kind not in OF_THE_TOKEN)
+        assert snapshot.may_send is (not kind.is_of_the_token)
         assert snapshot.messages == {of.id: of}
         snapshot.fill(Listing((of,), ()), NOW + SECOND)
     assert snapshot.may_send

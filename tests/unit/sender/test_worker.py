@@ -69,7 +69,7 @@ async def test_nothing_is_mailed_twice_however_often_it_is_listed() -> None:
         assert len(table.source.marks) == 2
 
 
-async def test_connections_to_the_relay_are_given_back_when_nothing_is_under_way() -> None:
+async def test_connections_to_the_relay_are_given_back_when_nothing_is_in_flight() -> None:
     """Between mails nothing is kept open; at the end neither."""
     async with bench(message()) as table:
         await table.run()
@@ -106,7 +106,7 @@ async def test_a_message_is_marked_when_its_last_recipient_is_final() -> None:
 
 
 async def test_a_message_that_nobody_got_is_not_marked() -> None:
-    """All refused: the server is told nothing, and nobody is mailed again."""
+    """All refused: nothing is marked, and nobody is mailed again."""
     of = message(A, B)
     async with bench(of) as table:
         table.transport.script(A, NO)
@@ -118,7 +118,7 @@ async def test_a_message_that_nobody_got_is_not_marked() -> None:
 
 
 async def test_a_message_with_one_sent_and_one_expired_recipient_is_marked() -> None:
-    """Expired is final: one got it, so the server is told."""
+    """Expired is final: one got it, so it is marked."""
     of = message(A, B, content=reset(expires_at=NOW + 80 * SECOND))
     async with bench(of) as table:
         table.transport.script(B, LATER)
@@ -262,8 +262,8 @@ async def test_a_stop_before_the_start_does_nothing() -> None:
         assert table.transport.tried == []
 
 
-async def test_a_stop_starts_nothing_new_and_finishes_what_is_under_way() -> None:
-    """The four letters under way are settled and marked; the fifth stays queued."""
+async def test_a_stop_starts_nothing_new_and_finishes_what_is_in_flight() -> None:
+    """The four mails in flight are settled and marked; the fifth stays queued."""
     messages = [message(to) for to in (A, B, C, D, ELLIE)]
     async with bench(*messages) as table:
         table.transport.take(5.0)
@@ -310,7 +310,7 @@ async def test_a_worker_that_is_cancelled_in_a_mail_leaves_the_ledger_true(stage
         assert table.source.marks == [of.id]
 
 
-async def test_a_stop_tells_the_server_what_is_sent_by_then() -> None:
+async def test_a_stop_marks_what_is_sent_by_then() -> None:
     """Also where the relay's yes comes only after the stop; the mark is not left for the next start."""
     of = message(A)
     async with bench(of) as table:
@@ -339,7 +339,7 @@ async def test_a_stop_lets_a_call_to_the_server_end(call: Call) -> None:
 
 
 @pytest.mark.parametrize("stage", [Stage.RCPT, Stage.DOT])
-async def test_a_mail_under_way_ends_in_peace_beside_the_new_worker(stage: Stage) -> None:
+async def test_a_mail_in_flight_ends_beside_the_new_worker(stage: Stage) -> None:
     """It is not taken for one that was left behind, nobody else writes to that address, and the others go on."""
     slow, same, other = message(A), message(A), message(B)
     async with bench(slow) as table:
@@ -372,8 +372,27 @@ async def test_an_outcome_that_was_not_written_under_the_old_configuration_is_un
         assert len(table.transport.tried) == 1
 
 
+async def test_a_claim_that_was_lost_under_the_old_configuration_is_recovered_under_the_new() -> None:
+    """`begin` was written, nobody heard of it, and the worker that made it was retired before it could recover it."""
+    of = message(A)
+    async with bench(of, schedule="@hourly") as table:
+        table.source.slow["read"] = 20.0
+        table.transport.script(A, LATER)
+        await table.run(40)
+        assert table.source.calls[-1] == "read"
+        table.change()
+        await table.run(1)
+        table.faults.after.add("begin")
+        await table.run(20)
+        assert await table.states(of) == [State.PROCESSING]
+        table.faults.mend()
+        await table.run(90)
+        assert await table.states(of) == [State.SENT]
+        assert len(table.transport.tried) == 2
+
+
 async def test_a_new_configuration_is_tried_at_once() -> None:
-    """A login that was mended does not wait for its slot."""
+    """A login that was mended does not wait for the next probe."""
     of = message(A)
     async with bench(of, schedule="@hourly") as table:
         table.transport.always(RelayDown(Stage.AUTH, "535", "mend it", lasting=True))
@@ -412,7 +431,7 @@ async def test_no_event_holds_an_intent_id_or_an_address() -> None:
 
 
 @pytest.mark.parametrize("kind", ServerFaultKind)
-async def test_trouble_raised_in_any_call_does_no_lasting_harm(kind: ServerFaultKind) -> None:
+async def test_a_fault_raised_in_any_call_does_no_lasting_harm(kind: ServerFaultKind) -> None:
     """Each call of the source may fail at any time; in the end all is mailed once and marked."""
     for call in CALLS:
         messages = [message(A), message(B), message(C)]
@@ -432,7 +451,7 @@ async def test_a_worker_at_rest_asks_the_disk_for_little() -> None:
         assert len(table.clock.waits) < 6 * 60
 
 
-async def test_a_worker_whose_lane_is_shut_does_not_spin() -> None:
+async def test_a_worker_whose_breaker_is_open_does_not_spin() -> None:
     """With five hundred that wait and one probe that hangs, it looks at most once a poll and when something ends."""
     async with bench(*(message(f"{number}@example.com") for number in range(500))) as table:
         table.transport.always(DOWN)

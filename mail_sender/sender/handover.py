@@ -1,0 +1,73 @@
+"""The handover of one mail to the relay: what the relay says of it, who is to blame, and what follows.
+
+1. The ledger commits the dot, with the mail's imprint, before the dot goes out: after a crash it says that the mail
+   may have arrived. Where it cannot, the mail is stopped before its dot.
+2. The breaker judges the verdict: a refusal may be the relay's fault, or our configuration's, and not this mail's.
+3. The verdict is reported at once, since it is a fact whatever the ledger does next; `settle` says what the delivery
+   becomes.
+"""
+
+import random
+from dataclasses import replace
+
+from mail_sender.clock import Clock
+from mail_sender.errors import LedgerFault
+from mail_sender.ledger.base import Delivery, Imprint, Outcome
+from mail_sender.mail.mail import Mail
+from mail_sender.sender import end, events, settle
+from mail_sender.sender.breaker import Breaker, Permit
+from mail_sender.sender.config import RetryConfig
+from mail_sender.sender.end import End
+from mail_sender.sender.ledger_gate import LedgerGate
+from mail_sender.sender.parts import Parts
+from mail_sender.verdict import RelayDown, Stage, Uncertain, Verdict
+
+_CUT_TWICE = "several mails in a row were cut off after the final dot"
+
+
+class Handover:
+    """Hands claimed mails over to the relay."""
+
+    def __init__(self, parts: Parts, gate: LedgerGate, breaker: Breaker, retry: RetryConfig, clock: Clock) -> None:
+        self._ledger = parts.ledger
+        self._transport = parts.transport
+        self._in_flight = parts.in_flight
+        self._relay = parts.conditions.relay
+        self._gate = gate
+        self._breaker = breaker
+        self._retry = retry
+        self._clock = clock
+        self._dice = random.Random().random  # noqa: S311 - it spreads retries, and keeps no secret
+
+    async def send(self, claimed: Delivery, mail: Mail, permit: Permit) -> End:
+        """Hand a mail over, and return how that ended. Raises `ChangedMeanwhile` where the claim does not hold."""
+        at, started = self._clock.now(), self._clock.monotonic()
+        try:
+            verdict = await self._transport.send(mail, lambda: self._before_dot(claimed, mail, permit))
+        except LedgerFault as fault:
+            self._gate.close(fault)
+            return end.stopped(claimed, at)
+        judged = self._breaker.judge(permit, verdict, self._clock.monotonic())
+        outcome = settle.outcome(claimed, judged, self._clock.now(), self._retry, self._dice)
+        self._report(judged, claimed, outcome)
+        line = settle.attempt(judged, at, self._clock.monotonic() - started)
+        return End(claimed, outcome, line, is_kept=True)
+
+    async def _before_dot(self, claimed: Delivery, mail: Mail, permit: Permit) -> None:
+        await self._ledger.dot(claimed, Imprint(mail.message_id, mail.date, mail.digest))
+        self._in_flight.put(replace(claimed, dot=True))
+        self._breaker.reached_dot(permit, self._clock.monotonic())
+
+    def _report(self, verdict: Verdict, delivery: Delivery, outcome: Outcome) -> None:
+        now = self._clock.now()
+        if isinstance(verdict, RelayDown):
+            if not self._breaker.is_closed:
+                self._relay.down(verdict.stage, verdict.detail, verdict.advice, now)
+            else:
+                events.put_off(delivery, verdict)
+            return
+        events.verdict(verdict, delivery, outcome, now)
+        if self._breaker.is_closed:
+            self._relay.up(now)
+        elif isinstance(verdict, Uncertain):
+            self._relay.down(Stage.DOT, _CUT_TWICE, "look at the relay's log: it may be slow, or fail", now)

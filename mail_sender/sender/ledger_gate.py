@@ -1,0 +1,89 @@
+"""The ledger gate: what the flow does while the ledger cannot be written.
+
+1. A fault of the ledger closes the gate for a few seconds: no attempt begins meanwhile. Attempts in flight go on.
+2. An outcome that cannot be found out again is kept where the ledger does not take it, and is offered again before
+   anything new begins. A message that is sent by it is marked on the server meanwhile, where it has no other
+   recipient.
+3. A fault may leave a claim in the ledger that nobody works on. Such claims are looked for once the ledger answers
+   again, and at the start of the process: what was before its dot is queued again and not counted, what was at its
+   dot may have arrived.
+"""
+
+from contextlib import suppress
+
+from mail_sender.backoff import LEDGER_WAIT
+from mail_sender.clock import Clock
+from mail_sender.errors import LedgerFault
+from mail_sender.ledger.states import ChangedMeanwhile
+from mail_sender.sender import end
+from mail_sender.sender.acknowledge import Acknowledger
+from mail_sender.sender.end import End
+from mail_sender.sender.parts import Parts
+
+
+class LedgerGate:
+    """Closed for a while after the ledger failed. Everything that an attempt ends with is recorded through it."""
+
+    def __init__(self, parts: Parts, acknowledger: Acknowledger, clock: Clock) -> None:
+        self._ledger = parts.ledger
+        self._condition = parts.conditions.ledger
+        self._in_flight = parts.in_flight
+        self._acknowledger = acknowledger
+        self._clock = clock
+        self._closed_until = float("-inf")
+
+    @property
+    def closed_for(self) -> float:
+        """The seconds for which no attempt is to begin; 0 where the gate is open."""
+        return max(0.0, self._closed_until - self._clock.monotonic())
+
+    def close(self, fault: LedgerFault) -> None:
+        """Take in that the ledger failed."""
+        self._in_flight.needs_recovery = True
+        self._closed_until = self._clock.monotonic() + LEDGER_WAIT
+        self._condition.down(fault.kind, fault.detail, fault.advice, self._clock.now())
+
+    def works(self) -> None:
+        """Take in that the ledger was written."""
+        self._condition.up(self._clock.now())
+
+    async def record(self, ended: End) -> None:
+        """Write what an attempt ended with, and report it; nothing is raised for a ledger that fails.
+
+        Where the delivery was changed meanwhile (an operator was faster), that stays and nothing is reported.
+        """
+        try:
+            await self._write(ended)
+        except ChangedMeanwhile:
+            pass
+        except LedgerFault as fault:
+            self.close(fault)
+            if ended.is_kept:
+                self._in_flight.unwritten.append(ended)
+            if ended.completes_message:
+                self._acknowledger.mark_unrecorded(ended.delivery.message)
+
+    async def catch_up(self) -> None:
+        """Offer the ledger what it did not take. Raises `LedgerFault` while it still does not take it."""
+        async with self._in_flight.writing:
+            while unwritten := self._in_flight.unwritten:
+                # Where it was written after all, and only the answer was lost, it has changed meanwhile.
+                with suppress(ChangedMeanwhile):
+                    await self._write(unwritten[0])
+                unwritten.pop(0)
+
+    async def recover(self) -> None:
+        """Settle what was begun and nobody works on any more, where there may be such. Raises `LedgerFault`."""
+        if not self._in_flight.needs_recovery:
+            return
+        self._in_flight.needs_recovery = False  # now: a fault during this makes another recovery necessary
+        ours = self._in_flight.keys  # before the answer comes, some of it may have ended
+        for delivery in await self._ledger.interrupted():
+            if delivery.key not in ours:
+                with suppress(ChangedMeanwhile):
+                    await self._write(end.interrupted(delivery, self._clock.now()))
+
+    async def _write(self, ended: End) -> None:
+        if await self._ledger.settle(ended.delivery, ended.outcome, self._clock.now(), ended.attempt):
+            self._acknowledger.bell.set()
+        ended.report()

@@ -1,0 +1,20 @@
+"""The parts: what the flow needs from outside, put together by the wiring."""
+
+from dataclasses import dataclass, field
+
+from mail_sender.condition import Conditions
+from mail_sender.ledger.base import Ledger
+from mail_sender.relay.transport import Transport
+from mail_sender.sender.in_flight import InFlight
+from mail_sender.source.base import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where messages come from, what became of them, and how mail leaves; what is in flight, and what is faulty."""
+
+    source: Source
+    ledger: Ledger
+    transport: Transport
+    in_flight: InFlight = field(default_factory=InFlight)
+    conditions: Conditions = field(default_factory=Conditions)

@@ -1,0 +1,180 @@
+"""Whether a message is still to be mailed: what the snapshot and the server say of it, and what follows."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+from mail_sender.errors import ServerFaultKind
+from mail_sender.ledger.states import State
+from tests.support.memory_source import fault
+from tests.support.samples import HOUR, LATER, NOW, SECOND, message, reset
+from tests.support.virtual_time import VIRTUAL_TIME
+from tests.support.worker_bench import bench
+
+pytestmark = VIRTUAL_TIME
+
+A, B, C = "a@example.com", "b@example.com", "c@example.com"
+HOURLY = "@hourly"
+
+
+async def test_what_the_current_poll_listed_is_not_read_again() -> None:
+    """The poll has just seen it."""
+    async with bench(*(message(f"{number}@example.com") for number in range(20))) as table:
+        await table.run()
+        assert len(table.source.sent) == 20
+        assert "read" not in table.source.calls
+
+
+async def test_a_retry_that_the_last_poll_could_not_know_of_is_read_again() -> None:
+    """On a schedule of hours each retry asks the server first; the list is not asked for that."""
+    async with bench(message(A), schedule=HOURLY) as table:
+        table.transport.script(A, LATER, LATER)
+        await table.run(600)
+        assert len(table.transport.tried) == 3
+        assert table.source.calls.count("read") == 2
+        assert table.source.calls.count("list_ready") == 1
+
+
+async def test_a_backlog_that_outlasts_its_poll_is_read_again() -> None:
+    """What was listed minutes ago may have been withdrawn since."""
+    async with bench(*(message(f"{number}@example.com") for number in range(12)), schedule=HOURLY) as table:
+        table.transport.take(65.0)
+        await table.run(200)
+        assert len(table.source.sent) == 12
+        assert table.source.calls.count("read") == 4
+
+
+async def test_what_somebody_else_has_marked_is_withdrawn() -> None:
+    """It is not mailed, nor marked by us; said once."""
+    of = message(A)
+    async with bench(of, schedule=HOURLY) as table:
+        await table.defer(of)
+        table.source.sent.add(of.id)
+        await table.run(600)
+        assert await table.states(of) == [State.WITHDRAWN]
+        assert (len(table.transport.tried), table.source.marks) == (1, [])
+        assert table.said("withdrawn") == ["withdrawn"]
+
+
+async def test_what_was_withdrawn_and_is_un_sent_later_is_said_and_mailed_on_command() -> None:
+    """Somebody marked it, and then wants it mailed after all; that copy is marked."""
+    of = message(A)
+    async with bench(of, schedule=HOURLY) as table:
+        await table.defer(of)
+        table.source.sent.add(of.id)
+        await table.run(600)
+        table.source.sent.discard(of.id)
+        await table.run(2 * 3600)
+        assert (table.said("unsent"), len(table.transport.tried)) == (["unsent"], 1)
+        await table.resend(of)
+        await table.run(60)
+        assert await table.states(of) == [State.SENT]
+        assert (len(table.transport.arrived), table.source.marks) == (1, [of.id])
+
+
+async def test_what_is_gone_is_withdrawn_where_our_standing_is_good() -> None:
+    """404 with a good standing: it was purged."""
+    of = message(A)
+    async with bench(of, schedule=HOURLY) as table:
+        await table.defer(of)
+        table.source.delete(of)
+        await table.run(600)
+        assert await table.states(of) == [State.WITHDRAWN]
+        assert len(table.transport.tried) == 1
+
+
+async def test_what_is_hidden_from_us_is_not_gone() -> None:
+    """404 without the group is the account's fault: the message stays queued, and goes when the group is back."""
+    of = message(A)
+    async with bench(of) as table:
+        await table.defer(of)
+        table.source.has_group = False
+        await table.run(120)
+        assert await table.states(of) == [State.QUEUED]
+        assert len(table.transport.tried) == 1
+        assert table.said("server_down") == ["server_down"]
+        table.source.has_group = True
+        await table.run(60)
+        assert await table.states(of) == [State.SENT]
+
+
+async def test_without_the_group_nothing_is_withdrawn_between_two_polls_either() -> None:
+    """The reading itself finds it out, and all sending stops; the next good poll lets it go on."""
+    first, second = message(A), message(B)
+    async with bench(first, second, schedule=HOURLY) as table:
+        table.transport.script(B, LATER)
+        await table.defer(first)
+        table.source.has_group = False
+        await table.run(1000)
+        assert await table.states(first, second) == [State.QUEUED, State.QUEUED]
+        assert len(table.transport.tried) == 2
+        table.source.has_group = True
+        await table.run(3600)
+        assert await table.states(first, second) == [State.SENT, State.SENT]
+
+
+async def test_a_recipient_that_the_server_does_not_name_any_more_is_withdrawn() -> None:
+    """The others of the message are mailed."""
+    of = message(A, B)
+    async with bench(of, schedule=HOURLY) as table:
+        table.transport.script(B, LATER)
+        await table.run(10)
+        table.source.messages = [replace(of, recipients=(A,))]
+        await table.run(600)
+        assert await table.states(of) == [State.SENT, State.WITHDRAWN]
+        assert table.source.marks == [of.id]
+
+
+async def test_a_link_that_was_cut_short_meanwhile_expires() -> None:
+    """What the server says now counts."""
+    of = message(A, content=reset(expires_at=NOW + HOUR))
+    async with bench(of, schedule=HOURLY) as table:
+        await table.defer(of)
+        table.source.messages = [replace(of, content=reset(expires_at=NOW + 70 * SECOND))]
+        await table.run(600)
+        assert await table.states(of) == [State.EXPIRED]
+        assert len(table.transport.tried) == 1
+
+
+async def test_while_the_server_is_down_what_the_snapshot_has_still_goes() -> None:
+    """Mail does not depend on the server's answer, only its mark does."""
+    of = message(A)
+    async with bench(of) as table:
+        await table.defer(of)
+        table.source.down = fault(ServerFaultKind.UNREACHABLE)
+        await table.run(600)
+        assert await table.states(of) == [State.SENT]
+        assert table.source.sent == set()
+        table.source.down = None
+        await table.run(61)
+        assert table.source.sent == {of.id}
+        assert len(table.transport.tried) == 2
+
+
+async def test_a_message_that_nobody_can_read_is_put_off_and_not_counted() -> None:
+    """Not listed any more, and the reading fails: half a minute later it is read again."""
+    of = message(A)
+    async with bench(of) as table:
+        await table.defer(of)
+        table.source.delete(of)
+        table.source.script("read", *[fault(ServerFaultKind.ERROR)] * 5)
+        await table.run(150)
+        (found,) = await table.deliveries(of)
+        assert (found.state, found.attempts) == (State.QUEUED, 1)
+        table.source.messages.append(of)
+        await table.run(60)
+        assert await table.states(of) == [State.SENT]
+        reads = table.source.times_of("read")
+        assert all(later - earlier > 29.9 for earlier, later in pairwise(reads))
+
+
+async def test_a_reading_that_hangs_holds_up_only_its_own_mail() -> None:
+    """The others go on."""
+    of = message(A)
+    async with bench(of, schedule="0 * * * * *") as table:
+        await table.defer(of)
+        table.source.slow["read"] = math.inf
+        table.source.messages.append(message(B, send_after=NOW + SECOND))
+        await table.run(120)
+        assert B in table.transport.recipients
+        await table.kill()

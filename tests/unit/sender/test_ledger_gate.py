@@ -1,0 +1,185 @@
+"""A ledger that fails: nothing is lost, nothing is copied, and what is sent is marked all the same."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from mail_sender.ledger.base import Delivery
+from mail_sender.ledger.states import State
+from mail_sender.verdict import Stage
+from tests.support.samples import CUT, DOWN, HOUR, LATER, NO, NOW, SECOND, message
+from tests.support.virtual_time import VIRTUAL_TIME
+from tests.support.worker_bench import bench
+
+pytestmark = VIRTUAL_TIME
+
+A, B, C = "a@example.com", "b@example.com", "c@example.com"
+HOURLY = "@hourly"
+
+
+async def test_no_dot_goes_out_without_its_commit() -> None:
+    """A disk that is full stops the mail before its dot; when there is room it goes, once, and not as a copy."""
+    of = message(A)
+    async with bench(of) as table:
+        table.faults.before.add("dot")
+        await table.run(600)
+        assert table.transport.tried
+        assert table.transport.arrived == []
+        table.faults.mend()
+        await table.run(30)
+        assert len(table.transport.arrived) == 1
+        (found,) = await table.deliveries(of)
+        assert (found.state, found.attempts, found.ambiguous) == (State.SENT, 1, 0)
+        assert table.source.marks == [of.id]
+
+
+async def test_a_dot_that_was_written_though_it_failed_to_say_so_makes_no_copy() -> None:
+    """The mail was stopped all the same, so that nothing is ambiguous."""
+    of = message(A)
+    async with bench(of) as table:
+        table.faults.after.add("dot")
+        await table.run(20)
+        table.faults.mend()
+        await table.run(30)
+        (found,) = await table.deliveries(of)
+        assert (found.state, found.ambiguous, len(table.transport.arrived)) == (State.SENT, 0, 1)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_an_outcome_that_the_ledger_does_not_take_is_written_later(when: str) -> None:
+    """It is marked meanwhile; no copy goes out, however long it takes, and the ledger has it all in the end."""
+    of = message(A)
+    async with bench(of) as table:
+        getattr(table.faults, when).update({"settle", "marked"})
+        await table.run(600)
+        assert len(table.transport.tried) == 1
+        assert table.source.sent == {of.id}
+        table.faults.mend()
+        await table.run(60)
+        (found,) = await table.deliveries(of)
+        assert (found.state, found.attempts, found.ambiguous) == (State.SENT, 1, 0)
+        assert len(table.transport.tried) == 1
+        entry = await table.entry(of)
+        assert entry.marked_at is not None
+        assert [line.verdict for line in entry.history] == ["accepted"]
+        assert entry.queue_id == "4D2F"
+
+
+async def test_a_mail_whose_outcome_was_never_written_is_not_sent_again_where_it_is_marked() -> None:
+    """Killed while the disk was full: the ledger only knows of the dot, but the server knows that it is sent."""
+    of = message(A)
+    async with bench(of) as table:
+        table.faults.before.update({"settle", "marked"})
+        await table.run(20)
+        assert table.source.sent == {of.id}
+        await table.kill()
+        table.faults.mend()
+        await table.run(600)
+        assert len(table.transport.tried) == 1
+        assert await table.states(of) == [State.UNKNOWN]
+
+
+async def test_what_is_sent_is_marked_though_nothing_of_the_ledger_answers() -> None:
+    """A disk that is gone takes the reading with it: what is known to be sent is marked all the same."""
+    of = message(A)
+    async with bench(of) as table:
+        table.transport.slow(A, 1.0, Stage.DOT)
+        await table.run(0.5)
+        table.faults.before.update(
+            {"settle", "marked", "unmarked", "due", "next_due", "interrupted", "admit", "forget"}
+        )
+        await table.run(60)
+        assert table.source.sent == {of.id}
+
+
+@pytest.mark.parametrize("verdict", [LATER, NO, CUT, DOWN])
+async def test_any_outcome_is_written_later(verdict: Any) -> None:
+    """What the relay said counts once, whenever it is written."""
+    of = message(A)
+    async with bench(of, schedule=HOURLY) as table:
+        table.transport.script(A, verdict)
+        table.faults.before.add("settle")
+        await table.run(8)
+        assert len(table.transport.tried) == 1
+        assert await table.states(of) == [State.PROCESSING]
+        table.faults.mend()
+        await table.run(6)
+        (found,) = await table.deliveries(of)
+        expected = {LATER: (State.QUEUED, 1, 0), NO: (State.FAILED, 1, 0), CUT: (State.QUEUED, 0, 1)}
+        if verdict is not DOWN:
+            assert (found.state, found.attempts, found.ambiguous) == expected[verdict]
+        await table.run(400)
+        assert await table.states(of) == [State.FAILED if verdict is NO else State.SENT]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    "call", ["begin", "admit", "due", "interrupted", "next_due", "unmarked", "marked", "forget", "find"]
+)
+async def test_a_call_that_fails_for_a_while_loses_nothing_and_makes_no_copy(call: str, when: str) -> None:
+    """Whichever it is, for ten minutes: in the end every message is sent once, counted once and marked."""
+    messages = [message(f"{number}@example.com") for number in range(6)]
+    async with bench(*messages) as table:
+        getattr(table.faults, when).add(call)
+        await table.run(600)
+        table.faults.mend()
+        await table.run(90)
+        assert await table.counts() == {State.SENT: 6}
+        assert len(table.transport.arrived) == 6
+        assert {found.attempts for of in messages for found in await table.deliveries(of)} == {1}
+        assert table.source.sent == {of.id for of in messages}
+        assert await table.ledger.unmarked(table.clock.now()) == []
+
+
+@pytest.mark.parametrize("call", ["begin", "dot", "settle", "due", "admit"])
+async def test_a_ledger_that_fails_is_said_once_and_knocked_at_gently(call: str) -> None:
+    """One line when it begins and one when it ends; ten minutes of it make no storm, at the disk, the relay or the log."""
+    async with bench(*(message(f"{number}@example.com") for number in range(6))) as table:
+        table.faults.before.add(call)
+        await table.run(600)
+        assert table.said("ledger_down", "ledger_up") == ["ledger_down"]
+        assert len(table.transport.tried) <= 8 * 600 / 5
+        assert len(table.clock.waits) < 900
+        table.faults.mend()
+        await table.run(60)
+        assert table.said("ledger_down", "ledger_up") == ["ledger_down", "ledger_up"]
+
+
+async def test_a_claim_that_was_lost_while_the_ledger_failed_is_recovered() -> None:
+    """`begin` was written, and nobody heard of it: the delivery is not stuck in flight until the next start."""
+    of = message(A)
+    async with bench(of) as table:
+        table.faults.after.add("begin")
+        await table.run(1)
+        assert await table.states(of) == [State.PROCESSING]
+        table.faults.mend()
+        await table.run(20)
+        assert await table.states(of) == [State.SENT]
+
+
+async def test_a_mail_that_ends_while_lost_claims_are_looked_for_keeps_its_outcome() -> None:
+    """What was in flight when the question was asked is not taken for lost when the answer comes."""
+    slow, lost = message(A, send_after=NOW - HOUR), message(B, send_after=NOW + 2 * SECOND)
+    async with bench(slow, lost) as table:
+        table.transport.slow(A, 12.0, Stage.DOT)
+        await table.run(4)
+        table.faults.after.add("begin")
+        await table.run(2)
+        assert await table.states(slow, lost) == [State.PROCESSING, State.PROCESSING]
+        table.faults.mend()
+        original_call, late = table.ledger.interrupted, asyncio.Event()
+
+        async def interrupted() -> Sequence[Delivery]:
+            found = await original_call()
+            await table.clock.wait(late, 10.0)
+            return found
+
+        table.ledger.interrupted = interrupted  # type: ignore[method-assign]  # it answers late
+        await table.run(60)
+        assert not table.has_ended
+        (found,) = await table.deliveries(slow)
+        assert (found.state, found.attempts, found.ambiguous) == (State.SENT, 1, 0)
+        assert await table.states(lost) == [State.SENT]
+        assert [mail.recipient for mail in table.transport.tried] == [A, B]

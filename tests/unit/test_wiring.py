@@ -1,0 +1,115 @@
+"""From one configuration to the next: what is retired ends beside what replaces it, and is not forgotten."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from mail_sender import wiring
+from mail_sender.config.config import Config
+from mail_sender.relay.config import FolderConfig
+from mail_sender.sender.config import SenderConfig
+from mail_sender.sender.schedule import Schedule
+from mail_sender.source.config import SourceConfig
+from tests.support.fake_clock import FakeClock
+from tests.support.samples import MAIL
+from tests.support.virtual_time import VIRTUAL_TIME
+
+pytestmark = VIRTUAL_TIME
+
+MAIL_SECONDS = 30.0
+"""How long a mail takes that is in flight when its worker is told to stop."""
+
+
+class Crash(Exception):
+    """A fault that nobody has foreseen."""
+
+
+class Workers:
+    """Stands in for `Worker`: each one works until it is told to stop, and ends its last mail then.
+
+    `ends` says how each one ends, in their order; `begun` is set when it begins, `stopped` are those that have ended,
+    `cancelled` those that were cut off.
+    """
+
+    def __init__(self, *ends: BaseException | None) -> None:
+        self.begun = [asyncio.Event() for _ in ends]
+        self.stopped: list[int] = []
+        self.cancelled: list[int] = []
+        self._ends = ends
+
+    def __call__(self, *_parts: object) -> "Workers":
+        return self
+
+    async def run(self, stop: asyncio.Event) -> None:
+        number = sum(begun.is_set() for begun in self.begun)
+        self.begun[number].set()
+        try:
+            await stop.wait()
+            await asyncio.sleep(MAIL_SECONDS)
+        except asyncio.CancelledError:
+            self.cancelled.append(number)
+            raise
+        self.stopped.append(number)
+        if (error := self._ends[number]) is not None:
+            raise error
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., "asyncio.Task[None]"]:
+    """Give a function that starts the sender with these workers, on a configuration with one file."""
+    file = tmp_path / "config"
+    file.touch()
+    config = Config(
+        SourceConfig("https://localhost:1", SecretStr("token")),
+        FolderConfig(tmp_path),
+        MAIL,
+        SenderConfig(Schedule("@hourly")),
+        files=(file,),
+    )
+
+    def run(workers: Workers, stop: asyncio.Event) -> "asyncio.Task[None]":
+        monkeypatch.setattr(wiring, "SteadyClock", FakeClock)
+        monkeypatch.setattr(wiring, "Worker", workers)
+        return asyncio.ensure_future(wiring.run(config, lambda: replace(config), stop))
+
+    return run
+
+
+async def change(path: Path, workers: Workers) -> None:
+    """Change the configuration while the first worker works, and wait until the second one does."""
+    await workers.begun[0].wait()
+    (path / "config").write_text("changed")
+    await workers.begun[1].wait()
+
+
+async def test_a_retired_worker_that_crashes_ends_the_sender_with_its_error(
+    start: Callable[..., "asyncio.Task[None]"], tmp_path: Path
+) -> None:
+    """When it happens: the sender does not go on, with a fault that nobody hears of, until it is stopped."""
+    workers = Workers(Crash(), None)
+    with capture_logs():
+        running = start(workers, asyncio.Event())
+        await change(tmp_path, workers)
+        with pytest.RaisesGroup(Crash):
+            async with asyncio.timeout(2 * MAIL_SECONDS):
+                await running
+    assert (workers.stopped, workers.cancelled) == ([0], [1])
+
+
+async def test_a_stop_waits_for_the_retired_worker_too(
+    start: Callable[..., "asyncio.Task[None]"], tmp_path: Path
+) -> None:
+    """Its last mail ends as the current one's does."""
+    workers, stop = Workers(None, None), asyncio.Event()
+    with capture_logs() as events:
+        running = start(workers, stop)
+        await change(tmp_path, workers)
+        stop.set()
+        await running
+    assert (workers.stopped, workers.cancelled) == ([0, 1], [])
+    assert events[-1]["event"] == "stopped"
