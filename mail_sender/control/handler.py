@@ -171,7 +171,8 @@ class Handler:
             now = self._clock.now()
             try:
                 # A flush changes nothing but the time, of thousands at once: it leaves no line.
-                await self._ledger.order(delivery, outcome, now, None if verb == "flush" else command.line(verb, now))
+                line = None if verb == "flush" else command.line(verb, now)
+                await self._ledger.apply_command(delivery, outcome, now, line)
             except (Fenced, IllegalMove):
                 fresh = await self._ledger.deliveries(delivery.message)
                 same = [found for found in fresh if found.recipient == delivery.recipient]

@@ -83,7 +83,7 @@ class Outcome:
 class Attempt:
     """One line of a delivery's history: how far it came, what was said, and how long it took (seconds).
 
-    `verdict` is a verdict's name in lower case, `interrupted`, `held`, `withdrawn`, or what the operator ordered;
+    `verdict` is a verdict's name in lower case, `interrupted`, `held`, `withdrawn`, or what the operator did;
     `reply` has been cleaned and cut.
     """
 
@@ -198,7 +198,7 @@ class Ledger(Protocol):
         """Return how many deliveries are in each state; states without any are left out."""
         ...
 
-    async def order(
+    async def apply_command(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
     ) -> None:
         """Write what the operator wants of a delivery, with the line of history that says so.

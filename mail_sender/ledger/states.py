@@ -1,6 +1,6 @@
 """The states of a delivery, and the moves between them (DESIGN, section 2).
 
-A move that the flow makes by itself never leaves a final state; only the operator's orders do. The diagram in
+A move that the flow makes by itself never leaves a final state; only the operator's commands do. The diagram in
 `docs/delivery.md` and the schema name the same states, which a test compares.
 """
 
@@ -45,7 +45,7 @@ MOVES = frozenset(
 )
 """What the flow does by itself."""
 
-ORDERS = frozenset(
+COMMANDS = frozenset(
     {
         (State.QUEUED, State.QUEUED),
         *((given_up, State.QUEUED) for given_up in (State.HELD, State.FAILED, State.ABANDONED, State.EXPIRED)),

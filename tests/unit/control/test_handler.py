@@ -266,10 +266,10 @@ async def test_what_changed_meanwhile_is_read_again(ledger: SqliteLedger) -> Non
         def __getattr__(self, name: str) -> Any:
             return getattr(ledger, name)
 
-        async def order(self, *arguments: Any) -> None:
+        async def apply_command(self, *arguments: Any) -> None:
             if (current := await only(ledger, of)).state is State.QUEUED:
                 await ledger.begin(current)
-            await ledger.order(*arguments)
+            await ledger.apply_command(*arguments)
 
     lines = await ask(desk_on(Racing()), "abandon", message=str(of.id))
     assert "being sent right now" in dids(lines)[0]["message"]

@@ -557,7 +557,7 @@ async def resend(table: Bench, of: Message) -> None:
     """Order another copy of what is sent or unknown."""
     (found,) = await table.deliveries(of)
     outcome = Outcome(State.QUEUED, table.clock.now(), found.attempts, 0, found.copy + 1)
-    await table.ledger.order(found, outcome, table.clock.now())
+    await table.ledger.apply_command(found, outcome, table.clock.now())
     table.worker.probe()
 
 
