@@ -39,10 +39,10 @@ def main() -> None:
     try:
         app()
     except MailSenderError as error:
-        terminal.say(f"mail-sender: {error}", err=True)
+        terminal.print_line(f"mail-sender: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:  # typer's own output, into a full disk or a closed pipe
-        terminal.say(f"mail-sender: cannot write its output: {error.strerror}", err=True)
+        terminal.print_line(f"mail-sender: cannot write its output: {error.strerror}", err=True)
         sys.exit(Exit.FAILED)
 
 

@@ -8,11 +8,12 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 from uuid import UUID
 
 import typer
 
+from mail_sender.cli.terminal import Form
 from mail_sender.control.command import SHORTEST_ID, BadCommand, Command
 from mail_sender.control.verbs import VERBS
 from mail_sender.errors import Exit, UsageError
@@ -35,7 +36,6 @@ app = typer.Typer(
 )
 
 
-Form = Literal["text", "json"]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The message's id, or how it begins.")]
 Recipient = Annotated[str | None, typer.Option("--recipient", metavar="ADDRESS", help="Only mails to ADDRESS.")]
 Output = Annotated[Form, typer.Option("-o", "--output", help="json: one object a line.")]

@@ -13,12 +13,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Literal
 
 import typer
 
 from mail_sender.cli import queue_text
-from mail_sender.cli.terminal import stream
+from mail_sender.cli.terminal import Form, stream
 from mail_sender.control.client import Client
 from mail_sender.control.command import Command
 from mail_sender.control.response import ResponseLine
@@ -36,7 +35,7 @@ Advance = Callable[[ResponseLine], None]
 class Screen:
     """The output of one command, as `text` or `json`; a client answers the command."""
 
-    def __init__(self, form: Literal["text", "json"], client: Client) -> None:
+    def __init__(self, form: Form, client: Client) -> None:
         self._client = client
         self._text = form == "text"
         self._out = stream(sys.stdout)

@@ -4,9 +4,12 @@ import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 import typer
+
+Form = Literal["text", "json"]
+"""In which form a command prints: for a person, or one JSON object a line."""
 
 
 def prepare() -> None:
@@ -16,7 +19,7 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def say(text: str, *, err: bool = False) -> None:
+def print_line(text: str, *, err: bool = False) -> None:
     """Print, and go on where that fails: what was asked for decides the exit code, not whether it can be printed."""
     try:
         typer.echo(text, err=err)

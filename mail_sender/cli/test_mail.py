@@ -1,7 +1,7 @@
 """What `-t` prints: where the test mail goes, what the relay made of it, and what the identity server allows."""
 
 from mail_sender import lifecycle, log, wiring
-from mail_sender.cli.terminal import say
+from mail_sender.cli.terminal import print_line
 from mail_sender.config.config import Config
 from mail_sender.errors import Exit
 from mail_sender.relay.config import FolderConfig, RelayConfig
@@ -12,12 +12,12 @@ from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Uncertai
 def send(config: Config, recipient: str) -> Exit:
     """Send one test mail, print what came of it, and return the exit code."""
     for warning in config.warnings:
-        say(f"warning: {warning}", err=True)
-    say(f"{_announced(config, recipient)} ...")
+        print_line(f"warning: {warning}", err=True)
+    print_line(f"{_announced(config, recipient)} ...")
     result = lifecycle.run_once(lambda: wiring.trial(config).send(recipient))
     redact = log.Redactor(config.secrets).text
-    say(redact(_relay(result, dry=isinstance(config.relay, FolderConfig))))
-    say(redact(f"identity server: {'' if result.server_fine else 'not usable: '}{result.server}"))
+    print_line(redact(_relay(result, dry=isinstance(config.relay, FolderConfig))))
+    print_line(redact(f"identity server: {'' if result.server_fine else 'not usable: '}{result.server}"))
     return result.exit_code
 
 

@@ -1,0 +1,63 @@
+"""What `template preview` does: it prints or writes one mail, or serves all of them as a page."""
+
+from functools import partial
+from pathlib import Path
+
+import typer
+
+from mail_sender.cli import template_config
+from mail_sender.errors import MailSenderError, UsageError
+from mail_sender.mail.render import BrokenTemplate, Unrenderable
+from mail_sender.preview import config as preview_config
+from mail_sender.preview import files, preview
+from mail_sender.preview.config import Basis
+from mail_sender.preview.preview import Preview
+from mail_sender.templating import samples
+
+
+def print_mail(config: Path, kind: str, language: str | None, data: Path | None, out: Path | None) -> None:
+    """Print the mail of a made-up message, or write it into a file.
+
+    Raises `MailSenderError` after that, where a template failed and the built-in one stood in for it.
+    """
+    basis = template_config.read(config).usable
+    _check(basis, kind, language)
+    made = _made(basis, kind, language, data)
+    if out is None:
+        typer.echo(f"Subject: {made.subject}\n\n{made.text}", nl=False)
+    else:
+        files.write(out, made)
+        typer.echo(f"{out} written", err=True)
+    if made.mail.fault:
+        raise MailSenderError(f"{made.mail.fault}; the built-in one stands in for it here, as it would in a mail")
+
+
+def serve(config: Path, port: int, kind: str | None, language: str | None, data: Path | None) -> None:
+    """Serve previews until Ctrl-C; configuration, templates and data are read anew for each page."""
+    from mail_sender.preview import page, server  # noqa: PLC0415 - one mail alone needs no server
+
+    basis = template_config.read(config)
+    if not basis.unusable:
+        _check(basis, kind, language)
+    fields = partial(files.fields, data)
+    fields()
+    shown = page.Shown(partial(preview_config.read, config), kind, language, fields)
+    with server.listen(port, shown) as listening:
+        typer.echo(f"Previews at {listening.url} - reload the page after a change; Ctrl-C ends this.")
+        listening.serve()
+
+
+def _check(basis: Basis, kind: str | None, language: str | None) -> None:
+    if kind is not None:
+        template_config.known_kind(kind, basis.mail.appearance.templates.kinds)
+    if language is not None:
+        template_config.known_language(basis, language)
+
+
+def _made(basis: Basis, kind: str, language: str | None, data: Path | None) -> Preview:
+    try:
+        return preview.made(basis.mail, kind, language, files.fields(data))
+    except samples.BadData as error:
+        raise UsageError(f"{data}: {error}") from None
+    except (BrokenTemplate, Unrenderable) as error:
+        raise MailSenderError(str(error)) from None
