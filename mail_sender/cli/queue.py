@@ -14,23 +14,20 @@ from uuid import UUID
 import typer
 
 from mail_sender.cli.terminal import Form
-from mail_sender.control.command import SHORTEST_ID, BadCommand, Command
-from mail_sender.control.verbs import VERBS
 from mail_sender.errors import Exit, UsageError
 from mail_sender.ledger.states import State
 
 if TYPE_CHECKING:
     from mail_sender.cli.queue_output import Screen
+    from mail_sender.control.command import Command
 
 _STATUS_HELP = f"Only these; may be repeated: {', '.join(State)}."
-_RETRIED = VERBS["retry"].takes - {State.EXPIRED}
-"""What is retried where neither an ID nor a status is named."""
 
 app = typer.Typer(
     help="Look at the queue, and send what is held up. Works beside a running sender, and without one.",
-    epilog=f"ID is a message's id, or its first {SHORTEST_ID} characters or more. With -o json each line is one JSON "
-    "object. Exit codes: 0 done; 1 it could not be done, or nothing fits; 2 wrong usage; 75 try again; 77 not "
-    "allowed; 78 the configuration or the ledger has faults.",
+    epilog="ID is a message's id, or its first 6 characters or more. With -o json each line is one JSON object. "
+    "Exit codes: 0 done; 1 it could not be done, or nothing fits; 2 wrong usage; 75 try again; 77 not allowed; "
+    "78 the configuration or the ledger has faults.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -42,7 +39,7 @@ Output = Annotated[Form, typer.Option("-o", "--output", help="json: one object a
 Addresses = Annotated[bool, typer.Option("--show-addresses", help="Do not mask addresses.")]
 
 
-@app.command("list", short_help=VERBS["list"].summary)
+@app.command("list", short_help="List deliveries, newest first.")
 def list_(
     context: typer.Context,
     status: Annotated[
@@ -64,7 +61,7 @@ def list_(
         screen.list(command, limit)
 
 
-@app.command(short_help=VERBS["show"].summary)
+@app.command(short_help="Show a message, and every attempt.")
 def show(
     context: typer.Context,
     id_: Id,
@@ -78,7 +75,7 @@ def show(
         screen.show(command)
 
 
-@app.command(short_help=VERBS["retry"].summary)
+@app.command(short_help="Queue again what failed or is held.")
 def retry(
     context: typer.Context,
     id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="The message's id, or how it begins.")] = None,
@@ -92,32 +89,27 @@ def retry(
     """Queue again what failed, was abandoned or is held; attempts count from zero again."""
     if id_ is None and not status and recipient is None:
         raise UsageError("say which: an ID, --status or --recipient")
-    taken = VERBS["retry"].takes
-    if status and not taken.issuperset(status):
-        raise UsageError(
-            f"--status takes {', '.join(sorted(taken))}; what is sent, withdrawn or unknown takes `resend`"
-        )
-    states = frozenset(status or (State if id_ else _RETRIED))
+    states = frozenset(State) if id_ and not status else _retried(status)
     command = _command("retry", message=_id(id_) if id_ else None, states=states, recipient=recipient)
     with _screen(context, output) as screen:
         screen.change(command)
 
 
-@app.command(short_help=VERBS["flush"].summary)
+@app.command(short_help="Try everything that waits now.")
 def flush(context: typer.Context, recipient: Recipient = None, output: Output = "text") -> None:
     """Try everything that is queued or held now, even if the relay was down; wait until each had its attempt."""
     with _screen(context, output) as screen:
         screen.flush(_command("flush", recipient=recipient))
 
 
-@app.command(short_help=VERBS["abandon"].summary)
+@app.command(short_help="Give up what is not sent.")
 def abandon(context: typer.Context, id_: Id, recipient: Recipient = None, output: Output = "text") -> None:
     """Give up what is queued, held or unknown; `retry` takes it up again."""
     with _screen(context, output) as screen:
         screen.change(_command("abandon", message=_id(id_), recipient=recipient))
 
 
-@app.command(short_help=VERBS["resend"].summary)
+@app.command(short_help="Send a second copy.")
 def resend(
     context: typer.Context,
     id_: Id,
@@ -133,7 +125,25 @@ def resend(
         screen.change(command)
 
 
-def _command(verb: str, **fields: Any) -> Command:
+def _retried(status: list[State] | None) -> frozenset[State]:
+    """Return the states that are retried where no ID is named, or those that are named.
+
+    Raises `UsageError`.
+    """
+    from mail_sender.control.verbs import VERBS  # noqa: PLC0415 - see the module's text
+
+    taken = VERBS["retry"].takes
+    if not status:
+        return taken - {State.EXPIRED}
+    if not taken.issuperset(status):
+        names = ", ".join(sorted(taken))
+        raise UsageError(f"--status takes {names}; what is sent, withdrawn or unknown takes `resend`")
+    return frozenset(status)
+
+
+def _command(verb: str, **fields: Any) -> "Command":
+    from mail_sender.control.command import BadCommand, Command  # noqa: PLC0415 - see the module's text
+
     try:
         return Command(verb, **fields)
     except BadCommand as error:
@@ -145,6 +155,8 @@ def _id(text: str) -> str:
 
     Raises `UsageError`.
     """
+    from mail_sender.control.command import SHORTEST_ID  # noqa: PLC0415 - see the module's text
+
     found = text.strip().lower()
     if re.fullmatch(r"[0-9a-f]{32}", found):
         return str(UUID(found))
@@ -156,7 +168,7 @@ def _id(text: str) -> str:
     return found
 
 
-def _ask_first(command: Command) -> None:
+def _ask_first(command: "Command") -> None:
     """Ask whether a second copy is to be sent, and end the program where it is not."""
     terminal: TextIO | None = sys.stdin
     if terminal is None or not terminal.isatty():

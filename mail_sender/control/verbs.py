@@ -31,13 +31,11 @@ IN_FLIGHT = "is being sent right now: try again in a moment"
 class Verb:
     """What is particular to one verb.
 
-    `summary` is its line in the help. `takes` are the states that it changes, and `change` does it; without it the
-    verb only reads. `refusals` says why a delivery in another state is left as it is; where it says nothing of a
-    state, `otherwise` is added to its name. `history` is the verdict of the line that the verb adds to a delivery's
-    history; with None it adds none.
+    `takes` are the states that it changes, and `change` does it; without it the verb only reads. `refusals` says why
+    a delivery in another state is left as it is; where it says nothing of a state, `otherwise` is added to its name.
+    `history` is the verdict of the line that the verb adds to a delivery's history; with None it adds none.
     """
 
-    summary: str
     takes: frozenset[State] = frozenset()
     change: Change | None = None
     refusals: Mapping[State, str] = field(default_factory=dict)
@@ -89,10 +87,9 @@ def _too_late(deadline: datetime) -> str:
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
-        "list": Verb("List deliveries, newest first."),
-        "show": Verb("Show a message, and every attempt."),
+        "list": Verb(),
+        "show": Verb(),
         "retry": Verb(
-            "Queue again what failed or is held.",
             takes=frozenset({State.QUEUED, State.HELD, State.FAILED, State.ABANDONED, State.EXPIRED}),
             change=_start_over,
             refusals={
@@ -103,20 +100,17 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             history="retried",
         ),
         "flush": Verb(
-            "Try everything that waits now.",
             takes=frozenset({State.QUEUED, State.HELD}),
             change=_make_due,
             # It changes nothing but the time, of thousands of deliveries at once: it adds no line to their history.
         ),
         "abandon": Verb(
-            "Give up what is not sent.",
             takes=frozenset({State.QUEUED, State.HELD, State.UNKNOWN}),
             change=_give_up,
             otherwise=": there is nothing to give up",
             history="given up",
         ),
         "resend": Verb(
-            "Send a second copy.",
             takes=frozenset({State.SENT, State.UNKNOWN, State.WITHDRAWN}),
             change=_copy,
             otherwise=": only what was sent here or elsewhere, or may have been, can be sent again",

@@ -33,9 +33,6 @@ def test_a_verb_changes_what_it_takes_and_has_a_sentence_for_the_rest(name: str)
     assert verb.reads_only is (not changed)
 
 
-def test_the_command_line_has_every_verb_with_the_summary_of_the_table() -> None:
+def test_the_command_line_has_options_for_every_verb() -> None:
     """A row without options could not be used, and options without a row would do nothing."""
-    group = typer.main.get_group(queue.app)
-    assert {name: command.short_help for name, command in group.commands.items()} == {
-        name: verb.summary for name, verb in VERBS.items()
-    }
+    assert set(typer.main.get_group(queue.app).commands) == set(VERBS)
