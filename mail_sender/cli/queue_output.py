@@ -24,7 +24,7 @@ from mail_sender.control.response import ResponseLine
 from mail_sender.errors import Exit
 
 ON_A_TERMINAL = 50
-"""Deliveries that a list shows there, unless told."""
+"""Deliveries that a list shows there, where no limit is named."""
 MOST_SHOWN = 20
 """Changed deliveries that are named one by one in text."""
 

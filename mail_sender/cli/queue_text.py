@@ -57,7 +57,7 @@ def condition(line: ResponseLine, now: datetime) -> str:
 
 
 def span(length: timedelta) -> str:
-    """Return a length of time in its largest unit that is told apart: "90 s", "12 min", "3 h", "4 d"."""
+    """Return a length of time in the largest unit that says enough: "90 s", "12 min", "3 h", "4 d"."""
     seconds = max(0, round(length.total_seconds()))
     for least, size, unit in _UNITS:
         if length >= least:

@@ -82,7 +82,7 @@ class Control:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         command = await _command(reader)
         if _is_gone(writer):
-            return  # it was told that nobody answers, and may want something else by now
+            return  # it has reported that nobody answers, and its user may want something else by now
         if isinstance(command, str):
             await _write(writer, response.end(Exit.USAGE, command))
         elif len(self._clients) > MOST_CLIENTS:
