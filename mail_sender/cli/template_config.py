@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from mail_sender.errors import UsageError
-from mail_sender.preview import config
+from mail_sender.preview import config as preview_config
 from mail_sender.preview.config import Basis
 from mail_sender.templating import wording
 
@@ -15,10 +15,10 @@ def read(path: Path) -> Basis:
 
     Raises `ConfigError` where it cannot be read at all.
     """
-    basis = config.read(path)
-    if basis.config is None:
+    config = preview_config.read(path)
+    if config.config is None:
         typer.echo(f"{path}: no such file; these are the built-in templates, with a made-up instance", err=True)
-    return basis
+    return config
 
 
 def known_kind(kind: str, known: tuple[str, ...]) -> str:
@@ -31,12 +31,12 @@ def known_kind(kind: str, known: tuple[str, ...]) -> str:
     return kind
 
 
-def known_language(basis: Basis, tag: str) -> str:
+def known_language(config: Basis, tag: str) -> str:
     """Return a language that there are sentences in.
 
     Raises `UsageError`.
     """
-    templates = basis.mail.appearance.templates
+    templates = config.mail.appearance.templates
     try:
         wording.locale(tag)
     except wording.BadLanguage as error:

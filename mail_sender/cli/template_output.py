@@ -21,54 +21,56 @@ from mail_sender.templating.template_set import PARTS, NoTemplate
 _PARTS: dict[str, str] = dict(zip(("subject", "text", "html"), PARTS, strict=True))
 
 
-def print_list(config: Path, form: Form) -> None:
+def print_list(path: Path, form: Form) -> None:
     """Print every kind, the languages, and the files without use."""
-    basis = template_config.read(config).usable
-    entries = inventory.entries(basis)
+    config = template_config.read(path).usable
+    entries = inventory.entries(config)
     for line in template_text.lines(entries) if form == "text" else map(json.dumps, entries):
         typer.echo(line)
-    if basis.faults:
-        typer.echo(f"{count(len(basis.faults), 'fault')}: `mail-sender template check` lists them", err=True)
+    if config.faults:
+        typer.echo(f"{count(len(config.faults), 'fault')}: `mail-sender template check` lists them", err=True)
 
 
-def print_sources(config: Path, kind: str, part: str | None, language: str | None, form: Form) -> None:
+def print_sources(path: Path, kind: str, part: str | None, language: str | None, form: Form) -> None:
     """Print the templates of a kind: one part alone, or all three."""
-    basis = template_config.read(config).usable
-    template_config.known_kind(kind, basis.mail.appearance.templates.kinds)
-    spoken = template_config.known_language(basis, language) if language else basis.mail.appearance.languages.default
+    config = template_config.read(path).usable
+    template_config.known_kind(kind, config.mail.appearance.templates.kinds)
+    spoken = (
+        template_config.known_language(config, language) if language else config.mail.appearance.languages.default
+    )
     parts = (_PARTS[part],) if part else PARTS
     try:
-        for entry in inventory.sources(basis, kind, parts, spoken):
+        for entry in inventory.sources(config, kind, parts, spoken):
             _print_source(entry, form, alone=part is not None)
     except NoTemplate as error:
         raise MailSenderError(str(error)) from None
 
 
-def print_findings(config: Path, form: Form) -> Exit:
+def print_findings(path: Path, form: Form) -> Exit:
     """Print every fault and warning, and return the exit code."""
-    basis = template_config.read(config)
-    findings = check.find(basis)
+    config = template_config.read(path)
+    findings = check.find(config)
     for fault in findings.faults:
         shown = {"file": str(fault.path), "line": fault.line, "key": fault.key, "found": fault.found}
         typer.echo(str(fault) if form == "text" else json.dumps({**shown, "expected": fault.expected}))
-    warnings = [*basis.warnings, *(f"elsewhere in the configuration: {fault}" for fault in basis.elsewhere)]
+    warnings = [*config.warnings, *(f"elsewhere in the configuration: {fault}" for fault in config.elsewhere)]
     for warning in warnings:
         typer.echo(f"warning: {warning}" if form == "text" else json.dumps({"warning": warning}))
     exit_code = Exit.FAILED if findings.faults else Exit.DONE
     counted = f"{count(len(findings.faults), 'fault')}, {count(len(warnings), 'warning')}"
-    where = f"{count(findings.files, 'file')} in {basis.folder}" if basis.folder else "the built-in templates"
+    where = f"{count(findings.files, 'file')} in {config.folder}" if config.folder else "the built-in templates"
     message = f"{counted}; looked at {where}, made {count(findings.mails, 'mail')}"
     typer.echo(message if form == "text" else json.dumps({"exit": exit_code, "message": message}))
     return exit_code
 
 
-def export(config: Path, folder: Path, kind: str | None) -> None:
+def export(path: Path, folder: Path, kind: str | None) -> None:
     """Copy the built-in templates into a folder, and print how they are used."""
     if kind is not None:
         template_config.known_kind(kind, template_set.built_in().kinds)
     copies = exports.export(folder, kind)
     typer.echo(
-        f"{count(len(copies), 'file')} written. To use them, set in {config}:\n\n"
+        f"{count(len(copies), 'file')} written. To use them, set in {path}:\n\n"
         f"    [templates]\n    override_path = {json.dumps(str(folder.absolute()), ensure_ascii=False)}\n\n"
         "Delete what you do not change: the built-in file is used in its place, and improves with each release.\n"
         "Then run `mail-sender template check`, and look at it with `mail-sender template preview --serve`."

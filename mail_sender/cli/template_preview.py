@@ -15,14 +15,14 @@ from mail_sender.preview.preview import Preview
 from mail_sender.templating import samples
 
 
-def print_mail(config: Path, kind: str, language: str | None, data: Path | None, out: Path | None) -> None:
+def print_mail(path: Path, kind: str, language: str | None, data: Path | None, out: Path | None) -> None:
     """Print the mail of a made-up message, or write it into a file.
 
     Raises `MailSenderError` after that, where a template failed and the built-in one stood in for it.
     """
-    basis = template_config.read(config).usable
-    _check(basis, kind, language)
-    made = _made(basis, kind, language, data)
+    config = template_config.read(path).usable
+    _check(config, kind, language)
+    made = _made(config, kind, language, data)
     if out is None:
         typer.echo(f"Subject: {made.subject}\n\n{made.text}", nl=False)
     else:
@@ -32,31 +32,31 @@ def print_mail(config: Path, kind: str, language: str | None, data: Path | None,
         raise MailSenderError(f"{made.mail.fault}; the built-in one stands in for it here, as it would in a mail")
 
 
-def serve(config: Path, port: int, kind: str | None, language: str | None, data: Path | None) -> None:
+def serve(path: Path, port: int, kind: str | None, language: str | None, data: Path | None) -> None:
     """Serve previews until Ctrl-C; configuration, templates and data are read anew for each page."""
     from mail_sender.preview import page, server  # noqa: PLC0415 - one mail alone needs no server
 
-    basis = template_config.read(config)
-    if not basis.unusable:
-        _check(basis, kind, language)
+    config = template_config.read(path)
+    if not config.unusable:
+        _check(config, kind, language)
     fields = partial(files.fields, data)
     fields()
-    shown = page.Shown(partial(preview_config.read, config), kind, language, fields)
+    shown = page.Shown(partial(preview_config.read, path), kind, language, fields)
     with server.listen(port, shown) as listening:
         typer.echo(f"Previews at {listening.url} - reload the page after a change; Ctrl-C ends this.")
         listening.serve()
 
 
-def _check(basis: Basis, kind: str | None, language: str | None) -> None:
+def _check(config: Basis, kind: str | None, language: str | None) -> None:
     if kind is not None:
-        template_config.known_kind(kind, basis.mail.appearance.templates.kinds)
+        template_config.known_kind(kind, config.mail.appearance.templates.kinds)
     if language is not None:
-        template_config.known_language(basis, language)
+        template_config.known_language(config, language)
 
 
-def _made(basis: Basis, kind: str, language: str | None, data: Path | None) -> Preview:
+def _made(config: Basis, kind: str, language: str | None, data: Path | None) -> Preview:
     try:
-        return preview.made(basis.mail, kind, language, files.fields(data))
+        return preview.made(config.mail, kind, language, files.fields(data))
     except samples.BadData as error:
         raise UsageError(f"{data}: {error}") from None
     except (BrokenTemplate, Unrenderable) as error:
