@@ -10,14 +10,16 @@ _STRAY = (signal.SIGHUP, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
 def main() -> None:
     """Run the command line, with signals in order before anything that takes time is imported.
 
-    Stray ones are ignored. SIGTERM ends the program from the first moment on, also as a container's process 1, for
-    which the kernel ignores what has no handler.
+    Stray signals are ignored. SIGTERM ends the program from the start, also as a container's process 1, for which the
+    kernel ignores a signal that has no handler.
     """
     for descriptor in range(3):
         _keep_open(descriptor)
     for number in _STRAY:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    # structlog would import rich to colour tracebacks, which takes a tenth of a second; nothing here is coloured.
+    sys.modules["rich"] = None  # type: ignore[assignment]  # how Python marks a module that cannot be imported
     try:
         from mail_sender.cli import app  # noqa: PLC0415 - see above
 
@@ -27,7 +29,7 @@ def main() -> None:
 
 
 def _keep_open(descriptor: int) -> None:
-    """Put nothing in the place of a closed standard stream, or a connection would take it and get what is printed."""
+    """Open /dev/null where a standard stream is closed: a connection would take its number, and get the output."""
     try:
         os.fstat(descriptor)
     except OSError:

@@ -1,28 +1,24 @@
-"""The command line: Kanidm's flags, our exit codes, and the only place that prints.
+"""The command line: Kanidm's flags and our exit codes.
 
 Without a command the sender runs in the foreground until a signal ends it. What goes wrong before that is one
 sentence on standard error and an exit code; the log takes over once the sender runs. What only one command needs
 is imported inside it, so that `--help` and `--version` answer at once.
 """
 
-import os
 import sys
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mail_sender import __version__, privilege
-from mail_sender.cli import queue, template
+from mail_sender.cli import queue, template, terminal
 from mail_sender.errors import Exit, MailSenderError, UsageError
-from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Uncertain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mail_sender.config.config import Config
-    from mail_sender.sender.test_mail import Result
 
 DEFAULT_CLIENT_CONFIG = Path("/etc/kanidm/config")
 DEFAULT_SENDER_CONFIG = Path("/etc/kanidm/mail-sender")
@@ -39,26 +35,15 @@ app.add_typer(template.app, name="template")
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        # What a relay answers may hold letters that a terminal or a log file has not.
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    terminal.prepare()
     try:
         app()
     except MailSenderError as error:
-        _say(f"mail-sender: {error}", err=True)
+        terminal.print_line(f"mail-sender: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:  # typer's own output, into a full disk or a closed pipe
-        _say(f"mail-sender: cannot write its output: {error.strerror}", err=True)
+        terminal.print_line(f"mail-sender: cannot write its output: {error.strerror}", err=True)
         sys.exit(Exit.FAILED)
-
-
-def _say(text: str, *, err: bool = False) -> None:
-    """Print, and go on where nobody can read it: what was asked for decides the exit code, not its telling."""
-    try:
-        typer.echo(text, err=err)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2 if err else 1)
 
 
 def _show_version(wanted: bool) -> None:
@@ -130,7 +115,9 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
     config = configuration.load(client_config, sender_config, folder)
     log.configure(debug=debug, form=config.log_format, secrets=config.secrets)
     if recipient is not None:
-        raise typer.Exit(_send_test(config, recipient))
+        from mail_sender.cli import test_mail  # noqa: PLC0415 - as above
+
+        raise typer.Exit(test_mail.send(config, recipient))
 
     def load_anew() -> "Config":
         changed = configuration.load_anew(config, client_config, sender_config, folder)
@@ -155,45 +142,3 @@ def _serve(config: "Config", load: "Callable[[], Config]") -> None:
     from mail_sender import lifecycle, wiring  # noqa: PLC0415 - see the module's text
 
     lifecycle.run(lambda stop: wiring.run(config, load, stop), config.sender.stop_grace_seconds)
-
-
-def _send_test(config: "Config", recipient: str) -> Exit:
-    from mail_sender import lifecycle, log, wiring  # noqa: PLC0415 - see the module's text
-    from mail_sender.relay.config import FolderConfig  # noqa: PLC0415 - as above
-
-    for warning in config.warnings:
-        _say(f"warning: {warning}", err=True)
-    _say(f"{_announced(config, recipient)} ...")
-    result = lifecycle.run_once(lambda: wiring.test_mail(config).send(recipient))
-    redact = log.Redactor(config.secrets).text
-    _say(redact(_told(result, dry=isinstance(config.relay, FolderConfig))))
-    _say(redact(f"identity server: {'' if result.server_fine else 'TROUBLE: '}{result.server}"))
-    return result.exit_code
-
-
-def _announced(config: "Config", recipient: str) -> str:
-    from mail_sender.relay.config import RelayConfig  # noqa: PLC0415 - see the module's text
-
-    relay = config.relay
-    if isinstance(relay, RelayConfig):
-        return f"Sending a test mail to {recipient} through {relay.place} ({relay.security.value})"
-    return f"A dry run: writing a test mail to {recipient} into {relay.place}"
-
-
-def _told(result: "Result", *, dry: bool) -> str:
-    match result.verdict:
-        case Accepted(reply) if dry:
-            return f"A dry run: {reply.text}"
-        case Accepted(reply):
-            return (
-                f"Accepted: the relay answered {reply}\n"
-                f"  Message-ID {result.message_id}: look into the mailbox, and into its spam folder"
-            )
-        case Refused(stage, reason, reply):
-            return f"Refused{f' at {stage}' if stage else ''}: {reason}{f': {reply}' if reply else ''}"
-        case Deferred(stage, reply):
-            return f"Not taken now, at {stage}: {reply}; try again later"
-        case RelayDown():
-            return f"Not sent: {result.verdict}"
-        case Uncertain(detail):
-            return f"Cut off after the final dot ({detail}): it may have arrived; look into the mailbox"

@@ -1,7 +1,8 @@
-"""What the queue verbs print: the lines of an answer as text for a person, or as JSON objects, one a line.
+"""What the queue verbs print: response lines as text for a person, or as JSON objects, one a line.
 
-What an answer consists of goes to standard output, what is to be said about it to standard error; so JSON stays
-JSON. Whoever reads the output may close it: a list ends then, and an order is carried out all the same.
+What a command asks for goes to standard output, what is to be said about it to standard error; so JSON stays JSON.
+Whoever reads the output may close it: a list ends then, and a command that changes something is carried out all the
+same.
 """
 
 import json
@@ -10,41 +11,42 @@ import shutil
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Literal, TextIO
 
 import typer
 
 from mail_sender.cli import queue_text
+from mail_sender.cli.terminal import Form, stream
 from mail_sender.control.client import Client
 from mail_sender.control.command import Command
-from mail_sender.control.response import Line
+from mail_sender.control.response import ResponseLine
 from mail_sender.errors import Exit
 
 ON_A_TERMINAL = 50
-"""Deliveries that a list shows there, unless told."""
+"""Deliveries that a list shows there, where no limit is named."""
 MOST_SHOWN = 20
 """Changed deliveries that are named one by one in text."""
 
 _FLUSHED_EVERY = 100
-Advance = Callable[[Line], None]
+Advance = Callable[[ResponseLine], None]
 
 
 class Screen:
-    """One command's output, as `text` or `json`."""
+    """The output of one command, as `text` or `json`; a client answers the command."""
 
-    def __init__(self, form: Literal["text", "json"]) -> None:
+    def __init__(self, form: Form, client: Client) -> None:
+        self._client = client
         self._text = form == "text"
-        self._out = _stream(sys.stdout)
+        self._out = stream(sys.stdout)
         self._open = True
 
-    def list(self, client: Client, command: Command, most: int | None) -> None:
+    def list(self, command: Command, most: int | None) -> None:
         """Print a list as it comes, at most so many deliveries of it (0: all; None: as many as suits)."""
         count = 0
         if most is None:
             most = ON_A_TERMINAL if self._out.isatty() else 0
-        with closing(_entries(client, command, most)) as entries:
+        with closing(self._entries(command, most)) as entries:
             for count, entry in enumerate(entries, 1):
                 self._print_row(entry, first=count == 1)
                 if count % _FLUSHED_EVERY == 1:
@@ -57,9 +59,9 @@ class Screen:
         elif self._text and count == most:
             _say(f"the newest {most}; --limit 0 lists all")
 
-    def show(self, client: Client, command: Command) -> None:
+    def show(self, command: Command) -> None:
         """Print all that is known of a message."""
-        lines = [*_told(client.ask(command))]
+        lines = [*self._ask(command)]
         _leave_if_it_failed(lines[-1]["end"])
         entries = [line["entry"] for line in lines[:-1]]
         if self._text:
@@ -69,13 +71,13 @@ class Screen:
                 self._print(json.dumps(entry))
         self._push()
 
-    def act(self, client: Client, command: Command) -> None:
-        """Have an order carried out, and print what became of each delivery; as text, of many only the first."""
+    def change(self, command: Command) -> None:
+        """Change deliveries, and print what became of each; as text, of many only the first."""
         count = 0
-        for line in _told(client.ask(command)):
+        for line in self._ask(command):
             if "result" in line:
                 count += 1
-                self._print_did(line["result"], count)
+                self._print_result(line["result"], count)
             elif "end" in line:
                 if self._text and count > MOST_SHOWN:
                     self._print(f"... and {count - MOST_SHOWN} more")
@@ -83,11 +85,11 @@ class Screen:
                 _leave_if_it_failed(line["end"])
                 _say(line["end"]["message"])
 
-    def flush(self, client: Client, command: Command) -> None:
-        """Have a flush carried out, and show how far it has come: as a bar where standard error is a terminal."""
-        end: Line = {}
+    def flush(self, command: Command) -> None:
+        """Flush, and show how far it has come: as a bar where standard error is a terminal."""
+        end: ResponseLine = {}
         with self._progress() as advance:
-            for line in client.ask(command):
+            for line in self._client.ask(command):
                 end = line.get("end", end)
                 if "progress" in line:
                     advance(line["progress"])
@@ -95,18 +97,40 @@ class Screen:
         self._push()
         raise typer.Exit(end["exit"])
 
+    def _entries(self, command: Command, most: int) -> Generator[ResponseLine, None, None]:
+        """Yield the entries of a list, at most so many (0: all), page after page."""
+        page: Command | None = replace(command, limit=most or None)
+        count = 0
+        while page is not None:
+            end: ResponseLine = {}
+            for line in self._ask(page):
+                end = line.get("end", end)
+                if "entry" in line:
+                    count += 1
+                    yield line["entry"]
+            _leave_if_it_failed(end)
+            page = _next_page(page, end["before"], most - count if most else None)
+
+    def _ask(self, command: Command) -> Iterator[ResponseLine]:
+        """Yield the lines of the response, without those that say what is wrong: they are printed at once."""
+        for line in self._client.ask(command):
+            if "condition" in line:
+                _say(queue_text.condition(line["condition"], datetime.now(UTC)))
+            else:
+                yield line
+
     @contextmanager
     def _progress(self) -> Iterator[Advance]:
-        """Give what shows one step of a flush, a line with `done` and `total`."""
+        """Give what shows one step of a flush, which has `done` and `total`."""
         if not self._text:
             yield lambda step: self._print(json.dumps(step))
-        elif _stream(sys.stderr).isatty():
+        elif stream(sys.stderr).isatty():
             with _bar() as advance:
                 yield advance
         else:
             yield _changes()
 
-    def _print_row(self, entry: Line, *, first: bool) -> None:
+    def _print_row(self, entry: ResponseLine, *, first: bool) -> None:
         if not self._text:
             self._print(json.dumps(entry))
             return
@@ -115,11 +139,11 @@ class Screen:
         width = shutil.get_terminal_size().columns if self._out.isatty() else None
         self._print(queue_text.row(entry, datetime.now(UTC), width))
 
-    def _print_did(self, did: Line, count: int) -> None:
+    def _print_result(self, result: ResponseLine, count: int) -> None:
         if not self._text:
-            self._print(json.dumps(did))
+            self._print(json.dumps(result))
         elif count <= MOST_SHOWN:
-            self._print(queue_text.did(did))
+            self._print(queue_text.result(result))
 
     def _print(self, text: str) -> None:
         try:
@@ -138,54 +162,27 @@ class Screen:
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
 
-def _stream(standard: TextIO | None) -> TextIO:
-    """Return a standard stream, or nothing in the place of one that was closed when the program began."""
-    return standard if standard is not None else Path(os.devnull).open("w")
-
-
-def _entries(client: Client, command: Command, most: int) -> Generator[Line, None, None]:
-    """Yield the entries of a list, at most so many (0: all), page after page."""
-    page: Command | None = command.model_copy(update={"limit": most or None})
-    count = 0
-    while page is not None:
-        for line in _told(client.ask(page)):
-            if "entry" in line:
-                count += 1
-                yield line["entry"]
-        _leave_if_it_failed(line["end"])
-        page = _next_page(page, line["end"]["before"], most - count if most else None)
-
-
-def _told(lines: Iterator[Line]) -> Iterator[Line]:
-    """Yield the lines, without those that say what is wrong: they go to standard error at once."""
-    for line in lines:
-        if "condition" in line:
-            _say(queue_text.condition(line["condition"], datetime.now(UTC)))
-        else:
-            yield line
-
-
 def _next_page(page: Command, before: int | None, left: int | None) -> Command | None:
     if before is None or left == 0:
         return None
-    return page.model_copy(update={"before": before, "limit": left})
+    return replace(page, before=before, limit=left)
 
 
 @contextmanager
 def _bar() -> Iterator[Advance]:
-    from rich import console, progress  # noqa: PLC0415 - a flush on a terminal alone needs it
+    with typer.progressbar(length=0, label="tried", show_pos=True, file=sys.stderr) as bar:
 
-    bar, count = progress.BarColumn(), progress.MofNCompleteColumn()
-    columns = progress.TextColumn("tried"), bar, count, progress.TimeElapsedColumn()
-    with progress.Progress(*columns, console=console.Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("tried", total=None)
-        yield lambda step: shown.update(task, completed=step["done"], total=step["total"])
+        def advance(step: ResponseLine) -> None:
+            bar.length = step["total"]
+            bar.update(step["done"] - bar.pos)
+
+        yield advance
 
 
 def _changes() -> Advance:
     last = 0
 
-    def advance(step: Line) -> None:
+    def advance(step: ResponseLine) -> None:
         nonlocal last
         if step["done"] != last:
             last = step["done"]
@@ -194,7 +191,7 @@ def _changes() -> Advance:
     return advance
 
 
-def _leave_if_it_failed(end: Line) -> None:
+def _leave_if_it_failed(end: ResponseLine) -> None:
     if end["exit"] != Exit.DONE:
         _say(f"mail-sender: {end['message']}")
         raise typer.Exit(end["exit"])

@@ -1,4 +1,4 @@
-"""What the template verbs show a person: the entries of `template_list` as lines."""
+"""What `template list` shows a person: the entries of the inventory as lines."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,6 +19,11 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
             yield from ("", begins) if heading else (begins,)
             heading = begins
         yield line
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _kind(entry: Entry) -> Iterator[str]:
@@ -45,4 +50,4 @@ def _language(entry: Entry) -> tuple[str, str]:
 
 
 def _unused(entry: Entry) -> tuple[str, str]:
-    return "files that nothing asks for", f"  {entry['unused']}{'; ' if entry['hint'] else ''}{entry['hint']}"
+    return "files without use", f"  {entry['unused']}{'; ' if entry['hint'] else ''}{entry['hint']}"

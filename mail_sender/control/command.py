@@ -1,55 +1,102 @@
-"""What the operator asks of the queue, and what that makes of a delivery.
+"""A command: what the operator asks of the queue, and the JSON line in which it crosses the control socket.
 
-An order is a value, and the JSON line that crosses the control socket. What it makes of one delivery is a pure
-function: an outcome, or a sentence that says why nothing can be done.
-
-    retry      failed, abandoned, held -> queued, due now: a new start, so attempts count from nothing. Ambiguity
-               stays: it counts what may already lie in the mailbox, and no order takes that back. A queued delivery
-               only becomes due. What is past its deadline stays, since its mail would hold a dead link; so only an
-               expired delivery that a wrong clock had expired can be tried again.
-    flush      queued, held -> queued, due now; nothing else changes
-    abandon    queued, held, unknown -> abandoned
-    resend     sent, unknown, withdrawn -> queued as another copy, with a Message-ID of its own: attempts and
-               ambiguity are that copy's, and start from nothing
+A line names only what differs from the default: `{"verb": "list", "states": ["failed"], "limit": 50}`.
 """
 
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Literal
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from mail_sender.ledger.base import Attempt, Delivery, Outcome, Query
+from mail_sender.control.verbs import VERBS, Verb
+from mail_sender.ledger.base import Query
 from mail_sender.ledger.states import State
-from mail_sender.message import Message
-
-Verb = Literal["list", "show", "retry", "flush", "abandon", "resend"]
 
 SHORTEST_ID = 6
 """Characters of a message's id, at least, that stand for the whole."""
 
+_ID_START = re.compile(rf"[0-9a-f-]{{{SHORTEST_ID},36}}")
+_LONGEST_RECIPIENT = 1_000
+_NUMBERS = range(1, 2**63)
+_JSON_TYPES: dict[str, type] = {
+    "verb": str,
+    "message": str,
+    "states": list,
+    "recipient": str,
+    "limit": int,
+    "before": int,
+    "show_addresses": bool,
+}
 
-class Command(BaseModel):
+
+class BadCommand(ValueError):
+    """No verb has that name, or a field has a value that it cannot have; the message names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
     """One verb, and which deliveries it means: all that fit every field that is set.
 
     `message` is an id or the start of one. `limit` and `before` choose a page of a list: so many deliveries, from
-    those with a smaller number than `before`.
+    those with a smaller number than `before`. Raises `BadCommand`.
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    verb: Verb
-    message: str | None = Field(default=None, min_length=SHORTEST_ID, max_length=36, pattern=r"^[0-9a-f-]+$")
+    verb: str
+    message: str | None = None
     states: frozenset[State] = frozenset(State)
-    recipient: str | None = Field(default=None, max_length=1_000)
-    limit: int | None = Field(default=None, ge=1)
-    before: int | None = Field(default=None, ge=1, lt=2**63)
+    recipient: str | None = None
+    limit: int | None = None
+    before: int | None = None
     show_addresses: bool = False
 
+    def __post_init__(self) -> None:
+        if self.verb not in VERBS:
+            raise BadCommand("verb")
+        if self.message is not None and not _ID_START.fullmatch(self.message):
+            raise BadCommand("message")
+        if self.recipient is not None and not _is_text(self.recipient):
+            raise BadCommand("recipient")
+        for name, number in (("limit", self.limit), ("before", self.before)):
+            if number is not None and number not in _NUMBERS:
+                raise BadCommand(name)
+
+    @classmethod
+    def from_json(cls, line: bytes) -> Self:
+        """Return the command that a line holds.
+
+        Raises `BadCommand`.
+        """
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError):  # the latter where brackets are nested too deep
+            raise BadCommand("line") from None
+        if not isinstance(fields, dict) or "verb" not in fields:
+            raise BadCommand("line")
+        for name, value in fields.items():
+            if type(value) is not _JSON_TYPES.get(name):  # not isinstance: True is no number
+                raise BadCommand(name)
+        try:
+            return cls(**{**fields, "states": frozenset(map(State, fields.get("states", State)))})
+        except ValueError as error:
+            raise BadCommand(str(error)) from None
+
+    def to_json(self) -> bytes:
+        """Return the command as one line."""
+        default = asdict(Command(self.verb))
+        fields = {name: value for name, value in asdict(self).items() if name == "verb" or value != default[name]}
+        if "states" in fields:
+            fields["states"] = sorted(self.states)
+        return json.dumps(fields).encode() + b"\n"
+
     @property
-    def only_looks(self) -> bool:
-        """Whether nothing is changed by it."""
-        return self.verb in {"list", "show"}
+    def row(self) -> Verb:
+        """The row of its verb in the table."""
+        return VERBS[self.verb]
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether it changes nothing."""
+        return self.row.reads_only
 
     @property
     def query(self) -> Query:
@@ -57,71 +104,10 @@ class Command(BaseModel):
         return Query(self.states, self.recipient, self.message)
 
 
-_ORDERED: dict[str, str] = {"retry": "retried", "abandon": "given up", "resend": "resent"}
-IN_FLIGHT = "is being sent right now: try again in a moment"
-
-
-def due_now(delivery: Delivery, now: datetime) -> Outcome | str:
-    """Return what a flush makes of a delivery."""
-    if delivery.state not in {State.QUEUED, State.HELD}:
-        return IN_FLIGHT if delivery.state is State.PROCESSING else f"is {delivery.state}"
-    return _queued(delivery, now)
-
-
-def retried(delivery: Delivery, now: datetime) -> Outcome | str:
-    """Return what a retry makes of a delivery."""
-    if (why := _NOT_RETRIED.get(delivery.state)) is not None:
-        return why
-    if delivery.deadline <= now:
-        return _too_late(delivery.deadline)
-    outcome = _queued(delivery, now)
-    return outcome if delivery.state is State.QUEUED else replace(outcome, attempts=0)
-
-
-def abandoned(delivery: Delivery, now: datetime) -> Outcome | str:
-    """Return what giving up makes of a delivery."""
-    if delivery.state is State.PROCESSING:
-        return IN_FLIGHT
-    if delivery.state not in {State.QUEUED, State.HELD, State.UNKNOWN}:
-        return f"is {delivery.state}: there is nothing to give up"
-    return replace(_queued(delivery, now), state=State.ABANDONED)
-
-
-def sent_again(delivery: Delivery, message: Message, now: datetime) -> Outcome | str:
-    """Return what sending again makes of a delivery, whose message the server has just shown."""
-    if delivery.state not in {State.SENT, State.UNKNOWN, State.WITHDRAWN}:
-        return f"is {delivery.state}: only what was sent here or elsewhere, or may have been, can be sent again"
-    if delivery.recipient not in message.recipients:
-        return "is not among the message's recipients any more"
-    deadline = min(message.deadline, delivery.deadline)
-    return _too_late(deadline) if deadline <= now else Outcome(State.QUEUED, now, 0, 0, delivery.copy + 1)
-
-
-def line(what: Verb, now: datetime) -> Attempt:
-    """Return the line of history that an order writes."""
-    return Attempt(now, "operator", _ORDERED[what], None, "by hand", 0.0)
-
-
-def told(delivery: Delivery, outcome: Outcome) -> str:
-    """Return what to say of an order that was carried out."""
-    if outcome.state is State.ABANDONED:
-        return f"was {delivery.state}; given up" + (" (it may have arrived once)" if delivery.ambiguous else "")
-    if outcome.copy > delivery.copy:
-        return f"was {delivery.state}; a copy is queued, with a Message-ID of its own"
-    return f"was {delivery.state}; due now"
-
-
-def _queued(delivery: Delivery, now: datetime) -> Outcome:
-    return Outcome(State.QUEUED, now, delivery.attempts, delivery.ambiguous, delivery.copy)
-
-
-def _too_late(deadline: datetime) -> str:
-    return f"is too late: its link or its time in the queue ended at {deadline.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-_NOT_RETRIED = {
-    State.PROCESSING: IN_FLIGHT,
-    State.SENT: "is sent: `mail-sender queue resend` sends a second copy",
-    State.WITHDRAWN: "is withdrawn: marked sent or deleted on the server first; `resend` sends it all the same",
-    State.UNKNOWN: "may have arrived: `mail-sender queue resend` sends another copy, `abandon` leaves it",
-}
+def _is_text(recipient: str) -> bool:
+    """Say whether it is short enough, and no half of a character is in it, which UTF-8 cannot hold."""
+    try:
+        recipient.encode()
+    except UnicodeEncodeError:
+        return False
+    return len(recipient) <= _LONGEST_RECIPIENT

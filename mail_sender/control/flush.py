@@ -1,28 +1,36 @@
-"""A flush: what was queued when the operator asked, watched until each had its attempt, or the way is seen shut.
+"""A flush: the deliveries that were made due are watched until each had its attempt, or the relay proves unusable.
 
-Each of these deliveries is known by its number and the claim that the order left. It had its attempt as soon as it
-is anything else than queued under that claim, or under way. What an attempt says of the lane, the history tells: the
-rest then waits for the lane to open, and so need nobody who watches.
+1. Each delivery is known by its number and by the claim that the flush left. It had its attempt as soon as it is
+   neither queued under that claim nor being sent.
+2. Its history says whether the attempt failed because the relay is unusable. Then the others wait for the relay,
+   which takes as long as it takes, and the watch ends after a few seconds more.
+3. The watch also ends where nothing was tried for half a minute, as by a sender that cannot ask the identity server.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from mail_sender.clock import Clock
+from mail_sender.control import response
 from mail_sender.ledger.base import Entry, Ledger, Query
 from mail_sender.ledger.states import State
 
 PATIENCE = 30.0
 """Seconds without any attempt, after which nobody waits longer."""
-PATIENCE_WHEN_SHUT = 3.0
-"""The same, once a delivery was turned back at the lane: others may still test it."""
-LOOK_AGAIN = 0.5
-_PAGE = 500
+PATIENCE_WHEN_DOWN = 3.0
+"""The same, once an attempt has failed because of the relay: another delivery may still be tried as its probe."""
+READ_EVERY = 0.5
+"""Seconds between two readings of the ledger, at least."""
 _REST = 4
-"""Times as long as a look took, the ledger is left to the sender."""
-_WORDS = {"deferred": "not taken now, tried again later", "uncertain": "cut off at the dot, may have arrived"}
+"""Times as long as a reading took, the ledger is left to the sender."""
+_PAGE = 500
+_WORDS = {
+    "relay_down": "waiting for the relay",
+    "deferred": "not taken now, tried again later",
+    "uncertain": "cut off at the dot, may have arrived",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,74 +43,83 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """What became of how many, in words; how many were not tried; what shuts the lane, if that is seen."""
+    """What became of how many, in words; how many were not tried; why the relay is unusable, if that was seen."""
 
     total: int
     became: Counter[str] = field(default_factory=Counter)
     left: int = 0
-    breaker: str | None = None
+    relay_fault: str | None = None
+
+    def __str__(self) -> str:
+        """Give the sentence that sums it up."""
+        parts = [f"{count} {what}" for what, count in self.became.most_common()]
+        text = f"{response.count(self.total)}: {', '.join(parts) or 'none was tried'}"
+        if self.relay_fault:
+            text += f"; the relay is unusable ({self.relay_fault})"
+        if not self.left:
+            return text
+        why = "" if self.relay_fault else "; no attempt was seen for a while: look at the sender's log"
+        return f"{text}; {self.left} still queued, and tried again automatically{why}"
 
 
 class Flush:
-    """One flush; `waiting` holds the numbers of its deliveries, each with the claim that the order has left."""
+    """One flush of deliveries; `waiting` holds their numbers, each with the claim that it has to wait under."""
 
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
-        self.waiting: dict[int, int] = {}
+    def __init__(self, ledger: Ledger, clock: Clock, waiting: Mapping[int, int]) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._waiting = dict(waiting)
+        self._total = len(waiting)
         self._became: Counter[str] = Counter()
-        self._breaker: str | None = None
-        self._total = 0
+        self._relay_fault: str | None = None
 
     @property
     def result(self) -> Flushed:
         """What was seen so far."""
-        return Flushed(self._total, self._became, len(self.waiting), self._breaker)
+        return Flushed(self._total, self._became, len(self._waiting), self._relay_fault)
 
     async def watch(self) -> AsyncIterator[Progress]:
-        """Look at the deliveries again and again, until none waits or patience ends; yield after each look."""
-        self._total = len(self.waiting)
+        """Read the deliveries again and again, until none waits or patience ends; yield after each reading."""
         changed = self._clock.monotonic()
-        while self.waiting:
-            began, before = self._clock.monotonic(), len(self.waiting)
-            await self._look()
-            yield Progress(self._total - len(self.waiting), self._total)
+        while self._waiting:
+            began, before = self._clock.monotonic(), len(self._waiting)
+            await self._read()
+            yield Progress(self._total - len(self._waiting), self._total)
             now = self._clock.monotonic()
-            changed = now if len(self.waiting) < before else changed
-            if now - changed >= (PATIENCE_WHEN_SHUT if self._breaker else PATIENCE):
+            changed = now if len(self._waiting) < before else changed
+            if now - changed >= (PATIENCE_WHEN_DOWN if self._relay_fault else PATIENCE):
                 return
-            if self.waiting:
-                await self._clock.wait(asyncio.Event(), max(LOOK_AGAIN, _REST * (now - began)))
+            if self._waiting:
+                await self._clock.wait(asyncio.Event(), max(READ_EVERY, _REST * (now - began)))
 
-    async def _look(self) -> None:
-        first, before = min(self.waiting), max(self.waiting) + 1
+    async def _read(self) -> None:
+        first, before = min(self._waiting), max(self._waiting) + 1
         seen: set[int] = set()
         while before > first and (entries := await self._ledger.find(Query(), _PAGE, before)):
             before = entries[-1].number
             for entry in entries:
                 seen.add(entry.number)
                 self._judge(entry)
-        for number in [number for number in self.waiting if number not in seen and number >= first]:
+        for number in [number for number in self._waiting if number not in seen and number >= first]:
             self._end(number, "gone")
 
     def _judge(self, entry: Entry) -> None:
         delivery = entry.delivery
-        claim = self.waiting.get(entry.number)
+        claim = self._waiting.get(entry.number)
         if claim is None or delivery.state is State.PROCESSING:
             return
         if delivery.state is not State.QUEUED:
             self._end(entry.number, delivery.state.value)
         elif delivery.claim != claim:
-            self._turned_back(entry)
+            self._queued_again(entry)
 
-    def _turned_back(self, entry: Entry) -> None:
-        """Take in an attempt after which a delivery is queued again."""
+    def _queued_again(self, entry: Entry) -> None:
         last = entry.history[-1] if entry.history else None
-        if last is not None and last.verdict == "relay_down":
-            self._breaker = f"{last.stage}: {last.reply}"
         verdict = last.verdict if last else "tried"
-        self._end(entry.number, "waiting for the relay" if verdict == "relay_down" else _WORDS.get(verdict, verdict))
+        if last is not None and verdict == "relay_down":
+            self._relay_fault = f"{last.stage}: {last.reply}"
+        self._end(entry.number, _WORDS.get(verdict, verdict))
 
     def _end(self, number: int, what: str) -> None:
-        del self.waiting[number]
+        del self._waiting[number]
         self._became[what] += 1

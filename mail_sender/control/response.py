@@ -1,11 +1,11 @@
-"""What an order is answered with: lines, ready for JSON, the same whether they cross the control socket or not.
+"""What a command is answered with: lines that are ready for JSON, the same whether they cross the socket or not.
 
-    {"entry": {...}}       a delivery, for `list` and `show`; addresses are masked unless asked for
-    {"result": {...}}         what became of one delivery that an order meant: `done`, and `message`, a sentence
-    {"condition": {...}}   what is wrong with relay, server or ledger: `since`, `message`, `next_try_in` (seconds)
-    {"progress": {...}}    how far a flush has come: `done` of `total`
-    {"end": {...}}         always last: `exit` (the command's exit code), `message`, and for a page of a list
-                           `before`, from where the next one goes on
+    {"entry": {...}}        a delivery, for `list` and `show`; addresses are masked unless asked for
+    {"result": {...}}       what became of one delivery that the command means: `done`, and `message`, a sentence
+    {"condition": {...}}    what is wrong with relay, server or ledger: `since`, `message`, `next_try_in` (seconds)
+    {"progress": {...}}     how far a flush has come: `done` of `total`
+    {"end": {...}}          always last: `exit` (the command's exit code), `message`, and for a page of a list
+                            `before`, from where the next one goes on
 
 Times are RFC 3339, in UTC.
 """
@@ -16,13 +16,13 @@ from typing import Any
 from mail_sender import address
 from mail_sender.condition import Fault
 from mail_sender.errors import Exit
-from mail_sender.ledger.base import Attempt, Delivery, Entry
+from mail_sender.ledger.base import Attempt, Delivery, Entry, Outcome
 from mail_sender.ledger.states import State
 
-Line = dict[str, Any]
+ResponseLine = dict[str, Any]
 
 
-def entry(found: Entry, *, show_addresses: bool, whole: bool) -> Line:
+def entry(found: Entry, *, show_addresses: bool, whole: bool) -> ResponseLine:
     """Return the line of a delivery; with its whole history, or the last attempt alone."""
     delivery = found.delivery
     history = [_attempt(attempt) for attempt in found.history]
@@ -47,40 +47,55 @@ def entry(found: Entry, *, show_addresses: bool, whole: bool) -> Line:
     return {"entry": {**line, "history": history} if whole else line}
 
 
-def did(delivery: Delivery, *, show_addresses: bool, done: bool, say: str) -> Line:
-    """Return the line that says what became of a delivery that an order meant."""
-    return {"result": {**_named(delivery, show_addresses), "done": done, "message": say}}
+def result(delivery: Delivery, outcome: Outcome | str, *, show_addresses: bool) -> ResponseLine:
+    """Return what became of a delivery that the command means; the outcome is a sentence where nothing did."""
+    done = isinstance(outcome, Outcome)
+    message = _changed(delivery, outcome) if isinstance(outcome, Outcome) else outcome
+    return {"result": {**_named(delivery, show_addresses), "done": done, "message": message}}
 
 
-def condition(fault: Fault, again_in: float | None) -> Line:
-    """Return the line that says what is wrong with relay, server or ledger; `next_try_in` is in seconds."""
+def condition(fault: Fault, next_try_in: float | None) -> ResponseLine:
+    """Return what is wrong with relay, server or ledger; `next_try_in` is in seconds."""
     return {
         "condition": {
             "name": fault.name,
             "kind": str(fault.kind),
             "since": _time(fault.since),
             "message": f"{fault.detail}; {fault.advice}",
-            "next_try_in": None if again_in is None else round(again_in),
+            "next_try_in": None if next_try_in is None else round(next_try_in),
         }
     }
 
 
-def progress(done: int, total: int) -> Line:
-    """Return the line that says how far a flush has come."""
+def progress(done: int, total: int) -> ResponseLine:
+    """Return how far a flush has come."""
     return {"progress": {"done": done, "total": total}}
 
 
-def end(code: Exit, say: str | None = None, before: int | None = None) -> Line:
-    """Return the last line of an answer."""
-    return {"end": {"exit": int(code), "message": say, "before": before}}
+def end(code: Exit, message: str | None = None, before: int | None = None) -> ResponseLine:
+    """Return the last line of a response."""
+    return {"end": {"exit": int(code), "message": message, "before": before}}
 
 
-def _named(delivery: Delivery, show_addresses: bool) -> Line:
+def count(number: int) -> str:
+    """Return a number of deliveries in words."""
+    return "1 delivery" if number == 1 else f"{number} deliveries"
+
+
+def _changed(delivery: Delivery, outcome: Outcome) -> str:
+    if outcome.state is State.ABANDONED:
+        return f"was {delivery.state}; given up" + (" (it may have arrived once)" if delivery.ambiguous else "")
+    if outcome.copy > delivery.copy:
+        return f"was {delivery.state}; a copy is queued, with a Message-ID of its own"
+    return f"was {delivery.state}; due now"
+
+
+def _named(delivery: Delivery, show_addresses: bool) -> ResponseLine:
     shown = delivery.recipient if show_addresses else address.mask(delivery.recipient)
     return {"message_id": str(delivery.message), "recipient": shown}
 
 
-def _attempt(attempt: Attempt) -> Line:
+def _attempt(attempt: Attempt) -> ResponseLine:
     return {
         "at": _time(attempt.at),
         "stage": str(attempt.stage),
@@ -91,7 +106,7 @@ def _attempt(attempt: Attempt) -> Line:
     }
 
 
-def _time(moment: datetime | None) -> str | None:
-    if moment is None:
+def _time(time: datetime | None) -> str | None:
+    if time is None:
         return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,15 +1,14 @@
-"""The control socket: how the queue verbs reach the sender that has the ledger.
+"""The control socket of a running sender, which has the ledger: here `mail-sender queue` asks it to do things.
 
-A unix stream socket in the state folder, open to its owner alone. One connection carries one order: a JSON line, and
-back come the lines of the answer, the last of which is an `end`. Lists are asked for page by page, each page by a
-connection of its own: a reader who pauses holds up nothing here.
+It is a unix stream socket in the state folder, open to its owner alone. One connection carries one command, a JSON
+line; back come the lines of the response, the last of which is an `end`. A list is asked for page by page, each page
+by a connection of its own, so a reader who pauses holds up nothing here.
 
-1. Both sides have deadlines and bounded lines; what is no order gets a sentence, and a client that vanishes ends
-   what it asked for between two deliveries; an order whose client is gone before it begins is dropped.
-2. A socket that a killed sender left behind is nobody's: who has the lock replaces it.
-3. Its path may be longer than the 107 bytes that an address holds (unix(7)): then it is named through the folder's
-   descriptor.
-4. Without it mail goes out all the same: where it cannot be made, that is said.
+1. Both ends have deadlines and bounded lines. A line that is no command gets a sentence.
+2. A client that vanishes ends what it asked for, between two deliveries. A command whose client has gone before the
+   command begins is dropped.
+3. A socket that a killed sender left behind belongs to nobody: who has the lock replaces it.
+4. Where the socket cannot be made, the log says so, and mail goes out all the same.
 """
 
 import asyncio
@@ -17,42 +16,25 @@ import json
 import os
 import select
 import socket
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import structlog
-from pydantic import ValidationError
 
-from mail_sender.control import response
-from mail_sender.control.command import Command
+from mail_sender.control import response, unix_socket
+from mail_sender.control.command import BadCommand, Command
 from mail_sender.control.handler import Handler
-from mail_sender.control.response import Line
+from mail_sender.control.response import ResponseLine
 from mail_sender.errors import Exit, MailSenderError
 from mail_sender.ledger.state_folder import StateFolder
 
-LONGEST_ORDER = 16 * 1024
-LONGEST_LINE = 1024 * 1024
 MOST_CLIENTS = 16
-ORDER_SECONDS = 5.0
-"""Seconds for an order to arrive, and for a line of an answer to be taken."""
-ANSWER_SECONDS = 60.0
-LOOK_SECONDS = 10.0
-"""Seconds that a client waits for the next line: where server or disk have to work, and where one only looks."""
-
-_LONGEST_PATH = 107
 _BUFFERED = 64 * 1024
 _log = structlog.get_logger()
 
 
-class NoAnswer(MailSenderError):
-    """A sender has the ledger, but did not answer."""
-
-    exit_code = Exit.TEMPORARY
-
-
 class Control:
-    """The sender's side. `desk` may be exchanged at any time; orders under way keep theirs."""
+    """The listening end. `handler` may be replaced at any time; commands that have begun keep theirs."""
 
     def __init__(self, state: StateFolder, handler: Handler) -> None:
         self.handler = handler
@@ -66,11 +48,10 @@ class Control:
             with self._state.as_owner():
                 listener = _listener(self._state.control)
         except (OSError, MailSenderError) as error:
-            _log.warning(
-                "control_unavailable", message=f"{error}; mail goes out, but `mail-sender queue` finds nobody"
-            )
+            message = f"{error}; mail goes out, but `mail-sender queue` cannot reach this sender"
+            _log.warning("control_unavailable", message=message)
             return
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LONGEST_ORDER)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=unix_socket.LONGEST_COMMAND)
 
     async def close(self) -> None:
         """Stop listening, and end what is being answered; closing twice does no harm."""
@@ -99,32 +80,32 @@ class Control:
                 writer.transport.abort()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        command = await _order(reader)
+        command = await _command(reader)
         if _is_gone(writer):
-            return  # it was told that nobody answers: what it wanted then may not be what it wants now
+            return  # it has reported that nobody answers, and its user may want something else by now
         if isinstance(command, str):
             await _write(writer, response.end(Exit.USAGE, command))
         elif len(self._clients) > MOST_CLIENTS:
-            await _write(writer, response.end(Exit.TEMPORARY, "too many orders at once: try again in a moment"))
+            await _write(writer, response.end(Exit.TEMPORARY, "too many commands at once: try again in a moment"))
         else:
             async with aclosing(self.handler.answer(command)) as lines:
                 async for line in lines:
                     await _write(writer, line)
 
 
-async def _order(reader: asyncio.StreamReader) -> Command | str:
-    """Return the order that a client sends, or what is wrong with it.
+async def _command(reader: asyncio.StreamReader) -> Command | str:
+    """Return the command that a client sends, or what is wrong with it.
 
     Raises `TimeoutError`.
     """
     try:
-        async with asyncio.timeout(ORDER_SECONDS):
+        async with asyncio.timeout(unix_socket.SECONDS):
             line = await reader.readline()
-        return Command.model_validate_json(line)
-    except ValidationError:
-        return "that is no order that this version knows"
+        return Command.from_json(line)
+    except BadCommand:
+        return "that is no command that this version knows"
     except ValueError:  # longer than the limit
-        return "that order is too long"
+        return "that command is too long"
 
 
 def _is_gone(writer: asyncio.StreamWriter) -> bool:
@@ -134,10 +115,10 @@ def _is_gone(writer: asyncio.StreamWriter) -> bool:
     return bool(poll.poll(0))
 
 
-async def _write(writer: asyncio.StreamWriter, line: Line) -> None:
+async def _write(writer: asyncio.StreamWriter, line: ResponseLine) -> None:
     writer.write(json.dumps(line).encode() + b"\n")
     if writer.transport.get_write_buffer_size() > _BUFFERED or writer.transport.is_closing():
-        async with asyncio.timeout(ORDER_SECONDS):
+        async with asyncio.timeout(unix_socket.SECONDS):
             await writer.drain()
 
 
@@ -147,71 +128,10 @@ def _listener(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         os.fchmod(listener.fileno(), 0o600)  # before it has a name, so that it never stands open
-        with _address(path) as name:
+        with unix_socket.address(path) as name:
             listener.bind(name)
     except BaseException:
         listener.close()
         raise
     listener.setblocking(False)
     return listener
-
-
-@contextmanager
-def _address(path: Path) -> Iterator[str]:
-    """Give the path as a socket's address can hold it."""
-    if len(os.fsencode(path)) <= _LONGEST_PATH:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
-
-
-# The other side
-
-Connection = socket.socket
-
-
-def connect(state: StateFolder) -> Connection | None:
-    """Return a connection to the sender that works on the folder, or None where nobody listens.
-
-    Raises `NoAnswer`.
-    """
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(ORDER_SECONDS)
-    try:
-        with _address(state.control) as name:
-            connection.connect(name)
-    except (FileNotFoundError, ConnectionRefusedError):
-        connection.close()
-        return None
-    except OSError as error:
-        connection.close()
-        raise NoAnswer(f"{state.control}: {(error.strerror or 'no connection').lower()}; {_LATER}") from None
-    return connection
-
-
-def ask(connection: Connection, command: Command) -> Iterator[Line]:
-    """Send an order, and yield the lines of its answer up to the last one, the `end`.
-
-    Raises `NoAnswer` where they stop before.
-    """
-    with connection, connection.makefile("rb") as lines:
-        try:
-            connection.sendall(command.model_dump_json(exclude_defaults=True).encode() + b"\n")
-            connection.settimeout(LOOK_SECONDS if command.only_looks else ANSWER_SECONDS)
-            while text := lines.readline(LONGEST_LINE):
-                line: Line = dict(json.loads(text))
-                yield line
-                if "end" in line:
-                    return
-        except (OSError, ValueError, TypeError) as error:
-            reason = "it takes too long" if isinstance(error, TimeoutError) else "the connection broke"
-            dropped = "" if command.only_looks else "; an order that it has not begun by now it drops"
-            raise NoAnswer(f"the sender does not answer ({reason}){dropped}; {_LATER}") from None
-    raise NoAnswer(f"the sender ended before it answered; {_LATER}")
-
-
-_LATER = "try again in a moment, and look at its log"

@@ -198,7 +198,7 @@ class Ledger(Protocol):
         """Return how many deliveries are in each state; states without any are left out."""
         ...
 
-    async def order(
+    async def apply_command(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
     ) -> None:
         """Write what the operator wants of a delivery, with the line of history that says so.

@@ -103,13 +103,13 @@ class SqliteLedger:
 
         return await self._writer.do(job)
 
-    async def order(
+    async def apply_command(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
     ) -> None:
         """Write what the operator wants of a delivery, with the line of history that says so."""
 
         def job(db: sqlite3.Connection) -> None:
-            number, message = moves.checked(db, delivery, outcome.state, states.ORDERS)
+            number, message = moves.checked(db, delivery, outcome.state, states.COMMANDS)
             db.execute("UPDATE delivery SET claim = claim + 1 WHERE number = ?", (number,))
             moves.write(db, number, outcome, now)
             if attempt is not None:

@@ -45,7 +45,7 @@ MOVES = frozenset(
 )
 """What the flow does by itself."""
 
-ORDERS = frozenset(
+COMMANDS = frozenset(
     {
         (State.QUEUED, State.QUEUED),
         *((given_up, State.QUEUED) for given_up in (State.HELD, State.FAILED, State.ABANDONED, State.EXPIRED)),

@@ -47,7 +47,7 @@ def unsent(messages: Sequence[UUID]) -> None:
         _log.warning("unsent", more=more, message="un-sent as well")
 
 
-def ordered(verb: str, message: str | None, count: int) -> None:
+def operator_command(verb: str, message: str | None, count: int) -> None:
     """Log an operator's command; `message` is None where it changed several messages."""
     _log.info(
         "operator_command", verb=verb, message_id=message or "several", message=f"{count} changed by an operator"

@@ -25,10 +25,10 @@ def test_version_and_help_need_no_configuration() -> None:
     """Both answer at once, also as root and without any file."""
     version = subprocess.run([MAIL_SENDER, "--version"], capture_output=True, text=True, timeout=30, check=False)
     assert (version.returncode, version.stdout) == (0, f"mail-sender {mail_sender.__version__}\n")
-    told = subprocess.run([MAIL_SENDER, "--help"], capture_output=True, text=True, timeout=30, check=False)
-    assert told.returncode == 0
+    help_ = subprocess.run([MAIL_SENDER, "--help"], capture_output=True, text=True, timeout=30, check=False)
+    assert help_.returncode == 0
     for flag in ("--client-config", "--mail-sender-config", "--test-email", "--debug", "--skip-root-check"):
-        assert flag in told.stdout
+        assert flag in help_.stdout
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def test_output_that_cannot_be_written_changes_no_result_and_makes_no_traceback(
     arguments = [str(MAIL_SENDER), "-s", *configs_of, "-t", "you@example.com"]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
-        told = subprocess.run(
+        help_ = subprocess.run(
             [MAIL_SENDER, "-h"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
         )
     assert (done.returncode, done.stderr) == (0, "")
     assert len(stub.mails()) == 1
-    assert told.returncode == 1
-    assert "No space left" in told.stderr
-    assert "Traceback" not in told.stderr
+    assert help_.returncode == 1
+    assert "No space left" in help_.stderr
+    assert "Traceback" not in help_.stderr
 
 
 def test_closed_standard_streams_are_not_taken_by_connections(brisk: Stub) -> None:
@@ -120,7 +120,7 @@ def test_real_root_is_refused_before_the_configuration_is_read(tmp_path: Path) -
 
 
 def test_root_of_a_user_namespace_is_not_real_root() -> None:
-    """A rootless container's root owns nothing outside: the check passes, and the missing config is told."""
+    """A rootless container's root owns nothing outside: the check passes, and the missing config is named."""
     command = ["unshare", "-Ur", str(MAIL_SENDER), "-c", "/nowhere/x", "-m", "/nowhere/y"]
     if os.geteuid() == 0:
         somebody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]

@@ -137,7 +137,7 @@ def test_flush_tries_what_waits_and_counts_what_became_of_it(brisk: Stub, state:
 
 
 def test_flush_probes_a_relay_that_is_down_at_once_and_says_what_it_found(brisk: Stub, state: StateFolder) -> None:
-    """75, the way, and how many wait for it."""
+    """75, why the relay is down, and how many wait for it."""
     port = brisk.ports["smtps"]
     configs.change(brisk.sender_config, mail_relay="smtps://localhost:1")
     with Sender(brisk.client_config, brisk.sender_config) as sender:
@@ -145,7 +145,7 @@ def test_flush_probes_a_relay_that_is_down_at_once_and_says_what_it_found(brisk:
         sender.wait_for("relay_down")
         done = queue(brisk, "flush")
         assert done.returncode == 75
-        assert "the way to the relay is shut (connect: " in done.stdout
+        assert "the relay is unusable (connect: " in done.stdout
         assert {row["status"] for row in listed(brisk)} == {"queued"}
         assert {row["attempts"] for row in listed(brisk)} == {0}
     configs.change(brisk.sender_config, mail_relay=f"smtps://localhost:{port}")
@@ -200,7 +200,7 @@ def test_abandon_gives_up_what_waits(brisk: Stub, state: StateFolder) -> None:
 
 
 def test_after_a_kill_the_verbs_work_on_the_ledger_itself(brisk: Stub, state: StateFolder) -> None:
-    """The socket that was left leads nowhere, the lock is free; what was ordered happens at the next start."""
+    """The socket that was left leads nowhere, the lock is free; what the command changed happens at the next start."""
     brisk.refuse("ellie@example.com", 450, "4.2.0 later")
     with Sender(brisk.client_config, brisk.sender_config) as sender:
         (ellie,) = mail_to(brisk, "ellie@example.com")
@@ -274,8 +274,8 @@ def test_a_second_sender_stands_by_and_takes_over(brisk: Stub, state: StateFolde
     assert state.ledger.exists()
 
 
-def test_what_a_killed_sender_had_under_way_is_not_said_to_be_under_way(tmp_path: Path) -> None:
-    """Nobody sends it: it is queued again, as at the next start of a sender, and can be ordered about."""
+def test_what_a_killed_sender_had_in_flight_is_not_shown_as_in_flight(tmp_path: Path) -> None:
+    """Nobody sends it: it is queued again, as at the next start of a sender, and takes commands."""
     state = asyncio.run(_filled(tmp_path / "state", 1))
     with sqlite3.connect(state.ledger) as db:
         db.execute("UPDATE delivery SET state = 'processing', claim = 1")

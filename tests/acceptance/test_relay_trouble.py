@@ -250,7 +250,7 @@ def test_t_reports_trouble_with_the_server_beside_the_result_which_decides(stub:
     configs.change(stub.sender_config, token=stub.tokens["readonly"])
     done = run("-c", stub.client_config, "-m", stub.sender_config, "-t", "you@example.com")
     assert done.returncode == 0
-    assert "identity server: TROUBLE: the token is read-only" in done.stdout
+    assert "identity server: not usable: the token is read-only" in done.stdout
     done = run("-c", configs.client(tmp_path), "-m", stub.sender_config, "-t", "you@example.com")
     assert done.returncode == 0
     assert "cannot be reached: connection refused" in done.stdout

@@ -91,9 +91,9 @@ def test_a_list_names_every_kind_its_files_variables_and_languages(config: Path,
     (odd,) = [entry for entry in lines(done) if "unused" in entry]
     assert odd == {"unused": str(unused), "hint": f"did you mean {RESET}/body.html.j2?"}
 
-    told = template(config, "list").stdout
+    shown = template(config, "list").stdout
     for words in (f"{mine} (de)", "ours (every language)", "reset_url", f"{unused}; did you mean", "\nlanguages\n"):
-        assert words in told
+        assert words in shown
 
 
 @pytest.mark.parametrize(("language", "yours"), [("de", True), ("en", False)])

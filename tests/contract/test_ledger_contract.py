@@ -18,7 +18,7 @@ from mail_sender.ledger.admission import LAGGING
 from mail_sender.ledger.base import Attempt, Delivery, Fenced, Imprint, Ledger, Outcome, Query
 from mail_sender.ledger.moves import MOST_ATTEMPTS_KEPT
 from mail_sender.ledger.sqlite import KEPT_AFTER, SqliteLedger
-from mail_sender.ledger.states import FINAL, ORDERS, IllegalMove, State
+from mail_sender.ledger.states import COMMANDS, FINAL, IllegalMove, State
 from mail_sender.message import Message
 from tests.support.samples import DAY, ELLIE, HOUR, IMPRINT, MINUTE, NOW, SECOND, message, reset
 
@@ -362,7 +362,7 @@ async def test_what_the_ledger_does_not_know_cannot_be_changed(ledger: Ledger) -
         for write in (
             lambda: ledger.begin(wrong),  # noqa: B023 - awaited before the next turn
             lambda: ledger.settle(wrong, outcome(State.EXPIRED), NOW),  # noqa: B023
-            lambda: ledger.order(wrong, outcome(State.ABANDONED), NOW),  # noqa: B023
+            lambda: ledger.apply_command(wrong, outcome(State.ABANDONED), NOW),  # noqa: B023
         ):
             with pytest.raises(Fenced):
                 await write()
@@ -551,7 +551,7 @@ async def test_what_is_listed_long_after_it_was_withdrawn_is_newly_un_sent_once(
     (found,) = await ledger.find(Query(message=str(of.id)), 10)
     assert (found.unsent_at, found.marked_at) == (later, None)
     (withdrawn,) = await ledger.deliveries(of.id)
-    await ledger.order(withdrawn, replace(outcome(State.QUEUED), copy=1), later)
+    await ledger.apply_command(withdrawn, replace(outcome(State.QUEUED), copy=1), later)
     (found,) = await ledger.find(Query(message=str(of.id)), 10)
     assert (found.unsent_at, found.delivery.state) == (None, State.QUEUED)
     await become(ledger, of, State.SENT)
@@ -679,7 +679,7 @@ async def test_counts_leave_out_what_there_is_none_of(ledger: Ledger) -> None:
 # The operator's commands
 
 
-@pytest.mark.parametrize(("old", "new"), sorted(ORDERS))
+@pytest.mark.parametrize(("old", "new"), sorted(COMMANDS))
 async def test_an_order_is_written_whole(ledger: Ledger, old: State, new: State) -> None:
     """With what it says of the next attempt, the counts and the copy; the imprint stays."""
     of = message()
@@ -687,7 +687,7 @@ async def test_an_order_is_written_whole(ledger: Ledger, old: State, new: State)
     if old is not State.QUEUED:
         await become(ledger, of, old)
     before = await of_one(ledger, of)
-    await ledger.order(before, Outcome(new, NOW + HOUR, 0, 0, 1), NOW)
+    await ledger.apply_command(before, Outcome(new, NOW + HOUR, 0, 0, 1), NOW)
     after = await of_one(ledger, of)
     assert after == replace(
         before, state=new, next_attempt=NOW + HOUR, attempts=0, ambiguous=0, copy=1, claim=after.claim
@@ -700,11 +700,11 @@ async def test_an_order_fences_off_whoever_has_read_the_delivery_before(ledger: 
     of = message()
     await admit(ledger, of)
     seen = await of_one(ledger, of)
-    await ledger.order(seen, outcome(State.QUEUED, NOW + HOUR), NOW)
+    await ledger.apply_command(seen, outcome(State.QUEUED, NOW + HOUR), NOW)
     for write in (
         ledger.begin(seen),
         ledger.settle(seen, outcome(State.EXPIRED), NOW),
-        ledger.order(seen, outcome(State.ABANDONED), NOW),
+        ledger.apply_command(seen, outcome(State.ABANDONED), NOW),
     ):
         with pytest.raises(Fenced):
             await write
@@ -718,7 +718,7 @@ async def test_what_is_under_way_takes_no_orders(ledger: Ledger) -> None:
     claimed = await ledger.begin(await of_one(ledger, of))
     for new in State:
         with pytest.raises(IllegalMove):
-            await ledger.order(claimed, outcome(new), NOW)
+            await ledger.apply_command(claimed, outcome(new), NOW)
     assert await of_one(ledger, of) == claimed
     await ledger.dot(claimed, IMPRINT)
 
@@ -731,7 +731,7 @@ async def test_a_copy_of_a_marked_message_does_not_make_it_unmarked(ledger: Ledg
         await become(ledger, of, State.SENT)
     await ledger.marked(marked.id, NOW)
     for of in (marked, fresh):
-        await ledger.order(await of_one(ledger, of), outcome(State.QUEUED, copy=1), NOW)
+        await ledger.apply_command(await of_one(ledger, of), outcome(State.QUEUED, copy=1), NOW)
     assert await unmarked(ledger) == []
     assert await become(ledger, marked, State.SENT) is False
     assert await become(ledger, fresh, State.SENT) is True
@@ -744,7 +744,7 @@ async def test_giving_up_the_last_open_delivery_makes_the_message_unmarked(ledge
     await admit(ledger, of)
     await become(ledger, of, State.SENT, A)
     _, second = await ledger.deliveries(of.id)
-    await ledger.order(second, outcome(State.ABANDONED), NOW)
+    await ledger.apply_command(second, outcome(State.ABANDONED), NOW)
     assert await unmarked(ledger) == [of.id]
 
 

@@ -17,7 +17,7 @@ from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger.admission import LAGGING
 from mail_sender.ledger.base import Delivery, Fenced, Imprint, Outcome, Query
 from mail_sender.ledger.sqlite import KEPT_AFTER, SqliteLedger
-from mail_sender.ledger.states import FINAL, MOVES, ORDERS, IllegalMove, State
+from mail_sender.ledger.states import COMMANDS, FINAL, MOVES, IllegalMove, State
 from mail_sender.message import Message
 from tests.support.samples import DAY, MINUTE, NOW, message
 
@@ -180,10 +180,10 @@ class Machine(RuleBasedStateMachine):
                 assert result is self.model.change(self.current(row), outcome, self.now, row.claim)
 
     @rule(pick=st.integers(0, 50), new=st.sampled_from([State.QUEUED, State.ABANDONED, State.SENT]))
-    def order(self, pick: int, new: State) -> None:
+    def apply_command(self, pick: int, new: State) -> None:
         if row := self.pick(pick):
             outcome = Outcome(new, self.now, 0, 0, 1)
-            if self.may(row, new, ORDERS, self.ledger.order(row, outcome, self.now)):
+            if self.may(row, new, COMMANDS, self.ledger.apply_command(row, outcome, self.now)):
                 self.model.change(self.current(row), outcome, self.now, row.claim + 1)
                 known = self.model.known[row.message]
                 if known.unsent and row.copy < 1:  # somebody un-sent it: the server is to be told of the copy

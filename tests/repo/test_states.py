@@ -3,7 +3,7 @@
 import re
 import sqlite3
 
-from mail_sender.ledger.states import FINAL, MOVES, ORDERS, State
+from mail_sender.ledger.states import COMMANDS, FINAL, MOVES, State
 from tests.repo import checkout
 
 PAGE = (checkout.ROOT / "docs/delivery.md").read_text()
@@ -43,7 +43,7 @@ def test_the_diagram_draws_every_move_of_the_flow_once() -> None:
 
 def test_the_diagram_draws_every_order_of_the_operator_once() -> None:
     """Only arrows that say "operator" leave a final state."""
-    assert sorted(arrows(operator=True)) == sorted((old.value, new.value) for old, new in ORDERS)
+    assert sorted(arrows(operator=True)) == sorted((old.value, new.value) for old, new in COMMANDS)
 
 
 def test_the_diagram_has_every_state_and_begins_at_queued() -> None:

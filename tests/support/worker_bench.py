@@ -157,7 +157,7 @@ class Bench:
         """Ask for another copy of what is sent, unknown or withdrawn, as the operator's command does."""
         (found,) = await self.deliveries(of)
         outcome = Outcome(State.QUEUED, self.clock.now(), found.attempts, 0, found.copy + 1)
-        await self.ledger.order(found, outcome, self.clock.now())
+        await self.ledger.apply_command(found, outcome, self.clock.now())
         self.worker.probe()
 
     # What became of it

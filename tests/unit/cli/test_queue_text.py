@@ -7,6 +7,7 @@ import pytest
 
 from mail_sender.cli import queue_text
 from mail_sender.control import response
+from mail_sender.errors import ServerFaultKind
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Imprint
 from mail_sender.ledger.states import State
 from tests.support.samples import ELLIE, NOW, message
@@ -17,7 +18,7 @@ GREYLISTED = Attempt(NOW - MINUTE, "rcpt", "deferred", 450, LONG_REPLY.strip(), 
 CUT_OFF = Attempt(NOW - MINUTE, "dot", "uncertain", None, "connection lost", 600.0)
 
 
-def line(state: State, *history: Attempt, **changed: Any) -> response.Line:
+def line(state: State, *history: Attempt, **changed: Any) -> response.ResponseLine:
     """Return the line of a delivery, with its whole history."""
     imprint = Imprint("<6f1c.1@example.com>", NOW, "00")
     fields: dict[str, Any] = {
@@ -38,7 +39,7 @@ def line(state: State, *history: Attempt, **changed: Any) -> response.Line:
     entry = Entry(
         1, delivery, NOW - 12 * MINUTE, NOW, changed.get("marked_at"), changed.get("unsent_at"), None, history
     )
-    line: response.Line = response.entry(entry, show_addresses=False, whole=True)["entry"]
+    line: response.ResponseLine = response.entry(entry, show_addresses=False, whole=True)["entry"]
     return line
 
 
@@ -53,12 +54,12 @@ def line(state: State, *history: Attempt, **changed: Any) -> response.Line:
         (timedelta(days=2), "2 d"),
     ],
 )
-def test_a_length_of_time_is_told_in_its_largest_unit_that_tells_enough(length: timedelta, said: str) -> None:
+def test_a_length_of_time_has_the_largest_unit_that_says_enough(length: timedelta, said: str) -> None:
     """Nobody counts hours in seconds."""
     assert queue_text.span(length) == said
 
 
-def test_times_are_told_from_now() -> None:
+def test_times_are_counted_from_now() -> None:
     """Before and after it."""
     assert queue_text.ago(NOW - 12 * MINUTE, NOW) == "12 min ago"
     assert queue_text.ago(NOW + 4 * MINUTE, NOW) == "in 4 min"
@@ -85,13 +86,13 @@ def test_columns_stand_under_their_names() -> None:
 
 
 def test_a_row_says_what_the_server_does_not_know() -> None:
-    """Sent but not told, and told but un-sent again."""
+    """Sent but not marked, and marked but un-sent again."""
     accepted = Attempt(NOW, "dot", "accepted", 250, "2.0.0 queued", 0.1, "4F2A1")
-    assert "server not told; 250" in queue_text.row(line(State.SENT, accepted), NOW)
-    assert "server not told" not in queue_text.row(line(State.SENT, accepted, marked_at=NOW), NOW)
-    told = line(State.SENT, accepted, marked_at=NOW, unsent_at=NOW)
-    assert "un-sent on the server" in queue_text.row(told, NOW)
-    assert "mailed again only by `queue resend`" in queue_text.page([told], NOW)
+    assert "not marked as sent; 250" in queue_text.row(line(State.SENT, accepted), NOW)
+    assert "not marked as sent" not in queue_text.row(line(State.SENT, accepted, marked_at=NOW), NOW)
+    unsent = line(State.SENT, accepted, marked_at=NOW, unsent_at=NOW)
+    assert "un-sent on the server" in queue_text.row(unsent, NOW)
+    assert "mailed again only by `queue resend`" in queue_text.page([unsent], NOW)
 
 
 def test_a_page_of_a_withdrawn_message_says_what_the_server_did_with_it() -> None:
@@ -106,17 +107,32 @@ def test_a_page_of_a_withdrawn_message_says_what_the_server_did_with_it() -> Non
 
 
 def test_what_is_wrong_is_one_sentence() -> None:
-    """Whose trouble, since when, why, what to do, and when it is tried again."""
-    told = {
+    """Who is unusable, since when, why, what to do, and when it is tried again."""
+    found = {
         "name": "relay",
         "kind": "auth",
         "since": "2026-11-21T11:48:00Z",
         "message": "535 no; mend it",
         "next_try_in": 40,
     }
-    shut = "the way to the relay is shut for 12 min (auth): 535 no; mend it"
-    assert queue_text.condition(told, NOW) == f"{shut}; tried again in 40 s"
-    assert queue_text.condition({**told, "next_try_in": None}, NOW) == shut
+    sentence = "The relay has been unusable for 12 min (auth): 535 no; mend it"
+    assert queue_text.condition(found, NOW) == f"{sentence}; next try in 40 s"
+    assert queue_text.condition({**found, "next_try_in": None}, NOW) == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("server", ServerFaultKind.UNREACHABLE, "Kanidm has been unreachable for 10 s"),
+        ("server", ServerFaultKind.TOKEN_REFUSED, "Kanidm has been unusable for 10 s"),
+        ("ledger", "SQLITE_FULL", "The ledger has been unusable for 10 s"),
+    ],
+)
+def test_what_is_wrong_names_who_is_unusable(name: str, kind: str, words: str) -> None:
+    """A server that answers, but not as it should, is not called unreachable."""
+    since = (NOW - timedelta(seconds=10)).isoformat()
+    found = {"name": name, "kind": str(kind), "since": since, "message": "what; cure", "next_try_in": None}
+    assert queue_text.condition(found, NOW) == f"{words} ({kind}): what; cure"
 
 
 def test_a_page_of_what_was_given_up_says_by_whom_and_what_may_have_arrived() -> None:
@@ -168,7 +184,7 @@ def test_control_characters_of_others_are_shown_not_obeyed() -> None:
     attempt = Attempt(NOW, "rcpt", "deferred", 450, evil, 0.1)
     found = line(State.QUEUED, attempt, recipient=f"{evil}@{evil}", kind=evil)
     shown = queue_text.row(found, NOW) + queue_text.page([found], NOW)
-    shown += queue_text.did({"message_id": found["message_id"], "recipient": evil, "message": evil})
+    shown += queue_text.result({"message_id": found["message_id"], "recipient": evil, "message": evil})
     assert "\x1b" not in shown
     assert "\\x1b[2Jx" in shown
     assert "\n" not in queue_text.row(found, NOW)

@@ -1,4 +1,4 @@
-"""The operator's orders, on a real ledger: what each makes of each state, and what it says where it makes nothing."""
+"""Commands on a real ledger: what each verb makes of each state, and what it says where it changes nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 
 from mail_sender.clock import SteadyClock
 from mail_sender.condition import Fault
-from mail_sender.control import handler as desks
+from mail_sender.control import lookup
 from mail_sender.control.command import Command
 from mail_sender.control.handler import Handler
-from mail_sender.control.response import Line
+from mail_sender.control.response import ResponseLine
 from mail_sender.errors import Exit, LedgerFault, MessageGone, ServerFault, ServerFaultKind
 from mail_sender.ledger.base import Attempt, Delivery, Imprint, Ledger, Outcome, Query
 from mail_sender.ledger.sqlite import SqliteLedger
@@ -33,13 +33,13 @@ DEFERRED = Attempt(NOW, "rcpt", "deferred", 450, "4.2.0 later", 0.1)
 class Clock(SteadyClock):
     """A clock that stands, but for what is waited: each wait is over at once, after others had their turn."""
 
-    def __init__(self, moment: datetime = NOW) -> None:
-        self.moment = moment
+    def __init__(self, start: datetime = NOW) -> None:
+        self._start = start
         self._passed = 0.0
         super().__init__()
 
     def now(self) -> datetime:
-        return self.moment + timedelta(seconds=self._passed)
+        return self._start + timedelta(seconds=self._passed)
 
     def monotonic(self) -> float:
         return self._passed
@@ -66,11 +66,11 @@ class Server:
         return Found(self._messages[message], NOW)
 
     def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"the desk has no business with {name}")
+        raise AssertionError(f"no command needs {name}")
 
 
 class Runner:
-    """A sender that counts how often it is woken, and then works as it was told."""
+    """A sender that counts how often it is woken, and then does the given work."""
 
     def __init__(self, work: Any = None) -> None:
         self.probes = self.wakes = 0
@@ -116,9 +116,9 @@ async def become(ledger: Ledger, of: Message, state: State, **counts: Any) -> No
             await ledger.settle(begun, outcome, NOW, counts.get("attempt"))
 
 
-async def ask(handler: Handler, verb: str, **fields: Any) -> list[Line]:
-    """Give an order, and return its answer."""
-    lines = [line async for line in handler.answer(Command.model_validate({"verb": verb, **fields}))]
+async def ask(handler: Handler, verb: str, **fields: Any) -> list[ResponseLine]:
+    """Give a command, and return its response."""
+    lines = [line async for line in handler.answer(Command(verb, **fields))]
     assert "end" in lines[-1]
     assert not any("end" in line for line in lines[:-1])
     return lines
@@ -130,24 +130,26 @@ async def only(ledger: Ledger, of: Message) -> Delivery:
     return delivery
 
 
-def desk_on(ledger: Ledger, source: Any = None, runner: Runner | None = None, clock: Clock | None = None) -> Handler:
-    """Return a desk."""
+def handler_on(
+    ledger: Ledger, source: Any = None, runner: Runner | None = None, clock: Clock | None = None
+) -> Handler:
+    """Return a handler, by default with neither source nor sender."""
     return Handler(ledger, source, clock or Clock(), runner)
 
 
-def dids(lines: Sequence[Line]) -> list[Line]:
+def results(lines: Sequence[ResponseLine]) -> list[ResponseLine]:
     """Return what was done."""
     return [line["result"] for line in lines if "result" in line]
 
 
 async def test_a_list_comes_newest_first_in_pages(ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each page says from where the next one goes on; the last one says nothing."""
-    monkeypatch.setattr(desks, "PAGE", 2)
+    monkeypatch.setattr(lookup, "PAGE", 2)
     sent = [message() for _ in range(5)]
     await ledger.admit(sent, NOW, DAY)
     ids, before = [], None
     for expected in (2, 2, 1):
-        *lines, end = await ask(desk_on(ledger), "list", before=before)
+        *lines, end = await ask(handler_on(ledger), "list", before=before)
         assert len(lines) == expected
         ids += [line["entry"]["message_id"] for line in lines]
         before = end["end"]["before"]
@@ -160,21 +162,21 @@ async def test_a_list_holds_what_fits_and_masks_addresses_unless_asked(ledger: S
     await become(ledger, message(ELLIE), State.FAILED)
     await become(ledger, message(BOB), State.FAILED)
     await become(ledger, message(BOB), State.SENT)
-    order = {"recipient": "BOB@example.com", "states": frozenset({State.FAILED})}
-    *lines, _ = await ask(desk_on(ledger), "list", **order)
+    wanted = {"recipient": "BOB@example.com", "states": frozenset({State.FAILED})}
+    *lines, _ = await ask(handler_on(ledger), "list", **wanted)
     assert [(line["entry"]["status"], line["entry"]["recipient"]) for line in lines] == [
         ("failed", "b***@example.com")
     ]
-    *lines, _ = await ask(desk_on(ledger), "list", **order, show_addresses=True)
+    *lines, _ = await ask(handler_on(ledger), "list", **wanted, show_addresses=True)
     assert [line["entry"]["recipient"] for line in lines] == [BOB]
 
 
 async def test_a_message_is_shown_by_the_start_of_its_id(ledger: SqliteLedger) -> None:
-    """With every recipient and every attempt; a start that fits more than one is told, with what it fits."""
+    """With every recipient and every attempt; a start that fits more than one names what it fits."""
     one, other = message(ELLIE, BOB, number=0xABCDEF1 << 100), message(number=0xABCDEF2 << 100)
     await become(ledger, one, State.QUEUED, attempt=DEFERRED)
     await ledger.admit([other], NOW, DAY)
-    handler = desk_on(ledger)
+    handler = handler_on(ledger)
     *lines, end = await ask(handler, "show", message=str(one.id)[:8])
     assert {line["entry"]["recipient"] for line in lines} == {"e***@example.com", "b***@example.com"}
     assert [attempt["reply"] for attempt in lines[0]["entry"]["history"]] == ["4.2.0 later"]
@@ -193,7 +195,7 @@ async def test_retry_makes_a_delivery_due_now(ledger: SqliteLedger, state: State
     of = message()
     await become(ledger, of, state, ambiguous=1)
     runner = Runner()
-    lines = await ask(desk_on(ledger, runner=runner), "retry", message=str(of.id))
+    lines = await ask(handler_on(ledger, runner=runner), "retry", message=str(of.id))
     delivery = await only(ledger, of)
     assert (delivery.state, delivery.next_attempt, delivery.ambiguous) == (State.QUEUED, NOW, 1)
     assert delivery.attempts == (3 if state is State.QUEUED else 0)
@@ -209,7 +211,7 @@ VERBS = {
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("verb", VERBS)
-async def test_an_order_does_its_own_states_and_says_why_not_of_the_others(
+async def test_a_verb_changes_its_own_states_and_says_why_not_of_the_others(
     ledger: SqliteLedger, verb: str, state: State
 ) -> None:
     """What cannot be done is a sentence and exit 1, and changes nothing."""
@@ -217,31 +219,31 @@ async def test_an_order_does_its_own_states_and_says_why_not_of_the_others(
     await become(ledger, of, state)
     await ledger.marked(of.id, NOW)
     before = await only(ledger, of)
-    *lines, end = await ask(desk_on(ledger, Server(of)), verb, message=str(of.id))
-    (did,) = dids(lines)
-    assert did["done"] is (state in VERBS[verb])
-    assert len(did["message"]) > 10
-    assert end["end"]["exit"] == (Exit.DONE if did["done"] else Exit.FAILED)
-    assert (await only(ledger, of) != before) is did["done"]
+    *lines, end = await ask(handler_on(ledger, Server(of)), verb, message=str(of.id))
+    (result,) = results(lines)
+    assert result["done"] is (state in VERBS[verb])
+    assert len(result["message"]) > 10
+    assert end["end"]["exit"] == (Exit.DONE if result["done"] else Exit.FAILED)
+    assert (await only(ledger, of) != before) is result["done"]
 
 
 async def test_retry_takes_many_by_state_and_recipient(ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Page by page, and only what fits."""
-    monkeypatch.setattr(desks, "PAGE", 2)
+    monkeypatch.setattr(lookup, "PAGE", 2)
     held, others = [message(BOB) for _ in range(5)], [message(ELLIE), message(BOB)]
     for of in held:
         await become(ledger, of, State.HELD)
     await become(ledger, others[0], State.HELD)
     await become(ledger, others[1], State.FAILED)
-    lines = await ask(desk_on(ledger), "retry", states=frozenset({State.HELD}), recipient=BOB)
-    assert len(dids(lines)) == 5
+    lines = await ask(handler_on(ledger), "retry", states=frozenset({State.HELD}), recipient=BOB)
+    assert len(results(lines)) == 5
     assert "5 deliveries changed; no sender runs" in lines[-1]["end"]["message"]
     assert [(await only(ledger, of)).state for of in others] == [State.HELD, State.FAILED]
 
 
 async def test_nothing_that_fits_is_exit_1(ledger: SqliteLedger) -> None:
     """And a sentence."""
-    (end,) = await ask(desk_on(ledger), "retry", states=frozenset({State.HELD}))
+    (end,) = await ask(handler_on(ledger), "retry", states=frozenset({State.HELD}))
     assert end["end"]["exit"] == Exit.FAILED
     assert "nothing" in end["end"]["message"]
 
@@ -252,13 +254,13 @@ async def test_what_is_past_its_deadline_is_not_retried(ledger: SqliteLedger, st
     of = message(content=reset(expires_at=NOW + timedelta(minutes=30)))
     await become(ledger, of, state)
     clock = Clock(NOW + timedelta(hours=1))
-    lines = await ask(desk_on(ledger, clock=clock), "retry", message=str(of.id))
-    assert "is too late" in dids(lines)[0]["message"]
+    lines = await ask(handler_on(ledger, clock=clock), "retry", message=str(of.id))
+    assert "is too late" in results(lines)[0]["message"]
     assert (await only(ledger, of)).state is state
 
 
 async def test_what_changed_meanwhile_is_read_again(ledger: SqliteLedger) -> None:
-    """An order never goes by what was, and never raises for it."""
+    """A command never goes by what was, and never raises for it."""
     of = message()
     await become(ledger, of, State.QUEUED)
 
@@ -266,13 +268,13 @@ async def test_what_changed_meanwhile_is_read_again(ledger: SqliteLedger) -> Non
         def __getattr__(self, name: str) -> Any:
             return getattr(ledger, name)
 
-        async def order(self, *arguments: Any) -> None:
+        async def apply_command(self, *arguments: Any) -> None:
             if (current := await only(ledger, of)).state is State.QUEUED:
                 await ledger.begin(current)
-            await ledger.order(*arguments)
+            await ledger.apply_command(*arguments)
 
-    lines = await ask(desk_on(Racing()), "abandon", message=str(of.id))
-    assert "being sent right now" in dids(lines)[0]["message"]
+    lines = await ask(handler_on(Racing()), "abandon", message=str(of.id))
+    assert "being sent right now" in results(lines)[0]["message"]
     assert lines[-1]["end"]["exit"] == Exit.FAILED
 
 
@@ -282,7 +284,7 @@ async def test_resend_queues_a_copy_of_its_own(ledger: SqliteLedger, state: Stat
     of = message()
     await become(ledger, of, state, ambiguous=2)
     await ledger.marked(of.id, NOW)
-    await ask(desk_on(ledger, Server(of)), "resend", message=str(of.id))
+    await ask(handler_on(ledger, Server(of)), "resend", message=str(of.id))
     delivery = await only(ledger, of)
     assert (delivery.state, delivery.next_attempt) == (State.QUEUED, NOW)
     assert (delivery.copy, delivery.attempts, delivery.ambiguous) == (1, 0, 0)
@@ -305,28 +307,28 @@ async def test_resend_refuses_what_would_be_of_no_use(
     await become(ledger, of, State.SENT)
     await ledger.marked(of.id, NOW)
     server = Server() if change is None else Server(replace(of, **change))
-    lines = await ask(desk_on(ledger, server), "resend", message=str(of.id))
+    lines = await ask(handler_on(ledger, server), "resend", message=str(of.id))
     assert lines[-1]["end"]["exit"] == exit_code
     assert word in str(lines)
     assert (await only(ledger, of)).state is State.SENT
 
 
-async def test_resend_waits_until_the_server_knows_of_the_first_copy(ledger: SqliteLedger) -> None:
-    """Or a second copy that fails would leave it never told."""
+async def test_resend_waits_until_the_first_copy_is_marked(ledger: SqliteLedger) -> None:
+    """Or a second copy that fails would leave the message unmarked for ever."""
     of = message()
     await become(ledger, of, State.SENT)
-    lines = await ask(desk_on(ledger, Server(of)), "resend", message=str(of.id))
-    assert "has not been told of the first copy yet" in lines[-1]["end"]["message"]
+    lines = await ask(handler_on(ledger, Server(of)), "resend", message=str(of.id))
+    assert "the first copy is not marked as sent on the server yet" in lines[-1]["end"]["message"]
     assert (await only(ledger, of)).state is State.SENT
 
 
-async def test_trouble_of_others_is_exit_75_and_a_sentence(ledger: SqliteLedger) -> None:
+async def test_faults_of_others_are_exit_75_and_a_sentence(ledger: SqliteLedger) -> None:
     """The identity server's, and the disk's."""
     of = message()
     await become(ledger, of, State.SENT)
     await ledger.marked(of.id, NOW)
     fault = ServerFault(ServerFaultKind.UNREACHABLE, "connection refused", "start it")
-    (end,) = await ask(desk_on(ledger, Server(fault=fault)), "resend", message=str(of.id))
+    (end,) = await ask(handler_on(ledger, Server(fault=fault)), "resend", message=str(of.id))
     assert end["end"]["exit"] == Exit.TEMPORARY
     assert "connection refused; start it" in end["end"]["message"]
 
@@ -334,7 +336,7 @@ async def test_trouble_of_others_is_exit_75_and_a_sentence(ledger: SqliteLedger)
         async def find(self, *_: Any) -> Any:
             raise LedgerFault("SQLITE_FULL", "the disk is full", "make room")
 
-    (end,) = await ask(desk_on(Full()), "list")  # type: ignore[arg-type]  # it fails before more is asked of it
+    (end,) = await ask(handler_on(Full()), "list")  # type: ignore[arg-type]  # it fails before anything else is called
     assert end["end"]["exit"] == Exit.TEMPORARY
     assert "make room" in end["end"]["message"]
 
@@ -345,7 +347,7 @@ async def test_flush_without_a_sender_makes_all_due_and_says_when_it_goes(ledger
     await become(ledger, queued, State.QUEUED, ambiguous=1)
     await become(ledger, held, State.HELD)
     await become(ledger, failed, State.FAILED)
-    lines = await ask(desk_on(ledger), "flush")
+    lines = await ask(handler_on(ledger), "flush")
     for of, ambiguous in ((queued, 1), (held, 0)):
         delivery = await only(ledger, of)
         assert (delivery.state, delivery.next_attempt) == (State.QUEUED, NOW)
@@ -367,7 +369,7 @@ async def test_flush_waits_until_each_had_its_attempt_and_counts_what_became_of_
         await become(ledger, waiting[5], State.QUEUED, attempt=DEFERRED)
 
     runner = Runner(work)
-    *lines, end = await ask(desk_on(ledger, runner=runner), "flush")
+    *lines, end = await ask(handler_on(ledger, runner=runner), "flush")
     assert [line["progress"]["total"] for line in lines] == [6] * len(lines)
     assert lines[-1]["progress"]["done"] == 6
     assert (runner.probes, end["end"]["exit"]) == (1, Exit.DONE)
@@ -375,15 +377,15 @@ async def test_flush_waits_until_each_had_its_attempt_and_counts_what_became_of_
         assert part in end["end"]["message"]
 
 
-async def test_flush_ends_when_the_breaker_says_no(ledger: SqliteLedger) -> None:
-    """With what the way is shut by, and how many wait; exit 75."""
+async def test_flush_ends_when_the_relay_is_down(ledger: SqliteLedger) -> None:
+    """With why the relay is down, and how many wait; exit 75."""
     waiting = [message() for _ in range(3)]
     await ledger.admit(waiting, NOW, DAY)
     runner = Runner(lambda: become(ledger, waiting[0], State.QUEUED, attempt=DOWN))
     clock = Clock()
-    *_, end = await ask(desk_on(ledger, runner=runner, clock=clock), "flush")
+    *_, end = await ask(handler_on(ledger, runner=runner, clock=clock), "flush")
     assert end["end"]["exit"] == Exit.TEMPORARY
-    assert "the way to the relay is shut (connect: connection refused); 2 still queued" in end["end"]["message"]
+    assert "the relay is unusable (connect: connection refused); 2 still queued" in end["end"]["message"]
     assert clock.monotonic() < 10
 
 
@@ -391,7 +393,7 @@ async def test_flush_does_not_wait_for_ever_for_a_sender_that_tries_nothing(ledg
     """Such as one whose identity server does not answer."""
     await ledger.admit([message()], NOW, DAY)
     clock = Clock()
-    *_, end = await ask(desk_on(ledger, runner=Runner(), clock=clock), "flush")
+    *_, end = await ask(handler_on(ledger, runner=Runner(), clock=clock), "flush")
     assert end["end"]["exit"] == Exit.TEMPORARY
     assert "none was tried" in end["end"]["message"]
     assert "look at the sender's log" in end["end"]["message"]
@@ -403,63 +405,65 @@ async def test_flush_is_not_held_up_by_what_goes_away(ledger: SqliteLedger) -> N
     of = message(delete_after=NOW + timedelta(minutes=1))
     await ledger.admit([of, message()], NOW, DAY)
     runner = Runner(lambda: ledger.forget(NOW + 3 * DAY))
-    *_, end = await ask(desk_on(ledger, runner=runner), "flush")
+    *_, end = await ask(handler_on(ledger, runner=runner), "flush")
     assert "1 gone" in end["end"]["message"]
 
 
 async def test_flush_of_nothing_is_done(ledger: SqliteLedger) -> None:
     """There is nothing to wait for."""
-    (end,) = await ask(desk_on(ledger, runner=Runner()), "flush")
+    (end,) = await ask(handler_on(ledger, runner=Runner()), "flush")
     assert (end["end"]["exit"], end["end"]["message"]) == (Exit.DONE, "nothing is queued or held")
 
 
 # What is wrong
 
 
-async def test_what_is_wrong_is_told_before_anything_else(ledger: SqliteLedger) -> None:
+async def test_what_is_wrong_comes_before_anything_else(ledger: SqliteLedger) -> None:
     """Of every waiting message, not only of the one that met it; with the time of the next try."""
     of = message()
     await become(ledger, of, State.QUEUED)
     runner = Runner()
     runner.wrong = [Fault("relay", "connect", NOW, "connection refused", "start it")]
     for verb in ("list", "show", "retry"):
-        lines = await ask(desk_on(ledger, runner=runner), verb, message=str(of.id))
-        (told,) = [line["condition"] for line in lines if "condition" in line]
-        assert (told["name"], told["kind"], told["next_try_in"]) == ("relay", "connect", 23)
-        assert told["message"] == "connection refused; start it"
+        lines = await ask(handler_on(ledger, runner=runner), verb, message=str(of.id))
+        (found,) = [line["condition"] for line in lines if "condition" in line]
+        assert (found["name"], found["kind"], found["next_try_in"]) == ("relay", "connect", 23)
+        assert found["message"] == "connection refused; start it"
         assert "condition" in lines[0] or verb == "retry"
 
 
-async def test_a_flush_that_no_delivery_of_it_explains_is_explained_by_what_is_wrong(ledger: SqliteLedger) -> None:
-    """The lane was shut by a refusal, and nobody was tried meanwhile."""
+async def test_a_flush_that_tried_nothing_is_explained_by_what_is_wrong(ledger: SqliteLedger) -> None:
+    """A refusal had opened the breaker, and nothing was tried meanwhile."""
     await ledger.admit([message()], NOW, DAY)
     runner = Runner()
     runner.wrong = [Fault("relay", "rcpt", NOW, "the relay answers 554 5.7.1", "look at it")]
-    *_, end = await ask(desk_on(ledger, runner=runner, clock=Clock()), "flush")
-    assert "the way to the relay is shut (rcpt: the relay answers 554 5.7.1)" in end["end"]["message"]
+    *_, end = await ask(handler_on(ledger, runner=runner, clock=Clock()), "flush")
+    assert "the relay is unusable (rcpt: the relay answers 554 5.7.1)" in end["end"]["message"]
 
 
 @pytest.mark.parametrize(
     ("verb", "state", "written"),
     [("retry", State.FAILED, "retried"), ("abandon", State.UNKNOWN, "given up"), ("resend", State.SENT, "resent")],
 )
-async def test_an_order_leaves_a_line_of_history(ledger: SqliteLedger, verb: str, state: State, written: str) -> None:
+async def test_a_command_leaves_a_line_of_history(
+    ledger: SqliteLedger, verb: str, state: State, written: str
+) -> None:
     """Who reads it later knows that a person did it, and when."""
     of = message()
     await become(ledger, of, state)
     await ledger.marked(of.id, NOW)
-    await ask(desk_on(ledger, Server(of)), verb, message=str(of.id))
+    await ask(handler_on(ledger, Server(of)), verb, message=str(of.id))
     (entry,) = await ledger.find(Query(message=str(of.id)), 1)
     last = entry.history[-1]
     assert (last.stage, last.verdict, last.reply) == ("operator", written, "by hand")
 
 
 async def test_what_an_operator_does_is_said_in_the_log_of_the_sender(ledger: SqliteLedger) -> None:
-    """Once for each order, however many deliveries it meant."""
+    """Once for each command, however many deliveries it means."""
     for _ in range(3):
         await become(ledger, message(), State.HELD)
     with capture_logs() as events:
-        await ask(desk_on(ledger, runner=Runner()), "retry", states=frozenset({State.HELD}))
+        await ask(handler_on(ledger, runner=Runner()), "retry", states=frozenset({State.HELD}))
     (event,) = events
     assert (event["event"], event["verb"], event["message"]) == (
         "operator_command",

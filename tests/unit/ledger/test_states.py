@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from mail_sender.ledger.states import FINAL, MOVES, OPEN, ORDERS, IllegalMove, State, check
+from mail_sender.ledger.states import COMMANDS, FINAL, MOVES, OPEN, IllegalMove, State, check
 
 GIVEN_UP = {State.FAILED, State.EXPIRED, State.WITHDRAWN, State.UNKNOWN}
 ALLOWED = {
@@ -39,10 +39,10 @@ def test_a_delivery_moves_only_as_the_table_says(old: State, new: State) -> None
 def test_the_operator_orders_only_what_the_table_says(old: State, new: State) -> None:
     """Nothing in flight is touched, and nothing is declared sent."""
     if new in ORDERED.get(old, set()):
-        check(old, new, ORDERS)
+        check(old, new, COMMANDS)
     else:
         with pytest.raises(IllegalMove, match=f"{old} -> {new}"):
-            check(old, new, ORDERS)
+            check(old, new, COMMANDS)
 
 
 def test_nothing_leaves_a_final_state_by_itself() -> None:
@@ -55,9 +55,9 @@ def test_nothing_leaves_a_final_state_by_itself() -> None:
 def test_only_a_processing_delivery_can_become_sent() -> None:
     """Nothing is sent that was not handed to the relay, not even by order."""
     assert [old for old, new in ALLOWED.items() if State.SENT in new] == [State.PROCESSING]
-    assert not any(new is State.SENT for _, new in ORDERS)
+    assert not any(new is State.SENT for _, new in COMMANDS)
 
 
 def test_only_a_queued_delivery_can_be_begun() -> None:
     """Two attempts of one delivery are never in flight at once."""
-    assert [old for old, new in MOVES | ORDERS if new is State.PROCESSING] == [State.QUEUED]
+    assert [old for old, new in MOVES | COMMANDS if new is State.PROCESSING] == [State.QUEUED]

@@ -401,7 +401,7 @@ async def test_a_command_that_comes_between_the_reading_and_a_step_is_no_crash(l
             found = await original(now, limit, without)
             for one in found:
                 if (one.deadline <= now) is late:
-                    await table.ledger.order(one, Outcome(State.ABANDONED, now, 0, 0), now)
+                    await table.ledger.apply_command(one, Outcome(State.ABANDONED, now, 0, 0), now)
             return found
 
         table.ledger.due = due  # type: ignore[method-assign]  # this is how the operator comes in between

@@ -1,0 +1,32 @@
+"""Standard output and standard error, where either may be closed, full, or short of characters."""
+
+import os
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Literal, TextIO
+
+import typer
+
+Form = Literal["text", "json"]
+"""In which form a command prints: for a person, or one JSON object a line."""
+
+
+def prepare() -> None:
+    """Have characters escaped that a terminal or a log file cannot show: a relay's reply may hold any."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def print_line(text: str, *, err: bool = False) -> None:
+    """Print, and go on where that fails: what was asked for decides the exit code, not whether it can be printed."""
+    try:
+        typer.echo(text, err=err)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2 if err else 1)
+
+
+def stream(standard: TextIO | None) -> TextIO:
+    """Return a standard stream, or nothing in the place of one that was closed when the program began."""
+    return standard if standard is not None else Path(os.devnull).open("w")

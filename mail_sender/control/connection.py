@@ -1,0 +1,66 @@
+"""The client's end of the control socket: one connection asks a running sender for one thing."""
+
+import json
+import socket
+from collections.abc import Iterator
+
+from mail_sender.control import unix_socket
+from mail_sender.control.command import Command
+from mail_sender.control.response import ResponseLine
+from mail_sender.errors import Exit, MailSenderError
+from mail_sender.ledger.state_folder import StateFolder
+
+CHANGE_SECONDS = 60.0
+READ_SECONDS = 10.0
+"""Seconds that a client waits for the next line: of a command that changes something, where server or disk have to
+work, and of one that only reads."""
+
+Connection = socket.socket
+
+_LATER = "try again in a moment, and look at the sender's log"
+
+
+class NoAnswer(MailSenderError):
+    """A sender has the ledger, but did not answer."""
+
+    exit_code = Exit.TEMPORARY
+
+
+def connect(state: StateFolder) -> Connection | None:
+    """Return a connection to the sender that works on the folder, or None where nobody listens.
+
+    Raises `NoAnswer`.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(unix_socket.SECONDS)
+    try:
+        with unix_socket.address(state.control) as name:
+            connection.connect(name)
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        return None
+    except OSError as error:
+        connection.close()
+        raise NoAnswer(f"{state.control}: {(error.strerror or 'no connection').lower()}; {_LATER}") from None
+    return connection
+
+
+def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
+    """Send a command, and yield the lines of its response up to the last one, the `end`.
+
+    Raises `NoAnswer` where they stop before.
+    """
+    with connection, connection.makefile("rb") as lines:
+        try:
+            connection.sendall(command.to_json())
+            connection.settimeout(READ_SECONDS if command.reads_only else CHANGE_SECONDS)
+            while text := lines.readline(unix_socket.LONGEST_RESPONSE_LINE):
+                line: ResponseLine = dict(json.loads(text))
+                yield line
+                if "end" in line:
+                    return
+        except (OSError, ValueError, TypeError) as error:
+            reason = "it takes too long" if isinstance(error, TimeoutError) else "the connection broke"
+            dropped = "" if command.reads_only else "; if it has not begun with the command by now, it drops it"
+            raise NoAnswer(f"the sender does not answer ({reason}){dropped}; {_LATER}") from None
+    raise NoAnswer(f"the sender ended before it answered; {_LATER}")

@@ -1,0 +1,77 @@
+"""A ledger that this process opens itself, because no sender runs. Whoever opens it has its lock.
+
+What a killed sender left in flight is settled first, as a sender does it at its start: nobody sends it any more.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+
+from mail_sender.clock import SteadyClock
+from mail_sender.control.command import Command
+from mail_sender.control.handler import Handler, Lines
+from mail_sender.control.response import ResponseLine
+from mail_sender.errors import LedgerFault
+from mail_sender.ledger import state_folder
+from mail_sender.ledger.base import Ledger
+from mail_sender.ledger.sqlite import SqliteLedger
+from mail_sender.ledger.state_folder import StateFolder
+from mail_sender.relay.resolver import ResolvingLoop
+from mail_sender.source.base import Source
+
+_AT_ONCE = 100
+
+
+class LocalAccess:
+    """A handler on a ledger of our own opening, with an event loop to run it."""
+
+    def __init__(self, state: StateFolder, source: Source | None) -> None:
+        self._state = state
+        self._source = source
+        self._runner = asyncio.Runner(loop_factory=ResolvingLoop)
+        self._ledger: SqliteLedger | None = None
+
+    def open(self) -> None:
+        """Open the ledger.
+
+        Raises `MailSenderError`.
+        """
+        clock = SteadyClock()
+        self._ledger = self._runner.run(state_folder.open_ledger(self._state))
+        self._runner.run(_settle_interrupted(self._ledger, clock.now()))
+        self._handler = Handler(self._ledger, self._source, clock)
+
+    def answer(self, command: Command) -> Iterator[ResponseLine]:
+        """Yield the lines of the response."""
+        lines = self._handler.answer(command)
+        while some := self._runner.run(_some(lines)):
+            yield from some
+
+    def close(self) -> None:
+        """Close ledger and source, whatever is being done with them."""
+        self._runner.run(self._close())
+        self._runner.close()
+
+    async def _close(self) -> None:
+        if self._ledger is not None:
+            await self._ledger.close()
+        if self._source is not None:
+            await self._source.close()
+
+
+async def _some(lines: Lines) -> list[ResponseLine]:
+    """Return the next few lines, or none at the end: to enter the loop costs more than a line."""
+    found: list[ResponseLine] = []
+    while len(found) < _AT_ONCE and (line := await anext(lines, None)) is not None:
+        found.append(line)
+    return found
+
+
+async def _settle_interrupted(ledger: Ledger, now: datetime) -> None:
+    with suppress(LedgerFault):  # the command will meet it as well, and say it
+        for delivery in await ledger.interrupted():
+            from mail_sender.sender import settle  # noqa: PLC0415 - rarely needed, and slow to import
+
+            outcome, line = settle.interrupted(delivery, now), settle.lost_track(delivery, now)
+            await ledger.settle(delivery, outcome, now, line)

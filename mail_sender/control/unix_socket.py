@@ -1,0 +1,34 @@
+"""What both ends of the control socket share: how its path becomes an address, and how long a line may be and take.
+
+A unix socket's address holds 107 bytes (unix(7)), and a path may be longer: then the socket is named through the
+descriptor of its folder.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LONGEST_COMMAND = 16 * 1024
+LONGEST_RESPONSE_LINE = 1024 * 1024
+"""Bytes."""
+SECONDS = 5.0
+"""Seconds for a command to arrive, and for a line of its response to be taken."""
+
+_LONGEST_ADDRESS = 107
+
+
+@contextmanager
+def address(path: Path) -> Iterator[str]:
+    """Give the path as a socket's address can hold it, for as long as this lasts.
+
+    Raises `OSError` where the folder cannot be opened.
+    """
+    if len(os.fsencode(path)) <= _LONGEST_ADDRESS:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

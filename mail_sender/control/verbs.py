@@ -1,0 +1,120 @@
+"""The verbs of `mail-sender queue`, in one table: what each makes of a delivery, and why it leaves others alone.
+
+A new verb needs a row, the function that the row names, and its options in `cli/queue.py`. The `Handler` needs a
+method only where the verb does more than change each delivery by that function.
+
+    retry      failed, abandoned, held, expired -> queued, due now. This is a new start: attempts count from zero.
+               The count of ambiguous attempts stays, since those mails may be in the mailbox. A queued delivery only
+               becomes due. A delivery that is past its deadline stays as it is, since its mail would hold a dead
+               link; so an expired one can be retried only where a wrong clock had expired it.
+    flush      queued, held -> queued, due now; nothing else changes.
+    abandon    queued, held, unknown -> abandoned.
+    resend     sent, unknown, withdrawn -> queued as another copy with a Message-ID of its own, whose attempts and
+               ambiguous attempts count from zero.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from mail_sender.ledger.base import Attempt, Delivery, Outcome
+from mail_sender.ledger.states import State
+
+Change = Callable[[Delivery, datetime], Outcome | str]
+"""What a verb makes of a delivery at a time, or a sentence that says why nothing."""
+
+IN_FLIGHT = "is being sent right now: try again in a moment"
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """What is particular to one verb.
+
+    `takes` are the states that it changes, and `change` does it; without it the verb only reads. `refusals` says why
+    a delivery in another state is left as it is; where it says nothing of a state, `otherwise` is added to its name.
+    `history` is the verdict of the line that the verb adds to a delivery's history; with None it adds none.
+    """
+
+    takes: frozenset[State] = frozenset()
+    change: Change | None = None
+    refusals: Mapping[State, str] = field(default_factory=dict)
+    otherwise: str = ""
+    history: str | None = None
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether it changes nothing."""
+        return self.change is None
+
+    def decide(self, delivery: Delivery, now: datetime) -> Outcome | str:
+        """Return what it makes of a delivery, or a sentence that says why nothing."""
+        if self.change is None or delivery.state not in self.takes:
+            if delivery.state is State.PROCESSING:
+                return IN_FLIGHT
+            return self.refusals.get(delivery.state, f"is {delivery.state}{self.otherwise}")
+        return self.change(delivery, now)
+
+    def line(self, now: datetime) -> Attempt | None:
+        """Return the line that it adds to a delivery's history."""
+        return None if self.history is None else Attempt(now, "operator", self.history, None, "by hand", 0.0)
+
+
+def _make_due(delivery: Delivery, now: datetime) -> Outcome:
+    return Outcome(State.QUEUED, now, delivery.attempts, delivery.ambiguous, delivery.copy)
+
+
+def _start_over(delivery: Delivery, now: datetime) -> Outcome | str:
+    if delivery.deadline <= now:
+        return _too_late(delivery.deadline)
+    outcome = _make_due(delivery, now)
+    return outcome if delivery.state is State.QUEUED else replace(outcome, attempts=0)
+
+
+def _give_up(delivery: Delivery, now: datetime) -> Outcome:
+    return replace(_make_due(delivery, now), state=State.ABANDONED)
+
+
+def _copy(delivery: Delivery, now: datetime) -> Outcome | str:
+    if delivery.deadline <= now:
+        return _too_late(delivery.deadline)
+    return Outcome(State.QUEUED, now, 0, 0, delivery.copy + 1)
+
+
+def _too_late(deadline: datetime) -> str:
+    return f"is too late: its link or its time in the queue ended at {deadline.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+VERBS: Mapping[str, Verb] = MappingProxyType(
+    {
+        "list": Verb(),
+        "show": Verb(),
+        "retry": Verb(
+            takes=frozenset({State.QUEUED, State.HELD, State.FAILED, State.ABANDONED, State.EXPIRED}),
+            change=_start_over,
+            refusals={
+                State.SENT: "is sent: `mail-sender queue resend` sends a second copy",
+                State.WITHDRAWN: "was marked or deleted on the server first: `mail-sender queue resend` sends it",
+                State.UNKNOWN: "may have arrived: `mail-sender queue resend` sends another copy, `abandon` ends it",
+            },
+            history="retried",
+        ),
+        "flush": Verb(
+            takes=frozenset({State.QUEUED, State.HELD}),
+            change=_make_due,
+            # It changes nothing but the time, of thousands of deliveries at once: it adds no line to their history.
+        ),
+        "abandon": Verb(
+            takes=frozenset({State.QUEUED, State.HELD, State.UNKNOWN}),
+            change=_give_up,
+            otherwise=": there is nothing to give up",
+            history="given up",
+        ),
+        "resend": Verb(
+            takes=frozenset({State.SENT, State.UNKNOWN, State.WITHDRAWN}),
+            change=_copy,
+            otherwise=": only what was sent here or elsewhere, or may have been, can be sent again",
+            history="resent",
+        ),
+    }
+)

@@ -1,0 +1,53 @@
+"""What a command imports before it answers: a health check runs `queue list` every few seconds, a person `--help`."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mail_sender.ledger import state_folder
+from mail_sender.ledger.config import LedgerConfig
+
+SLOW = [
+    "aiosmtplib", "babel", "croniter", "css_inline", "http.server", "httpx", "jinja2", "rich", "starlette", "uvicorn",
+]  # fmt: skip
+SLOWER_THAN_HELP = ["asyncio", "sqlite3", "structlog", "mail_sender.ledger.base", "mail_sender.preview"]
+RUN = """
+import json, sys
+from mail_sender.__main__ import main
+try:
+    main()
+finally:
+    print(json.dumps([name for name, module in sys.modules.items() if module]), file=sys.stderr)
+"""
+
+
+def imported(*words: str | Path) -> set[str]:
+    """Return the modules that a command has imported at its end."""
+    command = [sys.executable, "-c", RUN, *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["queue", "--help"], ["template", "--help"]])
+def test_help_and_version_import_nothing_that_only_a_command_needs(words: list[str]) -> None:
+    """What carries a command out is imported inside it."""
+    assert imported(*words) & {*SLOW, *SLOWER_THAN_HELP} == set()
+
+
+def test_a_list_imports_no_more_than_it_needs(tmp_path: Path) -> None:
+    """Neither relay, server nor templates, also where it opens the ledger itself."""
+    asyncio.run(_empty_ledger(tmp_path / "state"))
+    config = tmp_path / "conf"
+    config.write_text(f'[ledger]\npath = "{tmp_path / "state"}"\n')
+    assert imported("-m", config, "queue", "list") & set(SLOW) == set()
+
+
+async def _empty_ledger(path: Path) -> None:
+    state = state_folder.ready(LedgerConfig(path))
+    assert state is not None
+    await (await state_folder.open_ledger(state)).close()
