@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from server_stub.api import answers, limits, listing_faults
-from server_stub.api.access import Caller, Doorkeeper
+from server_stub.api.access import Access, Caller
 from server_stub.api.entry_change import permitted, read_change, refuse_creation
 from server_stub.api.headers import KanidmHeaders
 from server_stub.api.json_body import read_object
@@ -28,8 +28,8 @@ from server_stub.api.listing_faults import Faultless, ListingFaults
 from server_stub.api.parameters import Query, Shape, message_id, read_query, read_reset
 from server_stub.api.raw_path import RawPath
 from server_stub.errors import OperationError, RejectedRequest, access_denied, not_found
-from server_stub.naming import usual
-from server_stub.people import People, Person
+from server_stub.identity.naming import usual
+from server_stub.identity.people import People, Person
 from server_stub.queue import credential_reset
 from server_stub.queue.entry import compose, listing, reduce, test_message, to_text
 from server_stub.queue.filter_sql import compile_filter
@@ -42,7 +42,7 @@ class Api:
 
     store: Store
     people: People
-    doorkeeper: Doorkeeper
+    access: Access
     faults: ListingFaults = field(default_factory=Faultless)
     pages: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
@@ -152,7 +152,7 @@ class Api:
 
     def _caller(self, request: Request) -> Caller:
         cookie = request.cookies.get("bearer")
-        return self.doorkeeper.admit(request.headers.get("authorization"), cookie, time.time())
+        return self.access.caller(request.headers.get("authorization"), cookie, time.time())
 
     def _person(self, request: Request) -> Person:
         person = self.people.find(request.path_params["id"])

@@ -6,10 +6,10 @@ import asyncio
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server_stub.misbehaviour.active_rules import Misbehaviour
 from server_stub.misbehaviour.api_rule import ApiAct, call_of
 from server_stub.misbehaviour.canned_answer import canned
 from server_stub.misbehaviour.exchange import Exchange, lose_answer, reset, truncate
-from server_stub.misbehaviour.in_force import Misbehaviour
 
 
 class MisbehavingApi:

@@ -52,8 +52,8 @@ TOO_MANY = "421 4.7.0 Too many connections"
 
 
 @dataclass(frozen=True)
-class RelayMoment:
-    """Where a conversation stands. `now` is in seconds of any steady clock; `others` are open connections besides."""
+class RelayEvent:
+    """A stage that a conversation reaches. `now` is in seconds, monotonic; `others` counts further connections."""
 
     stage: str
     now: float
@@ -106,36 +106,36 @@ class Greylist:
     seconds: float
     tried: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def refuses(self, moment: RelayMoment) -> bool:
+    def refuses(self, event: RelayEvent) -> bool:
         """Tell whether it is too early for this sender and recipient."""
-        (recipient,) = moment.recipients
-        first = self.tried.setdefault((moment.sender.lower(), recipient.lower()), moment.now)
-        return moment.now - first < self.seconds
+        (recipient,) = event.recipients
+        first = self.tried.setdefault((event.sender.lower(), recipient.lower()), event.now)
+        return event.now - first < self.seconds
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The moments that a rule looks at."""
+    """The events that a rule looks at."""
 
     stages: tuple[str, ...]
     recipient: str | None
     one_connection: bool
     greylist: Greylist | None
 
-    def __call__(self, moment: RelayMoment) -> bool:
-        """Tell whether the rule looks at this moment."""
+    def __call__(self, event: RelayEvent) -> bool:
+        """Return whether the rule looks at this event."""
         return (
-            moment.stage in self.stages
-            and (self.recipient is None or any(map(self._is_meant, moment.recipients)))
-            and (not self.one_connection or moment.others > 0)
-            and (self.greylist is None or self.greylist.refuses(moment))
+            event.stage in self.stages
+            and (self.recipient is None or any(map(self._is_meant, event.recipients)))
+            and (not self.one_connection or event.others > 0)
+            and (self.greylist is None or self.greylist.refuses(event))
         )
 
     def _is_meant(self, recipient: str) -> bool:
         return fnmatch.fnmatchcase(recipient.lower(), str(self.recipient).lower())
 
 
-def read(name: str, content: object) -> Rule[RelayMoment, RelayAct]:
+def read(name: str, content: object) -> Rule[RelayEvent, RelayAct]:
     """Read one [[relay]] table. Raises StubError."""
     table = Table.read(name, content, KEYS)
     deeds = [deed for deed in DEEDS if table.values.get(deed, False) is not False]

@@ -26,7 +26,7 @@ class Act(Protocol):
 
 
 ActT = TypeVar("ActT", bound=Act)
-MomentT = TypeVar("MomentT")
+EventT = TypeVar("EventT")
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ def _ordinal(number: int) -> str:
 
 
 @dataclass
-class Rule(Generic[MomentT, ActT]):
+class Rule(Generic[EventT, ActT]):
     """One rule. `subject` and what it does are said in words, for people; `seen` and `acted` are its counts."""
 
     subject: str
     deed: str
-    looks_at: Callable[[MomentT], bool]
+    looks_at: Callable[[EventT], bool]
     turns: Turns
     act: ActT
     seen: int = 0
@@ -78,19 +78,19 @@ class Rule(Generic[MomentT, ActT]):
         """The whole rule in one line."""
         return f"{self.subject}: {self.deed} ({self.turns.words})"
 
-    def is_due(self, moment: MomentT) -> bool:
-        """Count `moment` if this rule looks at it, and tell whether to act."""
-        if not self.looks_at(moment):
+    def is_due(self, event: EventT) -> bool:
+        """Count `event` if this rule looks at it, and tell whether to act."""
+        if not self.looks_at(event):
             return False
         self.seen += 1
         return self.turns.due(self.seen, self.acted)
 
 
-def due(rules: Iterable[Rule[MomentT, ActT]], moment: MomentT) -> list[ActT]:
+def due(rules: Iterable[Rule[EventT, ActT]], event: EventT) -> list[ActT]:
     """Return what to do now, in order; every rule has counted."""
     acts: list[ActT] = []
     for rule in rules:
-        if rule.is_due(moment) and not any(act.ends for act in acts):
+        if rule.is_due(event) and not any(act.ends for act in acts):
             rule.acted += 1
             acts.append(rule.act)
     return acts

@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server_stub import instant
+from server_stub import timestamps
 
-RETENTION = 7 * 86_400 * instant.NANOS  # Kanidm's DEFAULT_MESSAGE_RETENTION
+RETENTION = 7 * 86_400 * timestamps.NANOS  # Kanidm's DEFAULT_MESSAGE_RETENTION
 CLASSES = ["object", "outbound_message"]
 ATTRIBUTES = ("class", "delete_after", "mail_destination", "message_template", "send_after", "sent_at")
 
@@ -33,10 +33,10 @@ def compose(template: dict[str, object], address: str, now: int) -> dict[str, ob
         "schemas": [],
         "id": str(uuid.uuid4()),
         "class": CLASSES,
-        "delete_after": instant.write(now + RETENTION),
+        "delete_after": timestamps.write(now + RETENTION),
         "mail_destination": [{"primary": True, "value": address}],
         "message_template": template,
-        "send_after": instant.write(now),
+        "send_after": timestamps.write(now),
     }
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from server_stub.accounts import SENDER, Account
-from server_stub.api.access import Doorkeeper
-from server_stub.tokens import Keyring
+from server_stub.api.access import Access
+from server_stub.identity.accounts import SENDER, Account
+from server_stub.identity.tokens import Keyring
 from tests.support.stub import Stub
 
 SECURITY = {
@@ -406,11 +406,11 @@ def test_what_a_token_may_do_follows_from_its_purpose() -> None:
     """A person's privilege ends at its second; only `readwrite` writes; where the account id stands tells a person."""
     keyring = Keyring(b"secret", ec.generate_private_key(ec.SECP256R1()))
     account = Account(SENDER, str(uuid.uuid4()), "cid")
-    doorkeeper = Doorkeeper(keyring, {account.uuid: account})
+    access = Access(keyring, {account.uuid: account})
     for purpose, may_write in PURPOSES:
         for key, is_person in (("account_id", False), ("uuid", True)):
             token = keyring.sign_for_service({key: account.uuid, "expiry": 1_002, "purpose": purpose})
-            caller = doorkeeper.admit(f"Bearer {token}", None, 1_000)
+            caller = access.caller(f"Bearer {token}", None, 1_000)
             assert (caller.may_write, caller.is_person) == (may_write, is_person), purpose
 
 

@@ -20,18 +20,21 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import server_stub.__main__ as program
-from server_stub import directory, people, service
-from server_stub.announcement import announcement
-from server_stub.body_limit import LARGEST
-from server_stub.directory import Directory, write_atomically
+from server_stub import service
 from server_stub.errors import StubError
-from server_stub.misbehaviour.in_force import Misbehaviour
+from server_stub.folder import files
+from server_stub.folder.directory import Directory
+from server_stub.folder.files import write_atomically
+from server_stub.http_server import LARGEST_BODY
+from server_stub.identity import people
+from server_stub.identity.tokens import Keyring, decode_part
+from server_stub.misbehaviour.active_rules import Misbehaviour
 from server_stub.page.mail_parts import LONGEST_VALUE, MOST_PARTS, parse
-from server_stub.ports import Ports
 from server_stub.relay import refusals
 from server_stub.relay.conversation import Hooks
 from server_stub.relay.mailbox import Envelope, Mailbox
-from server_stub.tokens import Keyring, decode_part
+from server_stub.startup.ports import Ports
+from server_stub.startup.startup_text import startup_text
 from tests.stub.test_relay import connected, password
 from tests.stub.test_start import FREE, fails_with_a_sentence, serve
 from tests.support.stub import Stub
@@ -65,7 +68,7 @@ def test_what_a_kill_left_in_the_middle_goes_at_the_next_start(tmp_path: Path) -
     """It would be in the way, and nobody sees it."""
     stub = Directory.at(tmp_path / "stub")
     stub.prepare()
-    left = stub.mail / f".00000001.eml{directory.PARTIAL}"
+    left = stub.mail / f".00000001.eml{files.PARTIAL}"
     left.write_bytes(b"half a mail")
     stub.prepare()
     assert not left.exists()
@@ -161,7 +164,7 @@ def test_whatever_is_nested_without_end_is_no_fault_of_the_program(tmp_path: Pat
         lambda: people.load(tmp_path / "deep"),
         lambda: Misbehaviour().set(DEEP),
         lambda: refusals.reply_for("a@example.com", tmp_path / "deep"),
-        lambda: Directory.at(tmp_path).read_json(tmp_path / "deep.json"),
+        lambda: files.read_json(tmp_path / "deep.json"),
     ):
         with pytest.raises(StubError):
             read()
@@ -229,10 +232,10 @@ def test_a_file_that_cannot_be_read_is_answered_as_kanidm_does_and_said(stub: St
 
 def test_a_request_that_is_too_large_is_refused_unread(stub: Stub) -> None:
     """Whether it says so or not."""
-    large = b" " * (LARGEST + 1)
+    large = b" " * (LARGEST_BODY + 1)
 
     def chunks() -> Iterator[bytes]:
-        yield from (large[:65536] for _ in range(LARGEST // 65536 + 1))
+        yield from (large[:65536] for _ in range(LARGEST_BODY // 65536 + 1))
 
     for body in (large, chunks()):
         answer = stub.request("POST", "/v1/auth", None, content=body, headers={"content-type": "application/json"})
@@ -277,7 +280,7 @@ def test_a_write_that_fails_names_its_file(tmp_path: Path) -> None:
 
 def test_a_sender_that_is_started_anyway_is_not_advised(tmp_path: Path) -> None:
     """Whoever followed that would run two."""
-    text = announcement(Directory.at(tmp_path), "127.0.0.1", Ports(1, 2, 3, 4), has_sender=True)
+    text = startup_text(Directory.at(tmp_path), "127.0.0.1", Ports(1, 2, 3, 4), has_sender=True)
     assert "mail-sender -c" not in text
     assert "start the sender" not in text
     assert "message-queue send-test-message ellie" in text

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from server_stub import queue_text
+from server_stub.cli import queue_text
 from tests.support.stub import SERVER_STUB, Stub
 
 ROOT = Path(__file__).parents[2]

@@ -17,15 +17,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from server_stub.accounts import ADMIN, Account
-from server_stub.api.access import Doorkeeper
-from server_stub.api.destroyed import Destroyed
+from server_stub.api.access import Access
 from server_stub.api.login_attempts import LoginAttempts
 from server_stub.api.login_steps import How, Proof, Who
+from server_stub.api.revoked_sessions import RevokedSessions
 from server_stub.errors import OperationError
-from server_stub.identity import api_payload
-from server_stub.people import People
-from server_stub.tokens import Keyring
+from server_stub.identity.accounts import ADMIN, Account
+from server_stub.identity.identity_file import api_payload
+from server_stub.identity.people import People
+from server_stub.identity.tokens import Keyring
 from tests.support.stub import Stub
 
 CAPTURES: dict[str, Any] = {
@@ -383,13 +383,13 @@ def test_a_destroyed_token_has_a_grace_of_five_minutes(tmp_path: Path, named: st
     token = keyring.sign_for_service(payload)
     file = tmp_path / "destroyed"
     file.write_text(f"another\n{payload['token_id'] if named == 'by its id' else token}\n")
-    doorkeeper = Doorkeeper(keyring, {ADMINISTRATOR.uuid: ADMINISTRATOR}, Destroyed(file))
-    assert doorkeeper.admit(f"Bearer {token}", None, 1299.9).may_write
+    access = Access(keyring, {ADMINISTRATOR.uuid: ADMINISTRATOR}, RevokedSessions(file))
+    assert access.caller(f"Bearer {token}", None, 1299.9).may_write
     with pytest.raises(OperationError) as refused:
-        doorkeeper.admit(f"Bearer {token}", None, 1300.0)
+        access.caller(f"Bearer {token}", None, 1300.0)
     assert (refused.value.status, refused.value.body) == (401, "sessionexpired")
     file.write_text("another\n")
-    assert doorkeeper.admit(f"Bearer {token}", None, 1300.0).may_write
+    assert access.caller(f"Bearer {token}", None, 1300.0).may_write
 
 
 @pytest.mark.parametrize(

@@ -23,18 +23,18 @@ import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 from starlette.responses import HTMLResponse
 
-from server_stub import instant
-from server_stub.misbehaviour.in_force import Misbehaviour
+from server_stub import timestamps
+from server_stub.http_server import HttpServer
+from server_stub.identity.people import People, Person
+from server_stub.misbehaviour.active_rules import Misbehaviour
 from server_stub.page import application as web
 from server_stub.page import clean_html
-from server_stub.page.gate import Gate
+from server_stub.page.same_origin import SameOriginOnly
 from server_stub.page.snapshot import NEWEST
-from server_stub.people import People, Person
 from server_stub.queue import credential_reset
 from server_stub.queue.entry import compose
 from server_stub.queue.store import Store
 from server_stub.relay.mailbox import Envelope, Mailbox
-from server_stub.service import Site
 from tests.stub.test_relay import connected, password
 from tests.support.browser import keep_picture
 from tests.support.stub import Stub
@@ -68,12 +68,12 @@ class Desk:
     def queue(self, template: Mapping[str, object] | None = None, age: int = 0, **more: object) -> str:
         """Queue an entry that is `age` seconds old."""
         content = dict(template or {"TestMessageV1": {"display_name": "Ellie"}})
-        (key,) = self.store.add([compose(content, ELLIE, time.time_ns() - age * instant.NANOS) | more])
+        (key,) = self.store.add([compose(content, ELLIE, time.time_ns() - age * timestamps.NANOS) | more])
         return key
 
     def deliver(self, mail: bytes | EmailMessage, age: int = 0) -> None:
         """Put a mail where the relay puts it."""
-        received = instant.write(time.time_ns() - age * instant.NANOS)
+        received = timestamps.write(time.time_ns() - age * timestamps.NANOS)
         envelope = Envelope(
             "idm@example.com", [ELLIE], "smtps", "TLSv1.3", "mail-sender", "sender.example", received, "sender.crt"
         )
@@ -103,10 +103,10 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     misbehaviour = Misbehaviour.load(None)
     bound = socket.create_server(("127.0.0.1", 0))
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as the stub's own; else each answer waits 40 ms
-    site = Site(web.application(web.Web(store, mailbox, PEOPLE, misbehaviour)), bound)
+    site = HttpServer(web.application(web.Web(store, mailbox, PEOPLE, misbehaviour)), bound)
     serving = await site.start()
     yield Desk(store, mailbox, misbehaviour, folder, f"http://127.0.0.1:{bound.getsockname()[1]}")
-    site.server.should_exit = True
+    site.stop()
     await serving
     store.close()
 
@@ -213,7 +213,7 @@ async def test_each_state_is_a_word(desk: Desk, opened: Page) -> None:
     """Queued, sent, delayed, and expired by its link or by its time in the queue."""
     reset = {"CredentialResetV1": {"display_name": "Ellie", "intent_id": "a", "expiry_time": int(time.time()) - 1}}
     desk.queue()
-    desk.queue(sent_at=instant.write(time.time_ns()))
+    desk.queue(sent_at=timestamps.write(time.time_ns()))
     desk.queue(send_after="2999-01-01T00:00:00Z")
     desk.queue(reset)
     desk.queue(delete_after="2000-01-01T00:00:00Z")
@@ -223,7 +223,7 @@ async def test_each_state_is_a_word(desk: Desk, opened: Page) -> None:
 
 async def test_a_state_that_changes_by_itself_shows(desk: Desk, opened: Page) -> None:
     """A delayed message gets ready when its time comes, though nobody changes anything."""
-    desk.queue(send_after=instant.write(time.time_ns() + 2 * instant.NANOS))
+    desk.queue(send_after=timestamps.write(time.time_ns() + 2 * timestamps.NANOS))
     await expect(entries(opened).locator(".state")).to_have_text(["delayed"])
     await expect(entries(opened).locator(".state")).to_have_text(["queued"])
 
@@ -798,7 +798,7 @@ async def test_a_real_browser_on_another_site_changes_and_frames_nothing(desk: D
         f"fetch('{desk.origin}/mail/delete', {{method: 'POST', mode: 'no-cors'}}).catch(() => 0)</script>"
     )
     bound = socket.create_server(("127.0.0.1", 0))
-    site, elsewhere = Site(HTMLResponse(attack), bound), f"http://127.0.0.1:{bound.getsockname()[1]}/"
+    site, elsewhere = HttpServer(HTMLResponse(attack), bound), f"http://127.0.0.1:{bound.getsockname()[1]}/"
     serving = await site.start()
     await page.route(elsewhere, lambda route: route.continue_())
     async with (
@@ -810,7 +810,7 @@ async def test_a_real_browser_on_another_site_changes_and_frames_nothing(desk: D
         await page.goto(elsewhere)
     assert len(list(desk.folder.iterdir())) == 2
     assert ["server-stub" in await frame.content() for frame in page.frames] == [False] * 3
-    site.server.should_exit = True
+    site.stop()
     await serving
 
 
@@ -824,7 +824,7 @@ async def test_a_name_that_was_rebound_gets_nothing(desk: Desk, client: httpx.As
                 assert answer.status_code == 421, host
         for host in ("localhost", "LOCALHOST:8025", "127.0.0.1:1", "[::1]:8025", "192.0.2.1"):
             assert (await client.get("/state", headers={"host": host})).status_code == 200, host
-    named = Gate(
+    named = SameOriginOnly(
         web.application(web.Web(desk.store, desk.mailbox, PEOPLE, desk.misbehaviour), "stub.lan"), "stub.lan"
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(named), base_url="http://stub.lan:8025") as asking:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from server_stub import instant
+from server_stub import timestamps
 from server_stub.queue.entry import Page, compose
 from server_stub.queue.entry import test_message as template
 from server_stub.queue.fill import fill
@@ -169,7 +169,7 @@ def test_a_filled_queue_is_a_plausible_one(store: Store) -> None:
     kinds = Counter(kind for body in bodies for kind in body["message_template"])
     assert kinds == {"TestMessageV1": 2_000, "CredentialResetV1": 4_000}
     assert len({body["mail_destination"][0]["value"] for body in bodies}) == 6_000
-    times = [instant.read(body["send_after"]) or 0 for body in bodies]
+    times = [timestamps.read(body["send_after"]) or 0 for body in bodies]
     assert times == sorted(times)
     resets = [reset for body in bodies if (reset := body["message_template"].get("CredentialResetV1"))]
     assert all(NOW // SECOND + 3_000 < reset["expiry_time"] < NOW // SECOND + 90_000 for reset in resets)

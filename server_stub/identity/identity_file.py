@@ -15,9 +15,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from server_stub.accounts import ADMIN, IDM_ADMIN_UUID, OUTSIDER, SENDER, Account, Role, spn
-from server_stub.directory import Directory, corrupt, write_atomically
-from server_stub.tokens import Keyring
+from server_stub.folder.directory import Directory
+from server_stub.folder.files import corrupt, read_json, write_atomically
+from server_stub.identity.accounts import ADMIN, IDM_ADMIN_UUID, OUTSIDER, SENDER, Account, Role, spn
+from server_stub.identity.tokens import Keyring
 
 DAY = 86_400
 LONG = 3650 * DAY
@@ -69,7 +70,7 @@ def ensure(directory: Directory, now: int) -> Identity:
 
 
 def _load(directory: Directory) -> Identity:
-    content = directory.read_json(directory.identity)
+    content = read_json(directory.identity)
     if not all(isinstance(value, str) for value in content.values()):
         raise corrupt(directory.identity, "a value is not text")
     try:

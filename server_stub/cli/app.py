@@ -16,15 +16,15 @@ from typing import Annotated
 
 import typer
 
-from server_stub import queue_text
-from server_stub.announcement import where_to_look
-from server_stub.directory import Directory
+from server_stub.cli import queue_text
+from server_stub.cli.queue_client import QueueClient
 from server_stub.errors import StubError
-from server_stub.ports import Ports
+from server_stub.folder.directory import Directory
 from server_stub.queue import fill as filling
 from server_stub.queue.entry import complete
 from server_stub.queue.store import Store
-from server_stub.queue_client import QueueClient
+from server_stub.startup.ports import Ports
+from server_stub.startup.startup_text import where_to_look
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -106,7 +106,7 @@ def fill(
     count: Annotated[int, typer.Argument(min=1, metavar="N", help="How many messages.", show_default=False)],
     dir: Dir,  # noqa: A002 - the flag's name
 ) -> None:
-    """Queue N messages, test messages and credential resets, as fast as it goes; 100,000 are no trouble."""
+    """Queue N messages, test messages and credential resets, as fast as possible, up to 100,000 and more."""
     directory = _started(dir)
     with closing(Store.open(directory.queue, create=False)) as store:
         try:

@@ -12,13 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from server_stub.directory import write_atomically
+from server_stub.folder.files import write_atomically
 
 GRACE_SECONDS = 300
 
 
 @dataclass(frozen=True)
-class Destroyed:
+class RevokedSessions:
     """The file; without a path nothing is ever destroyed."""
 
     path: Path | None = None

@@ -6,10 +6,11 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from server_stub.directory import Directory, write_atomically
 from server_stub.errors import StubError
-from server_stub.identity import RELAY_LOGIN, Identity
-from server_stub.ports import Ports, reached_at
+from server_stub.folder.directory import Directory
+from server_stub.folder.files import write_atomically
+from server_stub.identity.identity_file import RELAY_LOGIN, Identity
+from server_stub.startup.ports import Ports, reached_at
 
 
 def write_configs(directory: Directory, identity: Identity, host: str, ports: Ports) -> None:

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 import httpx
 
-from server_stub.directory import Directory
 from server_stub.errors import StubError
+from server_stub.folder.directory import Directory
 
 SECONDS = 30.0
 

@@ -13,12 +13,13 @@ import sys
 from pathlib import Path
 
 from server_stub.api.limits import PERSON_LISTED
-from server_stub.directory import Directory
 from server_stub.errors import StubError
-from server_stub.ports import Ports, reached_at
+from server_stub.folder.directory import Directory
+from server_stub.folder.files import read_json
+from server_stub.startup.ports import Ports, reached_at
 
 
-def announcement(directory: Directory, host: str, ports: Ports, *, has_sender: bool = False) -> str:
+def startup_text(directory: Directory, host: str, ports: Ports, *, has_sender: bool = False) -> str:
     """Return the text, several lines of it; `has_sender` says that a sender will run without anybody starting it."""
     folder, config, sender = (
         shlex.quote(str(path)) for path in (directory.root, directory.client_config, directory.sender_config)
@@ -43,7 +44,7 @@ Ctrl-C stops it; its queue and mail stay."""
 def where_to_look(directory: Directory, queued: int) -> str:
     """Return where so many new messages can be seen, and from how many on the command cannot show them."""
     try:
-        kept = directory.read_json(directory.ports)
+        kept = read_json(directory.ports)
         page = f"http://{kept['host']}:{kept['web']}/"
     except (StubError, KeyError):
         page = "the page that `serve` names"
