@@ -16,6 +16,8 @@ import signal
 import socket
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,10 +46,10 @@ from server_stub.relay import refusals, relay
 from server_stub.relay.mailbox import Mailbox
 from server_stub.startup.config_files import require_writable, write_configs, write_ready_file
 from server_stub.startup.ports import Ports, bind, numbers
-from server_stub.startup.startup_text import startup_text
 
 PURGE_SECONDS = 600
 CROWDED_SECONDS = 10.0
+Bound = dict[str, socket.socket]
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,6 @@ class Settings:
     people: Path | None = None
     misbehave: Path | None = None
     ready_file: Path | None = None
-    has_sender: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Stub:
     people: People
     misbehaviour: Misbehaviour
 
-    def servers(self, bound: dict[str, socket.socket]) -> list[HttpServer]:
+    def servers(self, bound: Bound) -> list[HttpServer]:
         """Return the API and the page, each on its socket."""
         page = web.Web(self.kept.store, self.kept.mailbox, self.people, self.misbehaviour)
         return [
@@ -106,24 +107,53 @@ class Stub:
         return MisbehavingApi(api.application(queue, login.routes(logins)), self.misbehaviour)
 
 
-def run(settings: Settings) -> None:
-    """Serve until a signal. Raises StubError where the start fails."""
+def run(settings: Settings, ready: Callable[[Ports], None]) -> None:
+    """Serve until a signal; call `ready` once everything answers. Raises StubError where the start fails."""
     os.umask(0o077)
+    with prepared(settings) as (stub, bound):
+        asyncio.run(serve(stub, bound, _stop_on_signals, ready))
+
+
+@contextmanager
+def prepared(settings: Settings) -> Iterator[tuple[Stub, Bound]]:
+    """Give all that is needed to serve, with DIR locked. Raises StubError."""
     everybody = people.load(settings.people)
     misbehaviour = Misbehaviour.load(settings.misbehave)
     directory = settings.directory
     directory.prepare()
-    directory.lock()
-    if settings.ready_file:
-        require_writable(settings.ready_file)
-    _check_what_is_read_later(directory)
-    stub = Stub(settings, _load(directory, settings.host), everybody, misbehaviour)
-    bound = bind(settings.host, settings.ports)
-    _purge(stub.kept.store)
-    misbehaviour.queue_into(stub.kept.store.add)
-    write_configs(directory, stub.kept.identity, settings.host, numbers(bound))
-    asyncio.run(_serve(stub, bound))
-    stub.kept.store.close()
+    with directory.locked():
+        if settings.ready_file:
+            require_writable(settings.ready_file)
+        _check_what_is_read_later(directory)
+        stub = Stub(settings, _load(directory, settings.host), everybody, misbehaviour)
+        with closing(stub.kept.store) as store, ExitStack() as sockets:
+            bound = bind(settings.host, settings.ports)
+            for listening in bound.values():
+                sockets.enter_context(listening)
+            _purge(store)
+            misbehaviour.queue_into(store.add)
+            write_configs(directory, stub.kept.identity, settings.host, numbers(bound))
+            yield stub, bound
+
+
+async def serve(stub: Stub, bound: Bound, stops: Callable[[], asyncio.Event], ready: Callable[[Ports], None]) -> None:
+    """Serve on bound sockets until the event that `stops` returns is set; call `ready` once everything answers."""
+    asyncio.get_running_loop().set_exception_handler(_Crowded())
+    stop = stops()
+    servers = stub.servers(bound)
+    listeners = await stub.relay().listen(bound["smtps"], bound["smtp"])
+    running = [await server.start() for server in servers]
+    purging = asyncio.create_task(_purge_from_time_to_time(stub.kept.store))
+    if stub.settings.ready_file:
+        write_ready_file(stub.settings.ready_file, numbers(bound))
+    ready(numbers(bound))
+    await stop.wait()
+    purging.cancel()
+    for listener in listeners:
+        await listener.close()
+    for server in servers:
+        server.stop()
+    await asyncio.gather(*running)
 
 
 def _check_what_is_read_later(directory: Directory) -> None:
@@ -138,23 +168,6 @@ def _load(directory: Directory, host: str) -> Kept:
         store=Store.open(directory.queue, create=True, patience=HURRIED_SECONDS),
         mailbox=Mailbox(directory.mail),
     )
-
-
-async def _serve(stub: Stub, bound: dict[str, socket.socket]) -> None:
-    asyncio.get_running_loop().set_exception_handler(_Crowded())
-    stop = _stop_on_signals()
-    servers = stub.servers(bound)
-    listeners = await stub.relay().listen(bound["smtps"], bound["smtp"])
-    running = [await server.start() for server in servers]
-    purging = asyncio.create_task(_purge_from_time_to_time(stub.kept.store))
-    _report_ready(stub.settings, numbers(bound))
-    await stop.wait()
-    purging.cancel()
-    for listener in listeners:
-        await listener.close()
-    for server in servers:
-        server.stop()
-    await asyncio.gather(*running)
 
 
 async def _purge_from_time_to_time(store: Store) -> None:
@@ -190,10 +203,3 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
-
-
-def _report_ready(settings: Settings, ports: Ports) -> None:
-    typer.echo(startup_text(settings.directory, settings.host, ports, has_sender=settings.has_sender))
-    if settings.ready_file:
-        write_ready_file(settings.ready_file, ports)
-    typer.echo("ready")

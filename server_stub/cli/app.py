@@ -24,7 +24,7 @@ from server_stub.queue import fill as filling
 from server_stub.queue.entry import complete
 from server_stub.queue.store import Store
 from server_stub.startup.ports import Ports
-from server_stub.startup.startup_text import where_to_look
+from server_stub.startup.startup_text import startup_text, where_to_look
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,7 +79,12 @@ def serve(  # noqa: PLR0913, PLR0917 - one argument for each flag of the contrac
     from server_stub.service import Settings, run  # noqa: PLC0415 - see the line above
 
     ports = Ports(port, smtps_port, smtp_port, web_port)
-    run(Settings(Directory.at(dir), host, ports, people, misbehave, ready_file, has_sender))
+    directory = Directory.at(dir)
+
+    def ready(bound: Ports) -> None:
+        typer.echo(f"{startup_text(directory, host, bound, has_sender=has_sender)}\nready")
+
+    run(Settings(directory, host, ports, people, misbehave, ready_file), ready)
 
 
 @app.command()

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,17 +129,20 @@ class Directory:
                 f"or give it to the user who runs this (uid {os.geteuid()})."
             ) from error
 
-    def lock(self) -> int:
-        """Take DIR for this process until it ends; the kernel gives it back even after kill -9.
-
-        Returns the descriptor that holds the lock. Raises StubError where another stub has it.
-        """
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep DIR for this process; the kernel gives it back even after kill -9. Raises StubError."""
         descriptor = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._lock(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            os.close(descriptor)
             raise StubError(
                 f"Another server-stub is already running on {self.root}: stop it, or name another folder with --dir."
             ) from error
-        return descriptor

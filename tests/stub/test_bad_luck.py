@@ -38,6 +38,7 @@ from server_stub.startup.startup_text import startup_text
 from tests.stub.test_relay import connected, password
 from tests.stub.test_start import FREE, fails_with_a_sentence, serve
 from tests.support.stub import Stub
+from tests.support.stub_in_process import StubInProcess
 
 ENVELOPE = Envelope("a@example.com", ["b@example.com"], "smtps", "TLSv1.3", "mail-sender", "client", "2026-11-28")
 DEEP = "x = " + "[" * 3_000
@@ -74,20 +75,20 @@ def test_what_a_kill_left_in_the_middle_goes_at_the_next_start(tmp_path: Path) -
     assert not left.exists()
 
 
-def test_a_file_that_cannot_grow_is_said_to_the_client_and_to_the_operator(stub: Stub, trust: ssl.SSLContext) -> None:
+def test_a_file_that_cannot_grow_is_said_to_the_client_and_to_the_operator(process: Stub) -> None:
     """A temporary refusal, after which the sender tries again; and what was to be written. Smaller mail goes on."""
     mail = EmailMessage()
     mail["From"], mail["To"] = "a@example.com", "b@example.com"
     mail.set_content("x\n" * 100_000)
-    with connected(stub, "smtps", trust) as smtp:
-        smtp.login("mail-sender", password(stub))
-        resource.prlimit(stub.pid, resource.RLIMIT_FSIZE, (64 * 1024, resource.RLIM_INFINITY))
+    with connected(process, "smtps", ssl.create_default_context(cafile=str(process.ca))) as smtp:
+        smtp.login("mail-sender", password(process))
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (64 * 1024, resource.RLIM_INFINITY))
         with pytest.raises(smtplib.SMTPDataError, match=r"4\.3\.0"):
             smtp.send_message(mail)
         mail.set_content("x")
         assert smtp.send_message(mail) == {}
-    assert [path.name for path in sorted((stub.dir / "mail").iterdir())] == ["00000002.eml", "00000002.json"]
-    assert "00000001.eml" in stub.stderr.read_text()
+    assert [path.name for path in sorted((process.dir / "mail").iterdir())] == ["00000002.eml", "00000002.json"]
+    assert "00000001.eml" in process.stderr.read_text()
 
 
 async def test_a_full_disk_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,7 +179,7 @@ def test_a_folder_that_no_config_could_name_is_refused(tmp_path: Path, name: str
 
 def test_a_host_of_its_own_stands_in_everything_that_is_written(tmp_path: Path) -> None:
     """Configs, addresses and certificate are those under which the stub answers."""
-    with Stub(tmp_path / "stub", "--host", "127.0.0.2") as running:
+    with StubInProcess(tmp_path / "stub", host="127.0.0.2") as running:
         config = tomllib.loads(running.client_config.read_text())
         assert config["uri"] == f"https://127.0.0.2:{running.ports['api']}"
         relay = tomllib.loads(running.sender_config.read_text())["mail_relay"]
@@ -188,7 +189,7 @@ def test_a_host_of_its_own_stands_in_everything_that_is_written(tmp_path: Path) 
             assert client.get(f"{config['uri']}/status").json() is True
         assert running.run("message-queue", "send-test-message", "ellie").returncode == 0
         assert running.run("message-queue", "list").returncode == 0
-    with Stub(tmp_path / "stub") as running:
+    with StubInProcess(tmp_path / "stub") as running:
         assert running.request("GET", "/v1/self").status_code == 200
 
 
@@ -220,14 +221,16 @@ def test_a_stop_before_there_is_anything_is_silent(monkeypatch: pytest.MonkeyPat
     assert caught.value.code == 130
 
 
-def test_a_file_that_cannot_be_read_is_answered_as_kanidm_does_and_said(stub: Stub) -> None:
+def test_a_file_that_cannot_be_read_is_answered_as_kanidm_does_and_said(
+    stub: Stub, capsys: pytest.CaptureFixture[str]
+) -> None:
     """With its headers, so that it is the server that failed and not something in between."""
     (stub.dir / "destroyed").unlink(missing_ok=True)
     (stub.dir / "destroyed").mkdir()
     answer = stub.request("GET", "/v1/self")
     assert (answer.status_code, answer.json()) == (500, "backend")
     assert "x-kanidm-version" in answer.headers
-    assert "destroyed" in stub.stderr.read_text()
+    assert "destroyed" in capsys.readouterr().err
 
 
 def test_a_request_that_is_too_large_is_refused_unread(stub: Stub) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from server_stub.cli import queue_text
-from tests.support.stub import SERVER_STUB, Stub
+from tests.support.stub import Stub
+from tests.support.stub_in_process import command
 
 ROOT = Path(__file__).parents[2]
 ID = "20febc63-5f98-4ce8-9546-065189d25f43"
@@ -71,7 +72,7 @@ def test_the_words_of_kanidm_lead_there_too(shared_stub: Stub, words: tuple[str,
 
 
 def test_an_output_that_is_not_json_is_text(stub: Stub) -> None:
-    """As there: anything else than `json`, another case of letters too."""
+    """As there: anything else than `json`, in capitals too."""
     stub.queue([ENTRY])
     for output in ("text", "yaml", "JSON"):
         assert said(stub.run("message-queue", "list", "-o", output)) == (0, BLOCK, "--\nSuccess\n")
@@ -86,8 +87,8 @@ TIMES = {
 
 def test_times_are_written_as_there(stub: Stub) -> None:
     """The hour alone has no zero before it, and there is at least one fraction digit."""
-    for moment, written in TIMES.items():
-        (key,) = stub.queue([{**ENTRY, "id": None, "sent_at": moment}])
+    for time, written in TIMES.items():
+        (key,) = stub.queue([{**ENTRY, "id": None, "sent_at": time}])
         assert f"\nsent_at:      {written}\n" in stub.run("message-queue", "get", key).stdout
 
 
@@ -95,11 +96,11 @@ def test_fill_queues_so_many_and_says_where_to_look(stub: Stub) -> None:
     """All of them due; the page's address and a command that works as it stands."""
     code, stdout, stderr = said(stub.run("fill", "7"))
     assert (code, stderr) == (0, "")
-    first, _, page, command = stdout.splitlines()
+    first, _, page, listing = stdout.splitlines()
     assert first.startswith("7 messages ")
     assert page.strip() == f"http://localhost:{stub.ports['web']}/"
     assert stub.request("GET", "/scim/v1/Message/_ready").json()["totalResults"] == 7
-    listed = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=30, check=True)
+    listed = subprocess.run(shlex.split(listing), capture_output=True, text=True, timeout=30, check=True)
     assert listed.stdout.count("sent_at:      queued") == 7
 
 
@@ -183,8 +184,7 @@ def test_without_a_stub_the_verbs_say_how_to_start_one(stub: Stub) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert f"server-stub serve --dir {stub.dir}" in done.stderr
     for verb in (("message-queue", "list"), ("queue", "--file", "x.json"), ("fill", "1")):
-        elsewhere = [str(SERVER_STUB), *verb, "--dir", str(stub.dir / "elsewhere")]
-        done = subprocess.run(elsewhere, capture_output=True, text=True, timeout=30, check=False)
+        done = command(*verb, "--dir", str(stub.dir / "elsewhere"))
         assert done.returncode == 1
         assert "server-stub serve --dir" in done.stderr
         assert "Traceback" not in done.stderr
@@ -275,7 +275,7 @@ def test_a_bad_queue_file_is_named_and_nothing_is_queued(stub: Stub, tmp_path: P
 
 def test_no_proxy_comes_between(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy of the environment does not keep the verbs from this machine's stub."""
-    monkeypatch.setitem(stub._env, "HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     assert stub.run("message-queue", "list").returncode == 0
 
 

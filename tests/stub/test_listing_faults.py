@@ -12,6 +12,7 @@ from server_stub.api.listing_faults import Faultless, as_of, turn
 from server_stub.queue.fill import fill
 from server_stub.queue.store import Store
 from tests.support.stub import Stub
+from tests.support.stub_in_process import StubInProcess
 
 LIST = "/scim/v1/Message"
 COUNT, PAGE = 1_000, 100
@@ -24,7 +25,7 @@ def misbehaving(tmp_path: Path) -> Iterator[Callable[[str], Stub]]:
 
     def start(queue: str) -> Stub:
         (tmp_path / "misbehave.toml").write_text(f"[queue]\n{queue}\n")
-        started.append(Stub(tmp_path / "stub", "--misbehave", str(tmp_path / "misbehave.toml")).start())
+        started.append(StubInProcess(tmp_path / "stub", misbehave=tmp_path / "misbehave.toml").start())
         return started[0]
 
     yield start
