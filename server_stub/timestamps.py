@@ -1,4 +1,4 @@
-"""Times in nanoseconds since 1970, as Kanidm writes and orders them (wire section 5)."""
+"""Times in nanoseconds since 1970, as Kanidm writes and orders them (docs/kanidm-wire.md, The queue entry)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is calling, and what they may do (wire sections 2, 6 and 8)."""
+"""Who is calling, and what they may do (docs/kanidm-wire.md, Authentication, Who may do what)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Caller:
         return self._access(OWN_READABLE, [], ["user_auth_token_session"])
 
     def access_to_message(self) -> dict[str, object]:
-        """Return `extAccessCheck` of a message, from the table of wire section 8; in no capture."""
+        """Return `extAccessCheck` of a message, (docs/kanidm-wire.md, Who may do what); in no capture."""
         changeable = sorted(self.changeable)
         return self._access(sorted([*ATTRIBUTES, "uuid"]), changeable, changeable)
 

@@ -1,4 +1,4 @@
-"""What PUT and POST /scim/v1/Entry ask for: to set or remove times of a message (wire section 8).
+"""PUT and POST /scim/v1/Entry set or remove times of a message (docs/kanidm-wire.md, Changing an entry).
 
 The order of the questions is Kanidm's: can every value be read, is the entry there for this caller, may the caller
 change it, and does what is left still fit the schema.

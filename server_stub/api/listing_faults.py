@@ -1,4 +1,4 @@
-"""Two ways in which a real server's lists are not what one would think, off unless asked for.
+"""Two faults that a real server's lists can have, off unless the rules ask for them.
 
 Pages are cut from a sequence that changes between one request and the next, so that they overlap and miss entries:
 17,591 rows of one sweep held 15,871 distinct ids. And a list from a replica shows the queue as it was some seconds
@@ -29,7 +29,7 @@ class ListingFaults(Protocol):
 
 @dataclass(frozen=True)
 class Faultless:
-    """Lists as they should be."""
+    """No faults."""
 
     overlapping_pages: bool = False
     lagging_seconds: float = 0.0

@@ -1,8 +1,8 @@
 """Logging in over HTTP, so that the real `kanidm` command works here: /v1/auth, /v1/jwk, /v1/reauth, /v1/logout.
 
-A login is three POSTs (wire section 12). What ties them together is a signed session id, which the server hands out
-in a header and in a cookie, and of which a client shows either; the header goes first. A denial is an answer, hence
-200. The client then fetches the key that its token names, and verifies it.
+A login is three POSTs (docs/kanidm-wire.md, Login). A signed session id ties them together: the server sets it in a
+header and in a cookie, and a client sends back either; the header is preferred. A denial is a normal answer with
+status 200. The client then fetches the key that its token names, and verifies the token.
 """
 
 from __future__ import annotations

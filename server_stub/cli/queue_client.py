@@ -1,4 +1,4 @@
-"""The client behind the command-line verbs: HTTPS with what `serve` wrote into DIR, as the administrator.
+"""The client behind the commands: HTTPS with what `serve` wrote into DIR, as the administrator.
 
 It is the stub's counterpart of the `kanidm` command, whose errors have an operation id before the sentence.
 """

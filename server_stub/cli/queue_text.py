@@ -1,4 +1,4 @@
-"""What `kanidm system message-queue` prints, from what the server answered (wire section 12).
+"""What `kanidm system message-queue` prints, from what the server answered (docs/kanidm-wire.md, The command line).
 
 The JSON form is not the server's bytes: the real command decodes them and writes them anew, with the keys in its own
 sequence and null for what was absent. An entry that it could not decode is shown as far as possible, followed by all

@@ -50,7 +50,7 @@ class Directory:
 
     @property
     def expired_certificate(self) -> tuple[Path, Path]:
-        """What the relay shows on a bad day, and its key, PEM; made when it is needed."""
+        """The certificate that the relay shows where a rule wants an expired one, and its key, PEM."""
         return self.tls / "expired.pem", self.tls / "expired-key.pem"
 
     @property
@@ -100,7 +100,7 @@ class Directory:
 
     @property
     def revoked_sessions(self) -> Path:
-        """The ids of ended sessions and destroyed tokens, one in a line; absent means none."""
+        """The ids of revoked sessions and tokens, one in a line; absent means none."""
         return self.root / "destroyed"
 
     def prepare(self) -> None:

@@ -102,7 +102,7 @@ def _make(now: int) -> Identity:
 
 
 def api_payload(account: str, label: str, purpose: str, issued: int, expiry: int | None = None) -> dict[str, object]:
-    """Return what a service account's token says (wire section 2); times in unix seconds."""
+    """Return a service account's payload, times in unix seconds (docs/kanidm-wire.md, Authentication)."""
     return {
         "account_id": account,
         "token_id": str(uuid.uuid4()),
@@ -114,7 +114,7 @@ def api_payload(account: str, label: str, purpose: str, issued: int, expiry: int
 
 
 def user_payload(role: Role, account: str, issued: int, expiry: int | None = None) -> dict[str, object]:
-    """Return what a person's token says (wire section 12); times in unix seconds, an `expiry` of None is never.
+    """Return a person's payload (docs/kanidm-wire.md, Login); times in unix seconds, an `expiry` of None is never.
 
     The right to write lasts as long as the token. It needs an end in any case: without one, `kanidm` takes it for a
     right that is not there and asks for the password again.

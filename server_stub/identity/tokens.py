@@ -1,8 +1,8 @@
 """Compact JWS tokens (RFC 7515), signed and verified.
 
-Service accounts get HS256 tokens, a person's login an ES256 one (wire section 2); the id of a login that
-has begun is signed by HS256, too. The `kid` of each is derived from its key, so that a key and its tokens stay
-together.
+Service accounts get HS256 tokens, a person's login an ES256 one (docs/kanidm-wire.md, Authentication). The id of
+a login that has begun is signed with HS256, too. The `kid` of each is derived from its key, so that a key and its
+tokens stay together.
 """
 
 from __future__ import annotations

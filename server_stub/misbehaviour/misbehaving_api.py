@@ -1,4 +1,4 @@
-"""The API as it is on a bad day: an ASGI application around the real one that acts out the rules."""
+"""ASGI middleware around the API that does to each call what the rules want."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MisbehavingApi:
         self.misbehaviour = misbehaviour
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do with this request what the rules want."""
+        """Do to this request what the rules want."""
         exchange = Exchange(self.app, scope, receive, send)
         if scope["type"] != "http":
             await exchange.pass_on()

@@ -3,18 +3,18 @@
 [[relay]]
 at = "rcpt"                     # the stage; see STAGES. Needed where what it does fits several
 recipient = "*@example.com"     # at rcpt and later: only for these recipients; * and ? as in a shell
-reply = "450 4.2.0 Greylisted"  # say this instead; after a 421 the relay hangs up
-cut = true                      # hang up; at the dot before the mail is taken
-lose_answer = true              # at the dot: take the mail, then hang up without an answer
+reply = "450 4.2.0 Greylisted"  # send this instead; after a 421 the relay disconnects
+cut = true                      # disconnect; at the dot before the mail is taken
+lose_answer = true              # at the dot: take the mail, then disconnect without an answer
 stall = 20                      # silence for so many seconds before going on; true or inf: for ever
-tarpit = 0.5                    # a reply drips out, a character in so many seconds
+tarpit = 0.5                    # a reply goes out slowly, one character in so many seconds
 greylist_seconds = 30           # 450 at the first try of (sender, recipient), until so much later
 one_connection = true           # 421 while another connection is open
 no_starttls = true              # STARTTLS is not offered
 expired_certificate = true      # TLS with a certificate that ended yesterday
 client_certificate = "required" # ask for a client certificate; "optional": take none as well
 
-Replies are errors only: a relay that says 250 and loses the mail would be a relay that nobody can help.
+Replies can only be errors: against a relay that says 250 and loses the mail, no sender can do anything.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A rule of misbehaviour: what it looks at, on which of the times it acts, what it does then, and how often it did.
+"""A rule of misbehaviour: which events it looks at, on which of them it acts, what it does, and how often it did.
 
-Every rule counts whatever it looks at, whether or not another acted. Rules are asked in the order of their file, up
-to the first that is due and puts an end to the matter; those that only make things slow or different let the next
-ones act as well.
+Every rule counts the events that it looks at, even if another rule acted. Rules are evaluated from the top of
+the file. Evaluation stops at the first rule that answers or disconnects. Rules that only delay or change
+something let the next ones act as well.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Act(Protocol):
 
     @property
     def ends(self) -> bool:
-        """True where nothing is left for another rule to do."""
+        """True where no further rule may act."""
         ...
 
 

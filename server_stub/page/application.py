@@ -1,7 +1,7 @@
-"""The page for looking instead of reading: the queue on the left, the mail that arrived on the right.
+"""The web page: the queue on the left, the mail that arrived on the right.
 
-Its files lie in `files/` and are plain HTML, CSS and JavaScript; this is what they ask. Looking is GET, changing is
-POST (`actions`), and `gate` stands before both. A mail's HTML is served by itself, for a sandboxed frame.
+Its files lie in `files/` and are plain HTML, CSS and JavaScript; this module answers their requests. GET reads, POST
+changes (`actions`); `same_origin` checks both. A mail's HTML is served by itself, for a sandboxed frame.
 """
 
 from __future__ import annotations

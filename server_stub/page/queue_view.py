@@ -6,7 +6,7 @@ An entry may be anything that somebody queued by hand, a number even: whatever c
 |---|---|
 | sent | `sent_at` is set |
 | expired | not sent, and its link or its time in the queue has run out |
-| delayed | not sent, and `send_after` has not passed (wire section 7: it must lie strictly before now) |
+| delayed | not sent, and `send_after` has not passed (docs/kanidm-wire.md, Listing the queue) |
 | queued | ready: the next poll lists it |
 """
 
@@ -63,7 +63,7 @@ class Entry:
 
     @property
     def created(self) -> int | None:
-        """When it was queued: `delete_after` is set from it and stays when `send_after` is moved (wire section 7)."""
+        """When it was queued: `delete_after` counts from then, and stays (docs/kanidm-wire.md, The queue entry)."""
         deleted = self._time("delete_after")
         return deleted - RETENTION if deleted is not None else self._time("send_after")
 

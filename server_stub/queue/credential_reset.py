@@ -1,7 +1,7 @@
 """A link with which a person sets a new credential: how long it lives, what it is called, where it is sent.
 
-Wire section 8: the lifetime is clamped to 5 minutes .. 1 day and is 1 hour by default; the address must be one
-of the account's.
+The lifetime is clamped to 5 minutes .. 1 day and is 1 hour by default; the address must be one of the account's
+(docs/kanidm-wire.md, Queueing a mail).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The JSON of the queue: one message entry, and the list that carries many (wire section 5).
+"""The JSON of the queue: one message entry, and the list that carries many (docs/kanidm-wire.md, The queue entry).
 
 An entry's attributes stand in alphabetical order after `schemas` and `id`; a key without a value is absent,
 never null. Lists are put together from stored text: 16,383 entries are 5 MB, which is not worth parsing to be
@@ -75,7 +75,7 @@ def listing(bodies: Sequence[str], total: int, page: Page | None = None) -> byte
 
 
 def reduce(entry: dict[str, object], attributes: Sequence[str] | None) -> dict[str, object]:
-    """Keep only the named attributes; `schemas` and `id` always stay (wire section 4)."""
+    """Keep only the named attributes; `schemas` and `id` always stay (docs/kanidm-wire.md, Query parameters)."""
     if attributes is None:
         return entry
     return {key: value for key, value in entry.items() if key in {"schemas", "id", *attributes}}

@@ -54,7 +54,14 @@ class Store:
         self._clock = clock
 
     @classmethod
-    def open(cls, path: Path, *, create: bool, patience: float = BUSY_SECONDS) -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        create: bool,
+        patience: float = BUSY_SECONDS,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> Self:
         """Open the queue at `path`, making it if told so. Raises StubError.
 
         Methods wait `patience` seconds for another process that writes.
@@ -70,7 +77,7 @@ class Store:
             raise StubError(f"Cannot open the queue {path} ({error}).") from error
         except sqlite3.DatabaseError as error:
             raise corrupt(path, str(error)) from error
-        return cls(connection)
+        return cls(connection, clock)
 
     def close(self) -> None:
         """Close the file; what was written stays."""

@@ -91,7 +91,7 @@ def test_a_file_that_cannot_grow_is_said_to_the_client_and_to_the_operator(proce
     assert "00000001.eml" in process.stderr.read_text()
 
 
-async def test_a_full_disk_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_full_disk_is_reported_as_one(capsys: pytest.CaptureFixture[str]) -> None:
     """With the code that says so (RFC 3463, X.3.1)."""
     error = OSError(errno.ENOSPC, "No space left on device", "mail/00000001.eml")
     hooks = Hooks(cast("Any", None))
@@ -202,7 +202,7 @@ def test_no_host_is_wrong_usage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["203.0.113.9", "nosuch.invalid"])
-def test_a_host_that_is_not_ours_is_told_from_a_port_that_is_taken(tmp_path: Path, host: str) -> None:
+def test_a_host_that_is_not_ours_differs_from_a_port_that_is_taken(tmp_path: Path, host: str) -> None:
     """The cure is another one."""
     done = serve("--dir", str(tmp_path / "stub"), *FREE, "--host", host)
     fails_with_a_sentence(done, host, "--host")
@@ -267,7 +267,7 @@ def test_a_mail_that_could_not_be_there_is_deleted_without_ado(tmp_path: Path) -
     assert Mailbox(tmp_path).delete(["\0", "9" * 300, "00000001"]) == 0
 
 
-def test_a_ready_file_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:
+def test_a_ready_file_that_cannot_be_written_is_reported_before_anything_runs(tmp_path: Path) -> None:
     """Not after everything was announced."""
     done = serve("--dir", str(tmp_path / "stub"), *FREE, "--ready-file", str(tmp_path / "none/ready.json"))
     fails_with_a_sentence(done, "ready.json")

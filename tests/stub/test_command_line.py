@@ -1,4 +1,4 @@
-"""The verbs print what `kanidm` prints, and fail as it fails (wire section 12)."""
+"""The commands print what `kanidm` prints, and fail as it fails (docs/kanidm-wire.md)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def said(done: subprocess.CompletedProcess[str]) -> tuple[int, str, str]:
 
 
 def test_list_and_get_print_blocks(stub: Stub) -> None:
-    """Labels of 14 columns, an hour without zero, one fraction digit at least; the end is told on stderr."""
+    """Labels of 14 columns, an hour without zero, one fraction digit at least; the end is on stderr."""
     stub.queue([ENTRY, ENTRY])
     assert said(stub.run("message-queue", "list")) == (0, BLOCK * 2, "--\nSuccess\n")
     assert said(stub.run("message-queue", "get", ID.upper())) == (0, BLOCK, "--\nSuccess\n")
@@ -163,7 +163,7 @@ def test_a_reset_can_be_sent(stub: Stub, words: tuple[str, ...]) -> None:
         (("person", "send-reset-token", "bob"), "cu0008accountmissingemail"),
     ],
 )
-def test_an_error_is_told_with_its_operation(shared_stub: Stub, args: tuple[str, ...], words: str) -> None:
+def test_an_error_names_its_operation(shared_stub: Stub, args: tuple[str, ...], words: str) -> None:
     """Exit code 1; the operation id first, then a sentence."""
     code, stdout, stderr = said(shared_stub.run(*args))
     assert (code, stdout) == (1, "")
@@ -178,7 +178,7 @@ def test_an_argument_that_is_no_id_is_wrong_usage(shared_stub: Stub, verb: str) 
 
 
 def test_without_a_stub_the_verbs_say_how_to_start_one(stub: Stub) -> None:
-    """A stopped stub and a folder that never had one are told in a sentence."""
+    """A stopped stub and a folder that never had one get a sentence."""
     stub.stop()
     done = stub.run("message-queue", "list")
     assert (done.returncode, done.stdout) == (1, "")
@@ -190,7 +190,7 @@ def test_without_a_stub_the_verbs_say_how_to_start_one(stub: Stub) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_a_broken_config_is_told_without_the_token(stub: Stub) -> None:
+def test_a_broken_config_is_reported_without_the_token(stub: Stub) -> None:
     """What stands in the files is not repeated, for it may be a secret."""
     token = stub.tokens["admin"]
     (stub.dir / "tokens.json").write_text(f'{{"admin": "{token}"')
@@ -279,7 +279,7 @@ def test_no_proxy_comes_between(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> 
     assert stub.run("message-queue", "list").returncode == 0
 
 
-def test_the_lack_of_the_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its libraries the command names them and the extra that brings them."""
     from server_stub import __main__ as start  # noqa: PLC0415 - imported under test
 

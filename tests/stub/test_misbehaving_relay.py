@@ -211,7 +211,7 @@ async def test_a_tarpit_drips_its_reply(tmp_path: Path) -> None:
 
 
 async def test_a_rule_may_be_for_some_recipients(tmp_path: Path) -> None:
-    """A pattern as in a shell, in any case of letters; the others of the same mail are taken."""
+    """A pattern as in a shell, in upper or lower case; the others of the same mail are taken."""
     text = rule('at = "rcpt"\nrecipient = "B*@Example.com"\nreply = "550 5.1.1 No such user"')
     async with BadRelay(tmp_path, text).open() as relay:
         async with relay.logged_in() as client:

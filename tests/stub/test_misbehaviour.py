@@ -71,7 +71,7 @@ def test_what_slows_or_changes_a_stage_joins_what_settles_it() -> None:
 
 
 def test_greylisting_knows_each_pair_of_sender_and_recipient() -> None:
-    """Each has its own first try, whatever the case of letters; what is refused counts as acted."""
+    """Each has its own first try, in upper or lower case; what is refused counts as acted."""
     misbehaviour = rules("[[relay]]\ngreylist_seconds = 30\n")
 
     def refuses(now: float, sender: str, recipient: str) -> bool:

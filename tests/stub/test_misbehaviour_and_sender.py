@@ -1,4 +1,4 @@
-"""The shipped sender on a stub with a bad day: what the rules do is what it meets, and it copes."""
+"""The installed sender on a misbehaving stub: what the rules do reaches the sender, and mail arrives all the same."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def flush_until(stub: Stub, sender: Sender, event: str) -> None:
 
 
 def test_a_lost_answer_to_the_mark_costs_no_second_mail(started: Start) -> None:
-    """The server did the work; the mark is told again, the mail is not."""
+    """The server did the work; the message is marked again, and not mailed again."""
     stub = started('[[api]]\ncall = "sent"\nlose_answer = true\ntimes = 2\n')
     stub.send_test("ellie")
     with Sender(stub.client_config, stub.sender_config) as sender:
@@ -124,7 +124,7 @@ def test_odd_entries_hold_up_nobody(started: Start) -> None:
 
 
 def test_the_bad_day_of_the_documentation_goes_as_it_says(started: Start) -> None:
-    """Greylisted, taken in silence, mailed once more as the same mail, and the mark told until it is heard."""
+    """Greylisted, taken in silence, mailed once more as the same mail, and marked until an answer arrives."""
     documented = (ROOT / "docs" / "misbehaviour.md").read_text()
     day = documented.split("```toml\n")[1].split("```")[0]
     stub = started(day.replace("greylist_seconds = 20", "greylist_seconds = 2"))

@@ -88,7 +88,7 @@ def test_what_was_made_once_is_kept(stub: Stub) -> None:
 
 
 def test_kill_9_loses_nothing_that_was_answered(process: Stub) -> None:
-    """What a client was told is in the queue after the process died without warning."""
+    """What was answered is in the queue after the process died without warning."""
     (key,) = process.queue([{}])
     process.send_test("ellie")
     process.request("POST", f"/scim/v1/Message/{key}/_sent")
@@ -125,7 +125,7 @@ def test_the_ca_is_not_the_servers_certificate(stub: Stub) -> None:
 
 
 def test_a_leaf_without_its_key_is_made_anew(stub: Stub) -> None:
-    """The CA stays, so that nobody has to be told to trust another."""
+    """The CA stays, so that nobody has to trust another."""
     ca = stub.ca.read_bytes()
     stub.stop()
     (stub.dir / "tls/server-key.pem").unlink()
@@ -144,7 +144,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 
 
 def test_one_port_for_two_services_is_named(tmp_path: Path) -> None:
-    """The second of the two is told that it is taken, by its flag."""
+    """The second of the two gets the sentence with its flag."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     done = serve("--dir", str(tmp_path / "stub"), *FREE, "--port", port, "--web-port", port)

@@ -61,7 +61,7 @@ def test_ready_is_what_is_strictly_before_now(store: Store) -> None:
 
 
 def test_an_entry_is_unsent_and_delayed(store: Store) -> None:
-    """Columns and text change together; an unknown id is told."""
+    """Columns and text change together; an unknown id is reported."""
     (key,) = store.add([message()])
     assert store.mark_sent(key, NOW + 1)
     assert (store.ready(NOW + 2), store.count_unsent()) == ([], 0)
