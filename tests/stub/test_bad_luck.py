@@ -201,14 +201,6 @@ def test_no_host_is_wrong_usage(tmp_path: Path) -> None:
     assert not (tmp_path / "stub").exists()
 
 
-@pytest.mark.parametrize("host", ["203.0.113.9", "nosuch.invalid"])
-def test_a_host_that_is_not_ours_differs_from_a_port_that_is_taken(tmp_path: Path, host: str) -> None:
-    """The cure is another one."""
-    done = serve("--dir", str(tmp_path / "stub"), *FREE, "--host", host)
-    fails_with_a_sentence(done, host, "--host")
-    assert "--port" not in done.stderr
-
-
 def test_a_stop_before_there_is_anything_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while libraries are read is no fault to report."""
 

@@ -1,4 +1,4 @@
-"""The stub's API and relay on their bad days, in the test's own event loop: real sockets, real TLS, rules at hand.
+"""The stub's API and relay with rules of misbehaviour, in the test's own event loop, on real sockets and with real TLS.
 
 `BadApi` puts `MisbehavingApi` around an application that writes down which calls reached it; `BadRelay` is the relay
 as it ships. Both are asked by the same clients as the real ones.
