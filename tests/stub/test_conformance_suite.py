@@ -76,10 +76,10 @@ def test_the_suite_fails_where_a_server_answers_otherwise(tmp_path: Path) -> Non
     rules = tmp_path / "misbehave.toml"
     rules.write_text('[[api]]\ncall = "sent"\nstatus = 503\n')
     with StubInProcess(tmp_path / "stub", misbehave=rules) as bad:
-        refused = suite(bad, *named(bad, bad.dir / "tokens.json"))
+        refused = suite(bad, *named(bad, bad.dir / "tokens.json"), "-k", "sent")
     with StubInProcess(tmp_path / "good") as good:
         swapped = tokens(good, readonly=good.tokens["outsider"], outsider=good.tokens["readonly"])
-        confused = suite(good, *named(good, swapped))
+        confused = suite(good, *named(good, swapped), "-k", "outsider")
     assert (refused.returncode, confused.returncode) == (1, 1)
     assert "[sent: again]" in refused.stdout
     assert "[ready: token outsider]" in confused.stdout
