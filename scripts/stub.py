@@ -1,7 +1,7 @@
-"""The stub identity server, left running to play with, and on demand the real sender beside it.
+"""Run the stub identity server until Ctrl-C, and with --sender the real sender beside it.
 
-`make stub` starts it in a folder of this clone, which keeps queue and mail for the next time. What it says comes from
-`server-stub serve`; further flags are that command's. Ctrl-C ends everything that was started.
+`make stub` starts it in a folder of this clone, which keeps queue and mail for the next time. The output is that of
+`server-stub serve`, which also takes all further flags. Ctrl-C ends everything that was started.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         more = ["--has-sender"] if wanted.sender else []
         stub = start(started, ended, ["server-stub", "serve", "--dir", str(wanted.dir), *more, *flags])
         if wait_until_ready(stub.stdout) and wanted.sender:
-            print("The sender runs too; its log follows.", flush=True)
+            print("The sender is running, too; its log follows.", flush=True)
             start(started, ended, sender(wanted.dir))
         ended.wait()
         return next((code for part in started if (code := part.poll())), 0)
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def sender(folder: Path) -> list[str]:
-    """Return the command of the sender, which refuses real root unless told otherwise."""
+    """Return the command of the sender, which refuses to run as root without -s."""
     root = ["-s"] if os.geteuid() == 0 else []
     return ["mail-sender", *root, "-c", str(folder / "config"), "-m", str(folder / "mail-sender")]
 

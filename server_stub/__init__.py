@@ -1,16 +1,18 @@
 """A stub identity server: Kanidm's message queue, a TLS relay that catches the mail, and a page that shows both.
 
-For people without a Kanidm and for tests. It imports nothing from the product, so that two readings of
-the same wire check each other. Where to look, in the order in which data meets it::
+It is for people without a Kanidm, and for tests. It imports nothing from the product, so that two readings of
+Kanidm's API check each other. The rooms, from the top; each imports only what stands below it::
 
-    cli ── service ──┬── api/      Kanidm's calls and its login
-                     ├── relay/    SMTP over TLS, and the mails that it took
-                     ├── page/     what a person looks at
-                     └── queue/    the entries; all of the above read or write them
-    misbehaviour/    what goes wrong on demand, asked by all of the above
-
-Beside them: what is made once and kept (directory, identity, accounts, tokens, people; certificates, issuer,
-client_certificate); what a start binds, writes and says (ports, configs, announcement); the command-line verbs, a
-client of the running stub (queue_client, queue_text); and what everybody knows (errors, instant, naming). Imports
-point one way: service, page, api and relay, misbehaviour, queue, and last the files beside them.
+    cli/            what people type: `serve`, and the commands that speak to a running stub
+    service         everything that `serve` runs, in one event loop; open this first
+    startup/        what a start binds, writes and prints
+    api/            Kanidm's HTTP API and its login
+    page/           the web page that shows queue and mail
+    relay/          SMTP over TLS, and the mails that it took
+    misbehaviour/   what goes wrong on demand; the API, the relay and the queue ask it
+    queue/          the entries of the message queue
+    certificates/   the CA and what it signs
+    identity/       accounts, people, tokens
+    folder/         the folder DIR, in which all of it is kept
+    http_server, timestamps, errors
 """

@@ -24,7 +24,7 @@ def _main() -> None:
             "install it with its extra, pip install 'mail-sender[stub]'."
         )
     # Imported late: the sentence above must not depend on what it reports as missing.
-    from server_stub.cli import run  # noqa: PLC0415 - see the line above
+    from server_stub.cli.app import run  # noqa: PLC0415 - see the line above
 
     run()
 

@@ -8,7 +8,7 @@ class StubError(Exception):
 
 
 class OperationError(Exception):
-    """Kanidm's error answer: a status and a JSON body, a bare string or an object of one key (wire section 5)."""
+    """Kanidm's error answer: a status and JSON, text or an object of one key (docs/kanidm-wire.md, Error bodies)."""
 
     def __init__(self, status: int, body: object) -> None:
         super().__init__(body)
@@ -17,7 +17,7 @@ class OperationError(Exception):
 
 
 class RejectedRequest(Exception):
-    """A path, query or body that could not be read: plain text, before the token is looked at (wire section 5)."""
+    """A path, query or body that cannot be read: plain text (docs/kanidm-wire.md, Error bodies)."""
 
     def __init__(self, text: str, status: int = 400) -> None:
         super().__init__(text)

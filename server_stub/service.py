@@ -1,15 +1,13 @@
 """Everything that `server-stub serve` runs, in one event loop.
 
-What is kept is loaded or made, then all ports are bound, then the files for people are written, then everything
-listens, and only then the ready file appears. While it runs, messages past their `delete_after` are removed every
-ten minutes, as Kanidm does it. SIGTERM or SIGINT closes the listeners, lets answers under way finish for a short
-while, and ends the process with 0.
+What DIR keeps is loaded or made, all ports are bound, the config files are written, everything listens, and only
+then the ready file appears. Every ten minutes, messages past their `delete_after` are removed, as Kanidm
+does it. SIGTERM or SIGINT closes the listeners, gives requests in flight a short while, and ends the process with 0.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import errno
 import math
@@ -18,42 +16,40 @@ import signal
 import socket
 import sqlite3
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
-import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from server_stub import certificates, identity, people
-from server_stub.announcement import announcement
 from server_stub.api import application as api
 from server_stub.api import login
-from server_stub.api.access import Doorkeeper
-from server_stub.api.destroyed import Destroyed
+from server_stub.api.access import Access
 from server_stub.api.login_attempts import LoginAttempts
-from server_stub.body_limit import BodyLimit
-from server_stub.certificates import ServerCertificate
-from server_stub.configs import require_writable, write_configs, write_ready_file
-from server_stub.directory import Directory
-from server_stub.identity import RELAY_LOGIN, Identity
+from server_stub.api.revoked_sessions import RevokedSessions
+from server_stub.certificates import server_certificate
+from server_stub.certificates.server_certificate import ServerCertificate
+from server_stub.folder.directory import Directory
+from server_stub.http_server import HttpServer
+from server_stub.identity import identity_file, people
+from server_stub.identity.identity_file import RELAY_LOGIN, Identity
+from server_stub.identity.people import People
+from server_stub.misbehaviour.active_rules import Misbehaviour
 from server_stub.misbehaviour.exchange import HangUpProtocol
-from server_stub.misbehaviour.in_force import Misbehaviour
 from server_stub.misbehaviour.misbehaving_api import MisbehavingApi
 from server_stub.page import application as web
-from server_stub.people import People
-from server_stub.ports import Ports, bind, numbers
 from server_stub.queue.store import HURRIED_SECONDS, Store
-from server_stub.relay import listeners as relay
-from server_stub.relay import refusals
+from server_stub.relay import refusals, relay
 from server_stub.relay.mailbox import Mailbox
+from server_stub.startup.config_files import require_writable, write_configs, write_ready_file
+from server_stub.startup.ports import Ports, bind, numbers
 
-GRACE_SECONDS = 2
 PURGE_SECONDS = 600
 CROWDED_SECONDS = 10.0
+Bound = dict[str, socket.socket]
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,6 @@ class Settings:
     people: Path | None = None
     misbehave: Path | None = None
     ready_file: Path | None = None
-    has_sender: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,12 +83,12 @@ class Stub:
     people: People
     misbehaviour: Misbehaviour
 
-    def sites(self, bound: dict[str, socket.socket]) -> list[Site]:
+    def servers(self, bound: Bound) -> list[HttpServer]:
         """Return the API and the page, each on its socket."""
         page = web.Web(self.kept.store, self.kept.mailbox, self.people, self.misbehaviour)
         return [
-            Site(self._api(), bound["api"], self.kept.certificate, HangUpProtocol),
-            Site(web.application(page, self.settings.host), bound["web"]),
+            HttpServer(self._api(), bound["api"], self.kept.certificate, HangUpProtocol),
+            HttpServer(web.application(page, self.settings.host), bound["web"]),
         ]
 
     def relay(self) -> relay.Relay:
@@ -105,62 +100,74 @@ class Stub:
 
     def _api(self) -> ASGIApp:
         keyring, accounts = self.kept.identity.keyring(), self.kept.identity.accounts()
-        doorkeeper = Doorkeeper(keyring, accounts, Destroyed(self.settings.directory.destroyed))
+        access = Access(keyring, accounts, RevokedSessions(self.settings.directory.revoked_sessions))
         password, issue = self.kept.identity.idm_admin_password, login.Issuer(keyring)
-        logins = login.Login(keyring, doorkeeper, LoginAttempts(accounts, self.people, password, issue))
-        queue = api.Api(self.kept.store, self.people, doorkeeper, self.misbehaviour)
+        logins = login.Login(keyring, access, LoginAttempts(accounts, self.people, password, issue))
+        queue = api.Api(self.kept.store, self.people, access, self.misbehaviour)
         return MisbehavingApi(api.application(queue, login.routes(logins)), self.misbehaviour)
 
 
-def run(settings: Settings) -> None:
-    """Serve until a signal. Raises StubError where the start fails."""
+def run(settings: Settings, ready: Callable[[Ports], None]) -> None:
+    """Serve until a signal; call `ready` once everything answers. Raises StubError where the start fails."""
     os.umask(0o077)
+    with prepared(settings) as (stub, bound):
+        asyncio.run(serve(stub, bound, _stop_on_signals, ready))
+
+
+@contextmanager
+def prepared(settings: Settings) -> Iterator[tuple[Stub, Bound]]:
+    """Give all that is needed to serve, with DIR locked. Raises StubError."""
     everybody = people.load(settings.people)
     misbehaviour = Misbehaviour.load(settings.misbehave)
     directory = settings.directory
     directory.prepare()
-    directory.lock()
-    if settings.ready_file:
-        require_writable(settings.ready_file)
-    _check_what_is_read_later(directory)
-    stub = Stub(settings, _load(directory, settings.host), everybody, misbehaviour)
-    bound = bind(settings.host, settings.ports)
-    _purge(stub.kept.store)
-    misbehaviour.queue_into(stub.kept.store.add)
-    write_configs(directory, stub.kept.identity, settings.host, numbers(bound))
-    asyncio.run(_serve(stub, bound))
-    stub.kept.store.close()
+    with directory.locked():
+        if settings.ready_file:
+            require_writable(settings.ready_file)
+        _check_what_is_read_later(directory)
+        stub = Stub(settings, _load(directory, settings.host), everybody, misbehaviour)
+        with closing(stub.kept.store) as store, ExitStack() as sockets:
+            bound = bind(settings.host, settings.ports)
+            for listening in bound.values():
+                sockets.enter_context(listening)
+            _purge(store)
+            misbehaviour.queue_into(store.add)
+            write_configs(directory, stub.kept.identity, settings.host, numbers(bound))
+            yield stub, bound
 
 
-def _check_what_is_read_later(directory: Directory) -> None:
-    refusals.reply_for("", directory.refusals)
-    Destroyed(directory.destroyed).keys()
-
-
-def _load(directory: Directory, host: str) -> Kept:
-    return Kept(
-        identity=identity.ensure(directory, int(time.time())),
-        certificate=certificates.ensure(directory, dt.datetime.now(dt.UTC), host),
-        store=Store.open(directory.queue, create=True, patience=HURRIED_SECONDS),
-        mailbox=Mailbox(directory.mail),
-    )
-
-
-async def _serve(stub: Stub, bound: dict[str, socket.socket]) -> None:
+async def serve(stub: Stub, bound: Bound, stops: Callable[[], asyncio.Event], ready: Callable[[Ports], None]) -> None:
+    """Serve on bound sockets until the event that `stops` returns is set; call `ready` once everything answers."""
     asyncio.get_running_loop().set_exception_handler(_Crowded())
-    stop = _stop_on_signals()
-    sites = stub.sites(bound)
+    stop = stops()
+    servers = stub.servers(bound)
     listeners = await stub.relay().listen(bound["smtps"], bound["smtp"])
-    running = [await site.start() for site in sites]
+    running = [await server.start() for server in servers]
     purging = asyncio.create_task(_purge_from_time_to_time(stub.kept.store))
-    _announce(stub.settings, numbers(bound))
+    if stub.settings.ready_file:
+        write_ready_file(stub.settings.ready_file, numbers(bound))
+    ready(numbers(bound))
     await stop.wait()
     purging.cancel()
     for listener in listeners:
         await listener.close()
-    for site in sites:
-        site.server.should_exit = True
+    for server in servers:
+        server.stop()
     await asyncio.gather(*running)
+
+
+def _check_what_is_read_later(directory: Directory) -> None:
+    refusals.reply_for("", directory.refusals)
+    RevokedSessions(directory.revoked_sessions).keys()
+
+
+def _load(directory: Directory, host: str) -> Kept:
+    return Kept(
+        identity=identity_file.ensure(directory, int(time.time())),
+        certificate=server_certificate.ensure(directory, dt.datetime.now(dt.UTC), host),
+        store=Store.open(directory.queue, create=True, patience=HURRIED_SECONDS),
+        mailbox=Mailbox(directory.mail),
+    )
 
 
 async def _purge_from_time_to_time(store: Store) -> None:
@@ -173,7 +180,7 @@ def _purge(store: Store) -> None:
     try:
         store.purge(time.time_ns())
     except sqlite3.OperationalError as error:
-        typer.echo(f"Old messages could not be removed ({error}); it is tried again in ten minutes.", err=True)
+        typer.echo(f"Old messages could not be removed ({error}). The next try is in ten minutes.", err=True)
 
 
 class _Crowded:
@@ -196,60 +203,3 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
-
-
-def _announce(settings: Settings, ports: Ports) -> None:
-    typer.echo(announcement(settings.directory, settings.host, ports, has_sender=settings.has_sender))
-    if settings.ready_file:
-        write_ready_file(settings.ready_file, ports)
-    typer.echo("ready")
-
-
-class Site:
-    """One uvicorn server on a bound socket, with TLS where it has a certificate."""
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        bound: socket.socket,
-        certificate: ServerCertificate | None = None,
-        protocol: type[H11Protocol] = H11Protocol,
-    ) -> None:
-        config = uvicorn.Config(
-            BodyLimit(app),
-            ssl_certfile=certificate.chain if certificate else None,
-            ssl_keyfile=str(certificate.key) if certificate else None,
-            http=protocol,
-            ws="none",
-            lifespan="off",
-            loop="asyncio",
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-        self.server = _Server(config)
-        self._bound = bound
-
-    async def start(self) -> asyncio.Task[None]:
-        """Return the task that serves, once it answers."""
-        serving = asyncio.create_task(self.server.serve([self._bound]))
-        await self.server.listening.wait()
-        return serving
-
-
-class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to us and says when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield

@@ -1,5 +1,5 @@
-"""Kanidm's HTTP API: what is asked, by whom, and what is answered.
+"""Kanidm's HTTP API, as far as its message queue and its login reach.
 
-application (parameters, entry_change, limits, listing_faults, answers, headers) ── access (destroyed)
-login (login_steps, login_attempts): the way to a token of one's own
+In: HTTP requests as ASGI. Out: Kanidm's answers, byte for byte where a capture shows them. `application` has one
+method for each call and is the file to open first; `access` decides who is calling; `login` is the way to a token.
 """

@@ -1,15 +1,15 @@
-"""Who is calling, and what they may do (wire sections 2, 6 and 8)."""
+"""Who is calling, and what they may do (docs/kanidm-wire.md, Authentication, Who may do what)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from server_stub.accounts import ADMIN, OWN_READABLE, Account
-from server_stub.api.destroyed import Destroyed
+from server_stub.api.revoked_sessions import RevokedSessions
 from server_stub.errors import OperationError
+from server_stub.identity.accounts import ADMIN, OWN_READABLE, Account
+from server_stub.identity.tokens import Keyring
 from server_stub.queue.entry import ATTRIBUTES
-from server_stub.tokens import Keyring
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Caller:
         return self._access(OWN_READABLE, [], ["user_auth_token_session"])
 
     def access_to_message(self) -> dict[str, object]:
-        """Return `extAccessCheck` of a message, from the table of wire section 8; in no capture."""
+        """Return `extAccessCheck` of a message, (docs/kanidm-wire.md, Who may do what); in no capture."""
         changeable = sorted(self.changeable)
         return self._access(sorted([*ATTRIBUTES, "uuid"]), changeable, changeable)
 
@@ -66,14 +66,14 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class Doorkeeper:
+class Access:
     """Turns what a request shows into a caller."""
 
     keyring: Keyring
     accounts: Mapping[str, Account]
-    destroyed: Destroyed = field(default_factory=Destroyed)
+    revoked_sessions: RevokedSessions = field(default_factory=RevokedSessions)
 
-    def admit(self, authorization: str | None, cookie: str | None, now: float) -> Caller:
+    def caller(self, authorization: str | None, cookie: str | None, now: float) -> Caller:
         """Return the caller; `now` in unix seconds. Raises OperationError 401.
 
         An Authorization header, be it of any kind, keeps the cookie from being looked at.
@@ -84,15 +84,15 @@ class Doorkeeper:
         if account is None:
             raise OperationError(401, "notauthenticated")
         expiry = payload.get("expiry")
-        if (isinstance(expiry, int) and expiry <= now) or self.destroyed.refuses(token, payload, now):
+        if (isinstance(expiry, int) and expiry <= now) or self.revoked_sessions.refuses(token, payload, now):
             raise OperationError(401, "sessionexpired")
         may_write, session = _may_write(payload.get("purpose"), now), payload.get("session_id")
         return Caller(account, may_write, "account_id" not in payload, None if session is None else str(session))
 
-    def dismiss(self, caller: Caller) -> None:
+    def end_session(self, caller: Caller) -> None:
         """End the session of a caller; a service account's token has none, and stays good. Raises OSError."""
         if caller.session:
-            self.destroyed.add(caller.session)
+            self.revoked_sessions.add(caller.session)
 
 
 def _bearer(authorization: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Kanidm's HTTP API, as far as its message queue reaches (wire section 3).
+"""Kanidm's HTTP API, as far as its message queue reaches (docs/kanidm-wire.md, Endpoints).
 
 Each handler reads its parameters first, then asks who is calling, then acts: in that order a real server answers
 when several things are wrong at once. The login comes as further routes, misbehaviour as an application around
@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from server_stub.api import answers, limits, listing_faults
-from server_stub.api.access import Caller, Doorkeeper
+from server_stub.api.access import Access, Caller
 from server_stub.api.entry_change import permitted, read_change, refuse_creation
 from server_stub.api.headers import KanidmHeaders
 from server_stub.api.json_body import read_object
@@ -28,8 +28,8 @@ from server_stub.api.listing_faults import Faultless, ListingFaults
 from server_stub.api.parameters import Query, Shape, message_id, read_query, read_reset
 from server_stub.api.raw_path import RawPath
 from server_stub.errors import OperationError, RejectedRequest, access_denied, not_found
-from server_stub.naming import usual
-from server_stub.people import People, Person
+from server_stub.identity.naming import usual
+from server_stub.identity.people import People, Person
 from server_stub.queue import credential_reset
 from server_stub.queue.entry import compose, listing, reduce, test_message, to_text
 from server_stub.queue.filter_sql import compile_filter
@@ -38,12 +38,13 @@ from server_stub.queue.store import Store
 
 @dataclass(frozen=True)
 class Api:
-    """The handlers; one method for each row of wire section 3."""
+    """The handlers; one method for each row of docs/kanidm-wire.md, Endpoints."""
 
     store: Store
     people: People
-    doorkeeper: Doorkeeper
+    access: Access
     faults: ListingFaults = field(default_factory=Faultless)
+    clock: Callable[[], int] = time.time_ns
     pages: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
     async def status(self, _: Request) -> Response:
@@ -68,12 +69,12 @@ class Api:
         return answers.json(_presented(caller.account.entry(), query.shape, caller.access_to_self()))
 
     async def ready(self, request: Request) -> Response:
-        """GET /scim/v1/Message/_ready: all that is due, unpaged; 500 where there is too much (wire section 7)."""
+        """GET /scim/v1/Message/_ready: all that is due, unpaged, or 500 (docs/kanidm-wire.md, Listing the queue)."""
         caller = self._caller(request)
         if not caller.sees_messages:
             return answers.body(listing([], 0))
         limits.check_unsent(caller, self.store.count_unsent())
-        now = time.time_ns()
+        now = self.clock()
         bodies = self.store.ready(now, listing_faults.as_of(self.faults, now))
         limits.check_ready(caller, len(bodies))
         return answers.body(listing(bodies, len(bodies)))
@@ -104,11 +105,11 @@ class Api:
         self._seen(key, caller)
         if not caller.may_write:
             raise access_denied()
-        self.store.mark_sent(key, time.time_ns())
+        self.store.mark_sent(key, self.clock())
         return answers.json(None)
 
     async def change_entry(self, request: Request) -> Response:
-        """PUT /scim/v1/Entry: un-sends and delays messages; answers with the entry as it is then (wire section 8)."""
+        """PUT /scim/v1/Entry: un-sends and delays messages (docs/kanidm-wire.md, Changing an entry)."""
         change = await read_change(request)
         caller = self._caller(request)
         wanted = change.resolved()
@@ -152,7 +153,7 @@ class Api:
 
     def _caller(self, request: Request) -> Caller:
         cookie = request.cookies.get("bearer")
-        return self.doorkeeper.admit(request.headers.get("authorization"), cookie, time.time())
+        return self.access.caller(request.headers.get("authorization"), cookie, time.time())
 
     def _person(self, request: Request) -> Person:
         person = self.people.find(request.path_params["id"])
@@ -170,7 +171,7 @@ class Api:
         condition = compile_filter(query.filter)
         if not caller.sees_messages:
             return [], 0
-        as_of = listing_faults.as_of(self.faults, time.time_ns())
+        as_of = listing_faults.as_of(self.faults, self.clock())
         turned = query.page is not None and self.faults.overlapping_pages
         turn = listing_faults.turn(query.page.count, next(self.pages)) if query.page and turned else 0
         bodies, total = self.store.select(condition, query.page, as_of, turn)
@@ -178,7 +179,7 @@ class Api:
         return bodies, total
 
     def _queue(self, template: dict[str, object], address: str) -> None:
-        self.store.add([compose(template, address, time.time_ns())])
+        self.store.add([compose(template, address, self.clock())])
 
 
 def _shown(body: str, shape: Shape, caller: Caller) -> str:

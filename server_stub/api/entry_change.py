@@ -1,4 +1,4 @@
-"""What PUT and POST /scim/v1/Entry ask for: moments of a message set or taken away, by whoever may (wire section 8).
+"""PUT and POST /scim/v1/Entry set or remove times of a message (docs/kanidm-wire.md, Changing an entry).
 
 The order of the questions is Kanidm's: can every value be read, is the entry there for this caller, may the caller
 change it, and does what is left still fit the schema.
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from server_stub import instant
+from server_stub import timestamps
 from server_stub.api.access import Caller
 from server_stub.api.json_body import read_object, wrong_type
 from server_stub.errors import OperationError, access_denied
-from server_stub.naming import UUID, usual
+from server_stub.identity.naming import UUID, usual
 from server_stub.queue.entry import CLASSES
 from server_stub.queue.filter_sql import KNOWN
 
-MOMENTS = {"send_after", "sent_at", "delete_after"}
+TIMES = {"send_after", "sent_at", "delete_after"}
 MANDATORY = ("delete_after", "message_template", "send_after")
 # A PUT answers with the entry, so its body may say how; all but the last are read and not used.
 QUERY = ("attributes", "sortBy", "sortOrder", "startIndex", "count", "filter", "extAccessCheck")
@@ -34,21 +34,21 @@ class EntryChange:
     access_check: bool
 
     def resolved(self) -> dict[str, object]:
-        """Return the values as the queue holds them: moments in nanoseconds. Raises OperationError."""
+        """Return the values as the queue holds them: times in nanoseconds. Raises OperationError."""
         return {name: _resolved(name, value) for name, value in sorted(self.attributes.items())}
 
 
 def permitted(wanted: Mapping[str, object], caller: Caller) -> dict[str, int | None]:
-    """Return the moments to set on a message that the caller sees. Raises OperationError."""
+    """Return the times to set on a message that the caller sees. Raises OperationError."""
     if not caller.may_write or not wanted.keys() <= caller.changeable:
         raise access_denied()
     if not wanted:
         raise OperationError(400, "emptyrequest")
-    moments = {name: value if isinstance(value, int) else None for name, value in wanted.items()}
-    missing = [name for name in MANDATORY if moments.get(name, 0) is None]
+    times = {name: value if isinstance(value, int) else None for name, value in wanted.items()}
+    missing = [name for name in MANDATORY if times.get(name, 0) is None]
     if missing:
         raise _missing(missing)
-    return moments
+    return times
 
 
 async def read_change(request: Request) -> EntryChange:
@@ -87,18 +87,18 @@ def _resolved(name: str, value: object) -> object:
         return None
     if name == "message_template":
         raise OperationError(400, {"invalidattribute": "Message values are not able to be set."})
-    if name in MOMENTS:
-        return _moment(value)
+    if name in TIMES:
+        return _time(value)
     if name == "mail_destination" and not _is_mail(value):
         raise OperationError(500, "sc0003mailsyntaxinvalid")
     return value
 
 
-def _moment(value: object) -> int:
-    moment = instant.read(value)
-    if moment is None:
+def _time(value: object) -> int:
+    time_ns = timestamps.read(value)
+    if time_ns is None:
         raise OperationError(500, "sc0010datetimesyntaxinvalid")
-    return moment
+    return time_ns
 
 
 def _is_mail(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Kanidm's response headers, which depend on where in its layers a request ends (wire section 1).
+"""Kanidm's response headers, which depend on where in its layers a request ends (docs/kanidm-wire.md, Transport).
 
 A path that no route matches gets none of them, `/status` an operation id only, everything else version, operation id
 and the security headers; `/v1` besides forbids caching.

@@ -1,4 +1,4 @@
-"""How much a caller may find before Kanidm gives up with `"backend"` (wire section 7).
+"""How much a caller may find before Kanidm gives up with `"backend"` (docs/kanidm-wire.md, Listing the queue).
 
 A service account is stopped only by a very long queue; a person by a list of a thousand, even when only a page of it
 was asked for.

@@ -1,6 +1,6 @@
-"""Two ways in which a real server's lists are not what one would think, off unless asked for.
+"""Two faults that a real server's lists can have, off unless the rules ask for them.
 
-Pages are cut from an order that changes between one request and the next, so that they overlap and miss entries:
+Pages are cut from a sequence that changes between one request and the next, so that they overlap and miss entries:
 17,591 rows of one sweep held 15,871 distinct ids. And a list from a replica shows the queue as it was some seconds
 ago.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from server_stub import instant
+from server_stub import timestamps
 
 SPREAD = 37  # coprime to 100: a hundred requests pass before the turns repeat
 
@@ -29,7 +29,7 @@ class ListingFaults(Protocol):
 
 @dataclass(frozen=True)
 class Faultless:
-    """Lists as they should be."""
+    """No faults."""
 
     overlapping_pages: bool = False
     lagging_seconds: float = 0.0
@@ -41,5 +41,5 @@ def turn(count: int, request: int) -> int:
 
 
 def as_of(faults: ListingFaults, now: int) -> int | None:
-    """Return the moment that lists show, in nanoseconds as `now`; None for now itself."""
-    return now - int(faults.lagging_seconds * instant.NANOS) if faults.lagging_seconds > 0 else None
+    """Return the time whose queue lists show, in nanoseconds as `now`; None for now itself."""
+    return now - int(faults.lagging_seconds * timestamps.NANOS) if faults.lagging_seconds > 0 else None

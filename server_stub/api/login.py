@@ -1,8 +1,8 @@
 """Logging in over HTTP, so that the real `kanidm` command works here: /v1/auth, /v1/jwk, /v1/reauth, /v1/logout.
 
-A login is three POSTs (wire section 12). What ties them together is a signed session id, which the server hands out
-in a header and in a cookie, and of which a client shows either; the header goes first. A denial is an answer, hence
-200. The client then fetches the key that its token names, and verifies it.
+A login is three POSTs (docs/kanidm-wire.md, Login). A signed session id ties them together: the server sets it in a
+header and in a cookie, and a client sends back either; the header is preferred. A denial is a normal answer with
+status 200. The client then fetches the key that its token names, and verifies the token.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server_stub.accounts import Account
-from server_stub.api.access import Doorkeeper
+from server_stub.api.access import Access
 from server_stub.api.json_body import read_object
 from server_stub.api.login_attempts import LoginAttempts, Outcome
 from server_stub.api.login_steps import How, Proof, Step, Who, read_issue, read_step
 from server_stub.errors import not_found
-from server_stub.identity import DAY, user_payload
+from server_stub.identity.accounts import Account
+from server_stub.identity.identity_file import DAY, user_payload
+from server_stub.identity.tokens import Keyring
 from server_stub.queue.entry import to_text
-from server_stub.tokens import Keyring
 
 SESSION_HEADER = "x-kanidm-auth-session-id"
 SESSION_COOKIE = "auth-session-id"
@@ -34,7 +34,7 @@ class Login:
     """The handlers; who may log in is decided in `attempts`."""
 
     keyring: Keyring
-    doorkeeper: Doorkeeper
+    access: Access
     attempts: LoginAttempts
 
     async def auth(self, request: Request) -> Response:
@@ -46,7 +46,7 @@ class Login:
         """POST /v1/reauth: the body names the way of issue; the proof follows by /v1/auth."""
         cookie = read_issue((await request.body()).decode(errors="replace").strip().strip('"'))
         now = time.time()
-        caller = self.doorkeeper.admit(request.headers.get("authorization"), _bearer(request), now)
+        caller = self.access.caller(request.headers.get("authorization"), _bearer(request), now)
         return self._answer(self.attempts.renew(caller.account, now, cookie=cookie))
 
     async def jwk(self, request: Request) -> Response:
@@ -57,8 +57,8 @@ class Login:
 
     async def logout(self, request: Request) -> Response:
         """GET /v1/logout: ends the caller's session, and answers null."""
-        caller = self.doorkeeper.admit(request.headers.get("authorization"), _bearer(request), time.time())
-        self.doorkeeper.dismiss(caller)
+        caller = self.access.caller(request.headers.get("authorization"), _bearer(request), time.time())
+        self.access.end_session(caller)
         return _json(None)
 
     def _take(self, step: Step, session: str | None) -> Outcome:

@@ -1,6 +1,6 @@
-"""The logins that are under way: who has said who they are, and what is still owed.
+"""The logins that have begun: who has said who they are, and which step comes next.
 
-Only the administrator has a password; people and service accounts have no way to log in and are told so. An attempt
+Only the administrator has a password; people and service accounts cannot log in, and the answer says so. An attempt
 lives for five minutes and in memory: a restart forgets it, as it does on a real server, whose key for these sessions
 is made anew at each start. The captures show the way through; the answers off it follow Kanidm's source.
 """
@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from server_stub.accounts import ADMIN, Account
 from server_stub.api.login_steps import How, Proof, Who
 from server_stub.errors import OperationError, not_found
-from server_stub.people import People
+from server_stub.identity.accounts import ADMIN, Account
+from server_stub.identity.people import People
 
 SECONDS = 300
 MECHANISM = "password"
@@ -57,7 +57,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class LoginAttempts:
-    """Every login that is under way. `issue` makes the token of an account at a time in unix seconds."""
+    """Every login that has begun. `issue` makes the token of an account at a time in unix seconds."""
 
     accounts: Mapping[str, Account]
     people: People

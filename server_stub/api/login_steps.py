@@ -1,4 +1,4 @@
-"""The three steps of a login as a client sends them: who, how, and the proof (wire section 12).
+"""The three steps of a login as a client sends them: name, mechanism, proof (docs/kanidm-wire.md, Login).
 
     {"step": {"init2": {"username": "idm_admin", "issue": "token", "privileged": false}}}
     {"step": {"begin": "password"}}

@@ -1,6 +1,6 @@
 """What a request's path, query and body say, read as strictly as Kanidm reads them.
 
-What cannot be read is answered in plain text, before anybody asks who is calling (wire sections 5 and 6).
+What cannot be read is answered in plain text, before anybody asks who is calling (docs/kanidm-wire.md, Error bodies).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Query:
-    """The query parameters of an entry or a list; unknown ones are ignored (wire section 4)."""
+    """The query of an entry or a list; unknown parameters are ignored (docs/kanidm-wire.md, Query parameters)."""
 
     filter: Filter | None
     page: Page | None

@@ -1,5 +1,6 @@
-"""Misbehaviour on demand: what goes wrong is read from TOML, and asked for by the API, the relay and the queue.
+"""What goes wrong on demand.
 
-in_force ── api_rule, relay_rule (rule) and queue_faults, all read through toml_table
-misbehaving_api (canned_answer): stands before the API and does what its rules want
+In: rules as TOML. Out: what to do with an API call, at a stage of an SMTP conversation, with the queue.
+`active_rules` is asked by all of them and is the file to open first; `api_rule`, `relay_rule` and `queue_faults` read
+one kind of table each; `misbehaving_api` does to HTTP what the rules want.
 """

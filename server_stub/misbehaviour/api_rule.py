@@ -9,7 +9,7 @@ cut = "before"          # hang up before anything is done; "in_body": when half 
 lose_answer = true      # do the work, then hang up without an answer
 latency_ms = 500        # wait first; alone, or with one of the above
 
-What is answered by a rule alone never reaches the application, as when a proxy stands in front of it.
+A call that a rule answers never reaches the application, as with a proxy in front of it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answers in place of the application's: Kanidm's error, a proxy's page, nothing, half of a list, far too much."""
+"""Answers that replace the application's: Kanidm's error, a proxy's page, nothing, half of a list, far too much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API as it is on a bad day: an ASGI application around the real one that acts out the rules."""
+"""ASGI middleware around the API that does to each call what the rules want."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server_stub.misbehaviour.active_rules import Misbehaviour
 from server_stub.misbehaviour.api_rule import ApiAct, call_of
 from server_stub.misbehaviour.canned_answer import canned
 from server_stub.misbehaviour.exchange import Exchange, lose_answer, reset, truncate
-from server_stub.misbehaviour.in_force import Misbehaviour
 
 
 class MisbehavingApi:
@@ -23,7 +23,7 @@ class MisbehavingApi:
         self.misbehaviour = misbehaviour
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do with this request what the rules want."""
+        """Do to this request what the rules want."""
         exchange = Exchange(self.app, scope, receive, send)
         if scope["type"] != "http":
             await exchange.pass_on()

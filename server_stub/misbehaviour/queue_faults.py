@@ -18,7 +18,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from server_stub import instant
+from server_stub import timestamps
 from server_stub.misbehaviour.toml_table import Table
 from server_stub.queue import credential_reset
 from server_stub.queue.entry import compose, test_message
@@ -85,7 +85,7 @@ def _to_many(now: int) -> Entry:
 
 
 def _expired(now: int) -> Entry:
-    elapsed = {"expiry_time": now // instant.NANOS - ELAPSED_SECONDS, "intent_id": credential_reset.intent_id()}
+    elapsed = {"expiry_time": now // timestamps.NANOS - ELAPSED_SECONDS, "intent_id": credential_reset.intent_id()}
     return compose({"CredentialResetV1": {"display_name": "Ellie", **elapsed}}, ADDRESS, now)
 
 

@@ -3,18 +3,18 @@
 [[relay]]
 at = "rcpt"                     # the stage; see STAGES. Needed where what it does fits several
 recipient = "*@example.com"     # at rcpt and later: only for these recipients; * and ? as in a shell
-reply = "450 4.2.0 Greylisted"  # say this instead; after a 421 the relay hangs up
-cut = true                      # hang up; at the dot before the mail is taken
-lose_answer = true              # at the dot: take the mail, then hang up without an answer
+reply = "450 4.2.0 Greylisted"  # send this instead; after a 421 the relay disconnects
+cut = true                      # disconnect; at the dot before the mail is taken
+lose_answer = true              # at the dot: take the mail, then disconnect without an answer
 stall = 20                      # silence for so many seconds before going on; true or inf: for ever
-tarpit = 0.5                    # a reply drips out, a character in so many seconds
+tarpit = 0.5                    # a reply goes out slowly, one character in so many seconds
 greylist_seconds = 30           # 450 at the first try of (sender, recipient), until so much later
 one_connection = true           # 421 while another connection is open
 no_starttls = true              # STARTTLS is not offered
 expired_certificate = true      # TLS with a certificate that ended yesterday
 client_certificate = "required" # ask for a client certificate; "optional": take none as well
 
-Replies are errors only: a relay that says 250 and loses the mail would be a relay that nobody can help.
+Replies can only be errors: against a relay that says 250 and loses the mail, no sender can do anything.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ TOO_MANY = "421 4.7.0 Too many connections"
 
 
 @dataclass(frozen=True)
-class RelayMoment:
-    """Where a conversation stands. `now` is in seconds of any steady clock; `others` are open connections besides."""
+class RelayEvent:
+    """A stage that a conversation reaches. `now` is in seconds, monotonic; `others` counts further connections."""
 
     stage: str
     now: float
@@ -106,36 +106,36 @@ class Greylist:
     seconds: float
     tried: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def refuses(self, moment: RelayMoment) -> bool:
+    def refuses(self, event: RelayEvent) -> bool:
         """Tell whether it is too early for this sender and recipient."""
-        (recipient,) = moment.recipients
-        first = self.tried.setdefault((moment.sender.lower(), recipient.lower()), moment.now)
-        return moment.now - first < self.seconds
+        (recipient,) = event.recipients
+        first = self.tried.setdefault((event.sender.lower(), recipient.lower()), event.now)
+        return event.now - first < self.seconds
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The moments that a rule looks at."""
+    """The events that a rule looks at."""
 
     stages: tuple[str, ...]
     recipient: str | None
     one_connection: bool
     greylist: Greylist | None
 
-    def __call__(self, moment: RelayMoment) -> bool:
-        """Tell whether the rule looks at this moment."""
+    def __call__(self, event: RelayEvent) -> bool:
+        """Return whether the rule looks at this event."""
         return (
-            moment.stage in self.stages
-            and (self.recipient is None or any(map(self._is_meant, moment.recipients)))
-            and (not self.one_connection or moment.others > 0)
-            and (self.greylist is None or self.greylist.refuses(moment))
+            event.stage in self.stages
+            and (self.recipient is None or any(map(self._is_meant, event.recipients)))
+            and (not self.one_connection or event.others > 0)
+            and (self.greylist is None or self.greylist.refuses(event))
         )
 
     def _is_meant(self, recipient: str) -> bool:
         return fnmatch.fnmatchcase(recipient.lower(), str(self.recipient).lower())
 
 
-def read(name: str, content: object) -> Rule[RelayMoment, RelayAct]:
+def read(name: str, content: object) -> Rule[RelayEvent, RelayAct]:
     """Read one [[relay]] table. Raises StubError."""
     table = Table.read(name, content, KEYS)
     deeds = [deed for deed in DEEDS if table.values.get(deed, False) is not False]

@@ -1,8 +1,8 @@
-"""A rule of misbehaviour: what it looks at, on which of the times it acts, what it does then, and how often it did.
+"""A rule of misbehaviour: which events it looks at, on which of them it acts, what it does, and how often it did.
 
-Every rule counts whatever it looks at, whether or not another acted. Rules are asked in the order of their file, up
-to the first that is due and puts an end to the matter; those that only make things slow or different let the next
-ones act as well.
+Every rule counts the events that it looks at, even if another rule acted. Rules are evaluated from the top of
+the file. Evaluation stops at the first rule that answers or disconnects. Rules that only delay or change
+something let the next ones act as well.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class Act(Protocol):
 
     @property
     def ends(self) -> bool:
-        """True where nothing is left for another rule to do."""
+        """True where no further rule may act."""
         ...
 
 
 ActT = TypeVar("ActT", bound=Act)
-MomentT = TypeVar("MomentT")
+EventT = TypeVar("EventT")
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ def _ordinal(number: int) -> str:
 
 
 @dataclass
-class Rule(Generic[MomentT, ActT]):
+class Rule(Generic[EventT, ActT]):
     """One rule. `subject` and what it does are said in words, for people; `seen` and `acted` are its counts."""
 
     subject: str
     deed: str
-    looks_at: Callable[[MomentT], bool]
+    looks_at: Callable[[EventT], bool]
     turns: Turns
     act: ActT
     seen: int = 0
@@ -78,19 +78,19 @@ class Rule(Generic[MomentT, ActT]):
         """The whole rule in one line."""
         return f"{self.subject}: {self.deed} ({self.turns.words})"
 
-    def is_due(self, moment: MomentT) -> bool:
-        """Count `moment` if this rule looks at it, and tell whether to act."""
-        if not self.looks_at(moment):
+    def is_due(self, event: EventT) -> bool:
+        """Count `event` if this rule looks at it, and tell whether to act."""
+        if not self.looks_at(event):
             return False
         self.seen += 1
         return self.turns.due(self.seen, self.acted)
 
 
-def due(rules: Iterable[Rule[MomentT, ActT]], moment: MomentT) -> list[ActT]:
+def due(rules: Iterable[Rule[EventT, ActT]], event: EventT) -> list[ActT]:
     """Return what to do now, in order; every rule has counted."""
     acts: list[ActT] = []
     for rule in rules:
-        if rule.is_due(moment) and not any(act.ends for act in acts):
+        if rule.is_due(event) and not any(act.ends for act in acts):
             rule.acted += 1
             acts.append(rule.act)
     return acts

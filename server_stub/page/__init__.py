@@ -1,5 +1,5 @@
-"""The page for looking instead of reading. What the browser gets lies in `files/`.
+"""The web page that shows queue and mail, and its buttons.
 
-gate ── application (snapshot, queue_view, mail_view, mail_parts, clean_html)
-└──── actions
+In: HTTP requests of a browser. Out: the files in `files/`, and as JSON what they show. `application` has the routes
+and is the file to open first; `snapshot` is what the page asks for twice a second; `actions` is what the buttons do.
 """

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from server_stub.errors import StubError, not_found
+from server_stub.identity.people import People, Person
 from server_stub.page.snapshot import Misbehaving
-from server_stub.people import People, Person
 from server_stub.queue import credential_reset
 from server_stub.queue.entry import compose, test_message
 from server_stub.queue.store import Store

@@ -1,7 +1,7 @@
-"""The page for looking instead of reading: the queue on the left, the mail that arrived on the right.
+"""The web page: the queue on the left, the mail that arrived on the right.
 
-Its files lie in `files/` and are plain HTML, CSS and JavaScript; this is what they ask. Looking is GET, changing is
-POST (`actions`), and `gate` stands before both. A mail's HTML is served by itself, for a sandboxed frame.
+Its files lie in `files/` and are plain HTML, CSS and JavaScript; this module answers their requests. GET reads, POST
+changes (`actions`); `same_origin` checks both. A mail's HTML is served by itself, for a sandboxed frame.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, ExceptionHandler
 
 from server_stub.errors import OperationError, StubError
+from server_stub.identity.people import People
 from server_stub.page import clean_html, mail_view
 from server_stub.page.actions import Actions
-from server_stub.page.gate import Gate
 from server_stub.page.mail_parts import parse
 from server_stub.page.queue_view import Entry
+from server_stub.page.same_origin import SameOriginOnly
 from server_stub.page.snapshot import Misbehaving, Watch
-from server_stub.people import People
 from server_stub.queue.store import Store
 from server_stub.relay.mailbox import Mail, Mailbox
 
@@ -104,7 +104,7 @@ def application(web: Web, host: str = "localhost") -> ASGIApp:
     """Return the page as an ASGI application; `host` is what the stub listens on."""
     actions = Actions(web.store, web.mailbox, web.people, web.misbehaviour)
     app = Starlette(routes=[*web.routes(), *actions.routes()], exception_handlers=ERRORS)
-    return Gate(app, host)
+    return SameOriginOnly(app, host)
 
 
 def _file(path: Path) -> Route:

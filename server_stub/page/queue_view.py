@@ -6,7 +6,7 @@ An entry may be anything that somebody queued by hand, a number even: whatever c
 |---|---|
 | sent | `sent_at` is set |
 | expired | not sent, and its link or its time in the queue has run out |
-| delayed | not sent, and `send_after` has not passed (wire section 7: it must lie strictly before now) |
+| delayed | not sent, and `send_after` has not passed (docs/kanidm-wire.md, Listing the queue) |
 | queued | ready: the next poll lists it |
 """
 
@@ -16,11 +16,11 @@ import json
 import uuid
 from dataclasses import dataclass
 
-from server_stub import instant
+from server_stub import timestamps
 from server_stub.queue.entry import RETENTION
 
 KINDS = {"TestMessageV1": "Test message", "CredentialResetV1": "Credential reset"}
-LATEST = instant.read("9999-12-31T23:59:59Z") or 0
+LATEST = timestamps.read("9999-12-31T23:59:59Z") or 0
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,19 @@ class Entry:
 
     @property
     def created(self) -> int | None:
-        """When it was queued: `delete_after` is set from it and stays when `send_after` is moved (wire section 7)."""
-        deleted = self._moment("delete_after")
-        return deleted - RETENTION if deleted is not None else self._moment("send_after")
+        """When it was queued: `delete_after` counts from then, and stays (docs/kanidm-wire.md, The queue entry)."""
+        deleted = self._time("delete_after")
+        return deleted - RETENTION if deleted is not None else self._time("send_after")
 
     @property
     def expires(self) -> int | None:
         """When its link runs out, or where it carries none, its time in the queue."""
-        links = [seconds * instant.NANOS for content in self._contents for seconds in _seconds(content)]
-        return min(links, default=self._moment("delete_after"))
+        links = [seconds * timestamps.NANOS for content in self._contents for seconds in _seconds(content)]
+        return min(links, default=self._time("delete_after"))
 
     def state(self, now: int) -> str:
         """Return one of the four words above."""
-        send_after = self._moment("send_after")
+        send_after = self._time("send_after")
         if self.attributes.get("sent_at") is not None:
             return "sent"
         if self.expires is not None and self.expires <= now:
@@ -84,8 +84,8 @@ class Entry:
 
     def next_change(self, now: int) -> int | None:
         """Return when its state will be another without anybody doing anything."""
-        moments = (self._moment("send_after"), self.expires)
-        coming = [moment for moment in moments if moment is not None and moment >= now]
+        times = (self._time("send_after"), self.expires)
+        coming = [time for time in times if time is not None and time >= now]
         return min(coming, default=None) if self.attributes.get("sent_at") is None else None
 
     def row(self, now: int) -> dict[str, object]:
@@ -118,13 +118,13 @@ class Entry:
     def _contents(self) -> list[dict[str, object]]:
         return [content for content in self._template.values() if isinstance(content, dict)]
 
-    def _moment(self, name: str) -> int | None:
-        return instant.read(self.attributes.get(name))
+    def _time(self, name: str) -> int | None:
+        return timestamps.read(self.attributes.get(name))
 
 
-def written(moment: int | None) -> str | None:
-    """Return a moment in RFC 3339; None for none, and for one beyond the calendar."""
-    return instant.write(moment) if moment is not None and 0 <= moment <= LATEST else None
+def written(time_ns: int | None) -> str | None:
+    """Return a time in nanoseconds as RFC 3339; None for none, and for one beyond the calendar."""
+    return timestamps.write(time_ns) if time_ns is not None and 0 <= time_ns <= LATEST else None
 
 
 def _seconds(content: dict[str, object]) -> list[int]:

@@ -1,4 +1,4 @@
-"""What the page shows at a moment, made only when it is another than before.
+"""What the page shows now, made anew only when something changed.
 
 The page asks twice a second. An answer stays good until the queue, the mails or the misbehaviour change, or until a
 shown entry's state changes by itself, as when its link runs out; so asking costs three small looks and answers 304.
@@ -68,7 +68,7 @@ class Watch:
         bodies, queued = self._store.latest(NEWEST)
         entries = [Entry.parse(body) for body in bodies]
         coming = (entry.next_change(now) for entry in entries)
-        self._good_until = min((moment for moment in coming if moment is not None), default=None)
+        self._good_until = min((change for change in coming if change is not None), default=None)
         mails, arrived = self._mailbox.latest(NEWEST, mail_view.PEEKED)
         body = _json(
             {

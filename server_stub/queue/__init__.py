@@ -1,4 +1,5 @@
-"""The queue: its entries, the table that keeps them, and what is put into it.
+"""The message queue.
 
-entry, credential_reset ── store (schema, filter_sql, scim_filter) ── fill
+In: entries, from the API, the page, the commands and the rules of misbehaviour. Out: the entries that are due or
+asked for, as the JSON that goes out. `store` is the table and the file to open first; `entry` is the JSON of one.
 """

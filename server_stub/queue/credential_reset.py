@@ -1,7 +1,7 @@
 """A link with which a person sets a new credential: how long it lives, what it is called, where it is sent.
 
-Wire section 8: the lifetime is clamped to 5 minutes .. 1 day and is 1 hour by default; the address must be one
-of the account's.
+The lifetime is clamped to 5 minutes .. 1 day and is 1 hour by default; the address must be one of the account's
+(docs/kanidm-wire.md, Queueing a mail).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import secrets
 
 from server_stub.errors import OperationError
-from server_stub.people import Person
+from server_stub.identity.people import Person
 
 SHORTEST, DEFAULT, LONGEST = 300, 3600, 86_400
-LETTERS = "0123456789abcdefghjkmnpqrstuvwxyz"
+CHARACTERS = "0123456789abcdefghjkmnpqrstuvwxyz"
 
 
 def template(displayname: str, ttl: int | None, now: int) -> dict[str, object]:
@@ -24,7 +24,7 @@ def template(displayname: str, ttl: int | None, now: int) -> dict[str, object]:
 
 def intent_id() -> str:
     """Return four random groups of five, as in `pp2qd-a5bd5-r953u-1az4w`."""
-    return "-".join("".join(secrets.choice(LETTERS) for _ in range(5)) for _ in range(4))
+    return "-".join("".join(secrets.choice(CHARACTERS) for _ in range(5)) for _ in range(4))
 
 
 def destination(person: Person, wanted: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The JSON of the queue: one message entry, and the list that carries many (wire section 5).
+"""The JSON of the queue: one message entry, and the list that carries many (docs/kanidm-wire.md, The queue entry).
 
 An entry's attributes stand in alphabetical order after `schemas` and `id`; a key without a value is absent,
 never null. Lists are put together from stored text: 16,383 entries are 5 MB, which is not worth parsing to be
@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server_stub import instant
+from server_stub import timestamps
 
-RETENTION = 7 * 86_400 * instant.NANOS  # Kanidm's DEFAULT_MESSAGE_RETENTION
+RETENTION = 7 * 86_400 * timestamps.NANOS  # Kanidm's DEFAULT_MESSAGE_RETENTION
 CLASSES = ["object", "outbound_message"]
 ATTRIBUTES = ("class", "delete_after", "mail_destination", "message_template", "send_after", "sent_at")
 
@@ -33,10 +33,10 @@ def compose(template: dict[str, object], address: str, now: int) -> dict[str, ob
         "schemas": [],
         "id": str(uuid.uuid4()),
         "class": CLASSES,
-        "delete_after": instant.write(now + RETENTION),
+        "delete_after": timestamps.write(now + RETENTION),
         "mail_destination": [{"primary": True, "value": address}],
         "message_template": template,
-        "send_after": instant.write(now),
+        "send_after": timestamps.write(now),
     }
 
 
@@ -75,7 +75,7 @@ def listing(bodies: Sequence[str], total: int, page: Page | None = None) -> byte
 
 
 def reduce(entry: dict[str, object], attributes: Sequence[str] | None) -> dict[str, object]:
-    """Keep only the named attributes; `schemas` and `id` always stay (wire section 4)."""
+    """Keep only the named attributes; `schemas` and `id` always stay (docs/kanidm-wire.md, Query parameters)."""
     if attributes is None:
         return entry
     return {key: value for key, value in entry.items() if key in {"schemas", "id", *attributes}}

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 
-from server_stub import instant
+from server_stub import timestamps
 from server_stub.queue import credential_reset
 from server_stub.queue.entry import compose, test_message
 from server_stub.queue.store import Store
 
 BATCH = 1_000  # so short that a stub which runs meanwhile gets its turn
-APART = instant.NANOS // 1_000
+APART = timestamps.NANOS // 1_000
 GIVEN = ("Ada", "Bruno", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hiro", "Ines", "Kofi", "Leila")
 FAMILY = ("Andersen", "Brandt", "Costa", "Diallo", "Eriksen", "Fischer", "Haddad", "Ito", "Kowalski")
 DOMAINS = ("example.com", "mail.example.com", "example.org", "example.net")
@@ -32,14 +32,14 @@ def fill(store: Store, count: int, now: int) -> None:
         store.add(_message(number, now - (count - number) * APART) for number in batch)
 
 
-def _message(number: int, moment: int) -> dict[str, object]:
+def _message(number: int, queued_at: int) -> dict[str, object]:
     given = GIVEN[number % len(GIVEN)]
     family = FAMILY[number // len(GIVEN) % len(FAMILY)]
     address = f"{given}.{family}.{number}@{DOMAINS[number % len(DOMAINS)]}".lower()
-    return compose(_template(f"{given} {family}", number, moment), address, moment)
+    return compose(_template(f"{given} {family}", number, queued_at), address, queued_at)
 
 
-def _template(name: str, number: int, moment: int) -> dict[str, object]:
+def _template(name: str, number: int, queued_at: int) -> dict[str, object]:
     if number % TEST_EVERY == 0:
         return test_message(name)
-    return credential_reset.template(name, LIFETIMES[number % len(LIFETIMES)], moment // instant.NANOS)
+    return credential_reset.template(name, LIFETIMES[number % len(LIFETIMES)], queued_at // timestamps.NANOS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from server_stub import instant
+from server_stub import timestamps
 from server_stub.errors import StubError
 
 VERSION = 2
@@ -63,9 +63,9 @@ FROM message LIMIT 1
 LEAST, MOST = -(2**63), 2**63 - 1
 
 
-def column(moment: int | None) -> int | None:
-    """Return a moment as a column can hold it: the years 1677 to 2262, and whatever lies beyond as one of these."""
-    return None if moment is None else min(max(moment, LEAST), MOST)
+def column(time_ns: int | None) -> int | None:
+    """Return a time as a column can hold it: the years 1677 to 2262, or the nearer of the two."""
+    return None if time_ns is None else min(max(time_ns, LEAST), MOST)
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -87,7 +87,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    connection.create_function("nanoseconds", 1, lambda text: column(instant.read(text)), deterministic=True)
+    connection.create_function("nanoseconds", 1, lambda text: column(timestamps.read(text)), deterministic=True)
     try:
         connection.executescript(FROM_1)
     except BaseException:

@@ -1,7 +1,7 @@
 """The queue on disk: one SQLite table of entries, kept as the JSON that goes out.
 
 The journal is a WAL that survives kill -9, and a second process may write into it: no API of Kanidm could queue what
-`server-stub queue` queues. Moments are nanoseconds since 1970 throughout.
+`server-stub queue` queues. Times are nanoseconds since 1970 throughout.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-from server_stub import instant
-from server_stub.directory import corrupt
+from server_stub import timestamps
 from server_stub.errors import StubError
+from server_stub.folder.files import corrupt
 from server_stub.queue.entry import Page, to_text
 from server_stub.queue.filter_sql import EVERYTHING, Condition
 from server_stub.queue.schema import SCHEMA, column, prepare
@@ -25,13 +25,13 @@ __all__ = ["SCHEMA", "Store"]
 
 BUSY_SECONDS = 5.0
 HURRIED_SECONDS = 0.25  # for a program that answers nobody while it waits
-REMEMBERED = 3_600 * instant.NANOS  # how long the past of an entry is kept
+REMEMBERED = 3_600 * timestamps.NANOS  # how long the past of an entry is kept
 INSERT = "INSERT INTO message (uuid, ready_at, sent_at, body, delete_at, created_at) VALUES (?, ?, ?, ?, ?, ?)"
 KEEP = "INSERT INTO past SELECT seq, ?, ready_at, sent_at, body FROM message WHERE uuid = ?"
 MARK = "UPDATE message SET sent_at = ?1, body = json_set(body, '$.sent_at', ?1) WHERE uuid = ?2"
 UNSEND = "UPDATE message SET sent_at = NULL, body = json_remove(body, '$.sent_at') WHERE uuid = ?"
 DELAY = "UPDATE message SET ready_at = ?, body = json_set(body, '$.send_after', ?) WHERE uuid = ?"
-# Each entry as it was at a moment: the oldest of what it has been since, or else what it is.
+# Each entry as it was at a time: the oldest of what it has been since, or else what it is.
 AS_IT_WAS = """(
     SELECT now.seq, now.uuid,
            iif(was.seq IS NULL, now.ready_at, was.ready_at) AS ready_at,
@@ -54,7 +54,14 @@ class Store:
         self._clock = clock
 
     @classmethod
-    def open(cls, path: Path, *, create: bool, patience: float = BUSY_SECONDS) -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        create: bool,
+        patience: float = BUSY_SECONDS,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> Self:
         """Open the queue at `path`, making it if told so. Raises StubError.
 
         Methods wait `patience` seconds for another process that writes.
@@ -70,7 +77,7 @@ class Store:
             raise StubError(f"Cannot open the queue {path} ({error}).") from error
         except sqlite3.DatabaseError as error:
             raise corrupt(path, str(error)) from error
-        return cls(connection)
+        return cls(connection, clock)
 
     def close(self) -> None:
         """Close the file; what was written stays."""
@@ -87,7 +94,7 @@ class Store:
     def ready(self, now: int, as_of: int | None = None) -> list[str]:
         """Return the entries that are unsent and whose `send_after` is strictly before `now`.
 
-        With `as_of`, by what the queue was at that moment.
+        With `as_of`, the queue as it was then.
         """
         return self._bodies(Condition("sent_at IS NULL AND ready_at < ?", (column(now) or 0,)), as_of)
 
@@ -100,7 +107,7 @@ class Store:
     ) -> tuple[list[str], int]:
         """Return the entries that meet `condition`, or a page of them, and how many there are in all.
 
-        With `as_of`, by what the queue was at that moment. A page is cut from the order of creation turned by `turn`
+        With `as_of`, the queue as it was then. A page is cut from the order of creation turned by `turn`
         entries, which is how pages come to overlap.
         """
         if page is None:
@@ -135,12 +142,12 @@ class Store:
         """Set `send_after`; `delete_after` stays, as on a real server. False where there is no such entry."""
         return self.change(key, {"send_after": send_after})
 
-    def change(self, key: str, moments: Mapping[str, int | None]) -> bool:
+    def change(self, key: str, times: Mapping[str, int | None]) -> bool:
         """Set `sent_at` and `send_after`, or take `sent_at` away (None); False where there is no such entry."""
         with self._writing():
             known = self._connection.execute(KEEP, (self._clock(), key)).rowcount > 0
-            for attribute, moment in moments.items():
-                sql, values = _update(attribute, moment)
+            for attribute, time_ns in times.items():
+                sql, values = _update(attribute, time_ns)
                 self._connection.execute(sql, (*values, key))
         return known
 
@@ -170,31 +177,31 @@ class Store:
     def _bodies(
         self, condition: Condition, as_of: int | None = None, window: tuple[int, int] | None = None
     ) -> list[str]:
-        source, moments = _source(as_of)
+        source, times = _source(as_of)
         # `condition` is ours or the filter compiler's; values are always parameters.
         sql = f"SELECT body FROM {source} WHERE {condition.sql} ORDER BY seq LIMIT ? OFFSET ?"  # noqa: S608 - see above
-        values = (*moments, *condition.parameters, *(window or (-1, 0)))
+        values = (*times, *condition.parameters, *(window or (-1, 0)))
         return [body for (body,) in self._connection.execute(sql, values)]
 
     def _count(self, condition: Condition, as_of: int | None = None) -> int:
-        source, moments = _source(as_of)
+        source, times = _source(as_of)
         sql = f"SELECT count(*) FROM {source} WHERE {condition.sql}"  # noqa: S608 - as in _bodies
-        return int(self._connection.execute(sql, (*moments, *condition.parameters)).fetchone()[0])
+        return int(self._connection.execute(sql, (*times, *condition.parameters)).fetchone()[0])
 
 
 def _source(as_of: int | None) -> tuple[str, tuple[int, ...]]:
     return ("message", ()) if as_of is None else (AS_IT_WAS, (as_of, as_of))
 
 
-def _update(attribute: str, moment: int | None) -> tuple[str, tuple[str | int | None, ...]]:
-    match attribute, moment:
+def _update(attribute: str, time_ns: int | None) -> tuple[str, tuple[str | int | None, ...]]:
+    match attribute, time_ns:
         case "sent_at", None:
             return UNSEND, ()
         case "sent_at", int():
-            return MARK, (instant.write(moment),)
+            return MARK, (timestamps.write(time_ns),)
         case "send_after", int():
-            return DELAY, (column(moment), instant.write(moment))
-    raise ValueError(f"{attribute} cannot be set to {moment}")
+            return DELAY, (column(time_ns), timestamps.write(time_ns))
+    raise ValueError(f"{attribute} cannot be set to {time_ns}")
 
 
 def _row(entry: object, now: int) -> tuple[str, int, str | None, str, int | None, int]:
@@ -202,10 +209,10 @@ def _row(entry: object, now: int) -> tuple[str, int, str | None, str, int | None
     sent_at = attributes.get("sent_at")
     return (
         _key(attributes.get("id")),
-        column(instant.read(attributes.get("send_after"))) or 0,
+        column(timestamps.read(attributes.get("send_after"))) or 0,
         None if sent_at is None else str(sent_at),
         to_text(entry),
-        column(instant.read(attributes.get("delete_after"))),
+        column(timestamps.read(attributes.get("delete_after"))),
         now,
     )
 

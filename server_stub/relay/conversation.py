@@ -19,10 +19,10 @@ import typer
 from aiosmtpd.smtp import SMTP, Session, TLSSetupException
 from aiosmtpd.smtp import Envelope as Transaction
 
-from server_stub import instant
+from server_stub import timestamps
 from server_stub.errors import StubError
-from server_stub.misbehaviour.in_force import Misbehaviour
-from server_stub.misbehaviour.relay_rule import RelayAct, RelayMoment
+from server_stub.misbehaviour.active_rules import Misbehaviour
+from server_stub.misbehaviour.relay_rule import RelayAct, RelayEvent
 from server_stub.relay.login import Login
 from server_stub.relay.mailbox import Envelope
 from server_stub.relay.refusals import reply_for
@@ -48,7 +48,7 @@ class Contexts(Protocol):
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class ListenerSettings:
     """What all conversations of a listener share; `listener` is `smtps` or `smtp`."""
 
     listener: str
@@ -67,20 +67,20 @@ class Circumstances:
 class Conversation(SMTP):
     """What is said on one connection. `greeting` is how the rules want it begun; `ended` is set when it is lost."""
 
-    def __init__(self, circumstances: Circumstances, greeting: RelayAct) -> None:
-        starttls = None if circumstances.implicit_tls else circumstances.tls.context(RelayAct())
+    def __init__(self, settings: ListenerSettings, greeting: RelayAct) -> None:
+        starttls = None if settings.implicit_tls else settings.tls.context(RelayAct())
         # aiosmtpd knows only STARTTLS and would offer no AUTH inside implicit TLS unless told that it needs none.
         super().__init__(
-            Hooks(circumstances),
+            Hooks(settings),
             hostname=HOSTNAME,
-            authenticator=circumstances.login,
+            authenticator=settings.login,
             tls_context=starttls,
             require_starttls=starttls is not None,
             auth_require_tls=starttls is not None,
             loop=asyncio.get_running_loop(),
         )
         self.ended = asyncio.Event()
-        self._circumstances = circumstances
+        self._settings = settings
         self._starttls = starttls
         self._greeting = greeting
         self._tarpit = greeting.tarpit
@@ -96,7 +96,7 @@ class Conversation(SMTP):
         Does not return where they end the conversation here. An answer that is to be lost is left to the caller.
         """
         sender = str(self.envelope.mail_from or "") if self.envelope else ""
-        act = self._circumstances.misbehaviour.at_stage(RelayMoment(stage, time.monotonic(), sender, recipients))
+        act = self._settings.misbehaviour.at_stage(RelayEvent(stage, time.monotonic(), sender, recipients))
         self._tarpit = act.tarpit
         if not act.lose_answer:
             await self.pause(act.stall)
@@ -139,7 +139,7 @@ class Conversation(SMTP):
             await super().smtp_STARTTLS(arg)
             return
         act = await self.act("tls")
-        self.tls_context = self._circumstances.tls.context(act)
+        self.tls_context = self._settings.tls.context(act)
         await (self.push(act.reply) if act.reply else super().smtp_STARTTLS(arg))
 
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
@@ -162,8 +162,8 @@ class Conversation(SMTP):
                 await super()._handle_client()
 
     async def _act_in_body(self) -> None:
-        act = self._circumstances.misbehaviour.at_stage(
-            RelayMoment("body", time.monotonic(), recipients=self._recipients())
+        act = self._settings.misbehaviour.at_stage(
+            RelayEvent("body", time.monotonic(), recipients=self._recipients())
         )
         await self.pause(act.stall)
         if act.cut:
@@ -184,7 +184,7 @@ class Conversation(SMTP):
 class Hooks:
     """What is said to a sender, a recipient and a mail; each method is named by aiosmtpd and returns the reply."""
 
-    circumstances: Circumstances
+    settings: ListenerSettings
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name and arguments
         self, server: Conversation, session: Session, transaction: Transaction, address: str, options: list[str]
@@ -216,7 +216,7 @@ class Hooks:
         if act.reply:
             return act.reply
         envelope = self._envelope(server, session, transaction)
-        number = self.circumstances.mailbox.store(transaction.original_content or b"", envelope)
+        number = self.settings.mailbox.store(transaction.original_content or b"", envelope)
         if act.lose_answer:
             await server.pause(act.stall)
             await server.hang_up()
@@ -233,7 +233,7 @@ class Hooks:
 
     def _refusal(self, address: str) -> str | None:
         try:
-            return reply_for(address, self.circumstances.refusals)
+            return reply_for(address, self.settings.refusals)
         except StubError as error:
             typer.echo(str(error), err=True)
             return "451 4.3.0 The list of refused recipients cannot be read"
@@ -242,11 +242,11 @@ class Hooks:
         return Envelope(
             mail_from=str(transaction.mail_from),
             rcpt_to=list(transaction.rcpt_tos),
-            listener=self.circumstances.listener,
+            listener=self.settings.listener,
             tls_version=_tls_version(server),
             login=_text(session.auth_data),
             ehlo=str(session.host_name),
-            received_at=instant.write(time.time_ns()),
+            received_at=timestamps.write(time.time_ns()),
             client_certificate=_client_certificate(server),
         )
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from server_stub.directory import write_atomically
+from server_stub.folder.files import write_atomically
 
 
 @dataclass(frozen=True)

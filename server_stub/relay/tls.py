@@ -5,12 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import ssl
 
-from cryptography.x509.oid import ExtendedKeyUsageOID
-
-from server_stub import client_certificate
-from server_stub.certificates import NAMES, ServerCertificate
-from server_stub.directory import Directory
-from server_stub.issuer import Issuer, Leaf
+from server_stub.certificates import client_certificate, server_certificate
+from server_stub.certificates.server_certificate import ServerCertificate
+from server_stub.folder.directory import Directory
 from server_stub.misbehaviour.relay_rule import RelayAct
 
 ASKING = {None: ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
@@ -33,15 +30,11 @@ class RelayTls:
         return self._contexts[kind]
 
     def _make(self, expired: bool, client: str | None) -> ssl.SSLContext:
-        context = (self._expired() if expired else self._certificate).context()
+        certificate = self._certificate
+        if expired:
+            certificate = server_certificate.make_expired(self._directory, dt.datetime.now(dt.UTC))
+        context = certificate.context()
         if client:
             context.load_verify_locations(self._directory.ca)
             context.verify_mode = ASKING[client]
         return context
-
-    def _expired(self) -> ServerCertificate:
-        chain, key = self._directory.expired_certificate
-        yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-        usage, begins = ExtendedKeyUsageOID.SERVER_AUTH, yesterday - dt.timedelta(days=90)
-        Issuer.of(self._directory).issue(Leaf("localhost", NAMES, usage, begins, yesterday), chain, key)
-        return ServerCertificate(chain, key)

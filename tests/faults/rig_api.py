@@ -23,15 +23,15 @@ from typing import Self, cast
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.types import Message, Receive, Scope, Send
 
-from server_stub import accounts
-from server_stub.api.access import Doorkeeper
+from server_stub.api.access import Access
 from server_stub.api.application import Api, application
-from server_stub.identity import api_payload
+from server_stub.http_server import HttpServer
+from server_stub.identity import accounts
+from server_stub.identity.identity_file import api_payload
+from server_stub.identity.people import People
+from server_stub.identity.tokens import Keyring
 from server_stub.misbehaviour.exchange import Exchange, Fault, HangUpProtocol
-from server_stub.people import People
 from server_stub.queue import entry, store
-from server_stub.service import Site
-from server_stub.tokens import Keyring
 from tests.faults.rig_changes import Changes
 from tests.faults.rig_clock import FastClock
 
@@ -66,14 +66,14 @@ class ApiQueue:
     `store` is the stub's. While it is `deaf`, every connection is cut: whoever asks is dead already.
     """
 
-    def __init__(self, token: str, doorkeeper: Doorkeeper, clock: FastClock, changes: Changes) -> None:
+    def __init__(self, token: str, access: Access, clock: FastClock, changes: Changes) -> None:
         self.token = token
         self.calls: list[Call] = []
         self.deaf = False
         connection = sqlite3.connect(":memory:", isolation_level=None)
         connection.executescript(store.SCHEMA)
         self.store = store.Store(connection)
-        self._app = application(Api(self.store, People(), doorkeeper))
+        self._app = application(Api(self.store, People(), access))
         self._clock = clock
         self._changes = changes
         self._rules: list[_Rule] = []
@@ -148,14 +148,14 @@ class ApiServer:
         self._keyring = Keyring(b"a key of the campaign's own", ec.generate_private_key(ec.SECP256R1()))
         account = accounts.Account(accounts.SENDER, str(uuid.uuid4()), f"{0:032}-{uuid.uuid4()}")
         self._account = account.uuid
-        self._doorkeeper = Doorkeeper(self._keyring, {account.uuid: account})
+        self._access = Access(self._keyring, {account.uuid: account})
         self._queues: dict[str, ApiQueue] = {}
 
     async def __aenter__(self) -> Self:
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self._site = Site(self, listener, protocol=HangUpProtocol)
+        self._site = HttpServer(self, listener, protocol=HangUpProtocol)
         self._serving = await self._site.start()
         return self
 
@@ -167,7 +167,7 @@ class ApiServer:
         """Return a new queue with a token of its own."""
         label = uuid.uuid4().hex
         token = self._keyring.sign_for_service(api_payload(self._account, label, "readwrite", int(time.time())))
-        self._queues[token] = ApiQueue(token, self._doorkeeper, clock, changes)
+        self._queues[token] = ApiQueue(token, self._access, clock, changes)
         return self._queues[token]
 
     def close_queue(self, queue: ApiQueue) -> None:

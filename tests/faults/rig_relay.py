@@ -11,7 +11,7 @@ import ssl
 from dataclasses import replace
 from datetime import datetime
 
-from server_stub.relay.door import Door, Visitors
+from server_stub.relay.listener import Connections, Listener
 from tests.faults.rig_behaviour import HEALTHY, Behave
 from tests.faults.rig_changes import Changes
 from tests.faults.rig_clock import FastClock
@@ -35,28 +35,28 @@ class ChaosRelay:
         self._implicit = implicit
         self._clock = clock
         self._changes = changes
-        self._sessions: Visitors = set()
-        self._door: Door | None = None
+        self._sessions: Connections = set()
+        self._listener: Listener | None = None
         self.port = 0
 
     async def listen(self) -> None:
         """Take connections from now on, on the same port as before if there was one."""
         bound = socket.create_server(("127.0.0.1", self.port))
         self.port = bound.getsockname()[1]
-        self._door = Door(bound, self._serve, self._sessions)
-        self._door.open()
+        self._listener = Listener(bound, self._serve, self._sessions)
+        self._listener.open()
 
     async def down(self) -> None:
         """End all connections, and refuse new ones."""
-        if self._door is None:
+        if self._listener is None:
             return
-        door, self._door = self._door, None
-        await door.close()
+        listener, self._listener = self._listener, None
+        await listener.close()
 
     def sever(self) -> None:
         """End all connections at this moment, and go on listening."""
-        if self._door:
-            self._door.sever()
+        if self._listener:
+            self._listener.sever()
 
     async def _serve(self, sock: socket.socket) -> None:
         if self.deaf:

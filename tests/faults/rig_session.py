@@ -14,9 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from server_stub.misbehaviour.in_force import Misbehaviour
+from server_stub.misbehaviour.active_rules import Misbehaviour
 from server_stub.misbehaviour.relay_rule import RelayAct
-from server_stub.relay.conversation import Circumstances, Conversation
+from server_stub.relay.conversation import Conversation, ListenerSettings
 from server_stub.relay.login import Login
 from server_stub.relay.mailbox import Envelope
 from tests.faults.rig_behaviour import Behaviour, Step
@@ -53,7 +53,7 @@ class Session(Conversation):
     ) -> None:
         listener = "smtps" if connection.implicit else "smtp"
         self._tls = behaviour.tls or tls
-        circumstances = Circumstances(
+        settings = ListenerSettings(
             listener,
             Login(USERNAME, PASSWORD),
             self,
@@ -61,7 +61,7 @@ class Session(Conversation):
             _Context(self._tls),
             Misbehaviour(),
         )
-        super().__init__(circumstances, RelayAct())
+        super().__init__(settings, RelayAct())
         self._book = book
         self._wire = wire
         self._behaviour = behaviour

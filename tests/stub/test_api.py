@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from server_stub.accounts import SENDER, Account
-from server_stub.api.access import Doorkeeper
-from server_stub.tokens import Keyring
+from server_stub.api.access import Access
+from server_stub.identity.accounts import SENDER, Account
+from server_stub.identity.tokens import Keyring
 from tests.support.stub import Stub
 
 SECURITY = {
@@ -80,7 +80,7 @@ def test_the_cookie_counts_only_where_no_header_is(shared_stub: Stub) -> None:
     ],
 )
 def test_an_expired_token_is_named_as_such(shared_stub: Stub, method: str, path: str) -> None:
-    """Expired is told apart from unknown."""
+    """Expired is distinct from unknown."""
     answer = shared_stub.request(method, path, "expired")
     assert (answer.status_code, answer.json()) == (401, "sessionexpired")
 
@@ -192,7 +192,7 @@ def test_a_reset_that_cannot_be_sent_says_why(  # each case is one row
     ],
 )
 def test_an_unreadable_reset_is_answered_in_text(shared_stub: Stub, content: bytes, kind: str, status: int) -> None:
-    """Wrong JSON, wrong types and a wrong content type are told apart, before the token is looked at."""
+    """Wrong JSON, wrong types and a wrong content type differ, and come before the token is checked."""
     answer = shared_stub.request("POST", RESET.format("ellie"), None, content=content, headers={"content-type": kind})
     assert answer.status_code == status
     assert answer.headers["content-type"].startswith("text/plain")
@@ -252,7 +252,7 @@ def test_an_unreadable_query_is_400_in_text(shared_stub: Stub, query: str) -> No
     "query", ["filter=colour pr", 'filter=class ne "x"', "filter=" + "not (" * 20 + "uuid pr" + ")" * 20]
 )
 def test_a_filter_that_cannot_be_run_is_found_out_after_the_token(shared_stub: Stub, query: str) -> None:
-    """It can be read: whoever has no token is told that first, and an outsider that it cannot be run."""
+    """It can be read: a missing token is reported first, and an outsider learns that it cannot be run."""
     assert shared_stub.request("GET", f"{LIST}?{query}", None).status_code == 401
     assert shared_stub.request("GET", f"{LIST}?{query}", "outsider").status_code in {400, 500}
 
@@ -339,7 +339,7 @@ def test_head_works_where_get_does(shared_stub: Stub) -> None:
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-def test_an_outsider_sees_nothing_and_is_not_told_so(stub: Stub) -> None:
+def test_an_outsider_sees_nothing_and_gets_no_error(stub: Stub) -> None:
     """An empty list, and 404 for a message that exists."""
     (key,) = stub.queue([raw()])
     assert stub.request("GET", LIST, "outsider").json()["totalResults"] == 0
@@ -406,16 +406,16 @@ def test_what_a_token_may_do_follows_from_its_purpose() -> None:
     """A person's privilege ends at its second; only `readwrite` writes; where the account id stands tells a person."""
     keyring = Keyring(b"secret", ec.generate_private_key(ec.SECP256R1()))
     account = Account(SENDER, str(uuid.uuid4()), "cid")
-    doorkeeper = Doorkeeper(keyring, {account.uuid: account})
+    access = Access(keyring, {account.uuid: account})
     for purpose, may_write in PURPOSES:
         for key, is_person in (("account_id", False), ("uuid", True)):
             token = keyring.sign_for_service({key: account.uuid, "expiry": 1_002, "purpose": purpose})
-            caller = doorkeeper.admit(f"Bearer {token}", None, 1_000)
+            caller = access.caller(f"Bearer {token}", None, 1_000)
             assert (caller.may_write, caller.is_person) == (may_write, is_person), purpose
 
 
 def test_a_queue_that_fails_is_an_answer(stub: Stub) -> None:
-    """A table that is gone is no lock: Kanidm's word for its own database's trouble, and no stack trace."""
+    """A table that is gone is no lock: Kanidm's word for a fault of its own database, and no stack trace."""
     other = sqlite3.connect(stub.dir / "queue.sqlite", isolation_level=None)
     other.execute("DROP TABLE message")
     other.close()

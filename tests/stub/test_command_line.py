@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from server_stub import queue_text
-from tests.support.stub import SERVER_STUB, Stub
+from server_stub.cli import queue_text
+from tests.support.stub import Stub
+from tests.support.stub_in_process import command
 
 ROOT = Path(__file__).parents[2]
 ID = "20febc63-5f98-4ce8-9546-065189d25f43"
@@ -50,7 +51,7 @@ def said(done: subprocess.CompletedProcess[str]) -> tuple[int, str, str]:
 
 
 def test_list_and_get_print_blocks(stub: Stub) -> None:
-    """Labels of 14 columns, an hour without zero, one fraction digit at least; the end is told on stderr."""
+    """Labels of 14 columns, an hour without zero, one fraction digit at least; the end is on stderr."""
     stub.queue([ENTRY, ENTRY])
     assert said(stub.run("message-queue", "list")) == (0, BLOCK * 2, "--\nSuccess\n")
     assert said(stub.run("message-queue", "get", ID.upper())) == (0, BLOCK, "--\nSuccess\n")
@@ -71,7 +72,7 @@ def test_the_words_of_kanidm_lead_there_too(shared_stub: Stub, words: tuple[str,
 
 
 def test_an_output_that_is_not_json_is_text(stub: Stub) -> None:
-    """As there: anything else than `json`, another case of letters too."""
+    """As there: anything else than `json`, in capitals too."""
     stub.queue([ENTRY])
     for output in ("text", "yaml", "JSON"):
         assert said(stub.run("message-queue", "list", "-o", output)) == (0, BLOCK, "--\nSuccess\n")
@@ -86,8 +87,8 @@ TIMES = {
 
 def test_times_are_written_as_there(stub: Stub) -> None:
     """The hour alone has no zero before it, and there is at least one fraction digit."""
-    for moment, written in TIMES.items():
-        (key,) = stub.queue([{**ENTRY, "id": None, "sent_at": moment}])
+    for time, written in TIMES.items():
+        (key,) = stub.queue([{**ENTRY, "id": None, "sent_at": time}])
         assert f"\nsent_at:      {written}\n" in stub.run("message-queue", "get", key).stdout
 
 
@@ -95,11 +96,11 @@ def test_fill_queues_so_many_and_says_where_to_look(stub: Stub) -> None:
     """All of them due; the page's address and a command that works as it stands."""
     code, stdout, stderr = said(stub.run("fill", "7"))
     assert (code, stderr) == (0, "")
-    first, _, page, command = stdout.splitlines()
+    first, _, page, listing = stdout.splitlines()
     assert first.startswith("7 messages ")
     assert page.strip() == f"http://localhost:{stub.ports['web']}/"
     assert stub.request("GET", "/scim/v1/Message/_ready").json()["totalResults"] == 7
-    listed = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=30, check=True)
+    listed = subprocess.run(shlex.split(listing), capture_output=True, text=True, timeout=30, check=True)
     assert listed.stdout.count("sent_at:      queued") == 7
 
 
@@ -162,7 +163,7 @@ def test_a_reset_can_be_sent(stub: Stub, words: tuple[str, ...]) -> None:
         (("person", "send-reset-token", "bob"), "cu0008accountmissingemail"),
     ],
 )
-def test_an_error_is_told_with_its_operation(shared_stub: Stub, args: tuple[str, ...], words: str) -> None:
+def test_an_error_names_its_operation(shared_stub: Stub, args: tuple[str, ...], words: str) -> None:
     """Exit code 1; the operation id first, then a sentence."""
     code, stdout, stderr = said(shared_stub.run(*args))
     assert (code, stdout) == (1, "")
@@ -177,20 +178,19 @@ def test_an_argument_that_is_no_id_is_wrong_usage(shared_stub: Stub, verb: str) 
 
 
 def test_without_a_stub_the_verbs_say_how_to_start_one(stub: Stub) -> None:
-    """A stopped stub and a folder that never had one are told in a sentence."""
+    """A stopped stub and a folder that never had one get a sentence."""
     stub.stop()
     done = stub.run("message-queue", "list")
     assert (done.returncode, done.stdout) == (1, "")
     assert f"server-stub serve --dir {stub.dir}" in done.stderr
     for verb in (("message-queue", "list"), ("queue", "--file", "x.json"), ("fill", "1")):
-        elsewhere = [str(SERVER_STUB), *verb, "--dir", str(stub.dir / "elsewhere")]
-        done = subprocess.run(elsewhere, capture_output=True, text=True, timeout=30, check=False)
+        done = command(*verb, "--dir", str(stub.dir / "elsewhere"))
         assert done.returncode == 1
         assert "server-stub serve --dir" in done.stderr
         assert "Traceback" not in done.stderr
 
 
-def test_a_broken_config_is_told_without_the_token(stub: Stub) -> None:
+def test_a_broken_config_is_reported_without_the_token(stub: Stub) -> None:
     """What stands in the files is not repeated, for it may be a secret."""
     token = stub.tokens["admin"]
     (stub.dir / "tokens.json").write_text(f'{{"admin": "{token}"')
@@ -275,11 +275,11 @@ def test_a_bad_queue_file_is_named_and_nothing_is_queued(stub: Stub, tmp_path: P
 
 def test_no_proxy_comes_between(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy of the environment does not keep the verbs from this machine's stub."""
-    monkeypatch.setitem(stub._env, "HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     assert stub.run("message-queue", "list").returncode == 0
 
 
-def test_the_lack_of_the_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its libraries the command names them and the extra that brings them."""
     from server_stub import __main__ as start  # noqa: PLC0415 - imported under test
 

@@ -49,7 +49,7 @@ def test_a_sender_unsends(shared_stub: Stub, key: str) -> None:
     assert key in ready(shared_stub)
 
 
-def test_a_sender_may_set_any_moment(shared_stub: Stub, key: str) -> None:
+def test_a_sender_may_set_any_time(shared_stub: Stub, key: str) -> None:
     """`sent_at` is an attribute like another: it can be set to a time of one's own, as nanoseconds allow."""
     status, entry = put(shared_stub, "readwrite", id=key.upper(), sent_at="2026-11-20T22:46:23.471381168Z")
     assert (status, entry["sent_at"]) == (200, "2026-11-20T22:46:23.471381168Z")
@@ -71,12 +71,12 @@ def test_a_time_of_another_zone_is_kept_in_utc(shared_stub: Stub, key: str) -> N
     assert put(shared_stub, "admin", id=key, send_after="2027-01-01T02:00:00") == (500, "sc0010datetimesyntaxinvalid")
 
 
-@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
-def test_no_time_is_too_far_away(shared_stub: Stub, key: str, moment: str) -> None:
-    """The ends of the calendar are moments like others."""
-    status, entry = put(shared_stub, "admin", id=key, send_after=moment, sent_at=None)
-    assert (status, entry["send_after"]) == (200, moment)
-    assert (key in ready(shared_stub)) == moment.startswith("0")
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_no_time_is_too_far_away(shared_stub: Stub, key: str, time: str) -> None:
+    """The ends of the calendar are times like others."""
+    status, entry = put(shared_stub, "admin", id=key, send_after=time, sent_at=None)
+    assert (status, entry["send_after"]) == (200, time)
+    assert (key in ready(shared_stub)) == time.startswith("0")
 
 
 MAIL = [{"value": "a@example.com"}]

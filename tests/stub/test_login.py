@@ -17,15 +17,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from server_stub.accounts import ADMIN, Account
-from server_stub.api.access import Doorkeeper
-from server_stub.api.destroyed import Destroyed
+from server_stub.api.access import Access
 from server_stub.api.login_attempts import LoginAttempts
 from server_stub.api.login_steps import How, Proof, Who
+from server_stub.api.revoked_sessions import RevokedSessions
 from server_stub.errors import OperationError
-from server_stub.identity import api_payload
-from server_stub.people import People
-from server_stub.tokens import Keyring
+from server_stub.identity.accounts import ADMIN, Account
+from server_stub.identity.identity_file import api_payload
+from server_stub.identity.people import People
+from server_stub.identity.tokens import Keyring
 from tests.support.stub import Stub
 
 CAPTURES: dict[str, Any] = {
@@ -219,7 +219,7 @@ def test_a_service_token_has_the_real_payload(shared_stub: Stub) -> None:
 
 @pytest.mark.parametrize("name", ["idm_admin@localhost", "IDM_ADMIN", "00000000-0000-0000-0000-000000000018"])
 def test_an_account_is_found_by_its_spn_and_id(shared_stub: Stub, name: str) -> None:
-    """As by its name, in any case of letters."""
+    """As by its name, in upper or lower case."""
     who = {"step": {"init2": {"username": name, "issue": "token", "privileged": True}}}
     assert post(shared_stub, who).json()["state"] == {"choose": ["password"]}
 
@@ -276,7 +276,7 @@ WRONG_BODIES: tuple[object, ...] = (
     {"step": {"init": "idm_admin", "begin": "password"}}, {"step": {"begin": "charm"}}, {"step": {"begin": ["password"]}},
     {"step": {"cred": {}}}, {"step": {"cred": "password"}}, {"step": {"cred": {"password": 7}}},
     {"step": {"cred": {"password": "a", "totp": 1}}}, {"step": {"init2": {"username": "idm_admin"}}},
-    {"step": {"init2": {"username": "idm_admin", "issue": "letter"}}},
+    {"step": {"init2": {"username": "idm_admin", "issue": "post"}}},
     {"step": {"init2": {"username": "idm_admin", "issue": ["token"]}}},
     {"step": {"init2": {"username": "idm_admin", "issue": "token", "privileged": "yes"}}},
 )  # fmt: skip
@@ -338,7 +338,7 @@ def test_whoever_is_logged_in_can_prove_it_anew(shared_stub: Stub) -> None:
 
 def test_reauth_wants_a_login_and_a_way_of_issue(shared_stub: Stub) -> None:
     """The body is read first, then who asks; a service account has no password to prove itself by."""
-    assert shared_stub.request("POST", "/v1/reauth", None, json="letter").status_code == 422
+    assert shared_stub.request("POST", "/v1/reauth", None, json="post").status_code == 422
     nobody = shared_stub.request("POST", "/v1/reauth", None, json="token")
     assert (nobody.status_code, nobody.json()) == (401, "notauthenticated")
     service = shared_stub.request("POST", "/v1/reauth", "readwrite", json="token")
@@ -383,20 +383,20 @@ def test_a_destroyed_token_has_a_grace_of_five_minutes(tmp_path: Path, named: st
     token = keyring.sign_for_service(payload)
     file = tmp_path / "destroyed"
     file.write_text(f"another\n{payload['token_id'] if named == 'by its id' else token}\n")
-    doorkeeper = Doorkeeper(keyring, {ADMINISTRATOR.uuid: ADMINISTRATOR}, Destroyed(file))
-    assert doorkeeper.admit(f"Bearer {token}", None, 1299.9).may_write
+    access = Access(keyring, {ADMINISTRATOR.uuid: ADMINISTRATOR}, RevokedSessions(file))
+    assert access.caller(f"Bearer {token}", None, 1299.9).may_write
     with pytest.raises(OperationError) as refused:
-        doorkeeper.admit(f"Bearer {token}", None, 1300.0)
+        access.caller(f"Bearer {token}", None, 1300.0)
     assert (refused.value.status, refused.value.body) == (401, "sessionexpired")
     file.write_text("another\n")
-    assert doorkeeper.admit(f"Bearer {token}", None, 1300.0).may_write
+    assert access.caller(f"Bearer {token}", None, 1300.0).may_write
 
 
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [("GET", "/v1/auth", "POST"), ("GET", "/v1/reauth", "POST"), ("POST", "/v1/logout", "GET,HEAD")],
 )
-def test_another_method_is_told_which_is_right(shared_stub: Stub, method: str, path: str, allow: str) -> None:
+def test_another_method_gets_the_right_one_named(shared_stub: Stub, method: str, path: str, allow: str) -> None:
     """405 with `allow`, as on every path of Kanidm's."""
     answer = shared_stub.request(method, path, None)
     assert (answer.status_code, answer.headers["allow"], answer.content) == (405, allow, b"")

@@ -11,8 +11,8 @@ import pytest
 
 from server_stub.errors import StubError
 from server_stub.misbehaviour import api_rule, queue_faults, relay_rule
-from server_stub.misbehaviour.in_force import Misbehaviour
-from server_stub.misbehaviour.relay_rule import RelayMoment
+from server_stub.misbehaviour.active_rules import Misbehaviour
+from server_stub.misbehaviour.relay_rule import RelayEvent
 from server_stub.misbehaviour.rule import TURN_KEYS, Turns
 from server_stub.queue.store import Store
 
@@ -65,17 +65,17 @@ def test_what_slows_or_changes_a_stage_joins_what_settles_it() -> None:
         '[[relay]]\nat = "rcpt"\nstall = 1\n[[relay]]\nat = "any"\ntarpit = 0.5\n'
         '[[relay]]\nat = "rcpt"\nstall = 2\nreply = "450 a"\n[[relay]]\nat = "rcpt"\nreply = "550 b"\n'
     )
-    act = misbehaviour.at_stage(RelayMoment("rcpt", 0.0, recipients=("a@b",)))
+    act = misbehaviour.at_stage(RelayEvent("rcpt", 0.0, recipients=("a@b",)))
     assert (act.stall, act.tarpit, act.reply) == (3.0, 0.5, "450 a")
-    assert misbehaviour.at_stage(RelayMoment("body", 0.0)) == relay_rule.RelayAct()
+    assert misbehaviour.at_stage(RelayEvent("body", 0.0)) == relay_rule.RelayAct()
 
 
 def test_greylisting_knows_each_pair_of_sender_and_recipient() -> None:
-    """Each has its own first try, whatever the case of letters; what is refused counts as acted."""
+    """Each has its own first try, in upper or lower case; what is refused counts as acted."""
     misbehaviour = rules("[[relay]]\ngreylist_seconds = 30\n")
 
     def refuses(now: float, sender: str, recipient: str) -> bool:
-        return bool(misbehaviour.at_stage(RelayMoment("rcpt", now, sender, (recipient,))).reply)
+        return bool(misbehaviour.at_stage(RelayEvent("rcpt", now, sender, (recipient,))).reply)
 
     tries = [(0.0, "s@b", "e@b"), (20.0, "s@b", "bob@b"), (29.0, "S@b", "E@B"), (31.0, "s@b", "e@b")]
     later = [(31.0, "s@b", "bob@b"), (31.0, "other@b", "e@b"), (50.0, "s@b", "bob@b"), (999.0, "s@b", "e@b")]
@@ -263,9 +263,9 @@ def test_the_bad_day_of_the_documentation_is_one() -> None:
 
 def test_seconds_are_seconds_even_if_there_is_one() -> None:
     """`stall = 1` is no other way to write true."""
-    act = rules('[[relay]]\nat = "mail"\nstall = 1\n').at_stage(RelayMoment("mail", 0.0))
+    act = rules('[[relay]]\nat = "mail"\nstall = 1\n').at_stage(RelayEvent("mail", 0.0))
     assert act.stall == 1.0
-    assert rules('[[relay]]\nat = "mail"\nstall = true\n').at_stage(RelayMoment("mail", 0.0)).stall == math.inf
+    assert rules('[[relay]]\nat = "mail"\nstall = true\n').at_stage(RelayEvent("mail", 0.0)).stall == math.inf
 
 
 def test_turns_can_stand_in_every_rule() -> None:

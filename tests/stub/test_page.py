@@ -23,24 +23,24 @@ import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 from starlette.responses import HTMLResponse
 
-from server_stub import instant
-from server_stub.misbehaviour.in_force import Misbehaviour
+from server_stub import timestamps
+from server_stub.http_server import HttpServer
+from server_stub.identity.people import People, Person
+from server_stub.misbehaviour.active_rules import Misbehaviour
 from server_stub.page import application as web
 from server_stub.page import clean_html
-from server_stub.page.gate import Gate
+from server_stub.page.same_origin import SameOriginOnly
 from server_stub.page.snapshot import NEWEST
-from server_stub.people import People, Person
 from server_stub.queue import credential_reset
 from server_stub.queue.entry import compose
 from server_stub.queue.store import Store
 from server_stub.relay.mailbox import Envelope, Mailbox
-from server_stub.service import Site
 from tests.stub.test_relay import connected, password
 from tests.support.browser import keep_picture
 from tests.support.stub import Stub
 
 pytestmark = pytest.mark.debian("chromium", "fonts-dejavu-core")
-WITHOUT_A_BROWSER = pytest.mark.asyncio(loop_scope="session")  # the loop of the desk
+WITHOUT_A_BROWSER = pytest.mark.asyncio(loop_scope="session")  # the loop of the backend
 
 ELLIE = "ellie@example.com"
 LONG = "a" * 120
@@ -56,7 +56,7 @@ IMPATIENCE = "const later = setTimeout; setTimeout = (does, pause) => later(does
 
 
 @dataclass
-class Desk:
+class Backend:
     """What lies behind the page, and where the page is."""
 
     store: Store
@@ -68,19 +68,19 @@ class Desk:
     def queue(self, template: Mapping[str, object] | None = None, age: int = 0, **more: object) -> str:
         """Queue an entry that is `age` seconds old."""
         content = dict(template or {"TestMessageV1": {"display_name": "Ellie"}})
-        (key,) = self.store.add([compose(content, ELLIE, time.time_ns() - age * instant.NANOS) | more])
+        (key,) = self.store.add([compose(content, ELLIE, time.time_ns() - age * timestamps.NANOS) | more])
         return key
 
     def deliver(self, mail: bytes | EmailMessage, age: int = 0) -> None:
         """Put a mail where the relay puts it."""
-        received = instant.write(time.time_ns() - age * instant.NANOS)
+        received = timestamps.write(time.time_ns() - age * timestamps.NANOS)
         envelope = Envelope(
             "idm@example.com", [ELLIE], "smtps", "TLSv1.3", "mail-sender", "sender.example", received, "sender.crt"
         )
         self.mailbox.store(mail if isinstance(mail, bytes) else mail.as_bytes(), envelope)
 
 
-def letter(subject: str = "Test Message", key: str = "", text: str = "Good day\n", html: str = "") -> EmailMessage:
+def made_mail(subject: str = "Test Message", key: str = "", text: str = "Good day\n", html: str = "") -> EmailMessage:
     """Make a mail as a sender makes it; with `key`, of that queue entry."""
     mail = EmailMessage()
     mail["From"] = "Example Identity <idm@example.com>"
@@ -95,7 +95,7 @@ def letter(subject: str = "Test Message", key: str = "", text: str = "Good day\n
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def backend(tmp_path: Path) -> AsyncIterator[Backend]:
     """Serve the page from an empty queue and an empty mailbox."""
     folder = tmp_path / "mail"
     folder.mkdir()
@@ -103,22 +103,22 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     misbehaviour = Misbehaviour.load(None)
     bound = socket.create_server(("127.0.0.1", 0))
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as the stub's own; else each answer waits 40 ms
-    site = Site(web.application(web.Web(store, mailbox, PEOPLE, misbehaviour)), bound)
+    site = HttpServer(web.application(web.Web(store, mailbox, PEOPLE, misbehaviour)), bound)
     serving = await site.start()
-    yield Desk(store, mailbox, misbehaviour, folder, f"http://127.0.0.1:{bound.getsockname()[1]}")
-    site.server.should_exit = True
+    yield Backend(store, mailbox, misbehaviour, folder, f"http://127.0.0.1:{bound.getsockname()[1]}")
+    site.stop()
     await serving
     store.close()
 
 
 @pytest.fixture
 def origin(request: pytest.FixtureRequest) -> str:
-    """Give the page's origin: the running stub's where a test has one, else the desk's."""
+    """Give the page's origin: the running stub's where a test has one, else the backend's."""
     if "stub" in request.fixturenames:
         stub: Stub = request.getfixturevalue("stub")
         return f"http://localhost:{stub.ports['web']}"
-    desk: Desk = request.getfixturevalue("desk")
-    return desk.origin
+    backend: Backend = request.getfixturevalue("backend")
+    return backend.origin
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -155,17 +155,17 @@ async def choose_tab(page: Page, name: str) -> Locator:
     return panel
 
 
-async def test_what_is_queued_and_what_arrives_shows_without_a_reload(desk: Desk, page: Page) -> None:
+async def test_what_is_queued_and_what_arrives_shows_without_a_reload(backend: Backend, page: Page) -> None:
     """Within a second of the change, with kind, recipient and state, and an arrival is said to a screen reader."""
     await look_at(page)
-    key = desk.queue()
+    key = backend.queue()
     await expect(entries(page)).to_contain_text(["Test message"], timeout=1000)
     await expect(entries(page)).to_contain_text([ELLIE])
     await expect(entries(page).locator(".state")).to_have_text(["queued"])
-    desk.deliver(letter("First", key))
+    backend.deliver(made_mail("First", key))
     await expect(mails(page)).to_contain_text(["First"], timeout=1000)
     await expect(page.locator("#announced")).to_have_text("A mail arrived: First")
-    desk.store.mark_sent(key, time.time_ns())
+    backend.store.mark_sent(key, time.time_ns())
     await expect(entries(page).locator(".state")).to_have_text(["sent"], timeout=1000)
 
 
@@ -177,31 +177,31 @@ async def test_an_empty_page_says_what_to_do(opened: Page) -> None:
     await expect(opened.get_by_role("button", name="Delete all")).to_be_hidden()
 
 
-async def test_the_newest_entry_is_open_at_once(desk: Desk, page: Page) -> None:
+async def test_the_newest_entry_is_open_at_once(backend: Backend, page: Page) -> None:
     """Half of the pane is for it."""
-    desk.queue(age=60)
-    desk.queue(
+    backend.queue(age=60)
+    backend.queue(
         {"CredentialResetV1": {"display_name": "Ellie", "intent_id": "a", "expiry_time": int(time.time()) + 600}}
     )
     await look_at(page)
     await expect(page.locator("#entry-title")).to_have_text("Credential reset")
-    await expect(page.get_by_text("Of use until")).to_be_visible()
+    await expect(page.get_by_text("Expires", exact=True)).to_be_visible()
 
 
-async def test_a_mail_of_text_alone_is_read_at_once(desk: Desk, opened: Page) -> None:
+async def test_a_mail_of_text_alone_is_read_at_once(backend: Backend, opened: Page) -> None:
     """As Kanidm's own sender writes it; the tab that was chosen comes back with the next mail that has it."""
-    desk.deliver(letter("Both", text="one\n", html="<p>two</p>"))
+    backend.deliver(made_mail("Both", text="one\n", html="<p>two</p>"))
     await expect(opened.get_by_role("tabpanel", name="HTML")).to_be_visible()
-    desk.deliver(letter("Text alone", text="three\n"))
+    backend.deliver(made_mail("Text alone", text="three\n"))
     await mails(opened).filter(has_text="Text alone").click()
     await expect(opened.get_by_role("tabpanel", name="Text")).to_contain_text("three")
     await mails(opened).filter(has_text="Both").click()
     await expect(opened.get_by_role("tabpanel", name="HTML")).to_be_visible()
 
 
-async def test_what_was_done_before_is_not_said_for_ever(desk: Desk, opened: Page) -> None:
+async def test_what_was_done_before_is_not_said_for_ever(backend: Backend, opened: Page) -> None:
     """The next thing that is done takes its place, in either pane."""
-    desk.deliver(letter("Gone soon"))
+    backend.deliver(made_mail("Gone soon"))
     await opened.get_by_role("button", name="Queue a test message").click()
     await expect(opened.locator("#queue-said")).to_have_text(f"Queued for {ELLIE}.")
     await opened.get_by_role("button", name="Delete", exact=True).click()
@@ -209,73 +209,73 @@ async def test_what_was_done_before_is_not_said_for_ever(desk: Desk, opened: Pag
     await expect(opened.locator("#queue-said")).to_have_text("")
 
 
-async def test_each_state_is_a_word(desk: Desk, opened: Page) -> None:
+async def test_each_state_is_a_word(backend: Backend, opened: Page) -> None:
     """Queued, sent, delayed, and expired by its link or by its time in the queue."""
     reset = {"CredentialResetV1": {"display_name": "Ellie", "intent_id": "a", "expiry_time": int(time.time()) - 1}}
-    desk.queue()
-    desk.queue(sent_at=instant.write(time.time_ns()))
-    desk.queue(send_after="2999-01-01T00:00:00Z")
-    desk.queue(reset)
-    desk.queue(delete_after="2000-01-01T00:00:00Z")
+    backend.queue()
+    backend.queue(sent_at=timestamps.write(time.time_ns()))
+    backend.queue(send_after="2999-01-01T00:00:00Z")
+    backend.queue(reset)
+    backend.queue(delete_after="2000-01-01T00:00:00Z")
     words = ["expired", "expired", "delayed", "sent", "queued"]
     await expect(entries(opened).locator(".state")).to_have_text(words)
 
 
-async def test_a_state_that_changes_by_itself_shows(desk: Desk, opened: Page) -> None:
+async def test_a_state_that_changes_by_itself_shows(backend: Backend, opened: Page) -> None:
     """A delayed message gets ready when its time comes, though nobody changes anything."""
-    desk.queue(send_after=instant.write(time.time_ns() + 2 * instant.NANOS))
+    backend.queue(send_after=timestamps.write(time.time_ns() + 2 * timestamps.NANOS))
     await expect(entries(opened).locator(".state")).to_have_text(["delayed"])
     await expect(entries(opened).locator(".state")).to_have_text(["queued"])
 
 
-async def test_the_buttons_queue_what_they_say_or_show_the_refusal(desk: Desk, opened: Page) -> None:
+async def test_the_buttons_queue_what_they_say_or_show_the_refusal(backend: Backend, opened: Page) -> None:
     """A test message, a credential reset, and for bob, who has no address, Kanidm's own words."""
     await opened.get_by_role("button", name="Queue a test message").click()
     await expect(opened.get_by_text(f"Queued for {ELLIE}.")).to_be_visible()
     await opened.get_by_role("button", name="Queue a credential reset").click()
     await expect(entries(opened).locator(".title")).to_have_text(["Credential reset", "Test message"])
-    assert desk.store.count_unsent() == 2
+    assert backend.store.count_unsent() == 2
     await opened.get_by_label("To", exact=True).select_option("bob")
     await opened.get_by_role("button", name="Queue a test message").click()
     await expect(opened.get_by_text('answers 500 {"missingattribute": "mail"}')).to_be_visible()
     await opened.get_by_role("button", name="Queue a credential reset").click()
     await expect(opened.get_by_text('answers 500 "cu0008accountmissingemail"')).to_be_visible()
-    assert desk.store.count_unsent() == 2
+    assert backend.store.count_unsent() == 2
 
 
-async def test_an_entry_is_marked_and_unsent_with_the_same_button(desk: Desk, opened: Page) -> None:
+async def test_an_entry_is_marked_and_unsent_with_the_same_button(backend: Backend, opened: Page) -> None:
     """The button says what it will do, keeps the focus, and the store has it."""
-    key = desk.queue()
+    key = backend.queue()
     await entries(opened).first.click()
     await opened.get_by_role("button", name="Mark as sent").click()
     await expect(entries(opened).locator(".state")).to_have_text(["sent"])
-    assert desk.store.count_unsent() == 0
+    assert backend.store.count_unsent() == 0
     unsend = opened.get_by_role("button", name="Un-send")
     await expect(unsend).to_be_focused()
     await unsend.click()
     await expect(entries(opened).locator(".state")).to_have_text(["queued"])
     await expect(opened.locator("#entry-facts")).to_contain_text(key)
-    assert desk.store.count_unsent() == 1
+    assert backend.store.count_unsent() == 1
 
 
-async def test_a_mail_is_deleted_and_its_neighbour_takes_its_place(desk: Desk, opened: Page) -> None:
+async def test_a_mail_is_deleted_and_its_neighbour_takes_its_place(backend: Backend, opened: Page) -> None:
     """Both files go; what comes after it is shown, and after the last the pane says that it is empty."""
     for subject in ("One", "Two", "Three"):
-        desk.deliver(letter(subject))
+        backend.deliver(made_mail(subject))
     await mails(opened).filter(has_text="Two").click()
     for shown in ("Two", "One", "Three"):
         await expect(opened.get_by_role("heading", name=shown)).to_be_visible()
         await opened.get_by_role("button", name="Delete", exact=True).click()
     await expect(opened.get_by_text("No mail yet.")).to_be_visible()
     await expect(opened.get_by_role("heading", name="Mail", exact=True)).to_be_focused()
-    assert list(desk.folder.iterdir()) == []
+    assert list(backend.folder.iterdir()) == []
 
 
-async def test_all_mails_are_deleted_only_after_a_question(desk: Desk, opened: Page) -> None:
+async def test_all_mails_are_deleted_only_after_a_question(backend: Backend, opened: Page) -> None:
     """Escape and "Keep it" keep them; the queue stays in any case."""
-    desk.queue()
+    backend.queue()
     for number in range(3):
-        desk.deliver(letter(str(number)))
+        backend.deliver(made_mail(str(number)))
     question = opened.get_by_role("dialog", name="Delete all mail?")
     for refuse in (opened.keyboard.press("Escape"), opened.get_by_role("button", name="Keep it").click()):
         await opened.get_by_role("button", name="Delete all …").click()
@@ -286,18 +286,18 @@ async def test_all_mails_are_deleted_only_after_a_question(desk: Desk, opened: P
     await opened.get_by_role("button", name="Delete all …").click()
     await question.get_by_role("button", name="Delete all mail").click()
     await expect(opened.get_by_text("Deleted 3 mails.")).to_be_visible()
-    assert list(desk.folder.iterdir()) == []
+    assert list(backend.folder.iterdir()) == []
     await expect(entries(opened)).to_have_count(1)
 
 
-async def test_each_tab_shows_its_part(desk: Desk, opened: Page) -> None:
+async def test_each_tab_shows_its_part(backend: Backend, opened: Page) -> None:
     """HTML with its pictures, text, source, decoded headers, and what the wire knew."""
-    mail = letter("Café", "", "Good day in text\n", '<p>Good day in HTML</p><img src="cid:dot" alt="dot">')
+    mail = made_mail("Café", "", "Good day in text\n", '<p>Good day in HTML</p><img src="cid:dot" alt="dot">')
     mail["X-Odd"] = "=?utf-8?q?r=C3=A9sum=C3=A9?="
     html = mail.get_body(("html",))
     assert html is not None
     html.add_related(PIXEL, "image", "png", cid="<dot>")
-    desk.deliver(mail)
+    backend.deliver(mail)
     frame = opened.frame_locator("#html")
     await expect(frame.get_by_text("Good day in HTML")).to_be_visible()
     await expect(frame.get_by_role("img", name="dot")).to_have_js_property("naturalWidth", 1)
@@ -312,14 +312,14 @@ async def test_each_tab_shows_its_part(desk: Desk, opened: Page) -> None:
         await expect(facts).to_contain_text(fact)
 
 
-async def test_a_mail_and_its_entry_lead_to_each_other(desk: Desk, opened: Page) -> None:
+async def test_a_mail_and_its_entry_lead_to_each_other(backend: Backend, opened: Page) -> None:
     """Matched by the Message-ID, also with a recipient's mark, or by Kanidm's line in the text."""
-    keys = [desk.queue() for _ in range(3)]
-    marked = letter("Marked")
+    keys = [backend.queue() for _ in range(3)]
+    marked = made_mail("Marked")
     marked["Message-ID"] = f"<{keys[1]}.0123456789ab@example.com>"
-    for mail in (letter("Plain", keys[0]), marked, letter("Kanidm's", text=f"Hello\n\nmsg_id: {keys[2]}  \n")):
-        desk.deliver(mail)
-    desk.deliver(letter("Foreign", text=f"this is no msg_id: {keys[2]}\n"))
+    for mail in (made_mail("Plain", keys[0]), marked, made_mail("Kanidm's", text=f"Hello\n\nmsg_id: {keys[2]}  \n")):
+        backend.deliver(mail)
+    backend.deliver(made_mail("Foreign", text=f"this is no msg_id: {keys[2]}\n"))
     for key, subject in zip(keys, ("Plain", "Marked", "Kanidm's"), strict=True):
         await mails(opened).filter(has_text=subject).click()
         await expect(opened.get_by_role("heading", name=subject)).to_be_visible()
@@ -332,52 +332,52 @@ async def test_a_mail_and_its_entry_lead_to_each_other(desk: Desk, opened: Page)
         await expect(opened.get_by_role("heading", name=subject)).to_be_visible()
 
 
-async def test_an_entry_that_is_too_old_for_the_list_is_found_all_the_same(desk: Desk, opened: Page) -> None:
+async def test_an_entry_that_is_too_old_for_the_list_is_found_all_the_same(backend: Backend, opened: Page) -> None:
     """A mail leads to its entry however many came after it; lists are short, and say how many there are."""
-    key = desk.queue(name="old")
-    desk.store.add([compose({"TestMessageV1": {}}, ELLIE, time.time_ns()) for _ in range(5000)])
-    desk.deliver(letter("Old", key))
+    key = backend.queue(name="old")
+    backend.store.add([compose({"TestMessageV1": {}}, ELLIE, time.time_ns()) for _ in range(5000)])
+    backend.deliver(made_mail("Old", key))
     for _ in range(NEWEST):
-        desk.deliver(b"Subject: x\r\n\r\nx\r\n")
+        backend.deliver(b"Subject: x\r\n\r\nx\r\n")
     await expect(opened.get_by_text(f"the newest {NEWEST} of 5001")).to_be_visible()
     await expect(opened.get_by_text(f"the newest {NEWEST} of {NEWEST + 1}")).to_be_visible()
     await expect(entries(opened)).to_have_count(NEWEST)
-    desk.deliver(letter("New", key))
+    backend.deliver(made_mail("New", key))
     await mails(opened).filter(has_text="New").click()
     await opened.get_by_role("button", name="Show its queue entry").click()
     await expect(opened.locator("#entry-facts")).to_contain_text(key)
     await opened.get_by_role("button", name="Mark as sent").click()
     await expect(opened.get_by_role("button", name="Un-send")).to_be_visible()
-    assert desk.store.count_unsent() == 5000
+    assert backend.store.count_unsent() == 5000
 
 
-async def test_selection_scroll_and_layout_stay_while_others_come_and_go(desk: Desk, opened: Page) -> None:
+async def test_selection_scroll_and_layout_stay_while_others_come_and_go(backend: Backend, opened: Page) -> None:
     """What somebody reads stays selected and in its place, and no part of the page moves."""
     for number in range(40):
-        desk.queue()
-        desk.deliver(letter(f"Mail {number:02}"))
+        backend.queue()
+        backend.deliver(made_mail(f"Mail {number:02}"))
     await expect(mails(opened)).to_have_count(40)
     chosen = mails(opened).filter(has_text="Mail 20")
     await chosen.click()
     await expect(opened.get_by_role("heading", name="Mail 20")).to_be_visible()
     parts = [opened.locator(part) for part in ("#queue", "#mail", "#mail-list", "#reading", "#misbehaviour")]
     before = [await part.bounding_box() for part in [*parts, chosen]]
-    desk.queue()
-    desk.deliver(letter("Another"))
-    desk.mailbox.delete(["00000030"])
+    backend.queue()
+    backend.deliver(made_mail("Another"))
+    backend.mailbox.delete(["00000030"])
     await expect(mails(opened).first).to_contain_text("Another")
     await expect(chosen).to_have_attribute("aria-selected", "true")
     await expect(opened.get_by_role("heading", name="Mail 20")).to_be_visible()
     assert [await part.bounding_box() for part in [*parts, chosen]] == before
 
 
-async def test_misbehaviour_is_set_counted_and_cleared(desk: Desk, opened: Page) -> None:
+async def test_misbehaviour_is_set_counted_and_cleared(backend: Backend, opened: Page) -> None:
     """Wrong rules get their sentence and change nothing; what applies is shown with how often it has acted."""
     rules = opened.get_by_label("Rules (TOML)")
     await rules.fill("[[apiii]]\n")
     await opened.get_by_role("button", name="Apply").click()
     await expect(opened.locator("#misbehaviour-said")).to_contain_text("there is no table `apiii`")
-    assert desk.misbehaviour.text == ""
+    assert backend.misbehaviour.text == ""
     await opened.get_by_role("button", name="Busy server").click()
     await expect(rules).to_be_focused()
     await opened.get_by_role("button", name="Apply").click()
@@ -385,34 +385,34 @@ async def test_misbehaviour_is_set_counted_and_cleared(desk: Desk, opened: Page)
     await expect(opened.locator("#fired")).to_contain_text("not yet")
     await expect(opened.get_by_role("link", name="Misbehaviour: on")).to_be_visible()
     for _ in range(4):
-        desk.misbehaviour.at_call("ready")
+        backend.misbehaviour.at_call("ready")
     await expect(opened.locator("#fired")).to_contain_text("2 times")
     await rules.press("End")
     await rules.type("# unfinished")
-    desk.misbehaviour.set("")
+    backend.misbehaviour.set("")
     await expect(opened.get_by_text("No rules: everything behaves.")).to_be_visible()
     assert "# unfinished" in await rules.input_value()
     await opened.get_by_role("button", name="Clear").click()
     await expect(rules).to_have_value("")
 
 
-async def test_every_ready_made_misbehaviour_is_understood(desk: Desk, opened: Page) -> None:
+async def test_every_ready_made_misbehaviour_is_understood(backend: Backend, opened: Page) -> None:
     """Each button puts TOML into the text that the stub takes, and that changes something."""
     buttons = opened.get_by_role("list", name="Ready-made").get_by_role("button")
     texts = set()
     for button in await buttons.all():
         await button.click()
         texts.add(text := await opened.get_by_label("Rules (TOML)").input_value())
-        desk.misbehaviour.set(text)
-        assert desk.misbehaviour.fired() != []
+        backend.misbehaviour.set(text)
+        assert backend.misbehaviour.fired() != []
     assert len(texts) == 8
 
 
-async def test_everything_can_be_done_by_keyboard(desk: Desk, opened: Page) -> None:
+async def test_everything_can_be_done_by_keyboard(backend: Backend, opened: Page) -> None:
     """Tab goes from part to part in reading order with the focus to be seen; arrows walk lists and tabs."""
-    key = desk.queue()
+    key = backend.queue()
     for number in range(3):
-        desk.deliver(letter(f"Mail {number}", key, html="<p>Hello</p>"))
+        backend.deliver(made_mail(f"Mail {number}", key, html="<p>Hello</p>"))
     await expect(mails(opened)).to_have_count(3)
     press = opened.keyboard.press
     met = []
@@ -456,10 +456,10 @@ NAMES = """() => [...document.querySelectorAll("button, select, textarea, iframe
     .map((one) => one.outerHTML)"""
 
 
-async def test_everything_has_a_name_for_a_screen_reader(desk: Desk, opened: Page) -> None:
+async def test_everything_has_a_name_for_a_screen_reader(backend: Backend, opened: Page) -> None:
     """Controls and regions are named, the selected row is announced by its words, tabs point to their panels."""
-    desk.queue()
-    desk.deliver(letter(html="<p>x</p>"))
+    backend.queue()
+    backend.deliver(made_mail(html="<p>x</p>"))
     await entries(opened).first.click()
     await expect(opened.get_by_role("tab", selected=True)).to_have_accessible_name("HTML")
     assert await opened.evaluate(NAMES) == []
@@ -485,9 +485,9 @@ FAINT = """() => {
 }"""
 
 
-async def test_every_text_is_readable_in_both_modes(desk: Desk, opened: Page) -> None:
+async def test_every_text_is_readable_in_both_modes(backend: Backend, opened: Page) -> None:
     """The page follows the system's mode; all texts have the contrast of level AA, on the ground that they stand on."""
-    await fill(desk, opened)
+    await fill(backend, opened)
     await opened.get_by_label("To", exact=True).select_option("bob")
     await opened.get_by_role("button", name="Queue a test message").click()
     await expect(opened.locator("#queue-said.failed")).to_be_visible()
@@ -503,24 +503,24 @@ async def brightness(page: Page, scheme: Literal["light", "dark"]) -> float:
     return float(sum(ground)) / len(ground)
 
 
-async def fill(desk: Desk, page: Page) -> None:
+async def fill(backend: Backend, page: Page) -> None:
     """Give the page one of everything, long words included."""
     expired = credential_reset.template("Ellie", None, int(time.time()) - 7200)
-    desk.queue(expired, 7200)
-    desk.queue({"InvitationV9": {"display_name": LONG}}, 600, mail_destination=[{"value": f"{LONG}@example.com"}])
-    desk.queue(age=300, send_after="2999-01-01T00:00:00Z")
-    sent = desk.queue(credential_reset.template("Ellie", None, int(time.time())), 130)
-    desk.store.mark_sent(sent, time.time_ns())
-    desk.queue(age=5)
-    desk.deliver(letter(LONG, text=f"https://example.com/{LONG}\n"), 90_000)
+    backend.queue(expired, 7200)
+    backend.queue({"InvitationV9": {"display_name": LONG}}, 600, mail_destination=[{"value": f"{LONG}@example.com"}])
+    backend.queue(age=300, send_after="2999-01-01T00:00:00Z")
+    sent = backend.queue(credential_reset.template("Ellie", None, int(time.time())), 130)
+    backend.store.mark_sent(sent, time.time_ns())
+    backend.queue(age=5)
+    backend.deliver(made_mail(LONG, text=f"https://example.com/{LONG}\n"), 90_000)
     html = (
         "<body style='margin:0;background:#f3f4f6;font-family:sans-serif'><div style='max-width:520px;margin:24px "
         "auto;padding:24px;background:#fff;border-radius:8px'><p>Hello Ellie,</p><p>somebody has asked to reset the "
         "credentials of this account.</p><p><a href='https://idm.example.com/' style='padding:8px 16px;background:"
         "#1d4ed8;color:#fff;border-radius:6px'>Reset credentials</a></p></div></body>"
     )
-    desk.deliver(letter("Example Identity: Credential Reset Link", sent, "Hello Ellie\n", html), 100)
-    desk.misbehaviour.set('[[relay]]\nat = "rcpt"\nstall = 2\nevery = 2\n')
+    backend.deliver(made_mail("Example Identity: Credential Reset Link", sent, "Hello Ellie\n", html), 100)
+    backend.misbehaviour.set('[[relay]]\nat = "rcpt"\nstall = 2\nevery = 2\n')
     await expect(entries(page)).to_have_count(5)
     await expect(mails(page)).to_have_count(2)
     await mails(page).first.click()
@@ -530,12 +530,12 @@ async def fill(desk: Desk, page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-async def test_it_fits_a_phone_and_a_desk(desk: Desk, opened: Page, width: int) -> None:
+async def test_it_fits_a_phone_and_a_large_screen(backend: Backend, opened: Page, width: int) -> None:
     """Nothing is wider than the window with long words in every place; pictures of it are kept."""
     await opened.set_viewport_size({"width": width, "height": 780 if width == 360 else 900})
     for content in ("empty", "full"):
         if content == "full":
-            await fill(desk, opened)
+            await fill(backend, opened)
             # The browser paints only frames that were in view.
             await opened.locator("#html").scroll_into_view_if_needed()
         for scheme in ("light", "dark"):
@@ -560,9 +560,9 @@ async def test_a_stub_that_does_not_answer_is_said_until_it_answers(opened: Page
     await expect(opened.get_by_text("Live", exact=True)).to_be_visible()
 
 
-async def test_asking_again_costs_next_to_nothing(desk: Desk, opened: Page) -> None:
+async def test_asking_again_costs_next_to_nothing(backend: Backend, opened: Page) -> None:
     """While nothing changes, the answer is a 304 without a body."""
-    desk.queue()
+    backend.queue()
     await expect(entries(opened)).to_have_count(1)
     async with opened.expect_response("**/state") as asked:
         pass
@@ -578,9 +578,9 @@ ODD: Sequence[object] = (
 )  # fmt: skip
 
 
-async def test_odd_entries_are_shown_as_far_as_they_can_be(desk: Desk, opened: Page) -> None:
+async def test_odd_entries_are_shown_as_far_as_they_can_be(backend: Backend, opened: Page) -> None:
     """What somebody queued by hand, each with its JSON, also without an id or with one that another has."""
-    desk.store.add(ODD)
+    backend.store.add(ODD)
     await expect(entries(opened)).to_have_count(len(ODD))
     for row in await entries(opened).all():
         await row.click()
@@ -597,7 +597,7 @@ async def test_the_running_stub_serves_it(stub: Stub, trust: ssl.SSLContext, ope
     def deliver() -> None:
         with connected(stub, "smtps", trust) as client:
             client.login("mail-sender", password(stub))
-            client.send_message(letter("Through the relay", key), "idm@example.com", [ELLIE])
+            client.send_message(made_mail("Through the relay", key), "idm@example.com", [ELLIE])
 
     await asyncio.to_thread(deliver)
     await expect(mails(opened)).to_contain_text(["Through the relay"])
@@ -676,7 +676,7 @@ def hostile(html: str, lure: str) -> bytes:
 
 @pytest.mark.parametrize("cleaned", [True, False], ids=["as it is served", "if it were not cleaned"])
 async def test_a_hostile_mail_can_do_nothing(
-    desk: Desk, opened: Page, monkeypatch: pytest.MonkeyPatch, *, cleaned: bool
+    backend: Backend, opened: Page, monkeypatch: pytest.MonkeyPatch, *, cleaned: bool
 ) -> None:
     """No script, request, connection, navigation, window or dialog; the frame's policy alone would do for most."""
     lure = Lure()
@@ -688,7 +688,7 @@ async def test_a_hostile_mail_can_do_nothing(
     pieces = (*HOSTILE, *CONNECTING) if cleaned else HOSTILE
     title = await opened.title()
     for piece in pieces:
-        desk.deliver(hostile(piece, address))
+        backend.deliver(hostile(piece, address))
     await expect(mails(opened)).to_have_count(len(pieces))
     for number in range(1, len(pieces) + 1):
         await opened.locator(f"#mail-list-{number:08}").click()
@@ -704,9 +704,9 @@ async def test_a_hostile_mail_can_do_nothing(
                 await frame.locator(":is(script, link, meta, base, form, input, button, iframe, svg, dialog)").count()
                 == 0
             )
-            assert {frame.url.removeprefix(desk.origin)[:6] for frame in opened.frames} == {"/", "/mail/"}
+            assert {frame.url.removeprefix(backend.origin)[:6] for frame in opened.frames} == {"/", "/mail/"}
         assert not [frame.url for frame in opened.frames if frame.url.startswith(address)]
-        assert [await opened.title(), opened.url] == [title, f"{desk.origin}/"]
+        assert [await opened.title(), opened.url] == [title, f"{backend.origin}/"]
         assert len(opened.context.pages) == 1
     for tab in ("Text", "Source", "Headers", "Facts"):
         await choose_tab(opened, tab)
@@ -735,10 +735,10 @@ BROKEN = (
 )
 
 
-async def test_a_broken_or_huge_mail_is_shown_as_far_as_it_can_be(desk: Desk, opened: Page) -> None:
+async def test_a_broken_or_huge_mail_is_shown_as_far_as_it_can_be(backend: Backend, opened: Page) -> None:
     """Whatever bytes the relay took, every tab answers, and a long text is cut and says so."""
     for mail in BROKEN:
-        desk.deliver(mail)
+        backend.deliver(mail)
     await expect(mails(opened)).to_have_count(len(BROKEN))
     for number in range(1, len(BROKEN) + 1):
         answer = await opened.request.get(f"/mail/{number:08}")
@@ -773,32 +773,32 @@ def client(origin: str) -> httpx.AsyncClient:
 
 
 @WITHOUT_A_BROWSER
-async def test_another_site_changes_nothing(desk: Desk, client: httpx.AsyncClient) -> None:
+async def test_another_site_changes_nothing(backend: Backend, client: httpx.AsyncClient) -> None:
     """Every change is POST and refused where a browser says that another origin asks; programs without one may."""
-    key = desk.queue()
-    desk.deliver(letter())
-    before = desk.store.version(), desk.mailbox.version()
+    key = backend.queue()
+    backend.deliver(made_mail())
+    before = backend.store.version(), backend.mailbox.version()
     async with client:
         for path in CHANGES:
             for headers in CROSS:
                 answer = await client.post(path.replace("KEY", key), headers=headers)
                 assert (answer.status_code, "Another site" in answer.json()["error"]) == (403, True), (path, headers)
             assert (await client.get(path.replace("KEY", key))).status_code in {404, 405}, path
-        assert (desk.store.version(), desk.mailbox.version()) == before
-        assert (await client.post("/mail/delete", headers=SAME | {"origin": desk.origin})).status_code == 200
+        assert (backend.store.version(), backend.mailbox.version()) == before
+        assert (await client.post("/mail/delete", headers=SAME | {"origin": backend.origin})).status_code == 200
         assert (await client.post("/queue/test/ellie")).status_code == 200
 
 
-async def test_a_real_browser_on_another_site_changes_and_frames_nothing(desk: Desk, page: Page) -> None:
+async def test_a_real_browser_on_another_site_changes_and_frames_nothing(backend: Backend, page: Page) -> None:
     """Neither by script nor by form nor in a frame."""
-    desk.deliver(letter())
+    backend.deliver(made_mail())
     attack = (
-        f"<form method=post action='{desk.origin}/mail/delete' target=there></form><iframe name=there></iframe>"
-        f"<iframe src='{desk.origin}/'></iframe><script>onload = () => document.forms[0].submit();"
-        f"fetch('{desk.origin}/mail/delete', {{method: 'POST', mode: 'no-cors'}}).catch(() => 0)</script>"
+        f"<form method=post action='{backend.origin}/mail/delete' target=there></form><iframe name=there></iframe>"
+        f"<iframe src='{backend.origin}/'></iframe><script>onload = () => document.forms[0].submit();"
+        f"fetch('{backend.origin}/mail/delete', {{method: 'POST', mode: 'no-cors'}}).catch(() => 0)</script>"
     )
     bound = socket.create_server(("127.0.0.1", 0))
-    site, elsewhere = Site(HTMLResponse(attack), bound), f"http://127.0.0.1:{bound.getsockname()[1]}/"
+    site, elsewhere = HttpServer(HTMLResponse(attack), bound), f"http://127.0.0.1:{bound.getsockname()[1]}/"
     serving = await site.start()
     await page.route(elsewhere, lambda route: route.continue_())
     async with (
@@ -808,14 +808,14 @@ async def test_a_real_browser_on_another_site_changes_and_frames_nothing(desk: D
         ),
     ):
         await page.goto(elsewhere)
-    assert len(list(desk.folder.iterdir())) == 2
+    assert len(list(backend.folder.iterdir())) == 2
     assert ["server-stub" in await frame.content() for frame in page.frames] == [False] * 3
-    site.server.should_exit = True
+    site.stop()
     await serving
 
 
 @WITHOUT_A_BROWSER
-async def test_a_name_that_was_rebound_gets_nothing(desk: Desk, client: httpx.AsyncClient) -> None:
+async def test_a_name_that_was_rebound_gets_nothing(backend: Backend, client: httpx.AsyncClient) -> None:
     """The Host must be localhost, the host of the stub, or an address, which no DNS can point elsewhere."""
     async with client:
         for host in ("evil.example", "localhost.evil.example", "evil.example:80", "127.0.0.1.evil.example", "[", ""):
@@ -824,17 +824,17 @@ async def test_a_name_that_was_rebound_gets_nothing(desk: Desk, client: httpx.As
                 assert answer.status_code == 421, host
         for host in ("localhost", "LOCALHOST:8025", "127.0.0.1:1", "[::1]:8025", "192.0.2.1"):
             assert (await client.get("/state", headers={"host": host})).status_code == 200, host
-    named = Gate(
-        web.application(web.Web(desk.store, desk.mailbox, PEOPLE, desk.misbehaviour), "stub.lan"), "stub.lan"
+    named = SameOriginOnly(
+        web.application(web.Web(backend.store, backend.mailbox, PEOPLE, backend.misbehaviour), "stub.lan"), "stub.lan"
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(named), base_url="http://stub.lan:8025") as asking:
         assert (await asking.get("/state")).status_code == 200
 
 
 @WITHOUT_A_BROWSER
-async def test_every_answer_has_the_strict_policy(desk: Desk, client: httpx.AsyncClient) -> None:
+async def test_every_answer_has_the_strict_policy(backend: Backend, client: httpx.AsyncClient) -> None:
     """Pages, files, data and errors; a mail's HTML has a stricter one of its own."""
-    desk.deliver(letter(html="<p>x</p>"))
+    backend.deliver(made_mail(html="<p>x</p>"))
     strict = {
         "default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-src 'self'",
         "img-src 'self' data:", "form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'",
@@ -861,14 +861,14 @@ async def test_every_answer_has_the_strict_policy(desk: Desk, client: httpx.Asyn
 
 
 @WITHOUT_A_BROWSER
-async def test_mails_are_asked_for_by_their_number_alone(desk: Desk, client: httpx.AsyncClient) -> None:
+async def test_mails_are_asked_for_by_their_number_alone(backend: Backend, client: httpx.AsyncClient) -> None:
     """No path leads out of the folder of mails, neither to read nor to delete."""
-    outside = desk.folder.with_name("secret.eml")
+    outside = backend.folder.with_name("secret.eml")
     outside.write_bytes(b"Subject: secret\r\n\r\n")
     async with client:
         for number in ("..%2Fsecret", "%2e%2e%2fsecret", "..%5Csecret", "%00"):
             assert (await client.get(f"/mail/{number}")).status_code == 404, number
             await client.post(f"/mail/{number}/delete")
-    assert desk.mailbox.read("../secret", 10) is None
-    assert desk.mailbox.delete(["../secret"]) == 0
+    assert backend.mailbox.read("../secret", 10) is None
+    assert backend.mailbox.delete(["../secret"]) == 0
     assert outside.exists()

@@ -1,4 +1,4 @@
-"""The stub's API and relay on their bad days, in the test's own event loop: real sockets, real TLS, rules at hand.
+"""The stub's API and relay with rules of misbehaviour, in the test's own event loop, on real sockets and with real TLS.
 
 `BadApi` puts `MisbehavingApi` around an application that writes down which calls reached it; `BadRelay` is the relay
 as it ships. Both are asked by the same clients as the real ones.
@@ -17,14 +17,14 @@ import aiosmtplib
 import httpx
 from starlette.types import Receive, Scope, Send
 
-from server_stub import certificates
-from server_stub.directory import Directory
+from server_stub.certificates import server_certificate
+from server_stub.folder.directory import Directory
+from server_stub.http_server import HttpServer
+from server_stub.misbehaviour.active_rules import Misbehaviour
 from server_stub.misbehaviour.exchange import HangUpProtocol
-from server_stub.misbehaviour.in_force import Misbehaviour
 from server_stub.misbehaviour.misbehaving_api import MisbehavingApi
-from server_stub.relay.listeners import Login, Relay, RelayTls
 from server_stub.relay.mailbox import Mailbox
-from server_stub.service import Site
+from server_stub.relay.relay import Login, Relay, RelayTls
 
 SECONDS = 10.0  # a test that meets this deadline has failed
 USER, PASSWORD = "mail-sender", "a-password"
@@ -51,7 +51,7 @@ class BadApi:
         self.misbehaviour = Misbehaviour()
         self.misbehaviour.set(text)
         self.reached: list[str] = []
-        self._certificate = certificates.ensure(directory, dt.datetime.now(dt.UTC))
+        self._certificate = server_certificate.ensure(directory, dt.datetime.now(dt.UTC))
         self._trust = ssl.create_default_context(cafile=str(directory.ca))
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,12 +66,12 @@ class BadApi:
         """Serve, and give a client that trusts this server."""
         bound = _listening()
         api = MisbehavingApi(self._application, self.misbehaviour)
-        site = Site(api, bound, self._certificate, HangUpProtocol)
+        site = HttpServer(api, bound, self._certificate, HangUpProtocol)
         serving = await site.start()
         url = f"https://localhost:{bound.getsockname()[1]}"
         async with httpx.AsyncClient(base_url=url, verify=self._trust, trust_env=False, timeout=SECONDS) as client:
             yield client
-        site.server.should_exit = True
+        site.stop()
         await serving
 
 
@@ -82,7 +82,7 @@ class BadRelay:
         self.directory = _directory(folder)
         self.misbehaviour = Misbehaviour()
         self.misbehaviour.set(text)
-        self.certificate = certificates.ensure(self.directory, dt.datetime.now(dt.UTC))
+        self.certificate = server_certificate.ensure(self.directory, dt.datetime.now(dt.UTC))
         self.ports: dict[str, int] = {}
 
     @property
@@ -103,12 +103,12 @@ class BadRelay:
         tls = RelayTls(self.directory, self.certificate)
         mailbox = Mailbox(self.directory.mail)
         relay = Relay(Login(USER, PASSWORD), mailbox, self.directory.refusals, tls, self.misbehaviour)
-        doors = await relay.listen(bound["smtps"], bound["smtp"])
+        listeners = await relay.listen(bound["smtps"], bound["smtp"])
         try:
             yield self
         finally:
-            for door in doors:
-                await door.close()
+            for listener in listeners:
+                await listener.close()
 
     def client(self, listener: str, trust: ssl.SSLContext | None = None, timeout: float = SECONDS) -> aiosmtplib.SMTP:
         """Return a client that is not connected yet; with `smtp` it starts TLS by itself."""

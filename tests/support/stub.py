@@ -1,7 +1,7 @@
 """A running stub for tests: the real `server-stub serve`, as a process, on free ports.
 
-`Stub.start` returns once everything answers. What a test wants queued, refused or read goes through the same doors as
-a person's: the API over TLS, the command line, the files under DIR.
+`Stub.start` returns once everything answers. Tests queue, refuse and read as a person does: by the API over TLS, the
+command line and the files under DIR.
 """
 
 from __future__ import annotations
@@ -159,12 +159,12 @@ class Stub:
         return [message_from_bytes(path.read_bytes(), policy=default) for path in paths]
 
     def envelopes(self) -> list[dict[str, Any]]:
-        """Return what the conversations said about these mails, in the same order."""
+        """Return the envelopes of these mails, in the same sequence."""
         paths = sorted((self.dir / "mail").glob("*.eml"))
         return [json.loads(path.with_suffix(".json").read_text()) for path in paths]
 
     def refuse(self, recipient: str, code: int = 550, text: str = "5.1.1 No such user here") -> None:
-        """Have the relay refuse a recipient from now on, besides those refused already."""
+        """Have the relay refuse one more recipient from now on."""
         rule = f"[[refuse]]\nrecipient = {json.dumps(recipient)}\ncode = {code}\ntext = {json.dumps(text)}\n"
         file = self.dir / "refuse.toml"
         partial = file.with_suffix(".partial")

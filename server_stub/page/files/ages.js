@@ -14,23 +14,23 @@ export function setServerTime(now) {
   ahead = Date.now() - now;
 }
 
-export function setTime(target, moment) {
-  if (target.dateTime !== (moment ?? "")) {
-    target.dateTime = moment ?? "";
-    target.title = moment ? exact(moment) : "";
+export function setTime(target, time) {
+  if (target.dateTime !== (time ?? "")) {
+    target.dateTime = time ?? "";
+    target.title = time ? exact(time) : "";
     update(target);
   }
 }
 
-export function exact(moment) {
-  const parsed = new Date(moment);
-  return isNaN(parsed) ? moment : `${parsed.toLocaleString()} (${moment})`;
+export function exact(time) {
+  const parsed = new Date(time);
+  return isNaN(parsed) ? time : `${parsed.toLocaleString()} (${time})`;
 }
 
-// The exact moment to read, on the reader's clock; the server's own writing is the title.
-export function dated(moment) {
-  const parsed = new Date(moment);
-  return element("span", { title: moment, text: isNaN(parsed) ? moment : parsed.toLocaleString() });
+// The exact time, on the reader's clock; the server's own writing is the title.
+export function dated(time) {
+  const parsed = new Date(time);
+  return element("span", { title: time, text: isNaN(parsed) ? time : parsed.toLocaleString() });
 }
 
 export function tick() {
@@ -41,11 +41,11 @@ function update(target) {
   write(target, words(Date.parse(target.dateTime)));
 }
 
-function words(moment) {
-  if (isNaN(moment)) {
+function words(time) {
+  if (isNaN(time)) {
     return "";
   }
-  const seconds = Math.trunc((Date.now() - ahead - moment) / 1000);
+  const seconds = Math.trunc((Date.now() - ahead - time) / 1000);
   const amount = Math.abs(seconds);
   const [size, unit] = UNITS.find(([size]) => amount >= size) ?? [1, "s"];
   const age = `${Math.trunc(amount / size)} ${unit}`;

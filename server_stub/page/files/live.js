@@ -18,7 +18,7 @@ export class Live {
     document.addEventListener("visibilitychange", () => this.look());
   }
 
-  // Resolves when what is there now is shown: an answer that is under way may be from before, so it asks once more.
+  // Resolves when what is there now is shown: an answer in flight may be from before, so it asks once more.
   async look() {
     await this.#asking;
     clearTimeout(this.#timer);

@@ -152,16 +152,16 @@ function facts(entry) {
     ["State", element("span", { class: "state", "data-state": entry.state, text: entry.state })],
     ["To", entry.recipients.join(", ") || "nobody"],
     ["Name", entry.name],
-    ["Queued", moment(entry.created)],
-    ["Send after", moment(entry.send_after)],
-    ["Of use until", moment(entry.expires)],
-    ["Sent", moment(entry.sent_at)],
-    ["Id", entry.key ?? "none that can be asked for, so it cannot be marked"],
+    ["Queued", timeOf(entry.created)],
+    ["Send after", timeOf(entry.send_after)],
+    ["Expires", timeOf(entry.expires)],
+    ["Sent", timeOf(entry.sent_at)],
+    ["Id", entry.key ?? "none that can be requested, so it cannot be marked"],
   ];
   return pairs.filter(([, value]) => value);
 }
 
-function moment(value) {
+function timeOf(value) {
   return value && dated(String(value));
 }
 

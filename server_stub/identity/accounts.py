@@ -17,7 +17,7 @@ OWN_READABLE = [
     "memberof", "name", "passkeys", "pwd_changed_time", "primary_credential", "radius_secret", "spn",
     "ssh_publickey", "sync_parent_uuid", "unix_password", "user_auth_token_session", "uuid",
 ]  # fmt: skip
-# The first three are in the captures; those of idm_admins and idm_message_admins are not, and only look the part.
+# The first three are in the captures; those of idm_admins and idm_message_admins are made up.
 GROUPS = {
     "idm_all_accounts": "00000000-0000-0000-0000-000000000036",
     "idm_message_senders": "00000000-0000-0000-0000-000000000055",

@@ -1,10 +1,10 @@
-"""The tokens that are good no more, though their time has not come: `DIR/destroyed`, one in a line.
+"""The tokens that are revoked before they expire: `DIR/destroyed`, one in a line.
 
 A logout writes its session's id there. People may add the id of a token, or the token itself as it stands in
 `tokens.json`, to see what a sender does then. The file is read again for each request.
 
 A session that was ended is refused from then on, as Kanidm's source has it (`SessionState::RevokedAt`). A service
-account's token is still good until five minutes after it was issued (wire section 2).
+account's token is still good until five minutes after it was issued (docs/kanidm-wire.md, Authentication).
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from server_stub.directory import write_atomically
+from server_stub.folder.files import write_atomically
 
 GRACE_SECONDS = 300
 
 
 @dataclass(frozen=True)
-class Destroyed:
-    """The file; without a path nothing is ever destroyed."""
+class RevokedSessions:
+    """The file; without a path nothing is ever revoked."""
 
     path: Path | None = None
 
     def keys(self) -> list[str]:
-        """Return all ids and tokens that are destroyed. Raises OSError where the file cannot be read."""
+        """Return all ids and tokens that are revoked. Raises OSError where the file cannot be read."""
         try:
             return self.path.read_text(encoding="utf-8", errors="replace").split() if self.path else []
         except FileNotFoundError:
             return []
 
     def add(self, key: str) -> None:
-        """Destroy what has this id. Raises OSError."""
+        """Revoke the session of this id. Raises OSError."""
         if self.path and key not in (keys := self.keys()):
             write_atomically(self.path, "".join(f"{one}\n" for one in [*keys, key]))
 

@@ -1,4 +1,4 @@
-"""Moments in nanoseconds since 1970, as Kanidm writes and orders them (wire section 5)."""
+"""Times in nanoseconds since 1970, as Kanidm writes and orders them (docs/kanidm-wire.md, The queue entry)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)")
 
 
-def write(moment: int) -> str:
+def write(time_ns: int) -> str:
     """Return RFC 3339 in UTC with 0 to 9 fraction digits, trailing zeros trimmed."""
-    seconds, fraction = divmod(moment, NANOS)
+    seconds, fraction = divmod(time_ns, NANOS)
     whole = (EPOCH + dt.timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
     return f"{whole}.{fraction:09}".rstrip("0").rstrip(".") + "Z"
 

@@ -36,7 +36,7 @@ SECURITY = {
 READING = {"GET", "HEAD"}
 
 
-class Gate:
+class SameOriginOnly:
     """ASGI wrapper around the page; `host` is a further name that it answers to, besides localhost."""
 
     def __init__(self, app: ASGIApp, host: str = "localhost") -> None:

@@ -1,4 +1,4 @@
-"""The `server-stub` command: `serve`, the verbs of `kanidm` that concern the queue, `queue --file` and `fill`.
+"""The `server-stub` command: `serve`, the commands of `kanidm` that concern the queue, `queue --file` and `fill`.
 
 Exit codes: 0 done, 1 a sentence says what failed, 2 wrong usage.
 """
@@ -16,15 +16,15 @@ from typing import Annotated
 
 import typer
 
-from server_stub import queue_text
-from server_stub.announcement import where_to_look
-from server_stub.directory import Directory
+from server_stub.cli import queue_text
+from server_stub.cli.queue_client import QueueClient
 from server_stub.errors import StubError
-from server_stub.ports import Ports
+from server_stub.folder.directory import Directory
 from server_stub.queue import fill as filling
 from server_stub.queue.entry import complete
 from server_stub.queue.store import Store
-from server_stub.queue_client import QueueClient
+from server_stub.startup.ports import Ports
+from server_stub.startup.startup_text import startup_text, where_to_look
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,7 +36,7 @@ app = typer.Typer(
 queue_app = typer.Typer(no_args_is_help=True, help="The queue, as `kanidm system message-queue` shows it.")
 person_app = typer.Typer(no_args_is_help=True, help="People, as `kanidm person` treats them.")
 credential_app = typer.Typer(no_args_is_help=True, help="People's credentials.")
-system_app = typer.Typer(no_args_is_help=True, help="So that a line for `kanidm` needs only the other name.")
+system_app = typer.Typer(no_args_is_help=True, help="The same commands under the words that `kanidm` uses.")
 app.add_typer(queue_app, name="message-queue")
 app.add_typer(queue_app, name="message", hidden=True)
 app.add_typer(system_app, name="system", hidden=True)
@@ -53,7 +53,9 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="0 means any free one.
 def _not_empty(host: str) -> str:
     """Refuse no address, by which sockets mean all of them."""
     if not host:
-        raise typer.BadParameter("an address is needed, such as 127.0.0.1; 0.0.0.0 means all of this machine's")
+        raise typer.BadParameter(
+            "an address is needed, such as 127.0.0.1; 0.0.0.0 means all addresses of this machine"
+        )
     return host
 
 
@@ -67,9 +69,11 @@ def serve(  # noqa: PLR0913, PLR0917 - one argument for each flag of the contrac
     web_port: Port = 8025,
     people: Annotated[Path | None, typer.Option(help="A TOML file of [[person]] tables.")] = None,
     misbehave: Annotated[
-        Path | None, typer.Option(help="A TOML file of what goes wrong, and when; see docs/misbehaviour.md.")
+        Path | None, typer.Option(help="A TOML file with rules of misbehaviour; see docs/misbehaviour.md.")
     ] = None,
-    ready_file: Annotated[Path | None, typer.Option(help="Written, with all ports, once everything answers.")] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="This file is written, with all ports, once everything answers.")
+    ] = None,
     has_sender: Annotated[
         bool, typer.Option("--has-sender", hidden=True, help="A sender is started anyway.")
     ] = False,
@@ -79,7 +83,12 @@ def serve(  # noqa: PLR0913, PLR0917 - one argument for each flag of the contrac
     from server_stub.service import Settings, run  # noqa: PLC0415 - see the line above
 
     ports = Ports(port, smtps_port, smtp_port, web_port)
-    run(Settings(Directory.at(dir), host, ports, people, misbehave, ready_file, has_sender))
+    directory = Directory.at(dir)
+
+    def ready(bound: Ports) -> None:
+        typer.echo(f"{startup_text(directory, host, bound, has_sender=has_sender)}\nready")
+
+    run(Settings(directory, host, ports, people, misbehave, ready_file), ready)
 
 
 @app.command()
@@ -87,9 +96,9 @@ def queue(
     dir: Dir,  # noqa: A002 - the flag's name
     file: Annotated[Path, typer.Option("--file", help="A JSON list of raw entries.", show_default=False)],
 ) -> None:
-    """Queue raw entries, several recipients and malformed ones too, and print their ids.
+    """Queue raw entries from a file and print their ids; entries may be malformed or have several recipients.
 
-    What an entry lacks of id, class, schemas and times is filled in, unless it says "raw": true.
+    Missing ids, classes, schemas and times are filled in, unless the entry has "raw": true.
     """
     directory = _started(dir)
     entries = [_completed(entry) for entry in _read_entries(file)]
@@ -106,7 +115,7 @@ def fill(
     count: Annotated[int, typer.Argument(min=1, metavar="N", help="How many messages.", show_default=False)],
     dir: Dir,  # noqa: A002 - the flag's name
 ) -> None:
-    """Queue N messages, test messages and credential resets, as fast as it goes; 100,000 are no trouble."""
+    """Queue N messages, test messages and credential resets, as fast as possible, up to 100,000 and more."""
     directory = _started(dir)
     with closing(Store.open(directory.queue, create=False)) as store:
         try:

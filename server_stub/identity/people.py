@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
 
-from server_stub.accounts import spn
 from server_stub.errors import OperationError, StubError
-from server_stub.naming import usual
+from server_stub.identity.accounts import spn
+from server_stub.identity.naming import usual
 
 
 @dataclass(frozen=True)

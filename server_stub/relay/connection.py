@@ -1,7 +1,7 @@
-"""The reception: brings a connection to the point where a conversation begins, and stays until its end.
+"""One connection to a listener, from its first packet to its end.
 
-What happens before the first word happens here, on the bare connection: the rules at `connect` and, with implicit
-TLS, at `tls`.
+The rules at `connect` and, with implicit TLS, at `tls` act here, on the bare connection. After that the connection
+becomes a `Conversation`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import time
 from collections.abc import Sized
 from dataclasses import dataclass
 
-from server_stub.misbehaviour.relay_rule import RelayAct, RelayMoment
-from server_stub.relay.conversation import Circumstances, Conversation
+from server_stub.misbehaviour.relay_rule import RelayAct, RelayEvent
+from server_stub.relay.conversation import Conversation, ListenerSettings
 
 
 @dataclass(frozen=True)
-class Reception:
-    """The reception of a listener; `visitors` are the connections of the whole relay."""
+class ConnectionHandler:
+    """Serves the connections of a listener; `connections` are the open ones of the whole relay."""
 
-    circumstances: Circumstances
-    visitors: Sized
+    settings: ListenerSettings
+    connections: Sized
 
-    async def receive(self, client: socket.socket) -> None:
-        """Go with a connection to its end."""
-        # Who goes, or does not like our certificate, is lost here; so is who is cut off.
+    async def serve(self, client: socket.socket) -> None:
+        """Serve a connection to its end."""
+        # A client that hangs up, that does not trust our certificate or that the rules cut off is no error of ours.
         with contextlib.suppress(OSError):
             conversation, tls = await self._begin(client)
             await asyncio.get_running_loop().connect_accepted_socket(lambda: conversation, client, ssl=tls)
@@ -38,17 +38,17 @@ class Reception:
         try:
             client.setblocking(False)
             greeting = await self._act(client, "connect")
-            if not self.circumstances.implicit_tls:
-                return Conversation(self.circumstances, greeting), None
-            tls = self.circumstances.tls.context(await self._act(client, "tls"))
-            return Conversation(self.circumstances, greeting), tls
+            if not self.settings.implicit_tls:
+                return Conversation(self.settings, greeting), None
+            tls = self.settings.tls.context(await self._act(client, "tls"))
+            return Conversation(self.settings, greeting), tls
         except BaseException:
             client.close()
             raise
 
     async def _act(self, client: socket.socket, stage: str) -> RelayAct:
-        moment = RelayMoment(stage, time.monotonic(), others=len(self.visitors) - 1)
-        act = self.circumstances.misbehaviour.at_stage(moment)
+        event = RelayEvent(stage, time.monotonic(), others=len(self.connections) - 1)
+        act = self.settings.misbehaviour.at_stage(event)
         if act.stall == math.inf:
             await _outwait(client)
         await asyncio.sleep(act.stall)

@@ -1,4 +1,4 @@
-"""What the `{id}` of a path means: a name, an SPN (`name@domain`), or a uuid in any of its spellings."""
+"""What the `{id}` of a path may be: a name, an SPN (`name@domain`), or a uuid in any of its spellings."""
 
 from __future__ import annotations
 

@@ -15,9 +15,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from server_stub.accounts import ADMIN, IDM_ADMIN_UUID, OUTSIDER, SENDER, Account, Role, spn
-from server_stub.directory import Directory, corrupt, write_atomically
-from server_stub.tokens import Keyring
+from server_stub.folder.directory import Directory
+from server_stub.folder.files import corrupt, read_json, write_atomically
+from server_stub.identity.accounts import ADMIN, IDM_ADMIN_UUID, OUTSIDER, SENDER, Account, Role, spn
+from server_stub.identity.tokens import Keyring
 
 DAY = 86_400
 LONG = 3650 * DAY
@@ -69,7 +70,7 @@ def ensure(directory: Directory, now: int) -> Identity:
 
 
 def _load(directory: Directory) -> Identity:
-    content = directory.read_json(directory.identity)
+    content = read_json(directory.identity)
     if not all(isinstance(value, str) for value in content.values()):
         raise corrupt(directory.identity, "a value is not text")
     try:
@@ -101,7 +102,7 @@ def _make(now: int) -> Identity:
 
 
 def api_payload(account: str, label: str, purpose: str, issued: int, expiry: int | None = None) -> dict[str, object]:
-    """Return what a service account's token says (wire section 2); times in unix seconds."""
+    """Return a service account's payload, times in unix seconds (docs/kanidm-wire.md, Authentication)."""
     return {
         "account_id": account,
         "token_id": str(uuid.uuid4()),
@@ -113,7 +114,7 @@ def api_payload(account: str, label: str, purpose: str, issued: int, expiry: int
 
 
 def user_payload(role: Role, account: str, issued: int, expiry: int | None = None) -> dict[str, object]:
-    """Return what a person's token says (wire section 12); times in unix seconds, an `expiry` of None is never.
+    """Return a person's payload (docs/kanidm-wire.md, Login); times in unix seconds, an `expiry` of None is never.
 
     The right to write lasts as long as the token. It needs an end in any case: without one, `kanidm` takes it for a
     right that is not there and asks for the password again.

@@ -18,7 +18,7 @@ from server_stub.errors import StubError
 from server_stub.misbehaviour import api_rule, queue_faults, relay_rule
 from server_stub.misbehaviour.api_rule import ApiAct
 from server_stub.misbehaviour.queue_faults import QueueFaults
-from server_stub.misbehaviour.relay_rule import RelayAct, RelayMoment
+from server_stub.misbehaviour.relay_rule import RelayAct, RelayEvent
 from server_stub.misbehaviour.rule import Rule, due
 from server_stub.misbehaviour.toml_table import nearest
 
@@ -32,7 +32,7 @@ class Rules:
 
     text: str = ""
     api: list[Rule[str, ApiAct]] = field(default_factory=list)
-    relay: list[Rule[RelayMoment, RelayAct]] = field(default_factory=list)
+    relay: list[Rule[RelayEvent, RelayAct]] = field(default_factory=list)
     queue: QueueFaults = field(default_factory=QueueFaults)
     listings: int = 0
 
@@ -70,13 +70,13 @@ class Misbehaviour:
     def fired(self) -> list[tuple[str, int]]:
         """Return each rule in words, and how often it has acted."""
         rules = self._rules
-        told = [(rule.words, rule.acted) for rule in rules.api]
-        told += [(rule.words, rule.acted) for rule in rules.relay]
+        counts = [(rule.words, rule.acted) for rule in rules.api]
+        counts += [(rule.words, rule.acted) for rule in rules.relay]
         if rules.queue.lagging_seconds:
-            told.append((f"Queue: listings lag by {rules.queue.lagging_seconds:g} s", rules.listings))
+            counts.append((f"Queue: listings lag by {rules.queue.lagging_seconds:g} s", rules.listings))
         if rules.queue.overlapping_pages:
-            told.append(("Queue: pages overlap and miss entries", rules.listings))
-        return [*told, *rules.queue.words]
+            counts.append(("Queue: pages overlap and miss entries", rules.listings))
+        return [*counts, *rules.queue.words]
 
     def queue_into(self, add: Callable[[Iterable[object]], object]) -> None:
         """Queue by `add` what [queue] wants queued: now, and whenever other rules are set. Raises StubError."""
@@ -98,9 +98,9 @@ class Misbehaviour:
         self._rules.listings += call in LISTINGS
         return api_rule.joined(due(self._rules.api, call))
 
-    def at_stage(self, moment: RelayMoment) -> RelayAct:
+    def at_stage(self, event: RelayEvent) -> RelayAct:
         """Return what the relay does at this stage, which counts by that."""
-        return relay_rule.joined(due(self._rules.relay, moment))
+        return relay_rule.joined(due(self._rules.relay, event))
 
     def _queue(self, rules: Rules) -> None:
         entries = list(rules.queue.entries(time.time_ns()))

@@ -6,10 +6,11 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from server_stub.directory import Directory, write_atomically
 from server_stub.errors import StubError
-from server_stub.identity import RELAY_LOGIN, Identity
-from server_stub.ports import Ports, reached_at
+from server_stub.folder.directory import Directory
+from server_stub.folder.files import write_atomically
+from server_stub.identity.identity_file import RELAY_LOGIN, Identity
+from server_stub.startup.ports import Ports, reached_at
 
 
 def write_configs(directory: Directory, identity: Identity, host: str, ports: Ports) -> None:
@@ -46,12 +47,12 @@ def write_ready_file(path: Path, ports: Ports) -> None:
 
 
 def client_config(directory: Directory, name: str, ports: Ports) -> str:
-    """Return a Kanidm client config (wire section 9)."""
+    """Return a Kanidm client config (docs/kanidm-wire.md, The client config)."""
     return f'uri = "https://{name}:{ports.api}"\nca_path = {_quoted(directory.ca)}\n'
 
 
 def sender_config(directory: Directory, identity: Identity, name: str, ports: Ports) -> str:
-    """Return a mail-sender config: Kanidm's keys (wire section 13), the CA for the relay, a state folder."""
+    """Return a sender config (docs/kanidm-wire.md, The mail-sender config), with the CA and a state folder."""
     return f"""\
 token = {_quoted(identity.readwrite)}
 schedule = "*/5 * * * * * *"

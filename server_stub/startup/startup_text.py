@@ -1,4 +1,4 @@
-"""What `serve` says once everything answers: where things are, and what to do next; and what `fill` says after it.
+"""What `serve` prints once everything answers, and what `fill` prints: where things are, and what to do next.
 
 The commands are written so that they can be copied: with the path of a program that was not found by its name, and
 with `-s` for the sender where root runs this, which it refuses otherwise.
@@ -13,12 +13,13 @@ import sys
 from pathlib import Path
 
 from server_stub.api.limits import PERSON_LISTED
-from server_stub.directory import Directory
 from server_stub.errors import StubError
-from server_stub.ports import Ports, reached_at
+from server_stub.folder.directory import Directory
+from server_stub.folder.files import read_json
+from server_stub.startup.ports import Ports, reached_at
 
 
-def announcement(directory: Directory, host: str, ports: Ports, *, has_sender: bool = False) -> str:
+def startup_text(directory: Directory, host: str, ports: Ports, *, has_sender: bool = False) -> str:
     """Return the text, several lines of it; `has_sender` says that a sender will run without anybody starting it."""
     folder, config, sender = (
         shlex.quote(str(path)) for path in (directory.root, directory.client_config, directory.sender_config)
@@ -29,7 +30,7 @@ def announcement(directory: Directory, host: str, ports: Ports, *, has_sender: b
     start = "" if has_sender else f"  {program('mail-sender')}{root} -c {config} -m {sender}\n"
     return f"""\
 The stub identity server is running on {host}; its files are in {directory.root}
-  queue and mail, to look at and play with:  http://{name}:{ports.web}/
+  page with queue and mail                   http://{name}:{ports.web}/
   API                                        https://{name}:{ports.api}
   relay                                      {relay}
 Next, in another terminal, queue something{"" if has_sender else " and start the sender"}:
@@ -37,13 +38,13 @@ Next, in another terminal, queue something{"" if has_sender else " and start the
 {start}  {program("server-stub")} message-queue list --dir {folder}
 With Kanidm's own command (its password is idm_admin_password in tokens.json):
   kanidm login -D idm_admin -H https://{name}:{ports.api} -C {shlex.quote(str(directory.ca))}
-Ctrl-C stops it; its queue and mail stay."""
+Ctrl-C stops it. Queue and mail are kept."""
 
 
 def where_to_look(directory: Directory, queued: int) -> str:
     """Return where so many new messages can be seen, and from how many on the command cannot show them."""
     try:
-        kept = directory.read_json(directory.ports)
+        kept = read_json(directory.ports)
         page = f"http://{kept['host']}:{kept['web']}/"
     except (StubError, KeyError):
         page = "the page that `serve` names"

@@ -1,15 +1,15 @@
-"""What `kanidm system message-queue` prints, from what the server answered (wire section 12).
+"""What `kanidm system message-queue` prints, from what the server answered (docs/kanidm-wire.md, The command line).
 
-The JSON form is not the bytes of the wire: the real command decodes them and writes them anew, in an order of its own
-and with nulls for what was absent. An entry that it could not decode is shown here as well as it goes, and then in
-full, as the JSON that it is.
+The JSON form is not the server's bytes: the real command decodes them and writes them anew, with the keys in its own
+sequence and null for what was absent. An entry that it could not decode is shown as far as possible, followed by all
+of its JSON.
 """
 
 from __future__ import annotations
 
 import re
 
-from server_stub import instant
+from server_stub import timestamps
 from server_stub.queue.entry import to_text
 
 ORDER = ("schemas", "id", "message_template", "send_after", "delete_after", "sent_at", "mail_destination")
@@ -60,7 +60,7 @@ def _is_decodable(entry: dict[str, object]) -> bool:
     template = entry.get("message_template")
     known = isinstance(template, dict) and len(template) == 1 and template.keys() <= TEMPLATES.keys()
     wanted = [entry.get(key) for key in ("send_after", "delete_after")] + [entry.get("sent_at", EVER)]
-    times = all(instant.read(moment) is not None for moment in wanted)
+    times = all(timestamps.read(text) is not None for text in wanted)
     return known and times and "id" in entry and "-" not in (_addresses(entry.get("mail_destination")) or ["-"])
 
 
@@ -91,10 +91,10 @@ def _template(template: object) -> str:
 
 def _time(value: object, absent: str) -> str:
     """Return `2026-11-20 22:46:23.471381168 +00:00:00`: no zero before the hour, at least one fraction digit."""
-    moment = instant.read(value)
-    if moment is None:
+    time_ns = timestamps.read(value)
+    if time_ns is None:
         return absent if value is None else str(value)
-    date, _, clock = instant.write(moment).removesuffix("Z").partition("T")
+    date, _, clock = timestamps.write(time_ns).removesuffix("Z").partition("T")
     whole, _, fraction = clock.partition(".")
     return f"{date} {whole[0].removeprefix('0')}{whole[1:]}.{fraction or '0'} +00:00:00"
 

@@ -1,7 +1,8 @@
 """Compact JWS tokens (RFC 7515), signed and verified.
 
-Service accounts get HS256 tokens, a person's login an ES256 one (wire section 2); so is the id of a login under way
-signed, by HS256. The `kid` of each is taken from its key, so that a key and its tokens stay together.
+Service accounts get HS256 tokens, a person's login an ES256 one (docs/kanidm-wire.md, Authentication). The id of
+a login that has begun is signed with HS256, too. The `kid` of each is derived from its key, so that a key and its
+tokens stay together.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Keyring:
         return f"{signed}.{encode_part(r.to_bytes(HALF, 'big') + s.to_bytes(HALF, 'big'))}"
 
     def sign_session(self, session: str) -> str:
-        """Return the id of a login under way as an HS256 token, whose payload is no object but that text."""
+        """Return the id of a login that has begun as an HS256 token, whose payload is that text and no object."""
         signed = _signed_part({"alg": "HS256", "kid": self.secret_id}, session)
         return f"{signed}.{encode_part(self._mac(signed))}"
 

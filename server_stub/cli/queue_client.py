@@ -1,4 +1,4 @@
-"""The client behind the command-line verbs: HTTPS with what `serve` wrote into DIR, as the administrator.
+"""The client behind the commands: HTTPS with what `serve` wrote into DIR, as the administrator.
 
 It is the stub's counterpart of the `kanidm` command, whose errors have an operation id before the sentence.
 """
@@ -9,24 +9,26 @@ import json
 import ssl
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote
 
 import httpx
 
-from server_stub.directory import Directory
 from server_stub.errors import StubError
+from server_stub.folder.directory import Directory
 
 SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class QueueClient:
-    """One connection to the running stub."""
+    """The running stub of a folder, and what it takes to speak to it."""
 
-    http: httpx.Client
     directory: Directory
+    address: httpx.URL
+    token: str = field(repr=False)
+    trust: ssl.SSLContext
 
     @classmethod
     def open(cls, directory: Directory) -> Self:
@@ -35,17 +37,13 @@ class QueueClient:
             config = tomllib.loads(directory.client_config.read_text())
             token = json.loads(directory.tokens.read_text())["admin"]
             trust = ssl.create_default_context(cafile=config["ca_path"])
-            address = httpx.URL(config["uri"])
+            return cls(directory, httpx.URL(config["uri"]), token, trust)
         except FileNotFoundError as error:
             raise _not_there(directory, f"{error.filename} is not there") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StubError(
                 f"The files in {directory.root} cannot be read ({error}): start the stub anew."
             ) from error
-        headers = {"authorization": f"Bearer {token}"}
-        # A proxy from the environment would have to find its way back to this machine.
-        http = httpx.Client(base_url=address, headers=headers, verify=trust, timeout=SECONDS, trust_env=False)
-        return cls(http, directory)
 
     def list(self) -> object:
         """Return all messages."""
@@ -69,10 +67,13 @@ class QueueClient:
         self._call("POST", path, {"ttl": ttl, "email": address})
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> object:
+        headers = {"authorization": f"Bearer {self.token}"}
         try:
-            response = self.http.request(method, path, json=body)
+            # A proxy from the environment would have to find its way back to this machine.
+            with httpx.Client(base_url=self.address, verify=self.trust, timeout=SECONDS, trust_env=False) as http:
+                response = http.request(method, path, headers=headers, json=body)
         except httpx.TransportError as error:
-            raise _not_there(self.directory, f"{self.http.base_url} does not answer: {error}") from error
+            raise _not_there(self.directory, f"{self.address} does not answer: {error}") from error
         if response.status_code != 200:
             raise _refused(response)
         return response.json()

@@ -1,44 +1,20 @@
-"""The folder DIR: where each file of a stub lies, and how files are written into it.
+"""The folder DIR: where each file of a stub lies.
 
-Every file is replaced in one step, so that a reader or a crash never meets half of one. All of it is for
-its owner only: DIR is 0700, and what holds a token or a password is 0600 besides.
+All of it is for its owner only: DIR is 0700, and what holds a token or a password is 0600 besides.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
-import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from server_stub.errors import StubError
-
-PARTIAL = ".partial"
-
-
-def write_atomically(path: Path, content: bytes | str, mode: int = 0o600) -> None:
-    """Replace `path` by `content` in one step. Raises OSError, and leaves nothing behind then."""
-    data = content.encode() if isinstance(content, str) else content
-    partial = path.with_name(f".{path.name}{PARTIAL}")
-    try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()  # on a full disk half a file would be in the way of all that is smaller
-        error.filename = str(path)
-        raise
-
-
-def sweep(folder: Path) -> None:
-    """Remove what a kill in the midst of `write_atomically` has left. Raises OSError."""
-    for partial in folder.glob(f".*{PARTIAL}"):
-        partial.unlink(missing_ok=True)
+from server_stub.folder.files import sweep, write_atomically
 
 
 @dataclass(frozen=True)
@@ -74,7 +50,7 @@ class Directory:
 
     @property
     def expired_certificate(self) -> tuple[Path, Path]:
-        """What the relay shows on a bad day, and its key, PEM; made when it is needed."""
+        """The certificate that the relay shows where a rule wants an expired one, and its key, PEM."""
         return self.tls / "expired.pem", self.tls / "expired-key.pem"
 
     @property
@@ -123,8 +99,8 @@ class Directory:
         return self.root / "refuse.toml"
 
     @property
-    def destroyed(self) -> Path:
-        """The ids of ended sessions and destroyed tokens, one in a line; absent means none."""
+    def revoked_sessions(self) -> Path:
+        """The ids of revoked sessions and tokens, one in a line; absent means none."""
         return self.root / "destroyed"
 
     def prepare(self) -> None:
@@ -153,37 +129,20 @@ class Directory:
                 f"or give it to the user who runs this (uid {os.geteuid()})."
             ) from error
 
-    def lock(self) -> int:
-        """Take DIR for this process until it ends; the kernel gives it back even after kill -9.
-
-        Returns the descriptor that holds the lock. Raises StubError where another stub has it.
-        """
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep DIR for this process; the kernel gives it back even after kill -9. Raises StubError."""
         descriptor = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._lock(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            os.close(descriptor)
             raise StubError(
                 f"Another server-stub is already running on {self.root}: stop it, or name another folder with --dir."
             ) from error
-        return descriptor
-
-    def read_json(self, path: Path) -> dict[str, object]:
-        """Return the JSON object in a state file. Raises StubError where it cannot be read as one."""
-        try:
-            content = json.loads(path.read_text())
-        except OSError as error:
-            raise StubError(f"Cannot read {path} ({error.strerror}).") from error
-        except (ValueError, RecursionError) as error:
-            raise corrupt(path, "it is not JSON") from error
-        if not isinstance(content, dict):
-            raise corrupt(path, "it holds no JSON object")
-        return content
-
-
-def corrupt(path: Path, fault: str) -> StubError:
-    """Return the sentence about a state file that is never repaired or replaced silently."""
-    return StubError(
-        f"The state file {path} is corrupt ({fault}): restore it, or move it away "
-        "and a new one is made at the next start."
-    )
