@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mail_sender import __version__, privilege
-from mail_sender.cli import queue, template, terminal
+from mail_sender import __version__
+from mail_sender.cli import privilege, queue, template, terminal
 from mail_sender.errors import Exit, MailSenderError, UsageError
 
 if TYPE_CHECKING:

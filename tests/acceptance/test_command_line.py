@@ -15,7 +15,7 @@ from tests.support.stub import Stub
 RULE = f"""
 import sys
 sys.path.insert(0, {str(Path(mail_sender.__file__).parent.parent)!r})
-from mail_sender.privilege import refuse_real_root
+from mail_sender.cli.privilege import refuse_real_root
 refuse_real_root()
 sys.exit(78)
 """

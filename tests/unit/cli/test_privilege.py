@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mail_sender.cli.privilege import refuse_real_root
 from mail_sender.errors import Exit, NotAllowed
-from mail_sender.privilege import refuse_real_root
 
 REAL = "         0          0 4294967295\n"
 ROOTLESS = "         0     100000      65536\n"
