@@ -98,14 +98,15 @@ def test_a_captured_answer_is_like_itself(name: str) -> None:
     assert differences(CAPTURES[name], answer(CAPTURES[name]), set(), "1.12.0-dev") == []
 
 
-@pytest.mark.parametrize("name", CAPTURES)
 @pytest.mark.parametrize("header", ["x-kanidm-opid", "x-kanidm-version", "content-type", "www-authenticate", "allow"])
-def test_a_header_that_is_missing_is_seen(name: str, header: str) -> None:
+def test_a_header_that_is_missing_is_seen(header: str) -> None:
     """Wherever it was captured."""
-    unlike = answer(CAPTURES[name])
-    if unlike.headers.pop(header, None) is None:
-        return
-    assert differences(CAPTURES[name], unlike, set(), "1.12.0-dev")
+    carrying = [capture for capture in CAPTURES.values() if header in answer(capture).headers]
+    assert carrying
+    for capture in carrying:
+        unlike = answer(capture)
+        del unlike.headers[header]
+        assert differences(capture, unlike, set(), "1.12.0-dev"), capture.name
 
 
 Spoil = Callable[[Any], Any]
