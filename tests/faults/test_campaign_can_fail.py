@@ -46,7 +46,7 @@ async def killed_twice_at_the_dot(rig: Rig) -> None:
 
 
 async def mark_refused_once(rig: Rig) -> None:
-    """Carry one mail whose first mark meets a server in trouble."""
+    """Carry one mail whose first mark meets a server that fails."""
     rig.api.fault(status(503), path="_sent")
     await plain(rig)
 
@@ -88,7 +88,7 @@ def test_a_mail_that_is_sent_twice_is_found() -> None:
 
 
 def test_a_mail_that_is_not_sent_is_found() -> None:
-    """Nobody has it, and the server was told otherwise."""
+    """Nobody has it, and the server believes otherwise."""
 
     async def play(rig: Rig) -> None:
         rig.wraps.transport = saboteurs.never

@@ -87,7 +87,7 @@ def test_f9_finds_a_mail_whose_dot_the_disk_did_not_take() -> None:
     async def play(rig: Rig) -> None:
         original = rig_tap.tapped
         with patch.object(f09, "tapped", lambda *of, **hooks: careless(original(*of, **hooks))):
-            await f09.troubled(rig, "gone", Point("ledger.dot", "before", 1))
+            await f09.disk_fault(rig, "gone", Point("ledger.dot", "before", 1))
 
     assert "without its dot" in broken_by(play, exactly_once=True).get("end", "")
 

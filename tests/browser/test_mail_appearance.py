@@ -1,4 +1,4 @@
-"""How each mail looks in a real browser: as wide as a phone and a desk, light and dark, in every script.
+"""How each mail looks in a real browser: as wide as a phone and a desktop, light and dark, in every script.
 
 The pictures are kept in `.cache/artefacts/mail-*.png`, for people to look at. What a machine can judge is judged here:
 nothing is wider than the window, text stands out from what is behind it, nothing is loaded from elsewhere.
@@ -68,7 +68,7 @@ async def shown(page: Page, html: str, width: int, scheme: str, name: str) -> No
 
 @pytest.mark.parametrize(("kind", "language", "width", "scheme"), [*product(KIND_NAMES, REVIEWED, WIDTHS, SCHEMES)])
 async def test_a_mail_is_easy_to_read(page: Page, kind: str, language: str, width: int, scheme: str) -> None:
-    """Each kind on a phone and a desk, light and dark: it fits, and its text stands out."""
+    """Each kind on a phone and a desktop, light and dark: it fits, and its text stands out."""
     await shown(page, page_of(kind, samples.config(language)), width, scheme, f"{kind}.{language}")
 
 
