@@ -35,8 +35,9 @@ test: $(ready) packages ## everything that CI runs, with lint, types, layers and
 unit: $(ready) ## the tests without I/O, in under a minute
 	@.venv/bin/pytest $(workers) tests/unit
 
-soak: $(ready) packages ## what takes an hour or more: long queues, an image from nothing, more seeds, every fault
-	@.venv/bin/pytest -m soak --durations=0 --durations-min=60
+soak: $(ready) packages ## what takes an hour or more: long queues, an image from nothing, more examples, every fault
+	@.venv/bin/pytest -m soak
+	@HYPOTHESIS_PROFILE=soak .venv/bin/pytest $(workers) --timeout 900 tests/unit tests/contract
 	@$(MAKE) faults
 
 faults: $(ready) ## the whole fault campaign, for hours; make faults FAMILY=F5 SEED=7 runs one family of it

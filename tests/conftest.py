@@ -6,11 +6,17 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.support.browser", "tests.support.debian", "tests.support.postfix", "tests.support.tiers"]
 
 CLONE = Path(__file__).parents[1]
 os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(CLONE / ".cache/hypothesis")
+
+# HYPOTHESIS_PROFILE=soak tries five times as many examples, wherever a test does not give a number of its own.
+settings.register_profile("default", max_examples=100, deadline=None)
+settings.register_profile("soak", max_examples=500, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # A shell that starts a job in the background has it ignore Ctrl-C, and so would every program that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
