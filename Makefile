@@ -3,12 +3,19 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stub test unit faults bench lint format types layers lock moved
+.PHONY: help setup demo stub test unit soak faults bench lint format types layers lock moved
 
 ready := .venv/.ready
 inputs := pyproject.toml uv.lock scripts/setup.sh scripts/uv.sh scripts/uv.txt
 
+# A worker of pytest-xdist for each core, 2 to 8 of them; tests/support/tiers.py says which tests stay together.
+cores := $(shell nproc 2>/dev/null || echo 2)
+count := $(if $(filter 1,$(cores)),2,$(if $(filter 2 3 4 5 6 7,$(cores)),$(cores),8))
+workers := --numprocesses $(count) --dist loadscope --no-loadscope-reorder
+
 export PYTHON
+# The tests start hundreds of processes, which need bytecode: it is written into the clone, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -22,11 +29,16 @@ demo: $(ready) ## watch the sender carry mail from a queue to a mailbox, on this
 stub: $(ready) ## leave the stub identity server running to play with; make stub SENDER=1 starts the sender beside it
 	@.venv/bin/python scripts/stub.py $(if $(SENDER),--sender) $(FLAGS)
 
-test: $(ready) packages lock lint types layers ## everything that CI runs
-	@.venv/bin/pytest
+test: $(ready) packages ## everything that CI runs, with lint, types, layers and lock as tests (tests/repo/test_checks.py)
+	@.venv/bin/pytest $(workers)
 
-unit: $(ready) ## the tests that need neither Debian packages nor processes of their own
-	@.venv/bin/pytest -m 'not debian' --ignore=tests/acceptance --ignore=tests/container
+unit: $(ready) ## the tests without I/O, in under a minute
+	@.venv/bin/pytest $(workers) tests/unit
+
+soak: $(ready) packages ## what takes an hour or more: long queues, an image from nothing, more examples, every fault
+	@.venv/bin/pytest -m soak
+	@HYPOTHESIS_PROFILE=soak .venv/bin/pytest $(workers) --timeout 900 tests/unit tests/contract
+	@$(MAKE) faults
 
 faults: $(ready) ## the whole fault campaign, for hours; make faults FAMILY=F5 SEED=7 runs one family of it
 	@.venv/bin/python -m tests.faults $(if $(FAMILY),--family $(FAMILY)) $(if $(SEED),--seed $(SEED))

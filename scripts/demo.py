@@ -77,10 +77,10 @@ def perform(state: Path) -> None:
     mails = sorted((state / "mail").glob("*.eml"))
     for path in mails:
         show_mail(path)
-    tell(mails)
+    explain(mails)
 
 
-def tell(mails: Sequence[Path]) -> None:
+def explain(mails: Sequence[Path]) -> None:
     """Say in words what happened; fail where it did not."""
     title("What happened")
     traces = [json.loads(path.with_suffix(".json").read_text()) for path in mails]
@@ -89,7 +89,7 @@ def tell(mails: Sequence[Path]) -> None:
     print(
         textwrap.indent(
             f"3 mails went through the relay over {traces[0]['tls_version']}, logged in as {traces[0]['login']}:\n"
-            "one for -t, and one for each queued message; none twice. The server was told that both are sent.\n"
+            "one for -t, and one for each queued message; none twice. Both queued messages are marked as sent.\n"
             "The reset link leads to instance_url (https://idm.example.com), not to the stub.\n"
             "Both processes have been ended, and their files removed.",
             "  ",

@@ -6,9 +6,10 @@ import pytest
 
 from tests.support import configs
 from tests.support.certificates import Authority
-from tests.support.stub import Stub, stub
+from tests.support.shared_stub import shared_stub, stub
+from tests.support.stub import Stub
 
-__all__ = ["stub"]
+__all__ = ["shared_stub", "stub"]
 
 
 @pytest.fixture

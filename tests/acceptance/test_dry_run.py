@@ -83,7 +83,7 @@ def test_a_change_of_the_configuration_writes_nothing_again(brisk: Stub, tmp_pat
 def test_a_folder_that_cannot_be_written_is_said_once_and_costs_no_mail_an_attempt(
     brisk: Stub, tmp_path: Path
 ) -> None:
-    """It is the lane's fault, like a relay that is down; when it is mended, everything is written."""
+    """It is the relay's fault, as when one is down; when it is mended, everything is written."""
     folder = tmp_path / "not-there" / "mails"
     brisk.send_test("ellie")
     brisk.send_reset("ellie")

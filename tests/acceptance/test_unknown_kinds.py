@@ -44,7 +44,7 @@ def everything_kept(tmp_path: Path) -> bytes:
     return b"".join(path.read_bytes() for path in (tmp_path / "state").iterdir() if path.is_file())
 
 
-def assert_told_nowhere(said: str, tmp_path: Path) -> None:
+def assert_nowhere(said: str, tmp_path: Path) -> None:
     """Check that no field stands in what was said, nor in what is kept."""
     for secret in SECRETS:
         assert secret not in said
@@ -81,7 +81,7 @@ def test_it_is_held_and_named_until_its_templates_appear_and_then_mailed(brisk: 
     mail = brisk.mails()[-1]
     assert str(mail["Subject"]).endswith(": your account expires")
     assert all(secret in str(mail.get_body(("plain",))) for secret in SECRETS)
-    assert_told_nowhere(log + said, tmp_path)
+    assert_nowhere(log + said, tmp_path)
 
 
 def test_a_template_that_fails_on_its_fields_holds_it_and_tells_none_of_them(brisk: Stub, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_template_that_fails_on_its_fields_holds_it_and_tells_none_of_them(bri
         log = sender.log
     assert "account_expiry_v1/body.txt.j2, line 2" in held
     assert brisk.mails() == []
-    assert_told_nowhere(log + said, tmp_path)
+    assert_nowhere(log + said, tmp_path)
 
 
 def test_a_relay_that_quotes_its_fields_is_not_quoted(brisk: Stub, tmp_path: Path) -> None:
@@ -110,4 +110,4 @@ def test_a_relay_that_quotes_its_fields_is_not_quoted(brisk: Stub, tmp_path: Pat
         assert sender.stop() == 0
         log = sender.log
     assert "5.1.1 nobody wants ***" in failed
-    assert_told_nowhere(log + said, tmp_path)
+    assert_nowhere(log + said, tmp_path)

@@ -90,6 +90,13 @@ def build() -> None:
     _output(["unshare", "--net", BUILD, TAG])
 
 
+def forget_what_was_fetched() -> None:
+    """Remove every image and wheel."""
+    _buildah("rm", "--all")
+    _buildah("rmi", "--all", "--force")
+    shutil.rmtree(CLONE / "wheelhouse", ignore_errors=True)
+
+
 def config_folder(stub: Stub, folder: Path) -> Path:
     """What belongs into /data/kanidm: the stub's files, readable by the container's user alone."""
     folder.mkdir(mode=0o700)

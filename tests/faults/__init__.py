@@ -36,6 +36,6 @@ checks I1 to I12 (`oracle`). So a play need not drain by itself, unless its faul
 - The rows: `rig.place.ledger` is the file; `dataclasses.replace(rig.place, ...)` for other settings before the start.
 - What a case knows better: `rig.queued[-1] = replace(queued, may_fail=True)` where a fault is an answer for good,
   `rig.aimed.add(id)` for messages that a fault is meant for (I8).
-- What an operator runs beside it: `await rig.trial()` sends a `-t` mail and keeps its exit code (I12).
+- What an operator runs beside it: `await rig.test_mail()` sends a `-t` mail and keeps its exit code (I12).
 - Dice: `rig.random`, seeded by the campaign's seed and the case's name.
 """

@@ -23,7 +23,7 @@ _MOST_PAGES = 2**30
 
 
 class ServerFaultKind(Protocol):
-    """A trouble with the ledger's file."""
+    """A fault of the ledger's file."""
 
     async def begin(self) -> None:
         """Make it so, from the next call on."""
@@ -125,7 +125,7 @@ class Replaced(Gone):
         self._file.with_name("copy").rename(self._file)
 
 
-TROUBLES: Mapping[str, Callable[[Rig], ServerFaultKind]] = MappingProxyType(
+DISK_FAULTS: Mapping[str, Callable[[Rig], ServerFaultKind]] = MappingProxyType(
     {"full": Full, "held": Held, "gone": Gone, "replaced": Replaced}
 )
 

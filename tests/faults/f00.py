@@ -1,7 +1,7 @@
 """F0: everything at once, at random: what no plan has thought of.
 
 Up to four messages with up to three recipients each meet eight connections that are cut, slow, odd or fine, a server in
-and out of trouble, and up to two kills. Then all is mended, and all invariants hold as ever.
+and out of failure, and up to two kills. Then all is mended, and all invariants hold as ever.
 """
 
 import asyncio

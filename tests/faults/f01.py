@@ -61,7 +61,7 @@ def _cases() -> Iterator[Case]:
                 play = _Odd(step, name, reused=reused)
                 title = f"{step} {name} {'reused' if reused else 'fresh'}"
                 yield Case(title, play, exactly_once=not neither, always=neither)
-            yield Case(f"-t {step} {name}", _Trial(step, name))
+            yield Case(f"-t {step} {name}", _TestMail(step, name))
 
 
 class _Odd:
@@ -98,7 +98,7 @@ class _Odd:
         return lambda number: Behaviour(replies=odd) if number == 2 and _mails_on_the_first(rig) < 2 else kept(number)
 
 
-class _Trial:
+class _TestMail:
     """The play of one odd reply to a test mail, which nobody repeats."""
 
     def __init__(self, step: Step, name: str) -> None:
@@ -108,7 +108,7 @@ class _Trial:
     async def __call__(self, rig: Rig) -> None:
         await rig.listen(implicit=self._step is not Step.STARTTLS)
         rig.relay.behave = first(Behaviour(replies={self._step: REPLIES[self._name] + b"\r\n"}))
-        await rig.trial()
+        await rig.test_mail()
 
 
 class _OneOfFive:

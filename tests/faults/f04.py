@@ -91,7 +91,7 @@ class _Untrusted:
         assert not rig.relay.mails
         assert not any(one.logged_in for one in rig.relay.connections)
         assert rig.api.sent_at(queued.id) is None
-        await rig.trial()
+        await rig.test_mail()
 
 
 FAMILY = Family("F4", "TLS that cannot be trusted", cases, slice_size=20, together=8)

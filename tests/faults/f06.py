@@ -13,7 +13,7 @@ from functools import partial
 
 from tests.faults.family import Case, Family
 from tests.faults.installed import command_line, flags
-from tests.faults.lives import forgive, is_told, lived, settled
+from tests.faults.lives import forgive, is_marked, lived, settled
 from tests.faults.rig import Rig
 from tests.faults.rig_behaviour import Behaviour, Step
 from tests.support.sender import MAIL_SENDER
@@ -49,7 +49,7 @@ async def forked(rig: Rig) -> None:
     _prepare(rig)
     for _ in range(MOST_LIVES):
         await lived(rig, kill_after=rig.random.uniform(0, LONGEST_LIFE), from_contact=rig.random.random() < 0.8)
-        if is_told(rig):
+        if is_marked(rig):
             return
 
 
@@ -61,7 +61,7 @@ async def installed(rig: Rig) -> None:
         process = await asyncio.create_subprocess_exec(MAIL_SENDER, "-d", *words, stderr=asyncio.subprocess.PIPE)
         reading = asyncio.ensure_future(process.communicate())
         seconds = _START_SECONDS + rig.random.uniform(0, LONGEST_LIFE)
-        done = await rig.changes.until(partial(is_told, rig), seconds)
+        done = await rig.changes.until(partial(is_marked, rig), seconds)
         rig.texts[f"the command line {number}"] = command_line(process.pid)
         process.send_signal(signal.SIGTERM if done else signal.SIGKILL)
         await _ended(rig, killed=not done)

@@ -23,16 +23,16 @@ from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
 from mail_sender.message import Message, TestMessage
 from tests.faults.api_faults import pause
-from tests.faults.disk_faults import TROUBLES, can_mount, fill, read_only, small_disk
+from tests.faults.disk_faults import DISK_FAULTS, can_mount, fill, read_only, small_disk
 from tests.faults.family import Case, Family, Play
 from tests.faults.installed import flags
 from tests.faults.killing import Point
-from tests.faults.lives import is_told, lived
+from tests.faults.lives import is_marked, lived
 from tests.faults.rig import NAME, NotDrained, Rig
 from tests.faults.rig_tap import tapped
 from tests.support.sender import MAIL_SENDER
 
-MOMENTS = tuple(
+POINTS = tuple(
     Point(f"ledger.{method}", "before", nth)
     for method, nths in {
         "admit": (1,),
@@ -54,8 +54,8 @@ _OLD = 250
 def cases(_seed: int) -> Sequence[Case]:
     """Return all that this machine can play; what it cannot is said."""
     named: list[tuple[str, Play]] = [
-        *((f"{name} at {at}", partial(troubled, name=name, at=at)) for name in TROUBLES for at in MOMENTS),
-        *((f"no file can be written at {at}", partial(limited, at=at)) for at in MOMENTS),
+        *((f"{name} at {at}", partial(disk_fault, name=name, at=at)) for name in DISK_FAULTS for at in POINTS),
+        *((f"no file can be written at {at}", partial(limited, at=at)) for at in POINTS),
         *((f"a byte is flipped in page {number:02}", partial(flipped, number=number)) for number in range(PAGES)),
         *((f"the last commit is torn: {nth:02}", partial(torn, nth=nth)) for nth in TORN),
         *((f"the -wal {name}, all being sent", partial(forgetful, spoil=spoil)) for name, spoil in _LIES.items()),
@@ -63,19 +63,19 @@ def cases(_seed: int) -> Sequence[Case]:
         ("at start: another sender has the lock", locked),
     ]
     if can_mount():
-        named += [(f"a small disk is full at {at}", partial(full_disk, at=at)) for at in MOMENTS]
+        named += [(f"a small disk is full at {at}", partial(full_disk, at=at)) for at in POINTS]
         named += [(f"at start: {name}", partial(at_start, prepare=prepare)) for name, prepare in _MOUNTED.items()]
     else:
-        sys.stderr.write(f"F9: not run, since mounting is not allowed here: {len(MOMENTS) + len(_MOUNTED)} cases\n")
+        sys.stderr.write(f"F9: not run, since mounting is not allowed here: {len(POINTS) + len(_MOUNTED)} cases\n")
     return [Case(name, play, exactly_once=not name.startswith(("the last", "no file"))) for name, play in named]
 
 
 # In use
 
 
-async def troubled(rig: Rig, name: str, at: Point) -> None:
-    """Have a trouble begin before a call, and end a while later."""
-    fault = TROUBLES[name](rig)
+async def disk_fault(rig: Rig, name: str, at: Point) -> None:
+    """Have a fault begin before a call, and end a while later."""
+    fault = DISK_FAULTS[name](rig)
     dots = await _while_it_runs(rig, at, fault.begin)
     await fault.end()
     await rig.drained()
@@ -100,7 +100,7 @@ async def full_disk(rig: Rig, at: Point) -> None:
 
 
 async def _while_it_runs(rig: Rig, at: Point, begin: Callable[[], Any]) -> set[str]:
-    """Let the sender run until a trouble has begun before a call, and see that it stops mailing.
+    """Let the sender run until a fault has begun before a call, and see that it stops mailing.
 
     Returns the Message-IDs of the mails whose dots are committed; more may come.
     """
@@ -142,7 +142,7 @@ async def limited(rig: Rig, at: Point) -> None:
     end = await lived(rig, "limit", at)
     assert end.reached, f"{at} was not met"
     assert end.code == 0, "it did not go on by itself"
-    assert is_told(rig)
+    assert is_marked(rig)
     log = next(text for name, text in rig.texts.items() if name.startswith("the log of life"))
     assert b"ledger_down" in log, "nothing is said of the disk"
 
@@ -157,7 +157,7 @@ def _require_peace(rig: Rig) -> None:
     assert " internal_error " not in rig.log, next(
         line for line in rig.log.splitlines() if " internal_error " in line
     )
-    assert rig.log.count("ledger_down") < 10, "the trouble is said over and over"
+    assert rig.log.count("ledger_down") < 10, "the fault is said over and over"
 
 
 # Damage
@@ -179,8 +179,8 @@ async def flipped(rig: Rig, number: int) -> None:
         assert file.read_bytes() == bad, "what was refused was written to"
         _restore(rig, good)
         return
-    told = await rig.changes.until(partial(is_told, rig), 6.0)
-    assert told or "ledger_down" in rig.log, "it stands still, and does not say why"
+    marked = await rig.changes.until(partial(is_marked, rig), 6.0)
+    assert marked or "ledger_down" in rig.log, "it stands still, and does not say why"
     _require_peace(rig)
     try:
         await rig.drained(5.0)
@@ -352,7 +352,7 @@ _MOUNTED: Mapping[str, _Preparation] = MappingProxyType(
 
 
 async def at_start(rig: Rig, prepare: _Preparation) -> None:
-    """Have the state folder be of no use: exit 78, a sentence, nothing changed, nothing mailed."""
+    """Have the state folder be unusable: exit 78, a sentence, nothing changed, nothing mailed."""
     rig.mail()
     folder = rig.folder / "state"
     folder.mkdir(mode=0o700)

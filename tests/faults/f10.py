@@ -330,7 +330,7 @@ async def unsent(rig: Rig) -> None:
 
 
 async def no_mail_meanwhile(rig: Rig, fault: Fault, path: str) -> None:
-    """Have the token be of no use for a while: nothing is mailed that could not be marked."""
+    """Have the token be unusable for a while: nothing is mailed that could not be marked."""
     _queue(rig, path)
     met = Met(rig, fault).at(path, 1_000)
     await rig.start()

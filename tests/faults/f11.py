@@ -1,4 +1,4 @@
-"""F11: the server does not hear that a message is sent: it is told until it has heard, and mails nothing again for that."""
+"""F11: the server does not hear that a message is sent: the mark is repeated until it has heard, and mails nothing again for that."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -71,7 +71,7 @@ async def unheard(rig: Rig, fault: Fault, times: int) -> None:
 
 
 async def purged(rig: Rig) -> None:
-    """Have the message be deleted on the server between its mail and its mark: nobody is told of it any more."""
+    """Have the message be deleted on the server between its mail and its mark: nobody marks it any more."""
     queued = rig.mail()
 
     async def purge(exchange: Exchange) -> None:
@@ -83,7 +83,7 @@ async def purged(rig: Rig) -> None:
     await met.often()
     await rig.drained()
     await rig.linger()
-    assert len([call for call in rig.api.calls if SENT in call.path]) == 1, "a message that is gone was told again"
+    assert len([call for call in rig.api.calls if SENT in call.path]) == 1, "a message that is gone was marked again"
     assert len(rig.relay.mails) == 1
     assert "message_gone" in rig.log
     rig.queued.clear()  # the server cannot say that it was sent
@@ -111,8 +111,8 @@ async def one_of_many(rig: Rig) -> None:
     met = Met(rig, status(500, b'"backend"')).at(f"{choking.id}{SENT}", FOR_EVER)
     await rig.start()
     await met.often(3)
-    told = await rig.changes.until(lambda: all(rig.api.sent_at(queued.id) for queued in others), 5.0)
-    assert told, "one message's mark held up the others"
+    marked = await rig.changes.until(lambda: all(rig.api.sent_at(queued.id) for queued in others), 5.0)
+    assert marked, "one message's mark held up the others"
 
 
 FAMILY = Family("F11", "the server does not hear of marks", cases, slice_size=14)

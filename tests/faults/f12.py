@@ -85,10 +85,10 @@ class ShippedClock(FastClock):
         """Return the time that the sender believes in."""
         return self._shipped.now()
 
-    def learn(self, told: datetime | None) -> timedelta:
+    def learn(self, date: datetime | None) -> timedelta:
         """Take in what the server tells."""
         with patch.object(shipped, "datetime", WallClock):
-            return self._shipped.learn(told)
+            return self._shipped.learn(date)
 
 
 def cases(_seed: int) -> Sequence[Case]:
@@ -104,14 +104,14 @@ def cases(_seed: int) -> Sequence[Case]:
     return [Case(name, play, exactly_once=True) for name, play in found]
 
 
-def _prepare(rig: Rig, *, tells: bool = True) -> Machine:
+def _prepare(rig: Rig, *, dated: bool = True) -> Machine:
     """Have the sender live on a machine of its own, with a server that tells the right time."""
     machine = Machine(rig.clock)
 
     def telling(source: Source) -> Source:
         async def list_ready(now: datetime) -> Listing:
             found = await source.list_ready(now)
-            return replace(found, at=machine.right.now().replace(microsecond=0) if tells else None)
+            return replace(found, at=machine.right.now().replace(microsecond=0) if dated else None)
 
         return overridden(source, list_ready=list_ready)
 
@@ -169,7 +169,7 @@ async def alone(rig: Rig, shift: Shift) -> None:
 
 async def silent(rig: Rig) -> None:
     """Have the machine be right, and the server tell no time at all."""
-    machine = _prepare(rig, tells=False)
+    machine = _prepare(rig, dated=False)
     await _start(rig, machine)
     await rig.drained()
 

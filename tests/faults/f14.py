@@ -143,11 +143,11 @@ def _of_content(content: bytes, recipient: str) -> Iterator[str]:
 
 
 def _of_the_relay(rig: Rig) -> Iterator[str]:
-    """Yield what the relay was told that no sender says."""
+    """Yield what the relay heard that no sender says."""
     for connection in rig.relay.connections:
         for said in connection.commands:
             if said.step not in VERBS or _BARE.search(said.text) or b"\0" in said.text:
-                yield f"the relay was told {said.text[:100]!r}"
+                yield f"the relay heard {said.text[:100]!r}"
 
 
 def _of_the_log(rig: Rig) -> Iterator[str]:

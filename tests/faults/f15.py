@@ -1,4 +1,4 @@
-"""F15: a relay and a server that quote whatever they were told, in every reply and in many spellings.
+"""F15: a relay and a server that quote whatever they heard, in every reply and in many spellings.
 
 All families look for secrets in what they leave behind (I7); here everybody does their worst to put some there. Looked
 at are the log at debug, the ledger's files as they lie there, command lines, what the commands print, and exceptions;
@@ -89,7 +89,7 @@ def _of_the_relay() -> Iterator[tuple[str, Play]]:
 
 
 async def quoted(rig: Rig, step: Step, code: int, lines: Sequence[str], mail: int, after: int = 0) -> None:
-    """Have one reply quote what the relay was told."""
+    """Have one reply quote what the relay heard."""
     texts = [f"{code}-{code // 100}.7.1 {line}" for line in lines]
     reply = "\r\n".join([*texts, f"{code} {code // 100}.7.1 end of quote"]).encode() + b"\r\n"
     odd = Behaviour(replies={step: reply}, from_mail=mail)
@@ -112,10 +112,10 @@ def _of_the_server() -> Iterator[tuple[str, Play]]:
     for path in PATHS:
         for name, body in _SAID.items():
             for code in (400, 401, 500):
-                yield f"{path} {code} says {name}", partial(server_quotes, path=path, code=code, say=body)
+                yield f"{path} {code} says {name}", partial(server_quotes, path=path, code=code, words=body)
     yield (
         "a redirect to where the token stands in the address",
-        partial(server_quotes, path=READY, code=302, say=_token),
+        partial(server_quotes, path=READY, code=302, words=_token),
     )
     yield "an odd entry whose id is a secret", odd_id
 
@@ -134,13 +134,13 @@ _SAID: Mapping[str, Callable[[Rig], bytes]] = MappingProxyType(
 )
 
 
-async def server_quotes(rig: Rig, path: str, code: int, say: Callable[[Rig], bytes]) -> None:
+async def server_quotes(rig: Rig, path: str, code: int, words: Callable[[Rig], bytes]) -> None:
     """Have the server's errors quote what it knows."""
     rig.mail(reset=True)
     if path == READ:
         rig.relay.behave = deferring(1)
         rig.place = replace(rig.place, poll="0 0 */6 * * *")
-    met = Met(rig, _saying(code, say(rig))).at(path, 2)
+    met = Met(rig, _saying(code, words(rig))).at(path, 2)
     await start_impatient(rig)
     await met.often(1)
     rig.api.mend()
@@ -203,11 +203,11 @@ async def crashed(rig: Rig, part: str, method: str) -> None:
 async def commands(rig: Rig) -> None:
     """Have the installed command meet a relay that quotes, and print all that it has."""
     # What -t has told the relay are the login and an address; of names and links, it knows nothing.
-    of_trial, of_mail = (
+    of_test_mail, of_mail = (
         Behaviour(replies={Step.DOT: f"550 5.6.0 {' '.join(words)}\r\n".encode()})
         for words in ((PASSWORD, _PLAIN), QUOTES["everything at once"])
     )
-    rig.relay.behave = lambda number: of_trial if number == 1 else of_mail if number == 2 else HEALTHY
+    rig.relay.behave = lambda number: of_test_mail if number == 1 else of_mail if number == 2 else HEALTHY
     queued = rig.mail("person-1@example.com", reset=True)
     rig.queued = [replace(queued, may_fail=True)]
     files = flags(rig, rig.folder)

@@ -3,7 +3,7 @@
     end = await lived(rig, "kill", Point.parse("ledger.dot:after:2"))
     end = await lived(rig, kill_after=0.1)
 
-A life ends where its deed is done, or it is stopped by SIGTERM when the server has been told of all that is queued.
+A life ends where its deed is done, or it is stopped by SIGTERM when all that is queued is marked as sent.
 Afterwards the relay's record is put right, from the child's journal: what it was told at the dot of a mail, whose outcome was
 not committed, nobody knows any more. That alone excuses a copy.
 """
@@ -71,7 +71,7 @@ async def lived(
     )
     try:
         if from_contact:
-            await rig.changes.until(lambda: len(rig.relay.connections) > connections or is_told(rig), CONTACT)
+            await rig.changes.until(lambda: len(rig.relay.connections) > connections or is_marked(rig), CONTACT)
         code = await _until_the_end(rig, child, kill_after)
     finally:
         rig.texts[f"the log of life {number}"] = child.said
@@ -92,8 +92,8 @@ async def _until_the_end(rig: Rig, child: Child, kill_after: float | None) -> in
     ending.add_done_callback(lambda _: rig.changes.ring())
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(kill_after or LONGEST):
-            await rig.changes.until(lambda: ending.done() or is_told(rig), LONGEST)
-    child.end(signal.SIGTERM if is_told(rig) else signal.SIGKILL)
+            await rig.changes.until(lambda: ending.done() or is_marked(rig), LONGEST)
+    child.end(signal.SIGTERM if is_marked(rig) else signal.SIGKILL)
     return await ending
 
 
@@ -111,8 +111,8 @@ def forgive(rig: Rig, first: int) -> None:
         connection.logged_in = True
 
 
-def is_told(rig: Rig) -> bool:
-    """Say whether the server has been told of all that is queued."""
+def is_marked(rig: Rig) -> bool:
+    """Say whether all that is queued is marked as sent."""
     return all(rig.api.sent_at(queued.id) for queued in rig.queued)
 
 

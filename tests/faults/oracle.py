@@ -43,7 +43,7 @@ class Queued:
 
 
 @dataclass(frozen=True)
-class TrialRun:
+class RunOfTestMail:
     """One run of `mail-sender -t`: its exit code, whether the relay accepted its mail, and could say so."""
 
     exit_code: int
@@ -68,7 +68,7 @@ class Evidence:
     secrets: tuple[str, ...]
     login: tuple[str, str]
     aimed: frozenset[UUID] = frozenset()
-    trials: tuple[TrialRun, ...] = ()
+    test_mails: tuple[RunOfTestMail, ...] = ()
     exactly_once: bool = False
 
     def deliveries(self) -> Iterator[tuple[Queued, str]]:
@@ -199,7 +199,7 @@ def no_hostages(evidence: Evidence) -> Findings:
 def patient(evidence: Evidence) -> Findings:
     """I9: a relay that does not work is tried at most once a backoff slot; so is a login that was refused.
 
-    As many letters as go side by side may have met the fault at the same time.
+    As many mails as go side by side may have met the fault at the same time.
     """
     fruitless = [one for one in evidence.connections if one.ended and not one.logged_in]
     at_once = max(1, min(_SIDE_BY_SIDE, sum(1 for _ in evidence.deliveries())))
@@ -233,10 +233,10 @@ def nothing_late(evidence: Evidence) -> Findings:
 
 def honest_exits(evidence: Evidence) -> Findings:
     """I12: `-t` ends with 0 only where the relay accepted its mail, and always where it said so."""
-    for trial in evidence.trials:
-        said_yes = trial.accepted and trial.heard is Heard.YES
-        wrong = said_yes if trial.exit_code else not trial.accepted
-        yield f"-t ended with {trial.exit_code}, and the relay accepted: {trial.accepted}" if wrong else None
+    for run in evidence.test_mails:
+        said_yes = run.accepted and run.heard is Heard.YES
+        wrong = said_yes if run.exit_code else not run.accepted
+        yield f"-t ended with {run.exit_code}, and the relay accepted: {run.accepted}" if wrong else None
 
 
 INVARIANTS: Mapping[str, Invariant] = {

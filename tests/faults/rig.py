@@ -35,7 +35,7 @@ from mail_sender.ledger.states import FINAL, State
 from mail_sender.relay.endpoint import Security
 from mail_sender.sender.test_mail import TestMail
 from tests.faults import rig_log
-from tests.faults.oracle import Evidence, Queued, TrialRun
+from tests.faults.oracle import Evidence, Queued, RunOfTestMail
 from tests.faults.rig_api import ApiServer
 from tests.faults.rig_behaviour import HEALTHY
 from tests.faults.rig_changes import Changes
@@ -71,7 +71,7 @@ class Rig:
         self.clock = FastClock(Epoch())
         self.wraps = Wraps()
         self.queued: list[Queued] = []
-        self.trials: list[TrialRun] = []
+        self.test_mails: list[RunOfTestMail] = []
         self.texts: dict[str, bytes] = {}
         self.aimed: set[UUID] = set()
         self._server = server
@@ -177,7 +177,7 @@ class Rig:
         if running is not None:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-        with contextlib.suppress(Exception):  # nobody is there any more to be told
+        with contextlib.suppress(Exception):  # nobody is there any more to hear of it
             await sender.close()
         for file in self.ledger_files():
             file.unlink()
@@ -247,18 +247,20 @@ class Rig:
             secrets=(self.api.token, self.api.token.rpartition(".")[2], PASSWORD, INTENT, NAME),
             login=(USERNAME, PASSWORD),
             aimed=frozenset(self.aimed),
-            trials=tuple(self.trials),
+            test_mails=tuple(self.test_mails),
             exactly_once=exactly_once,
         )
 
-    async def trial(self) -> None:
+    async def test_mail(self) -> None:
         """Send a test mail as `-t` does, and keep its exit code beside what the relay says."""
         before = len(self.relay.mails)
         sender = await assemble(replace(self.place, ledger=None), clock=self.clock)
         result = await TestMail(sender.source, sender.transport, MAIL, self.clock).send("operator@example.com")
         await sender.ledger.close()
         mails = self.relay.mails[before:]
-        self.trials.append(TrialRun(int(result.exit_code), bool(mails), mails[0].heard if mails else Heard.NO))
+        self.test_mails.append(
+            RunOfTestMail(int(result.exit_code), bool(mails), mails[0].heard if mails else Heard.NO)
+        )
 
     def _mails(self) -> tuple[Mail, ...]:
         """Return the relay's mails; where a proxy cut or a kill came, the reply may have been for nothing."""
@@ -297,8 +299,8 @@ def secrets_in(text: str) -> list[str]:
     return [secret for secret in (PASSWORD, INTENT, NAME) if secret in text]
 
 
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _instant(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _copy(files: Sequence[Path], saved: Path) -> None:

@@ -92,7 +92,7 @@ class ApiQueue:
         return uuid.UUID(id_)
 
     def sent_at(self, message: uuid.UUID) -> str | None:
-        """Return when the server was told that a message is sent."""
+        """Return when a message was marked as sent."""
         body = self.store.get(str(message))
         found = json.loads(body).get("sent_at") if body else None
         return cast("str | None", found)

@@ -61,7 +61,7 @@ def first(behaviour: Behaviour, connections: int = 1) -> Behave:
 def deferring(connections: int = 4) -> Behave:
     """Return what defers one recipient on each of the first connections.
 
-    Not each recipient there: a connection may live for as long as letters follow each other, and one that is deferred
+    Not each recipient there: a connection may live for as long as mails follow each other, and one that is deferred
     on it again and again is abandoned, as it should be.
     """
     return first(Behaviour(replies={Step.RCPT: b"451 4.7.1 try again later\r\n"}, times=1), connections)

@@ -18,10 +18,10 @@ class Changes:
     async def until(self, true: Callable[[], bool], seconds: float = 30.0) -> bool:
         """Wait until something holds, at most so many real seconds; say whether it does."""
 
-        async def look() -> bool:
+        async def is_so() -> bool:
             return true()
 
-        return await self.until_seen(look, seconds)
+        return await self.until_seen(is_so, seconds)
 
     async def until_seen(self, true: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> bool:
         """Wait as `until` does, where looking takes an await."""

@@ -129,7 +129,7 @@ class Session(Conversation):
         if self._muted:
             return
         if self._step is None or usual.startswith(b"334"):
-            await self._wire.say(usual)
+            await self._wire.send(usual)
             return
         step, self._step = self._step, None
         scripted = self._scripted(step)
@@ -176,7 +176,7 @@ class Session(Conversation):
 
     async def _encrypt(self) -> None:
         if self._behaviour.plain:
-            await self._wire.say(self._behaviour.plain)
+            await self._wire.send(self._behaviour.plain)
         if self._behaviour.hangs:
             await self._wire.end(How.STALL)
             raise Gone
@@ -199,9 +199,9 @@ class Session(Conversation):
         if pause := self._behaviour.trickle.get(step, 0.0):
             for octet in reply:
                 await self._pause(pause)
-                await self._wire.say(bytes([octet]))
+                await self._wire.send(bytes([octet]))
         else:
-            await self._wire.say(reply)
+            await self._wire.send(reply)
 
     async def _pause(self, seconds: float) -> None:
         """Let real time pass; the client says nothing meanwhile, or has given up."""

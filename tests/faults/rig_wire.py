@@ -96,7 +96,7 @@ class Wire:
         found, _, self._buffer = self._buffer.partition(end)
         return found + end
 
-    async def say(self, octets: bytes) -> None:
+    async def send(self, octets: bytes) -> None:
         """Send octets, as far as the cut allows. Raises `Gone`."""
         self._require_budget()
         if self._cut and self._cut.direction == "down":

@@ -1,6 +1,5 @@
 """Each family finds what it is there to find: one fault in the program for each, put there on purpose."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,28 +17,19 @@ from mail_sender.source.base import Source, Standing
 from server_stub.misbehaviour.exchange import status
 from tests.faults import f05, f09, f10, f11, f12, f14, f15, rig_tap, saboteurs
 from tests.faults.api_faults import READY
-from tests.faults.campaign import run
-from tests.faults.family import Case, Family, Play
+from tests.faults.broken import broken_by
+from tests.faults.family import Family, Play
 from tests.faults.hostile import Hostile
 from tests.faults.killing import Point
 from tests.faults.lives import lived
 from tests.faults.rig import Rig
 from tests.faults.rig_clock import FastClock
 from tests.faults.rig_tap import overridden
-from tests.faults.tally import Breach
 
 # A connection that a case cut, or a process that it killed, is closed when asyncio gets to it, perhaps after the end.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 AFTER_A_MAIL = Point("transport.send", "after", 1)
-
-
-def broken_by(play: Play, *, exactly_once: bool = False) -> dict[str, str]:
-    """Run one case, and return the invariants that do not hold after it, with the facts."""
-    breaches: list[Breach] = []
-    case = Case("sabotaged", play, exactly_once=exactly_once)
-    asyncio.run(run(Family("F0", "sabotage", lambda _: [case]), [case], 1, breaches.append))
-    return {breach.invariant: breach.facts for breach in breaches}
 
 
 def case_of(family: Family, name: str) -> Play:
@@ -87,7 +77,7 @@ def test_f9_finds_a_mail_whose_dot_the_disk_did_not_take() -> None:
     async def play(rig: Rig) -> None:
         original = rig_tap.tapped
         with patch.object(f09, "tapped", lambda *of, **hooks: careless(original(*of, **hooks))):
-            await f09.troubled(rig, "gone", Point("ledger.dot", "before", 1))
+            await f09.disk_fault(rig, "gone", Point("ledger.dot", "before", 1))
 
     assert "without its dot" in broken_by(play, exactly_once=True).get("end", "")
 

@@ -11,7 +11,7 @@ import pytest
 from mail_sender.ledger.base import Delivery, Entry
 from mail_sender.ledger.states import State
 from tests.faults import oracle
-from tests.faults.oracle import Evidence, Invariant, Queued, TrialRun
+from tests.faults.oracle import Evidence, Invariant, Queued, RunOfTestMail
 from tests.faults.rig_api import Call
 from tests.faults.rig_record import Connection, Heard, Mail, Said
 
@@ -46,7 +46,7 @@ GOOD = Evidence(
     texts={"log": b"nothing of interest"},
     secrets=("a-secret-word",),
     login=("user", "a-password"),
-    trials=(TrialRun(0, accepted=True), TrialRun(75, accepted=False)),
+    test_mails=(RunOfTestMail(0, accepted=True), RunOfTestMail(75, accepted=False)),
 )
 COPY = replace(MAIL, at=NOW + timedelta(milliseconds=500))
 BAD: list[tuple[str, Invariant, Evidence]] = [
@@ -115,8 +115,12 @@ BAD: list[tuple[str, Invariant, Evidence]] = [
     ("a mark of which only the ledger knows", oracle.ledger_agrees, replace(GOOD, sent_at={ID: None})),
     ("no row", oracle.ledger_agrees, replace(GOOD, rows=())),
     ("a mail after its deadline", oracle.nothing_late, replace(GOOD, mails=(replace(MAIL, at=NOW + timedelta(1)),))),
-    ("a 0 for nothing", oracle.honest_exits, replace(GOOD, trials=(TrialRun(0, accepted=False),))),
-    ("a 75 for a mail that went out", oracle.honest_exits, replace(GOOD, trials=(TrialRun(75, accepted=True),))),
+    ("a 0 for nothing", oracle.honest_exits, replace(GOOD, test_mails=(RunOfTestMail(0, accepted=False),))),
+    (
+        "a 75 for a mail that went out",
+        oracle.honest_exits,
+        replace(GOOD, test_mails=(RunOfTestMail(75, accepted=True),)),
+    ),
 ]
 
 
@@ -127,7 +131,7 @@ def breaches(invariant: Invariant, evidence: Evidence) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", oracle.INVARIANTS)
 def test_good_logs_pass(name: str) -> None:
-    """An invariant that always says no would be of no use either."""
+    """An invariant that always says no would be useless, too."""
     assert list(breaches(oracle.INVARIANTS[name], GOOD)) == []
 
 

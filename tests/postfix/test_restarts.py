@@ -1,4 +1,4 @@
-"""A real Postfix takes a thousand messages while it is stopped and started ten times.
+"""A real Postfix takes many messages while it is stopped and started again and again.
 
 It is stopped each time after so many more mails, in the midst of its conversations. What Postfix's own log says it has
 taken is the truth: a mail is known there by its queue id, and by the Message-ID that the sender gave it.
@@ -13,16 +13,12 @@ import pytest
 
 from tests.support.postfix import Postfix, through
 from tests.support.sender import Sender, run
-from tests.support.stub import Stub, stub
-
-__all__ = ["stub"]
+from tests.support.stub import Stub
 
 pytestmark = pytest.mark.debian("postfix", "sasl2-bin", "libsasl2-modules", root=True)
 
-MESSAGES = 1_000
-STOPS = 10
 LONGEST = 200.0
-"""Seconds for all of it: each stop shuts the lane for a few, and what was cut at the dot would wait for two minutes."""
+"""Seconds for all of it: each stop opens the breaker for a few, and what was cut at the dot would wait two minutes."""
 _TAKEN = re.compile(r"/cleanup\[\d+\]: (\w+): message-id=<([0-9a-f-]{36})@")
 _QUEUED = re.compile(r"/qmgr\[\d+\]: (\w+): from=")
 _LOG_ID = re.compile(r" message_id=([0-9a-f-]{36})")
@@ -35,7 +31,7 @@ def taken(postfix: Postfix) -> Counter[str]:
     return Counter(message for queue_id, message in _TAKEN.findall(log) if queue_id in queued)
 
 
-def queue(stub: Stub) -> list[str]:
+def queue(stub: Stub, count: int) -> list[str]:
     """Queue the messages, each for somebody else."""
     return stub.queue(
         [
@@ -43,7 +39,7 @@ def queue(stub: Stub) -> list[str]:
                 "message_template": {"TestMessageV1": {"display_name": f"person {number}"}},
                 "mail_destination": [{"primary": True, "value": f"person-{number}@example.com"}],
             }
-            for number in range(MESSAGES)
+            for number in range(count)
         ]
     )
 
@@ -55,21 +51,23 @@ def ids(lines: Sequence[str]) -> Iterator[str]:
 
 
 @pytest.mark.timeout(280)
-def test_a_postfix_that_is_stopped_ten_times_loses_nothing_and_doubles_only_what_was_cut_at_the_dot(
-    postfix: Postfix, stub: Stub
+@pytest.mark.parametrize(("messages", "stops"), [(300, 3), pytest.param(1_000, 10, marks=pytest.mark.soak)])
+def test_a_postfix_that_is_stopped_again_and_again_loses_nothing_and_doubles_only_what_was_cut_at_the_dot(
+    fresh_postfix: Postfix, stub: Stub, messages: int, stops: int
 ) -> None:
     """Every message is in Postfix's queue under the id that our log says, and twice only where a dot was cut."""
+    postfix = fresh_postfix
     through(postfix, stub, "smtps")
-    queued = queue(stub)
+    queued = queue(stub, messages)
     deadline = time.monotonic() + LONGEST
     with Sender(stub.client_config, stub.sender_config) as sender:
-        for stop in range(1, STOPS + 1):
-            sender.wait_for("sent", stop * MESSAGES // (STOPS + 2), deadline - time.monotonic())
+        for stop in range(1, stops + 1):
+            sender.wait_for("sent", stop * messages // (stops + 2), deadline - time.monotonic())
             postfix.stop()
             postfix.start()
         flushed = run("-c", stub.client_config, "-m", stub.sender_config, "queue", "flush")
         assert flushed.returncode in {0, 75}, flushed.stderr
-        sender.wait_for("marked", MESSAGES, deadline - time.monotonic())
+        sender.wait_for("marked", messages, deadline - time.monotonic())
         sent, uncertain = sender.events("sent"), sender.events("uncertain")
         assert sender.stop() == 0
     found = taken(postfix)

@@ -8,9 +8,7 @@ import pytest
 from tests.support import configs
 from tests.support.postfix import Postfix, through
 from tests.support.sender import Sender, run
-from tests.support.stub import Stub, stub
-
-__all__ = ["stub"]
+from tests.support.stub import Stub
 
 pytestmark = pytest.mark.debian("postfix", "sasl2-bin", "libsasl2-modules", root=True)
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from pydantic import BaseModel
 
 from mail_sender.config import load
@@ -24,16 +23,17 @@ def keys(model: type[BaseModel]) -> Iterator[str]:
             yield from keys(field.annotation)
 
 
-@pytest.mark.parametrize("key", sorted({*keys(ClientFile), *keys(SenderFile)}))
-def test_every_key_stands_in_the_configuration_page(key: str) -> None:
+def test_every_key_stands_in_the_configuration_page() -> None:
     """A key that no page names does not exist for those who run it."""
-    assert re.search(rf"`(\[\w+\] )?{key}`|`\[{key}\]", (ROOT / "docs/configuration.md").read_text())
+    page = (ROOT / "docs/configuration.md").read_text()
+    known = {*keys(ClientFile), *keys(SenderFile)}
+    assert [key for key in sorted(known) if not re.search(rf"`(\[\w+\] )?{key}`|`\[{key}\]", page)] == []
 
 
-@pytest.mark.parametrize("key", sorted(keys(SenderFile)))
-def test_every_key_stands_in_the_full_example(key: str) -> None:
+def test_every_key_stands_in_the_full_example() -> None:
     """The example with every key has every key."""
-    assert re.search(rf"(?m)^(\[{key}\]$|{key} = )", (ROOT / "examples/mail-sender-full.toml").read_text())
+    example = (ROOT / "examples/mail-sender-full.toml").read_text()
+    assert [key for key in keys(SenderFile) if not re.search(rf"(?m)^(\[{key}\]$|{key} = )", example)] == []
 
 
 def test_kanidms_own_example_loads(tmp_path: Path) -> None:

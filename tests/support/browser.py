@@ -32,9 +32,9 @@ def strayed() -> list[str]:
     return []
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
-    """One browser for all tests of a file, which keeps what it writes in a folder of its own."""
+    """One browser for all tests of a worker, which keeps what it writes in a folder of its own."""
     home = str(tmp_path_factory.mktemp("browser"))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(

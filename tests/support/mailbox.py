@@ -52,6 +52,11 @@ class Mailbox:
             assert enough, f"{len(self._mails)} of {at_least} mails arrived within {within:g} s"
             return list(self._mails.values())
 
+    def empty(self) -> None:
+        """Forget all mails."""
+        with self._arrival:
+            self._mails.clear()
+
 
 class _Server(socketserver.ThreadingTCPServer):
     """Listens on a free port; a conversation that hangs must not hang the end of a test."""

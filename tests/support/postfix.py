@@ -121,6 +121,7 @@ class Postfix:
         self.ports = _free_ports()
         self.ca_pem = folder / "ca.pem"
         self._config = folder / "config"
+        self._log_begins = 0
         self._prepare()
 
     def start(self) -> None:
@@ -148,6 +149,15 @@ class Postfix:
         return re.findall(r"^.*?/\w+\[\d+\]: ([0-9A-Za-z]{10,}: .*)$", self.log(), re.MULTILINE)
 
     def log(self) -> str:
+        """What it has logged since its first start, or since `forget`."""
+        return self._whole_log()[self._log_begins :]
+
+    def forget(self) -> None:
+        """Begin anew with an empty mailbox and log; what was accepted has to be delivered by now."""
+        self.mailbox.empty()
+        self._log_begins = len(self._whole_log())
+
+    def _whole_log(self) -> str:
         log = self.folder / "maillog"
         return log.read_text() if log.exists() else ""
 
@@ -215,15 +225,24 @@ def _watch(pid: int) -> Iterator[int]:
 
 
 def _free_ports() -> Ports:
-    """Two ports that are free now; both are held until both are known."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in Ports._fields]
-        return Ports(*(each.getsockname()[1] for each in sockets))
+    """Two ports that are free now, below those that the kernel gives to anybody (ip_local_port_range): it keeps them.
+
+    Where the search begins depends on the process, so that workers do not meet.
+    """
+    free = (port for port in range(20_000 + os.getpid() % 10_000, 32_000) if _is_free(port))
+    return Ports(next(free), next(free))
 
 
-@pytest.fixture
-def postfix() -> Iterator[Postfix]:
-    """A running Postfix with an empty queue and mailbox. The test is marked `relay_packages` (below)."""
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _running() -> Iterator[Postfix]:
     with tempfile.TemporaryDirectory(prefix="postfix-") as folder, Mailbox() as mailbox:
         relay = Postfix(Path(folder), mailbox)
         try:
@@ -231,6 +250,27 @@ def postfix() -> Iterator[Postfix]:
             yield relay
         finally:
             relay.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_postfix() -> Iterator[Postfix]:
+    """The Postfix of a worker."""
+    with _running() as relay:
+        yield relay
+
+
+@pytest.fixture
+def postfix(shared_postfix: Postfix) -> Postfix:
+    """A running Postfix with an empty queue, mailbox and log. The test is marked `debian("postfix", ...)`."""
+    shared_postfix.forget()
+    return shared_postfix
+
+
+@pytest.fixture
+def fresh_postfix() -> Iterator[Postfix]:
+    """One of the test's own: it may leave mail in its queue."""
+    with _running() as relay:
+        yield relay
 
 
 def through(postfix: Postfix, stub: Stub, scheme: str) -> None:

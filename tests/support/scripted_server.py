@@ -1,6 +1,6 @@
 """An HTTP server that answers as it is told, over real sockets, with TLS or without.
 
-It stands for all that is not Kanidm: proxies, login pages, servers in trouble.
+It stands for all that is not Kanidm: proxies, login pages, servers that fail.
 """
 
 import ssl

@@ -33,6 +33,7 @@ class Sender:
         self._env = {**os.environ, **(env or {})}
         self._changed = threading.Condition()
         self.lines: list[str] = []
+        self._of_event: dict[str, list[str]] = {}
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, env=self._env)
@@ -55,12 +56,12 @@ class Sender:
 
     def events(self, name: str) -> list[str]:
         """Return the lines of one event."""
-        return [line for line in self.lines if name in line.split()[1:3]]
+        return list(self._of_event.get(name, ()))
 
     def wait_for(self, name: str, count: int = 1, seconds: float = DEADLINE) -> list[str]:
         """Wait until an event has been logged so many times, and return its lines."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self.events(name)) >= count or self._ended(), seconds)
+            self._changed.wait_for(lambda: len(self._of_event.get(name, ())) >= count or self._ended(), seconds)
         assert len(self.events(name)) >= count, f"{count} x {name} expected; the log:\n{self.log}"
         return self.events(name)
 
@@ -80,7 +81,12 @@ class Sender:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             with self._changed:
-                self.lines.append(line.rstrip("\n"))
+                self._keep(line.rstrip("\n"))
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
+
+    def _keep(self, line: str) -> None:
+        self.lines.append(line)
+        for word in set(line.split(maxsplit=3)[1:3]):  # time, level where the line has one, event
+            self._of_event.setdefault(word, []).append(line)

@@ -40,7 +40,7 @@ class Wire:
         """Take the client's TLS handshake."""
         self._sock = self._tls.wrap_socket(self._sock, server_side=True)
 
-    def say(self, text: str | bytes) -> None:
+    def send(self, text: str | bytes) -> None:
         """Send octets, as one packet."""
         self._sock.sendall(text if isinstance(text, bytes) else text.encode())
 
@@ -65,15 +65,15 @@ class Wire:
     def login(self) -> None:
         """Play a relay in its right mind over implicit TLS, up to and with its 235."""
         self.tls()
-        self.say("220 relay.example\r\n")
+        self.send("220 relay.example\r\n")
         for reply in (EHLO, "235 2.7.0 welcome\r\n"):
             self.line()
-            self.say(reply)
+            self.send(reply)
 
     def until_data(self) -> None:
         """Go on up to, and without, the reply to DATA."""
         while not self.line().startswith("DATA"):
-            self.say("250 2.0.0 ok\r\n")
+            self.send("250 2.0.0 ok\r\n")
 
     def reset(self) -> None:
         """End the connection with a RST."""

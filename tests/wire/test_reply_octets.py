@@ -21,10 +21,10 @@ def answers_the_dot(*packets: str | bytes) -> Play:
     def play(wire: Wire) -> None:
         wire.login()
         wire.until_data()
-        wire.say("354 go on\r\n")
+        wire.send("354 go on\r\n")
         wire.until(END)
         for packet in packets:
-            wire.say(packet)
+            wire.send(packet)
         wire.heard_until_silence()
 
     return play
@@ -61,9 +61,9 @@ async def test_a_reply_that_is_none_leaves_the_outcome_open(
     def play(wire: Wire) -> None:
         wire.login()
         wire.until_data()
-        wire.say("354 go on\r\n")
+        wire.send("354 go on\r\n")
         wire.until(END)
-        wire.say(packet)
+        wire.send(packet)
 
     assert isinstance(await send(transport(authority, puppet(play).port)), Uncertain)
 
@@ -74,9 +74,9 @@ async def test_a_reply_in_the_same_packet_as_the_354_is_not_the_dots(authority: 
     def play(wire: Wire) -> None:
         wire.login()
         wire.until_data()
-        wire.say("354 go on\r\n250 2.0.0 too early\r\n")
+        wire.send("354 go on\r\n250 2.0.0 too early\r\n")
         wire.until(END)
-        wire.say("550 5.7.1 refused\r\n")
+        wire.send("550 5.7.1 refused\r\n")
         wire.heard_until_silence()
 
     assert not isinstance(await send(transport(authority, puppet(play).port)), Accepted)
@@ -88,9 +88,9 @@ async def test_a_yes_before_the_dot_is_not_one(authority: Authority, puppet: Pup
     def play(wire: Wire) -> None:
         wire.login()
         wire.until_data()
-        wire.say("354 go on\r\n")
+        wire.send("354 go on\r\n")
         wire.until(b"hello\r\n")
-        wire.say("250 2.0.0 too early\r\n")
+        wire.send("250 2.0.0 too early\r\n")
         wire.done.wait()
 
     verdict = await send(transport(authority, puppet(play).port), LONG)
@@ -106,9 +106,9 @@ async def test_a_no_before_the_dot_refuses_the_mail_and_ends_the_connection(
     def play(wire: Wire) -> None:
         wire.login()
         wire.until_data()
-        wire.say("354 go on\r\n")
+        wire.send("354 go on\r\n")
         wire.until(b"hello\r\n")
-        wire.say("552 5.3.4 too big\r\n")
+        wire.send("552 5.3.4 too big\r\n")
         heard.extend(wire.heard_until_silence()[-100:])
 
     relay = puppet(play)
@@ -124,7 +124,7 @@ async def test_a_421_with_the_354_is_read_before_the_dot(authority: Authority, p
     def play(wire: Wire) -> None:
         wire.login()
         wire.until_data()
-        wire.say("354 go on\r\n421 4.3.2 shutting down\r\n")
+        wire.send("354 go on\r\n421 4.3.2 shutting down\r\n")
 
     assert isinstance(await send(transport(authority, puppet(play).port)), RelayDown)
 
@@ -135,9 +135,9 @@ async def test_a_goodbye_between_two_mails_costs_neither(authority: Authority, p
     def play(wire: Wire) -> None:
         wire.login()
         wire.until_data()
-        wire.say("354 go on\r\n")
+        wire.send("354 go on\r\n")
         wire.until(END)
-        wire.say("250 2.0.0 ok\r\n421 4.4.2 idle for too long\r\n")
+        wire.send("250 2.0.0 ok\r\n421 4.4.2 idle for too long\r\n")
 
     relay = puppet(play)
     way = transport(authority, relay.port)

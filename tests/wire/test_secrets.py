@@ -42,10 +42,10 @@ def respond(_method: str, path: str) -> Answer:
 def repeats_the_login(wire: Wire) -> None:
     """Refuse a login by quoting it, in base64 and in clear."""
     wire.tls()
-    wire.say("220 relay.example\r\n")
+    wire.send("220 relay.example\r\n")
     wire.line()
-    wire.say(EHLO)
-    wire.say(f"535 5.7.8 what is {wire.line()} ({PASSWORD})?\r\n")
+    wire.send(EHLO)
+    wire.send(f"535 5.7.8 what is {wire.line()} ({PASSWORD})?\r\n")
     wire.heard_until_silence()
 
 
@@ -55,11 +55,11 @@ def answers(reply: bytes) -> Play:
     def play(wire: Wire) -> None:
         wire.login()
         wire.until_data()
-        wire.say("354 go on\r\n")
+        wire.send("354 go on\r\n")
         wire.until(b"\r\n.\r\n")
-        wire.say(reply + b"\r\n")
+        wire.send(reply + b"\r\n")
         wire.line()
-        wire.say("250 2.0.0 ok\r\n")
+        wire.send("250 2.0.0 ok\r\n")
 
     return play
 

@@ -17,9 +17,9 @@ SECRETS = (b"AUTH", b"MAIL", b"RCPT", b"hello", PASSWORD.encode(), base64.b64enc
 
 def strips(wire: Wire) -> None:
     """Take the offer of STARTTLS away."""
-    wire.say("220 relay.example\r\n")
+    wire.send("220 relay.example\r\n")
     wire.line()
-    wire.say(EHLO)
+    wire.send(EHLO)
     wire.heard_until_silence()
 
 
@@ -27,12 +27,12 @@ def answers(reply: str | bytes, then: str | bytes = b"") -> Play:
     """Return a play that answers STARTTLS so, and speaks no TLS."""
 
     def play(wire: Wire) -> None:
-        wire.say("220 relay.example\r\n")
+        wire.send("220 relay.example\r\n")
         wire.line()
-        wire.say(OFFER)
+        wire.send(OFFER)
         wire.line()
-        wire.say(reply)
-        wire.say(then)
+        wire.send(reply)
+        wire.send(then)
         wire.heard_until_silence()
 
     return play
@@ -42,14 +42,14 @@ def offers_no_login_inside_tls(go_on: str) -> Play:
     """Return a play that answers STARTTLS so, starts TLS, and offers there no login, whatever it offered in clear."""
 
     def play(wire: Wire) -> None:
-        wire.say("220 relay.example\r\n")
+        wire.send("220 relay.example\r\n")
         wire.line()
-        wire.say(OFFER)
+        wire.send(OFFER)
         wire.line()
-        wire.say(go_on)
+        wire.send(go_on)
         wire.tls()
         wire.line()
-        wire.say("250 relay.example\r\n")
+        wire.send("250 relay.example\r\n")
         wire.heard_until_silence()
 
     return play
@@ -57,11 +57,11 @@ def offers_no_login_inside_tls(go_on: str) -> Play:
 
 def answers_before_asked(wire: Wire) -> None:
     """Send the 220 along with the offer, and speak no TLS."""
-    wire.say("220 relay.example\r\n")
+    wire.send("220 relay.example\r\n")
     wire.line()
-    wire.say(OFFER + "220 go on\r\n")
+    wire.send(OFFER + "220 go on\r\n")
     wire.line()
-    wire.say("454 4.7.0 not now\r\n")
+    wire.send("454 4.7.0 not now\r\n")
     wire.heard_until_silence()
 
 
@@ -128,14 +128,14 @@ async def test_one_answer_in_clear_does_not_settle_how_tls_starts(authority: Aut
 
     def play(wire: Wire) -> None:
         if wire.number <= 2:
-            wire.say("421 4.3.2 nobody there\r\n")
+            wire.send("421 4.3.2 nobody there\r\n")
             wire.heard_until_silence()
             return
         wire.login()
         wire.until_data()
-        wire.say("354 go on\r\n")
+        wire.send("354 go on\r\n")
         wire.until(b"\r\n.\r\n")
-        wire.say("250 2.0.0 ok\r\n")
+        wire.send("250 2.0.0 ok\r\n")
 
     way = transport(authority, puppet(play).port, Security.DISCOVER, seconds=1)
     assert isinstance(await send(way), RelayDown)

@@ -1,4 +1,4 @@
-"""A relay in trouble: one line that says which stage failed and what to try; nothing in clear, nothing marked."""
+"""A relay that fails: one line says which stage failed and what to try; nothing in clear, nothing marked."""
 
 import socket
 import ssl
@@ -17,35 +17,35 @@ Make = Callable[[Authority], ScriptedRelay]
 
 
 def try_mail(stub: Stub, relay: str, **table: object) -> tuple[int, str]:
-    """Send a `-t` mail through a relay of the test's own; return exit code and the line that tells what happened."""
+    """Send a `-t` mail through a relay of the test's own; return exit code and the line that says what happened."""
     sender = configs.change(stub.sender_config, mail_relay=relay, mail_connect_timeout_seconds=2, relay=table)
     done = run("-c", stub.client_config, "-m", sender, "-t", "you@example.com")
     assert "Traceback" not in done.stderr
-    assert "may read the queue" in done.stdout  # the relay's trouble is not the server's
+    assert "may read the queue" in done.stdout  # the relay's fault is not the server's
     return done.returncode, done.stdout.splitlines()[1]
 
 
-def test_a_host_that_does_not_exist_is_told(stub: Stub) -> None:
+def test_a_host_that_does_not_exist_is_named(stub: Stub) -> None:
     """Stage resolve: the name, and whose view of it counts."""
-    code, told = try_mail(stub, "smtps://relay.invalid")
+    code, line = try_mail(stub, "smtps://relay.invalid")
     assert code == 75
-    assert told.startswith("Not sent: resolve: ")
-    assert "relay.invalid" in told
+    assert line.startswith("Not sent: resolve: ")
+    assert "relay.invalid" in line
 
 
-def test_a_refused_connection_is_told_with_firewall_and_ports(stub: Stub) -> None:
+def test_a_refused_connection_is_reported_with_firewall_and_ports(stub: Stub) -> None:
     """Stage connect: nothing listens, or something blocks."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        code, told = try_mail(stub, f"smtps://localhost:{taken.getsockname()[1]}")
+        code, line = try_mail(stub, f"smtps://localhost:{taken.getsockname()[1]}")
     assert code == 75
-    assert "connect: no connection to" in told
-    assert "firewall" in told
-    assert "2525" in told
+    assert "connect: no connection to" in line
+    assert "firewall" in line
+    assert "2525" in line
 
 
 @pytest.mark.parametrize(
-    ("make", "scheme", "code", "told"),
+    ("make", "scheme", "code", "said"),
     [
         (
             lambda ca: ScriptedRelay(tls=ca.server("other.example")),
@@ -142,23 +142,23 @@ def test_a_refused_connection_is_told_with_firewall_and_ports(stub: Stub) -> Non
     ],
 )
 def test_each_stage_says_what_failed_and_what_to_try(
-    stub: Stub, authority: Authority, make: Make, scheme: str, code: int, told: list[str]
+    stub: Stub, authority: Authority, make: Make, scheme: str, code: int, said: list[str]
 ) -> None:
     """One line: the stage, the cause, the cure; 1 where the relay says no, 75 where it may pass."""
     with make(authority) as relay:
         found, line = try_mail(stub, f"{scheme}://localhost:{relay.port}", ca_path=authority.pem)
-    assert [part for part in told if part not in line] == []
+    assert [part for part in said if part not in line] == []
     assert found == code
     assert relay.mails == []
 
 
-def test_an_untrusted_certificate_is_told_and_nothing_is_sent(stub: Stub, authority: Authority) -> None:
+def test_an_untrusted_certificate_is_reported_and_nothing_is_sent(stub: Stub, authority: Authority) -> None:
     """The relay's CA is not ours: neither login nor mail leaves, and the key that mends it is named."""
     with ScriptedRelay(tls=authority.server()) as relay:
-        code, told = try_mail(stub, f"smtps://localhost:{relay.port}")
+        code, line = try_mail(stub, f"smtps://localhost:{relay.port}")
     assert code == 1
-    assert "not trusted" in told
-    assert "[relay] ca_path" in told
+    assert "not trusted" in line
+    assert "[relay] ca_path" in line
     assert relay.commands == []
 
 
@@ -197,9 +197,9 @@ def test_a_relay_that_asks_for_a_client_certificate_gets_it(stub: Stub, authorit
     certificate, key = authority.client(authority.pem.parent)
     with ScriptedRelay(**contexts) as relay:  # type: ignore[arg-type]  # the key says which of two
         place = f"{'smtps' if mode == 'tls' else 'smtp'}://localhost:{relay.port}"
-        code, told = try_mail(stub, place, ca_path=authority.pem)
+        code, line = try_mail(stub, place, ca_path=authority.pem)
         assert code != 0
-        assert "client_cert_path" in told
+        assert "client_cert_path" in line
         table = {"ca_path": authority.pem, "client_cert_path": certificate, "client_key_path": key}
         assert try_mail(stub, place, **table)[0] == 0
 
@@ -225,7 +225,7 @@ def test_extra_headers_arrive_as_they_were_written(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("replies", "code", "told"),
+    ("replies", "code", "said"),
     [
         ({"RCPT": "550 5.1.1 nobody"}, 1, "Refused at rcpt: refused by the relay: 550 5.1.1 nobody"),
         ({"RCPT": "450 4.2.1 later"}, 75, "Not taken now, at rcpt: 450 4.2.1 later"),
@@ -236,16 +236,16 @@ def test_extra_headers_arrive_as_they_were_written(stub: Stub) -> None:
     ],
 )
 def test_what_the_relay_says_of_the_mail_decides_the_exit_code_of_t(
-    stub: Stub, authority: Authority, replies: dict[str, str | list[str]], code: int, told: str
+    stub: Stub, authority: Authority, replies: dict[str, str | list[str]], code: int, said: str
 ) -> None:
     """0 accepted, 1 refused for good, 75 may pass; any 2xx to the dot is an acceptance."""
     with ScriptedRelay(replies, tls=authority.server()) as relay:
         found, line = try_mail(stub, f"smtps://localhost:{relay.port}", ca_path=authority.pem)
-    assert line.startswith(told)
+    assert line.startswith(said)
     assert found == code
 
 
-def test_t_reports_trouble_with_the_server_beside_the_result_which_decides(stub: Stub, tmp_path: Path) -> None:
+def test_t_reports_a_fault_of_the_server_beside_the_result_which_decides(stub: Stub, tmp_path: Path) -> None:
     """The relay took the mail: 0, although the token is read-only or nobody answers."""
     configs.change(stub.sender_config, token=stub.tokens["readonly"])
     done = run("-c", stub.client_config, "-m", stub.sender_config, "-t", "you@example.com")
@@ -259,6 +259,6 @@ def test_t_reports_trouble_with_the_server_beside_the_result_which_decides(stub:
 def test_a_silent_relay_holds_a_test_mail_no_longer_than_its_timeout(stub: Stub, authority: Authority) -> None:
     """`mail_connect_timeout_seconds` covers the greeting, not only the connection."""
     with ScriptedRelay({"BANNER": HANG}, tls=authority.server()) as relay:
-        code, told = try_mail(stub, f"smtps://localhost:{relay.port}", ca_path=authority.pem)
+        code, line = try_mail(stub, f"smtps://localhost:{relay.port}", ca_path=authority.pem)
     assert code == 75
-    assert "banner" in told
+    assert "banner" in line

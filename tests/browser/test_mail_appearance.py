@@ -1,4 +1,4 @@
-"""How each mail looks in a real browser: as wide as a phone and a desk, light and dark, in every script.
+"""How each mail looks in a real browser: as wide as a phone and a desktop, light and dark, in every script.
 
 The pictures are kept in `.cache/artefacts/mail-*.png`, for people to look at. What a machine can judge is judged here:
 nothing is wider than the window, text stands out from what is behind it, nothing is loaded from elsewhere.
@@ -62,21 +62,25 @@ async def shown(page: Page, html: str, width: int, scheme: str, name: str) -> No
     await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     await page.set_content(html)
     await keep_picture(page, f"mail-{name}-{width}-{scheme}")
-    assert await page.evaluate("document.documentElement.scrollWidth") <= width
-    assert await page.evaluate(CONTRAST) >= READABLE
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width, (width, scheme)
+    assert await page.evaluate(CONTRAST) >= READABLE, (width, scheme)
 
 
-@pytest.mark.parametrize(("kind", "language", "width", "scheme"), [*product(KIND_NAMES, REVIEWED, WIDTHS, SCHEMES)])
-async def test_a_mail_is_easy_to_read(page: Page, kind: str, language: str, width: int, scheme: str) -> None:
-    """Each kind on a phone and a desk, light and dark: it fits, and its text stands out."""
-    await shown(page, page_of(kind, samples.config(language)), width, scheme, f"{kind}.{language}")
+@pytest.mark.parametrize(("kind", "language"), [*product(KIND_NAMES, REVIEWED)])
+async def test_a_mail_is_easy_to_read(page: Page, kind: str, language: str) -> None:
+    """Each kind on a phone and a desktop, light and dark: it fits, and its text stands out."""
+    html = page_of(kind, samples.config(language))
+    for width, scheme in product(WIDTHS, SCHEMES):
+        await shown(page, html, width, scheme, f"{kind}.{language}")
 
 
 @pytest.mark.debian("fonts-noto-cjk")
-@pytest.mark.parametrize(("kind", "language", "width"), [*product(KIND_NAMES, UNREVIEWED, WIDTHS)])
-async def test_a_mail_of_any_script_fits(page: Page, kind: str, language: str, width: int) -> None:
+@pytest.mark.parametrize(("kind", "language"), [*product(KIND_NAMES, UNREVIEWED)])
+async def test_a_mail_of_any_script_fits(page: Page, kind: str, language: str) -> None:
     """Every other language, in its own script."""
-    await shown(page, page_of(kind, samples.config(language)), width, "light", f"{kind}.{language}")
+    html = page_of(kind, samples.config(language))
+    for width in WIDTHS:
+        await shown(page, html, width, "light", f"{kind}.{language}")
 
 
 @pytest.mark.parametrize(("kind", "width", "scheme"), [*product(KIND_NAMES, WIDTHS, SCHEMES)])
