@@ -9,7 +9,33 @@ from tests.repo import checkout
 
 # What stood in the code before it had the field's words. A part of a name, between underscores or capitals.
 NOT_IN_NAMES = frozenset(
-    ["letter", "letters", "lane", "lanes", "desk", "inbox", "untold", "specimen", "specimens", "scribe", "doorkeeper", "announcement", "hands", "voice", "voices", "moment", "moments", "trial", "trials", "trouble", "troubles", "told", "tell", "tells", "weather"]
+    [
+        "letter",
+        "letters",
+        "lane",
+        "lanes",
+        "desk",
+        "inbox",
+        "untold",
+        "specimen",
+        "specimens",
+        "scribe",
+        "doorkeeper",
+        "announcement",
+        "hands",
+        "voice",
+        "voices",
+        "moment",
+        "moments",
+        "trial",
+        "trials",
+        "trouble",
+        "troubles",
+        "told",
+        "tell",
+        "tells",
+        "weather",
+    ]
 )
 # The whole name: what is fine as a part of another one, or as another kind of word.
 NOT_A_NAME = frozenset({"look", "Look", "order", "Order", "reach", "Reach", "Line", "Stages", "Post", "Pass", "say"})
