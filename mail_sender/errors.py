@@ -99,8 +99,15 @@ class ServerFaultKind(StrEnum):
     @property
     def is_of_the_token(self) -> bool:
         """Whether the token is at fault: then nothing may be mailed, since it could not be marked."""
-        kinds = ServerFaultKind
-        return self in {kinds.TOKEN_REFUSED, kinds.TOKEN_READ_ONLY, kinds.NOT_A_SENDER}
+        return self in {self.TOKEN_REFUSED, self.TOKEN_READ_ONLY, self.NOT_A_SENDER}
+
+
+class LedgerFault(Exception):
+    """The ledger could not be read or written; `kind` is mostly SQLite's name for it, `advice` says what to do."""
+
+    def __init__(self, kind: str, detail: str, advice: str) -> None:
+        super().__init__(f"{detail}; {advice}")
+        self.kind, self.detail, self.advice = kind, detail, advice
 
 
 class ServerFault(Exception):
@@ -112,20 +119,7 @@ class ServerFault(Exception):
 
     def __init__(self, kind: ServerFaultKind, detail: str, advice: str, retry_after: float | None = None) -> None:
         super().__init__(f"{detail}; {advice}")
-        self.kind = kind
-        self.detail = detail
-        self.advice = advice
-        self.retry_after = retry_after
-
-
-class LedgerFault(Exception):
-    """The ledger could not be read or written; `kind` is mostly SQLite's name for it, `advice` says what to do."""
-
-    def __init__(self, kind: str, detail: str, advice: str) -> None:
-        super().__init__(f"{detail}; {advice}")
-        self.kind = kind
-        self.detail = detail
-        self.advice = advice
+        self.kind, self.detail, self.advice, self.retry_after = kind, detail, advice, retry_after
 
 
 class MessageGone(Exception):

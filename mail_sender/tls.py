@@ -83,9 +83,4 @@ def fault(error: ssl.SSLError, host: str) -> str:
 
 def speaks_plain(error: ssl.SSLError) -> bool:
     """Say whether the peer answered our TLS with something that is not TLS."""
-    return error.reason in {
-        "WRONG_VERSION_NUMBER",
-        "PACKET_LENGTH_TOO_LONG",
-        "RECORD_LAYER_FAILURE",
-        "HTTP_REQUEST",
-    }
+    return error.reason in {"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}

@@ -69,7 +69,8 @@ class Acknowledger:
         try:
             await self._mark_each([*self._unrecorded])
             unmarked = await self._ledger.unmarked(self._clock.now())
-            self._forget_others({*self._unrecorded, *unmarked})
+            known = {*self._unrecorded, *unmarked}
+            self._put_off = {message: wait for message, wait in self._put_off.items() if message in known}
             await self._mark_each(unmarked)
         except ServerFault as fault:
             self._snapshot.note(fault, self._clock.now())
@@ -99,7 +100,7 @@ class Acknowledger:
 
         async with asyncio.TaskGroup() as marks:
             for message in messages:
-                if self._is_due(message):
+                if self._put_off.get(message, _NO_WAIT).until <= self._clock.monotonic():
                     await free.acquire()
                     if faults:
                         break
@@ -128,9 +129,8 @@ class Acknowledger:
             _log.info("marked", message_id=message)
         except MessageGone:
             await self._source.standing()
-            _log.warning(
-                "message_gone", message_id=message, message="mailed, but the server does not know it any more"
-            )
+            text = "mailed, but the server does not know it any more"
+            _log.warning("message_gone", message_id=message, message=text)
 
     async def _blame(self, message: UUID, fault: ServerFault) -> None:
         """Raise what concerns every message; return where it may concern this one alone."""
@@ -151,12 +151,6 @@ class Acknowledger:
 
     def _wait(self, seconds: float) -> "_Wait":
         return _Wait(seconds, self._clock.monotonic() + seconds)
-
-    def _is_due(self, message: UUID) -> bool:
-        return self._put_off.get(message, _NO_WAIT).until <= self._clock.monotonic()
-
-    def _forget_others(self, known: set[UUID]) -> None:
-        self._put_off = {message: wait for message, wait in self._put_off.items() if message in known}
 
 
 @dataclass(frozen=True, slots=True)

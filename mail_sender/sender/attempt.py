@@ -67,7 +67,9 @@ class Attempts:
         mail = self._mail(delivery, message)
         if isinstance(mail, End):
             return mail
-        claimed = await self._claim(delivery)
+        claimed = await self._ledger.begin(delivery)
+        self._in_flight.put(claimed)
+        self._gate.works()
         ended = await self._handover.send(claimed, mail, permit)
         return replace(ended, is_only=len(message.recipients) == 1)
 
@@ -92,9 +94,3 @@ class Attempts:
         if mail.digest != imprint.digest:
             events.changed(delivery)
         return mail
-
-    async def _claim(self, delivery: Delivery) -> Delivery:
-        claimed = await self._ledger.begin(delivery)
-        self._in_flight.put(claimed)
-        self._gate.works()
-        return claimed

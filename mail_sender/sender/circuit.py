@@ -72,15 +72,13 @@ class Open:
     domains: frozenset[str] = frozenset()
     probe: Permit | None = None
 
-    def lets_probe(self, key: Key, now: float) -> bool:
-        """Say whether a mail may go as the probe."""
+    def lets_probe(self, permit: Permit, now: float) -> bool:
+        """Say whether a mail may go as the probe, with this permit."""
         if self.probe is not None:
             return False
         if self.probe_at is None or now >= self.probe_at:
             return True
-        return (
-            self.in_doubt and address.domain(key[1]).lower() not in self.domains and len(self.domains) < MOST_DOMAINS
-        )
+        return self.in_doubt and permit.domain not in self.domains and len(self.domains) < MOST_DOMAINS
 
 
 State = Closed | Open
@@ -120,9 +118,9 @@ class Circuit:
         """Return the permission to send a mail, or None where it has to wait."""
         if isinstance(self._state, Closed):
             return Permit(self._period, key, is_probe=False)
-        if not self._state.lets_probe(key, now):
-            return None
         probe = Permit(self._period, key, is_probe=True)
+        if not self._state.lets_probe(probe, now):
+            return None
         self._state = replace(self._state, probe=probe, domains=self._state.domains | {probe.domain})
         return probe
 

@@ -101,7 +101,7 @@ class Poller:
         return min(RESTS * (self._clock.monotonic() - began), LONGEST_REST)
 
     async def _check_standing(self) -> None:
-        is_good = self._snapshot.may_send and self._snapshot.conditions.server.is_fine
+        is_good = self._snapshot.may_send and not self._snapshot.conditions.server.fault
         if is_good and self._clock.monotonic() < self._standing_until:
             return
         standing = await self._source.standing()
@@ -144,7 +144,7 @@ class Poller:
             ahead = "ahead of" if skew > timedelta(0) else "behind"
             detail = f"this machine's clock is {abs(skew).total_seconds():.0f} s {ahead} the identity server's"
             # Reported once, since by how much it is wrong changes all the time.
-            if self._skew.is_fine:
+            if not self._skew.fault:
                 self._skew.down("skew", detail, "set it; the server's time counts meanwhile", self._clock.now())
         else:
             self._skew.up(self._clock.now())
