@@ -24,11 +24,9 @@ def checked(
         "WHERE d.recipient = ? AND m.id = ?",
         rows.key(delivery),
     ).fetchone()
-    if row is None:
+    if row is None or row[3] != delivery.claim:
         raise Fenced
-    number, message, state, claim = row
-    if claim != delivery.claim:
-        raise Fenced
+    number, message, state, _ = row
     states.check(State(state), new, moves)
     return number, message
 

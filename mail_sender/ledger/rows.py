@@ -21,10 +21,7 @@ def micros(when: datetime) -> int:
 
 
 def time(count: int) -> datetime:
-    """Return the time that stands in a row.
-
-    Raises `Unreadable`.
-    """
+    """Return the time that stands in a row. Raises `Unreadable`."""
     try:
         return _EPOCH + timedelta(microseconds=count)
     except (OverflowError, TypeError):
@@ -32,10 +29,7 @@ def time(count: int) -> datetime:
 
 
 def uuid(text: str) -> UUID:
-    """Return the id that stands in a row.
-
-    Raises `Unreadable`.
-    """
+    """Return the id that stands in a row. Raises `Unreadable`."""
     try:
         return UUID(text)
     except (ValueError, AttributeError, TypeError):
@@ -49,10 +43,7 @@ COLUMNS = (
 
 
 def delivery(row: Sequence[Any]) -> Delivery:
-    """Return the delivery that stands in a row of `COLUMNS`.
-
-    Raises `Unreadable`.
-    """
+    """Return the delivery that stands in a row of `COLUMNS`. Raises `Unreadable`."""
     id_, recipient, kind, state, send_after, deadline, next_attempt, attempts, ambiguous, copy, claim, dot = row[:12]
     message_id, date, digest, marked = row[12:16]
     try:

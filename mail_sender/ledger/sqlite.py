@@ -61,9 +61,8 @@ class SqliteLedger:
 
     async def deliveries(self, message: UUID) -> Sequence[Delivery]:
         """Return a message's deliveries."""
-        return await self._writer.do(
-            lambda db: rows.deliveries(db, "WHERE m.id = ? ORDER BY d.number", (str(message),))
-        )
+        which = "WHERE m.id = ? ORDER BY d.number"
+        return await self._writer.do(lambda db: rows.deliveries(db, which, (str(message),)))
 
     async def begin(self, delivery: Delivery) -> Delivery:
         """Claim a queued delivery for an attempt."""
@@ -116,10 +115,8 @@ class SqliteLedger:
                 moves.add_attempt(db, number, attempt)
             if outcome.copy > delivery.copy:
                 # Somebody un-sent it: it is marked again after the copy.
-                clear = (
-                    "UPDATE message SET marked_at = NULL, unsent_at = NULL WHERE number = ? AND unsent_at IS NOT NULL"
-                )
-                db.execute(clear, (message,))
+                clear = "UPDATE message SET marked_at = NULL, unsent_at = NULL"
+                db.execute(f"{clear} WHERE number = ? AND unsent_at IS NOT NULL", (message,))
             moves.complete(db, message, now)
 
         await self._writer.do(job)

@@ -89,7 +89,10 @@ class Conversation:
         if self._begun:
             await channel.command(Stage.MAIL, "RSET", seconds=_RESET_SECONDS)
         self._begun = True
-        await channel.command(Stage.MAIL, f"MAIL FROM:<{mail.sender}>{self._size(mail)}{_utf8(mail)}")
+        size = f" SIZE={len(mail.content)}" if "size" in self._extensions else ""
+        # A relay that offers SMTPUTF8 takes 8BITMIME as well (RFC 6531, section 3.1).
+        utf8 = " BODY=8BITMIME SMTPUTF8" if mail.needs_utf8 else ""
+        await channel.command(Stage.MAIL, f"MAIL FROM:<{mail.sender}>{size}{utf8}")
         await channel.command(Stage.RCPT, f"RCPT TO:<{mail.recipient}>")
         await channel.command(Stage.DATA, "DATA", expect=354)
         reply = await channel.content(_LINE_START_DOT.sub(b"..", mail.content), before_dot)
@@ -112,11 +115,3 @@ class Conversation:
         self._channel.stage = Stage.AUTH
         for line, expected in login.commands(self._mechanisms, username, password):
             await self._channel.command(Stage.AUTH, line, expect=expected)
-
-    def _size(self, mail: Mail) -> str:
-        return f" SIZE={len(mail.content)}" if "size" in self._extensions else ""
-
-
-def _utf8(mail: Mail) -> str:
-    """Return what says that a mail has headers in UTF-8; a relay that offers SMTPUTF8 takes both (RFC 6531, 3.1)."""
-    return " BODY=8BITMIME SMTPUTF8" if mail.needs_utf8 else ""
