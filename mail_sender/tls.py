@@ -28,10 +28,7 @@ def context(ca_path: Path | None = None) -> ssl.SSLContext:
 
 
 def add_ca(made: ssl.SSLContext, ca_path: Path) -> None:
-    """Trust the certificates of a PEM file as well.
-
-    Raises `BadPem`, or `OSError` where the file cannot be read.
-    """
+    """Trust the certificates of a PEM file as well. Raises `BadPem`, or `OSError` where the file cannot be read."""
     text = ca_path.read_bytes().decode("ascii", errors="replace")
     if "-----BEGIN CERTIFICATE-----" not in text:
         raise BadPem("holds no PEM certificate")

@@ -22,20 +22,14 @@ def read(path: Path) -> LenientConfig:
 
 
 def known_kind(kind: str, known: tuple[str, ...]) -> str:
-    """Return a kind that there is.
-
-    Raises `UsageError`.
-    """
+    """Return a kind that there is. Raises `UsageError`."""
     if kind not in known:
         raise UsageError(f"there is no kind {kind!r}; there are {', '.join(known)}")
     return kind
 
 
 def known_language(config: LenientConfig, tag: str) -> str:
-    """Return a language that there are sentences in.
-
-    Raises `UsageError`.
-    """
+    """Return a language that there are sentences in. Raises `UsageError`."""
     templates = config.mail.appearance.templates
     try:
         wording.locale(tag)

@@ -62,10 +62,7 @@ class Command:
 
     @classmethod
     def from_json(cls, line: bytes) -> Self:
-        """Return the command that a line holds.
-
-        Raises `BadCommand`.
-        """
+        """Return the command that a line holds. Raises `BadCommand`."""
         try:
             fields = json.loads(line)
         except (ValueError, RecursionError):  # the latter where brackets are nested too deep

@@ -27,10 +27,7 @@ class NoAnswer(MailSenderError):
 
 
 def connect(state: StateFolder) -> Connection | None:
-    """Return a connection to the sender that works on the folder, or None where nobody listens.
-
-    Raises `NoAnswer`.
-    """
+    """Return a connection to the sender that works on the folder, or None where nobody listens. Raises `NoAnswer`."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(unix_socket.SECONDS)
     try:

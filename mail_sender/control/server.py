@@ -94,10 +94,7 @@ class Control:
 
 
 async def _command(reader: asyncio.StreamReader) -> Command | str:
-    """Return the command that a client sends, or what is wrong with it.
-
-    Raises `TimeoutError`.
-    """
+    """Return the command that a client sends, or what is wrong with it. Raises `TimeoutError`."""
     try:
         async with asyncio.timeout(unix_socket.SECONDS):
             line = await reader.readline()

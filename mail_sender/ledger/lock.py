@@ -30,10 +30,7 @@ class Lock:
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """Take the lock if it is free; say whether it is ours now.
-
-        Raises `UnusableLedger`.
-        """
+        """Take the lock if it is free; say whether it is ours now. Raises `UnusableLedger`."""
         if self._descriptor is None:
             with in_words(self._state), self._state.as_owner():
                 self._descriptor = _locked(self._state.lock)

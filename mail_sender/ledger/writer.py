@@ -51,10 +51,7 @@ class Writer:
         self._identity: tuple[int, int] | None = None
 
     async def start(self, prepare: Job[None]) -> None:
-        """Open the file and prepare it.
-
-        Raises `LedgerFault`, and what `prepare` raises.
-        """
+        """Open the file and prepare it. Raises `LedgerFault`, and what `prepare` raises."""
         self._prepare = prepare
         self._thread.start()
         await self.do(lambda _: None)

@@ -36,10 +36,7 @@ def languages(config: LenientConfig) -> tuple[str, ...]:
 
 
 def sources(config: LenientConfig, kind: str, parts: tuple[str, ...], language: str) -> Iterator[Entry]:
-    """Yield the template of each part in a language, with the path of its file.
-
-    Raises `NoTemplate`.
-    """
+    """Yield the template of each part in a language, with the path of its file. Raises `NoTemplate`."""
     templates = config.mail.appearance.templates
     for part in parts:
         name = templates.file(kind, part, language)

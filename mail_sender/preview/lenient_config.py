@@ -51,10 +51,7 @@ class LenientConfig:
 
     @property
     def usable(self) -> "LenientConfig":
-        """The same, if a mail can be made with it.
-
-        Raises `ConfigError` if not.
-        """
+        """The same, if a mail can be made with it. Raises `ConfigError` if not."""
         if self.unusable:
             raise ConfigError(list(self.faults), list(self.warnings))
         return self

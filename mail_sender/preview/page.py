@@ -42,10 +42,7 @@ class Previews:
     fields: Callable[[], dict[str, Any]] = dict
 
     def sample(self, kind: str, language: str) -> SampleMail:
-        """Return one sample mail, from the files as they are now.
-
-        Raises `NoPreview`.
-        """
+        """Return one sample mail, from the files as they are now. Raises `NoPreview`."""
         try:
             return self._sample(self.read().usable, kind, language)
         except MailSenderError as error:

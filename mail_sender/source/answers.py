@@ -21,10 +21,7 @@ _AN_ERRORS_NAME = re.compile(r"[a-z][a-z0-9_]{1,47}")  # anything else may be a 
 
 
 def standing(name: str, groups: frozenset[str], may_write: bool | None) -> Standing:
-    """Return the account's standing.
-
-    Raises `ServerFault` where it is no sender, or its token may not write.
-    """
+    """Return the account's standing. Raises `ServerFault` where it is no sender, or its token may not write."""
     if SENDERS not in groups:
         raise ServerFault(
             ServerFaultKind.NOT_A_SENDER,

@@ -48,10 +48,7 @@ _CUT = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
 class KanidmSource:
-    """A Kanidm server.
-
-    Raises `OSError` or `tls.BadPem` where `ca_path` cannot be used.
-    """
+    """A Kanidm server. Raises `OSError` or `tls.BadPem` where `ca_path` cannot be used."""
 
     def __init__(self, config: SourceConfig) -> None:
         self._config = config

@@ -72,10 +72,7 @@ class _CredentialResetV1(_Wire):
 
 
 def entries(answer: object) -> list[object]:
-    """Return the entries of a list answer, unread.
-
-    Raises `NotAList`.
-    """
+    """Return the entries of a list answer, unread. Raises `NotAList`."""
     found = answer.get("resources") if isinstance(answer, dict) else None
     if not isinstance(found, list):
         raise NotAList
@@ -111,10 +108,7 @@ def listing(raw: Iterable[object], now: datetime) -> Listing:
 
 
 def found(answer: object) -> Found:
-    """Return the message that an answer holds.
-
-    Raises `NotAList` where it holds none that can be read.
-    """
+    """Return the message that an answer holds. Raises `NotAList` where it holds none that can be read."""
     try:
         entry = _Entry.model_validate(answer)
         return Found(_message(entry), entry.sent_at)

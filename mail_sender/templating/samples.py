@@ -33,19 +33,13 @@ class BadData(Exception):
 
 
 def message(kind: str, now: datetime, data: Mapping[str, Any] | None = None) -> Message:
-    """Return a message of a kind; the fields in `data` replace the made-up ones.
-
-    Raises `BadData`.
-    """
+    """Return a message of a kind; the fields in `data` replace the made-up ones. Raises `BadData`."""
     content = _content(kind, now, dict(data or {}))
     return Message(UUID(int=0x5EC1), now, now + timedelta(days=7), (RECIPIENT,), content)
 
 
 def data(text: str) -> dict[str, Any]:
-    """Return the fields in a file of data.
-
-    Raises `BadData`.
-    """
+    """Return the fields in a file of data. Raises `BadData`."""
     try:
         found = json.loads(text)
         json.dumps(found, ensure_ascii=False).encode()

@@ -82,17 +82,11 @@ class TemplateSet:
 
     @cached_property
     def wordings(self) -> dict[str, Wording]:
-        """The sentences by language; what an operator's catalogue lacks is built in.
-
-        Raises `BadFile`.
-        """
+        """The sentences by language; what an operator's catalogue lacks is built in. Raises `BadFile`."""
         return catalogues.wordings(self.ours, self.theirs)
 
     def wording(self, language: str) -> Wording:
-        """Return the sentences of a language tag: of de-CH, or else of de.
-
-        Raises KeyError if there are none.
-        """
+        """Return the sentences of a language tag: of de-CH, or else of de. Raises KeyError if there are none."""
         return self.wordings[language if language in self.wordings else wording.base_language(language)]
 
     def speaks(self, language: str) -> bool:
@@ -100,17 +94,11 @@ class TemplateSet:
         return not self.wordings.keys().isdisjoint({language, wording.base_language(language)})
 
     def get(self, name: str) -> jinja2.Template:
-        """Return a template by its file's name.
-
-        Raises jinja2.TemplateError if it cannot be found or compiled.
-        """
+        """Return a template by its file's name. Raises jinja2.TemplateError if it cannot be found or compiled."""
         return self.environment.get_template(name)
 
     def file(self, kind: str, part: str, language: str) -> str:
-        """Return the name of the file that makes a part.
-
-        Raises `NoTemplate`.
-        """
+        """Return the name of the file that makes a part. Raises `NoTemplate`."""
         for files in (self.theirs, self.ours):
             for name in _candidates(kind, part, language):
                 if name in files:

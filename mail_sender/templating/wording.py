@@ -77,10 +77,7 @@ def without_places(sentence: str) -> str:
 
 
 def locale(tag: str) -> Locale:
-    """Return the locale of a language tag such as `de` or `de-CH` (RFC 5646).
-
-    Raises `BadLanguage`.
-    """
+    """Return the locale of a language tag such as `de` or `de-CH` (RFC 5646). Raises `BadLanguage`."""
     if not _TAG.fullmatch(tag):
         raise BadLanguage("expected a language tag such as de or de-CH (RFC 5646)")
     try:
