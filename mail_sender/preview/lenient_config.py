@@ -59,7 +59,7 @@ class LenientConfig:
     def place(self, name: str) -> Path:
         """Return the path of a file of the template set, by its name in the set."""
         templates = self.mail.appearance.templates
-        override = self.folder if templates.is_theirs(name) else None
+        override = self.folder if name in templates.theirs else None
         return (override or template_files.shipped_folder()) / name
 
 

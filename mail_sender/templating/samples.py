@@ -22,10 +22,7 @@ LIVES = timedelta(minutes=55)
 """How long a sample's link works."""
 RECIPIENT = "ellie@example.com"
 _LONGEST = 366 * 24 * 60  # minutes
-_FIELDS = {
-    TestMessage.kind: ("display_name",),
-    CredentialReset.kind: ("display_name", "intent_id", "minutes"),
-}
+_FIELDS = {TestMessage.kind: ("display_name",), CredentialReset.kind: ("display_name", "intent_id", "minutes")}
 
 
 class BadData(Exception):

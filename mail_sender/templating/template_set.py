@@ -106,10 +106,6 @@ class TemplateSet:
         cure = f"add a folder {kind} to [templates] override_path (docs/templates.md), or update mail-sender"
         raise NoTemplate(f"there is no template {kind}/{part}.j2: {cure}")
 
-    def is_theirs(self, name: str) -> bool:
-        """Say whether a file is the operator's."""
-        return name in self.theirs
-
     @cached_property
     def environment(self) -> jinja2.Environment:
         """Where templates are found, the operator's before the built-in ones."""
@@ -119,11 +115,6 @@ class TemplateSet:
         """Yield what each file of the operator's is for."""
         for name in sorted(self.theirs):
             yield _source(name, self)
-
-    def is_named(self, name: str) -> bool:
-        """Say whether any template names a file, in quotes."""
-        quoted = (f'"{name}"', f"'{name}'")
-        return any(one in text for text in (*self.ours.values(), *self.theirs.values()) for one in quoted)
 
     @cached_property
     def sentences(self) -> frozenset[str]:
@@ -152,7 +143,9 @@ def _source(name: str, files: TemplateSet) -> Source:
         return Source(name, f"sentences in {catalogues.language(name)}")
     if folder and folder.count("/") == 0 and _is_a_part(file):
         return Source(name, folder)
-    if name.endswith(".j2") and file.startswith("_") and files.is_named(name):
+    quoted = (f'"{name}"', f"'{name}'")
+    is_named = any(one in text for text in (*files.ours.values(), *files.theirs.values()) for one in quoted)
+    if name.endswith(".j2") and file.startswith("_") and is_named:
         return Source(name, "what includes it")
     parts = [f"{kind}/{part}.j2" for kind in KINDS for part in PARTS]
     near = difflib.get_close_matches(name, [*FRAME, *filter(is_catalogue, files.ours), *parts], 1, 0.5)
