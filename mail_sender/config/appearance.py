@@ -64,9 +64,8 @@ def _templates(
             return None
         found = TemplateSet.load(folder)
     except BadFile as error:
-        faults.append(
-            ConfigFault(folder / error.name, None, "", error.found, "correct it, or remove it from the folder")
-        )
+        expected = "correct it, or remove it from the folder"
+        faults.append(ConfigFault(folder / error.name, None, "", error.found, expected))
     except OSError as error:
         faults.append(file.unreadable(key, Path(error.filename or folder), error))
     else:
@@ -104,9 +103,8 @@ def _unspoken(file: TomlFile, templates: TemplateSet, languages: Languages) -> I
             named = {languages.default: "default_language", languages.second: "second_language"}
             key = named.get(tag, "language_rules")
             known = ", ".join(sorted(templates.wordings))
-            yield file.fault(
-                ("templates", key), f"there are no sentences in {tag}", f"there are {known}; put others into wording/"
-            )
+            found = f"there are no sentences in {tag}"
+            yield file.fault(("templates", key), found, f"there are {known}; put others into wording/")
 
 
 def _unreviewed(templates: TemplateSet, languages: Languages) -> Iterator[str]:

@@ -64,10 +64,7 @@ def _distance(left: str, right: str) -> int:
     for index, char in enumerate(left, start=1):
         previous, row[0] = row[0], index
         for other, target in enumerate(right, start=1):
-            previous, row[other] = (
-                row[other],
-                min(row[other] + 1, row[other - 1] + 1, previous + (char != target)),
-            )
+            previous, row[other] = row[other], min(row[other] + 1, row[other - 1] + 1, previous + (char != target))
     return row[-1]
 
 
