@@ -91,11 +91,6 @@ class Command:
         return VERBS[self.verb]
 
     @property
-    def reads_only(self) -> bool:
-        """Whether it changes nothing."""
-        return self.row.reads_only
-
-    @property
     def query(self) -> Query:
         """What the ledger is asked for."""
         return Query(self.states, self.recipient, self.message)

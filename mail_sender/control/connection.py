@@ -50,7 +50,7 @@ def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
     with connection, connection.makefile("rb") as lines:
         try:
             connection.sendall(command.to_json())
-            connection.settimeout(READ_SECONDS if command.reads_only else CHANGE_SECONDS)
+            connection.settimeout(READ_SECONDS if command.row.reads_only else CHANGE_SECONDS)
             while text := lines.readline(unix_socket.LONGEST_RESPONSE_LINE):
                 line: ResponseLine = dict(json.loads(text))
                 yield line
@@ -58,6 +58,6 @@ def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
                     return
         except (OSError, ValueError, TypeError) as error:
             reason = "it takes too long" if isinstance(error, TimeoutError) else "the connection broke"
-            dropped = "" if command.reads_only else "; if it has not begun with the command by now, it drops it"
+            dropped = "" if command.row.reads_only else "; if it has not begun with the command by now, it drops it"
             raise NoAnswer(f"the sender does not answer ({reason}){dropped}; {_LATER}") from None
     raise NoAnswer(f"the sender ended before it answered; {_LATER}")

@@ -134,9 +134,8 @@ class Handler:
         try:
             message = (await self._source.read(id_)).message
         except MessageGone:
-            raise CannotCarryOut(
-                "the identity server does not have the message any more: nothing can be sent"
-            ) from None
+            why = "the identity server does not have the message any more: nothing can be sent"
+            raise CannotCarryOut(why) from None
 
         def decide(delivery: Delivery, now: datetime) -> Outcome | str:
             deadline = min(message.deadline, delivery.deadline)
@@ -166,7 +165,7 @@ class Handler:
             self._runner.probe()
             flush = Flush(self._ledger, self._clock, waiting)
             async for step in flush.watch():
-                yield response.progress(step.count, step.total)
+                yield step
             result = self._explained(flush.result, self._runner)
             yield response.end(Exit.TEMPORARY if result.left else Exit.DONE, str(result))
 
