@@ -1,12 +1,7 @@
-"""What can go wrong before or beside a delivery, and the exit code that says so.
+"""What can go wrong before or beside a delivery.
 
-    MailSenderError                 a sentence for a person; the command line prints it and exits
-    ├── UsageError            2     the command was used wrongly
-    ├── NotAllowed           77     real root, or a configuration or secret that cannot be read
-    └── ConfigError          78     all faults of the configuration (`ConfigFault`) at once
-    ServerFault                     the identity server or the token is at fault; the sender keeps trying
-    LedgerFault                     the disk or the ledger's file is; the sender begins nothing new, and keeps trying
-    MessageGone                     the server does not have the message, or hides it
+A `MailSenderError` ends the program with an exit code. With a `ServerFault` or a `LedgerFault` the sender goes on
+trying; while the ledger is at fault it begins nothing new.
 
 A relay's reply is no exception outside `relay/`: it is a verdict (`verdict.py`).
 """
@@ -41,7 +36,7 @@ class UsageError(MailSenderError):
 
 
 class NotAllowed(MailSenderError):
-    """The operating system, or a rule of this program, forbids it."""
+    """Real root is refused, or this user may not open a file: a configuration, a secret, the ledger."""
 
     exit_code = Exit.NOT_ALLOWED
 

@@ -50,10 +50,9 @@ def add_client_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -
     try:
         made.load_cert_chain(certificate, key, password=no_password)
     except ssl.SSLError as error:
-        mismatch = error.reason == "KEY_VALUES_MISMATCH"
-        raise BadPem(
-            "the key is not the certificate's" if mismatch else "certificate or key cannot be read"
-        ) from None
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise BadPem("the key is not the certificate's") from None
+        raise BadPem("certificate or key cannot be read") from None
 
 
 def require_pem(path: Path, what: str) -> None:

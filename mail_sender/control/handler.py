@@ -34,19 +34,15 @@ class Runner(Protocol):
 
     def wake(self) -> None:
         """Read what is due now."""
-        ...
 
     def probe(self) -> None:
         """Read what is due now, and let the next mail probe a relay that is down, however long it should wait."""
-        ...
 
     def faults(self) -> list[Fault]:
         """Return what is wrong with the relay, the server or the ledger."""
-        ...
 
     def probes_in(self) -> float | None:
         """Return the seconds until the relay is tried again, where it is down and no probe is in flight."""
-        ...
 
 
 class Handler:

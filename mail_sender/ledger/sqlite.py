@@ -39,11 +39,6 @@ class SqliteLedger:
         await writer.start(lambda connection: migrations.prepare(connection, path))
         return cls(writer)
 
-    @property
-    def pending(self) -> int:
-        """How many calls wait for the disk."""
-        return self._writer.pending
-
     async def admit(self, messages: Sequence[Message], now: datetime, max_age: timedelta) -> Sequence[UUID]:
         """Take up what is new of these messages; return those newly found un-sent."""
         return await self._writer.do(lambda db: admission.admit(db, messages, now, max_age))

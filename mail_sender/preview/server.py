@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mail_sender.errors import MailSenderError
 from mail_sender.preview import page
-from mail_sender.preview.page import FILES, NoPreview, Previews
+from mail_sender.preview.page import FILES, Previews
 
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 2
@@ -128,7 +128,7 @@ def _application(previews: Previews) -> Starlette:
         path = request.path_params
         try:
             sample = previews.sample(path["kind"], path["language"])
-        except NoPreview as error:
+        except MailSenderError as error:
             raise HTTPException(404, str(error)) from None
         headers = {_POLICY: _MAIL_POLICY}
         if path["form"] == "html" and sample.html is not None:

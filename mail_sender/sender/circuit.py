@@ -10,14 +10,9 @@
                                                                                   is suspected open for no time
                                        relay down, a cut, may be our fault        open for the next wait
 
-    what failed (`mail_sender.backoff` says why)                          waits, doubling from one to the other
-    network: no connection, time-out, 421, a cut                          5 s to 30 s
-    needs a person: certificate, STARTTLS, greeting, refused sender       30 s to 5 min
-    our configuration is suspected (`sender.suspicion`)                   30 s to 1 min
-    login                                                                 1 min to 15 min
-
-Only the probe's end counts while the circuit is open: a mail that was in flight before changes nothing, neither now
-nor after the circuit was closed again.
+The waits double, within bounds that depend on what failed (`mail_sender.backoff`). Only the probe's end counts while
+the circuit is open: a mail that was in flight before changes nothing, neither now nor after the circuit was closed
+again.
 A probe that has come to its final dot may hang there for minutes: the next one need not wait for it, but goes after
 one more wait of the same length. The end of either counts.
 

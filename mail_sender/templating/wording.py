@@ -40,10 +40,6 @@ class Wording:
         """Return the names of all sentences that a kind may use."""
         return frozenset(self._sentences(kind))
 
-    def places(self, kind: str) -> dict[str, frozenset[str]]:
-        """Return the variables that each sentence of a kind names."""
-        return {name: places(sentence) for name, sentence in self._sentences(kind).items()}
-
     def filled(self, kind: str, variables: Mapping[str, object], escape: Escape) -> dict[str, str]:
         """Return the kind's sentences by name with their variables filled in; both pass through `escape`.
 
