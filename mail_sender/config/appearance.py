@@ -29,7 +29,8 @@ def appearance(
         return None
     faults += _unspoken(file, templates, languages)
     warnings += _unreviewed(templates, languages)
-    return Appearance(templates, table.html, languages, ZoneInfo(table.time_zone), _brand(sender, logo))
+    brand = Brand(logo=logo, **sender.brand.model_dump(exclude={"logo_path"}, exclude_none=True))
+    return Appearance(templates, table.html, languages, ZoneInfo(table.time_zone), brand)
 
 
 def mail(sender: SenderFile, appearance: Appearance) -> MailConfig:
@@ -91,10 +92,6 @@ def _logo(file: TomlFile, path: Path | None, faults: list[ConfigFault]) -> Logo 
     except OSError as error:
         faults.append(file.unreadable(key, Path(error.filename or path), error))
     return None
-
-
-def _brand(sender: SenderFile, logo: Logo | None) -> Brand:
-    return Brand(logo=logo, **sender.brand.model_dump(exclude={"logo_path"}, exclude_none=True))
 
 
 def _unspoken(file: TomlFile, templates: TemplateSet, languages: Languages) -> Iterator[ConfigFault]:

@@ -31,8 +31,16 @@ def checked(
     return number, message
 
 
-def write(db: sqlite3.Connection, number: int, outcome: Outcome, now: datetime) -> None:
-    """Write what a delivery has become."""
+def move(
+    db: sqlite3.Connection,
+    delivery: Delivery,
+    outcome: Outcome,
+    now: datetime,
+    attempt: Attempt | None,
+    moves: frozenset[tuple[State, State]] = states.MOVES,
+) -> tuple[int, int]:
+    """Write what a delivery becomes, and its line of history; return the numbers as `checked` does."""
+    number, message = checked(db, delivery, outcome.state, moves)
     db.execute(
         "UPDATE delivery SET state = ?, dot = 0, next_attempt = ?, attempts = ?, ambiguous = ?, copy = ?, "
         "changed_at = ? WHERE number = ?",
@@ -46,9 +54,12 @@ def write(db: sqlite3.Connection, number: int, outcome: Outcome, now: datetime) 
             number,
         ),
     )
+    if attempt is not None:
+        _add_attempt(db, number, attempt)
+    return number, message
 
 
-def add_attempt(db: sqlite3.Connection, number: int, attempt: Attempt) -> None:
+def _add_attempt(db: sqlite3.Connection, number: int, attempt: Attempt) -> None:
     """Write a line of a delivery's history, and drop the oldest of more than `MOST_ATTEMPTS_KEPT`."""
     db.execute(
         "INSERT INTO attempt (delivery, at, stage, verdict, code, reply, seconds) VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -89,10 +89,7 @@ class SqliteLedger:
         """Write what became of a delivery; say whether its message has become unmarked by it."""
 
         def job(db: sqlite3.Connection) -> bool:
-            number, message = moves.checked(db, delivery, outcome.state)
-            moves.write(db, number, outcome, now)
-            if attempt is not None:
-                moves.add_attempt(db, number, attempt)
+            _, message = moves.move(db, delivery, outcome, now, attempt)
             return moves.complete(db, message, now)
 
         return await self._writer.do(job)
@@ -103,11 +100,8 @@ class SqliteLedger:
         """Write what the operator wants of a delivery, with the line of history that says so."""
 
         def job(db: sqlite3.Connection) -> None:
-            number, message = moves.checked(db, delivery, outcome.state, states.COMMANDS)
+            number, message = moves.move(db, delivery, outcome, now, attempt, states.COMMANDS)
             db.execute("UPDATE delivery SET claim = claim + 1 WHERE number = ?", (number,))
-            moves.write(db, number, outcome, now)
-            if attempt is not None:
-                moves.add_attempt(db, number, attempt)
             if outcome.copy > delivery.copy:
                 # Somebody un-sent it: it is marked again after the copy.
                 clear = "UPDATE message SET marked_at = NULL, unsent_at = NULL"

@@ -76,7 +76,10 @@ class Conversation:
         offers = " ".join(self._extensions)
         _log.debug("relay_connected", security=security.value, tls=self._channel.tls_version, offers=offers)
         if self._config.username is not None and self._config.password is not None:
-            await self._login(self._config.username, self._config.password.get_secret_value())
+            self._channel.stage = Stage.AUTH
+            password = self._config.password.get_secret_value()
+            for line, expected in login.commands(self._mechanisms, self._config.username, password):
+                await self._channel.command(Stage.AUTH, line, expect=expected)
 
     async def deliver(self, mail: Mail, before_dot: BeforeDot) -> Reply:
         """Hand over one mail and return the relay's 2xx reply to its dot (RFC 5321, section 3.3)."""
@@ -110,8 +113,3 @@ class Conversation:
     def abort(self) -> None:
         """Drop the connection at once."""
         self._channel.abort()
-
-    async def _login(self, username: str, password: str) -> None:
-        self._channel.stage = Stage.AUTH
-        for line, expected in login.commands(self._mechanisms, username, password):
-            await self._channel.command(Stage.AUTH, line, expect=expected)

@@ -152,13 +152,9 @@ def _content(tag: str, fields: dict[str, Any]) -> Content:
             expires_at = datetime.fromtimestamp(reset.expiry_time, UTC)
             return CredentialReset(reset.display_name, IntentId(reset.intent_id), expires_at)
         case _ if _TAG.match(tag):
-            return UnknownContent(_snake_case(tag), fields)
+            return UnknownContent(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", tag).lower(), fields)
         case _:
             return UnknownContent("a_name_that_is_none")
-
-
-def _snake_case(tag: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", tag).lower()
 
 
 def _name(entry: object) -> str:

@@ -26,7 +26,7 @@ from mail_sender.templating.catalogues import is_catalogue
 from mail_sender.templating.kinds import KINDS
 from mail_sender.templating.languages import Languages
 from mail_sender.templating.template_set import PARTS, NoTemplate, TemplateSet
-from mail_sender.templating.wording import COMMON, Wording, places, without_places
+from mail_sender.templating.wording import COMMON, places, without_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +203,9 @@ def _missing_sentences(templates: TemplateSet, language: str) -> Iterator[Findin
             continue
         for sentence in sorted(english.names(kind) - wording.names(kind)):
             found = f"has no sentence {sentence} in [{kind}] or [{COMMON}]"
-            expected = f"in English it is: {_sentence(english, kind, sentence)}"
+            text = english.tables.get(kind, {}).get(sentence) or english.tables[COMMON][sentence]
+            expected = f"in English it is: {text}"
             yield Finding(f"wording/{wording.language}.toml", None, found, expected)
-
-
-def _sentence(wording: Wording, kind: str, name: str) -> str:
-    return wording.tables.get(kind, {}).get(name) or wording.tables[COMMON][name]
 
 
 def _missing(templates: TemplateSet, kind: str, part: str, languages: Languages) -> Iterator[Finding]:
