@@ -33,11 +33,10 @@ def connect(state: StateFolder) -> Connection | None:
     try:
         with unix_socket.address(state.control) as name:
             connection.connect(name)
-    except (FileNotFoundError, ConnectionRefusedError):
-        connection.close()
-        return None
     except OSError as error:
         connection.close()
+        if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+            return None
         raise NoAnswer(f"{state.control}: {(error.strerror or 'no connection').lower()}; {_LATER}") from None
     return connection
 

@@ -41,18 +41,11 @@ def move(
 ) -> tuple[int, int]:
     """Write what a delivery becomes, and its line of history; return the numbers as `checked` does."""
     number, message = checked(db, delivery, outcome.state, moves)
+    counts = outcome.attempts, outcome.ambiguous, outcome.copy
     db.execute(
         "UPDATE delivery SET state = ?, dot = 0, next_attempt = ?, attempts = ?, ambiguous = ?, copy = ?, "
         "changed_at = ? WHERE number = ?",
-        (
-            outcome.state.value,
-            rows.micros(outcome.next_attempt),
-            outcome.attempts,
-            outcome.ambiguous,
-            outcome.copy,
-            rows.micros(now),
-            number,
-        ),
+        (outcome.state.value, rows.micros(outcome.next_attempt), *counts, rows.micros(now), number),
     )
     if attempt is not None:
         _add_attempt(db, number, attempt)
@@ -61,17 +54,10 @@ def move(
 
 def _add_attempt(db: sqlite3.Connection, number: int, attempt: Attempt) -> None:
     """Write a line of a delivery's history, and drop the oldest of more than `MOST_ATTEMPTS_KEPT`."""
+    said = attempt.stage, attempt.verdict, attempt.code, attempt.reply
     db.execute(
         "INSERT INTO attempt (delivery, at, stage, verdict, code, reply, seconds) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            number,
-            rows.micros(attempt.at),
-            attempt.stage,
-            attempt.verdict,
-            attempt.code,
-            attempt.reply,
-            attempt.seconds,
-        ),
+        (number, rows.micros(attempt.at), *said, attempt.seconds),
     )
     if attempt.queue_id is not None:
         db.execute("UPDATE delivery SET queue_id = ? WHERE number = ?", (attempt.queue_id, number))
