@@ -140,8 +140,7 @@ class Generation:
 
 
 def _source(config: Config) -> Source:
-    source = KanidmSource(config.source)
-    return DryRunSource(source) if isinstance(config.relay, FolderConfig) else source
+    return (DryRunSource if isinstance(config.relay, FolderConfig) else KanidmSource)(config.source)
 
 
 def _transport(config: Config) -> Transport:

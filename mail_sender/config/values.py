@@ -64,10 +64,8 @@ def _bearer_token(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value().strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         stray = f"is {len(text)} characters with a line break, a space or another stray character inside"
-        raise _expected(
-            stray if text else "is empty",
-            "expected the token as `kanidm service-account api-token generate` printed it",
-        )
+        expected = "expected the token as `kanidm service-account api-token generate` printed it"
+        raise _expected(stray if text else "is empty", expected)
     return SecretStr(text)
 
 
