@@ -32,17 +32,16 @@ class Worker:
     """The sender, from start to stop."""
 
     def __init__(self, parts: Parts, config: SenderConfig, mail: MailConfig, clock: Clock) -> None:
-        source, ledger = parts.source, parts.ledger
         self._parts = parts
         self._breaker = Breaker()
         self._clock = clock
         snapshot = Snapshot(parts.conditions)
-        self._acknowledger = Acknowledger(source, ledger, snapshot, clock)
+        self._acknowledger = Acknowledger(parts, snapshot, clock)
         gate = LedgerGate(parts, self._acknowledger, clock)
         handover = Handover(parts, gate, self._breaker, config.retry, clock)
         attempts = Attempts(parts, snapshot, mail, gate, handover, clock)
         self._dispatcher = Dispatcher(attempts, gate, parts, snapshot, self._breaker, clock)
-        self._poller = Poller(source, ledger, snapshot, config, clock, self.wake)
+        self._poller = Poller(parts, snapshot, config, clock, self.wake)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until the stop event is set, or the schedule has no more ticks."""
