@@ -8,6 +8,7 @@ loading anything but its own files, and a mail from loading or running anything 
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -139,18 +140,16 @@ def _application(previews: Previews) -> Starlette:
             return Response(sample.mail.content, media_type="message/rfc822", headers=headers)
         raise HTTPException(404, "there is no such part")
 
-    files = [_file(path.name) for path in FILES.iterdir() if path.suffix in _TYPES]
+    files = [_file(path) for path in FILES.iterdir() if path.suffix in _TYPES]
     mail = Route("/mail/{kind}/{language}.{form}", show_mail)
     return Starlette(routes=[Route("/", show_page), *files, mail], exception_handlers=_FAULTS)
 
 
-def _file(name: str) -> Route:
-    path = FILES / name
-
+def _file(path: Path) -> Route:
     def show_file(_: Request) -> Response:
         return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
 
-    return Route(f"/{name}", show_file)
+    return Route(f"/{path.name}", show_file)
 
 
 def _http_fault(_: Request, error: Exception) -> Response:
