@@ -15,19 +15,15 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the wall clock's time, aware, in UTC."""
-        ...
 
     def monotonic(self) -> float:
         """Return seconds that never jump; only differences mean something."""
-        ...
 
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:
         """Wait for the event, at most so many seconds; say whether it was set."""
-        ...
 
     def learn(self, servers: datetime | None) -> timedelta:
         """Take in the identity server's time (None: it gave none); return how far the machine's is ahead of it."""
-        ...
 
 
 class SteadyClock:

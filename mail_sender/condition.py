@@ -27,43 +27,34 @@ class Condition:
     """The state of one party: fine, or with a fault since some time.
 
     Its events are called after `name`: `relay_down`, `relay_up`. A fault ends when it was not met for `quiet`.
+    `fault` is None while there is none.
     """
 
     def __init__(self, name: str, quiet: timedelta = timedelta(0)) -> None:
+        self.fault: Fault | None = None
         self._name = name
         self._quiet = quiet
         self._last: datetime | None = None
-        self._fault: Fault | None = None
         self._to_log = True
         self._is_old = False
-
-    @property
-    def is_fine(self) -> bool:
-        """Whether there is no fault."""
-        return self._fault is None
-
-    @property
-    def fault(self) -> Fault | None:
-        """The fault, if there is one."""
-        return self._fault
 
     def down(self, kind: str, detail: str, advice: str, now: datetime) -> None:
         """Note a fault; it is logged unless it is the same as before."""
         self._last = now
-        before = self._fault
+        before = self.fault
         if before and (before.kind, before.detail) == (kind, detail) and not self._to_log:
             return
-        self._fault = Fault(self._name, kind, before.since if before else now, detail, advice)
+        self.fault = Fault(self._name, kind, before.since if before else now, detail, advice)
         self._to_log = False
         if not self._is_old:
             _log.error(f"{self._name}_down", kind=kind, message=f"{detail}; {advice}")
 
     def up(self, now: datetime) -> None:
         """Note that the party works; that is logged if it did not before."""
-        if self._fault is None or (self._last and now - self._last < self._quiet):
+        if self.fault is None or (self._last and now - self._last < self._quiet):
             return
-        seconds = round((now - self._fault.since).total_seconds())
-        self._fault = None
+        seconds = round((now - self.fault.since).total_seconds())
+        self.fault = None
         if not self._is_old:
             _log.info(f"{self._name}_up", down_seconds=seconds)
 
@@ -74,7 +65,7 @@ class Condition:
         """
         self._is_old = True
         next_one = Condition(self._name, self._quiet)
-        next_one._last, next_one._fault = self._last, self._fault
+        next_one._last, next_one.fault = self._last, self.fault
         return next_one
 
 

@@ -1,12 +1,7 @@
-"""What can go wrong before or beside a delivery, and the exit code that says so.
+"""What can go wrong before or beside a delivery.
 
-    MailSenderError                 a sentence for a person; the command line prints it and exits
-    ├── UsageError            2     the command was used wrongly
-    ├── NotAllowed           77     real root, or a configuration or secret that cannot be read
-    └── ConfigError          78     all faults of the configuration (`ConfigFault`) at once
-    ServerFault                     the identity server or the token is at fault; the sender keeps trying
-    LedgerFault                     the disk or the ledger's file is; the sender begins nothing new, and keeps trying
-    MessageGone                     the server does not have the message, or hides it
+A `MailSenderError` ends the program with an exit code. With a `ServerFault` or a `LedgerFault` the sender goes on
+trying; while the ledger is at fault it begins nothing new.
 
 A relay's reply is no exception outside `relay/`: it is a verdict (`verdict.py`).
 """
@@ -41,7 +36,7 @@ class UsageError(MailSenderError):
 
 
 class NotAllowed(MailSenderError):
-    """The operating system, or a rule of this program, forbids it."""
+    """Real root is refused, or this user may not open a file: a configuration, a secret, the ledger."""
 
     exit_code = Exit.NOT_ALLOWED
 
@@ -99,8 +94,15 @@ class ServerFaultKind(StrEnum):
     @property
     def is_of_the_token(self) -> bool:
         """Whether the token is at fault: then nothing may be mailed, since it could not be marked."""
-        kinds = ServerFaultKind
-        return self in {kinds.TOKEN_REFUSED, kinds.TOKEN_READ_ONLY, kinds.NOT_A_SENDER}
+        return self in {self.TOKEN_REFUSED, self.TOKEN_READ_ONLY, self.NOT_A_SENDER}
+
+
+class LedgerFault(Exception):
+    """The ledger could not be read or written; `kind` is mostly SQLite's name for it, `advice` says what to do."""
+
+    def __init__(self, kind: str, detail: str, advice: str) -> None:
+        super().__init__(f"{detail}; {advice}")
+        self.kind, self.detail, self.advice = kind, detail, advice
 
 
 class ServerFault(Exception):
@@ -112,20 +114,7 @@ class ServerFault(Exception):
 
     def __init__(self, kind: ServerFaultKind, detail: str, advice: str, retry_after: float | None = None) -> None:
         super().__init__(f"{detail}; {advice}")
-        self.kind = kind
-        self.detail = detail
-        self.advice = advice
-        self.retry_after = retry_after
-
-
-class LedgerFault(Exception):
-    """The ledger could not be read or written; `kind` is mostly SQLite's name for it, `advice` says what to do."""
-
-    def __init__(self, kind: str, detail: str, advice: str) -> None:
-        super().__init__(f"{detail}; {advice}")
-        self.kind = kind
-        self.detail = detail
-        self.advice = advice
+        self.kind, self.detail, self.advice, self.retry_after = kind, detail, advice, retry_after
 
 
 class MessageGone(Exception):

@@ -9,8 +9,8 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import structlog
 
@@ -33,14 +33,10 @@ def run(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) 
         runner.run(_supervised(work, grace_seconds))
 
 
-def run_once(work: Callable[[], Awaitable[Result]]) -> Result:
+def run_once(work: Coroutine[Any, Any, Result]) -> Result:
     """Run the work to its end and return its result; Ctrl-C raises `KeyboardInterrupt`, as in any program."""
-
-    async def call() -> Result:
-        return await work()
-
     with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
-        return runner.run(call())
+        return runner.run(work)
 
 
 async def _supervised(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) -> None:

@@ -28,10 +28,7 @@ def context(ca_path: Path | None = None) -> ssl.SSLContext:
 
 
 def add_ca(made: ssl.SSLContext, ca_path: Path) -> None:
-    """Trust the certificates of a PEM file as well.
-
-    Raises `BadPem`, or `OSError` where the file cannot be read.
-    """
+    """Trust the certificates of a PEM file as well. Raises `BadPem`, or `OSError` where the file cannot be read."""
     text = ca_path.read_bytes().decode("ascii", errors="replace")
     if "-----BEGIN CERTIFICATE-----" not in text:
         raise BadPem("holds no PEM certificate")
@@ -53,10 +50,9 @@ def add_client_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -
     try:
         made.load_cert_chain(certificate, key, password=no_password)
     except ssl.SSLError as error:
-        mismatch = error.reason == "KEY_VALUES_MISMATCH"
-        raise BadPem(
-            "the key is not the certificate's" if mismatch else "certificate or key cannot be read"
-        ) from None
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise BadPem("the key is not the certificate's") from None
+        raise BadPem("certificate or key cannot be read") from None
 
 
 def require_pem(path: Path, what: str) -> None:
@@ -83,9 +79,4 @@ def fault(error: ssl.SSLError, host: str) -> str:
 
 def speaks_plain(error: ssl.SSLError) -> bool:
     """Say whether the peer answered our TLS with something that is not TLS."""
-    return error.reason in {
-        "WRONG_VERSION_NUMBER",
-        "PACKET_LENGTH_TOO_LONG",
-        "RECORD_LAYER_FAILURE",
-        "HTTP_REQUEST",
-    }
+    return error.reason in {"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}

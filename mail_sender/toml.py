@@ -15,10 +15,7 @@ class NotToml(Exception):
 
 
 def loads(text: str) -> dict[str, Any]:
-    """Return the tables and values of a text.
-
-    Raises `NotToml`.
-    """
+    """Return the tables and values of a text. Raises `NotToml`."""
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:

@@ -1,11 +1,5 @@
 """What a relay made of one mail to one recipient: a closed set of verdicts.
 
-    Accepted    the relay answered 2xx to the final dot: the mail is its own from now on (RFC 5321, 4.2.5)
-    Refused     this recipient or message will never be taken (permanent, 5xx)
-    Deferred    this recipient or message was not taken now (transient, 4xx)
-    RelayDown   no mail is to blame, but the relay, the login, its certificate or the network
-    Uncertain   cut off between the dot and its reply: it may have arrived
-
 A verdict is data. What follows from it is decided in `sender.settle` (the delivery) and `sender.breaker` (the relay).
 """
 
@@ -77,7 +71,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The relay took the mail over."""
+    """The relay answered 2xx to the final dot: the mail is its own from now on (RFC 5321, section 4.2.5)."""
 
     name: ClassVar[str] = "accepted"
 
@@ -86,7 +80,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The relay refused this recipient or this message for good, or no mail could be made of it."""
+    """The relay refused this recipient or this message for good (5xx), or no mail could be made of it."""
 
     name: ClassVar[str] = "refused"
 
@@ -97,7 +91,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """The relay did not take this recipient or this message now."""
+    """The relay did not take this recipient or this message now (4xx)."""
 
     name: ClassVar[str] = "deferred"
 
@@ -107,7 +101,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class RelayDown:
-    """The relay cannot be used now: no message is to blame, and none has an attempt counted.
+    """The relay, the login, its certificate or the network is to blame: no message has an attempt counted.
 
     `lasting` is true where a person must repair it (login, certificate, STARTTLS), false for what usually passes by
     itself (network, overload). `detail` says what happened, `advice` what to do.

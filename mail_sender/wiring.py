@@ -64,7 +64,8 @@ async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
             if not await lock.stand_by(stop, clock):
                 return
             config = watch.latest(config)  # standing by may have lasted for weeks
-        ledger = await _ledger(config, state)
+        is_dry = isinstance(config.relay, FolderConfig)
+        ledger = await (DryRunLedger.open(None) if is_dry else state_folder.open_ledger(state))
         opened.push_async_callback(ledger.close)
         control = Control(state, Handler(ledger, None, clock)) if state else None
         if control is not None:
@@ -138,15 +139,8 @@ class Generation:
             await self._source.close()
 
 
-async def _ledger(config: Config, state: state_folder.StateFolder | None) -> Ledger:
-    return await (
-        DryRunLedger.open(None) if isinstance(config.relay, FolderConfig) else state_folder.open_ledger(state)
-    )
-
-
 def _source(config: Config) -> Source:
-    source = KanidmSource(config.source)
-    return DryRunSource(source) if isinstance(config.relay, FolderConfig) else source
+    return (DryRunSource if isinstance(config.relay, FolderConfig) else KanidmSource)(config.source)
 
 
 def _transport(config: Config) -> Transport:

@@ -126,10 +126,7 @@ def resend(
 
 
 def _retried(status: list[State] | None) -> frozenset[State]:
-    """Return the states that are retried where no ID is named, or those that are named.
-
-    Raises `UsageError`.
-    """
+    """Return the states that are retried where no ID is named, or those that are named. Raises `UsageError`."""
     from mail_sender.control.verbs import VERBS  # noqa: PLC0415 - see the module's text
 
     taken = VERBS["retry"].takes
@@ -151,10 +148,7 @@ def _command(verb: str, **fields: Any) -> "Command":
 
 
 def _id(text: str) -> str:
-    """Return an id, or its start, as the ledger writes it.
-
-    Raises `UsageError`.
-    """
+    """Return an id, or its start, as the ledger writes it. Raises `UsageError`."""
     from mail_sender.control.command import SHORTEST_ID  # noqa: PLC0415 - see the module's text
 
     found = text.strip().lower()

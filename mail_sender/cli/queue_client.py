@@ -4,7 +4,7 @@ The verbs need no more of it than where the ledger is, so that a broken configur
 `resend` without a running sender needs all of it.
 """
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -25,7 +25,7 @@ def client(context: typer.Context, *, with_source: bool = False) -> Client:
     log.configure(debug=False, form="text")
     given = context.find_root().params
     client_config, sender_config = given["client_config"], given["sender_config"]
-    source = _source(client_config, sender_config) if with_source else None
+    source = partial(_source, client_config, sender_config) if with_source else None
     return Client(state_folder.existing(_ledger(sender_config)), source)
 
 
@@ -42,11 +42,8 @@ def _ledger(path: Path) -> LedgerConfig:
     return LedgerConfig(Path(place) if place else None, "memory" if kind == "memory" else "sqlite")
 
 
-def _source(client_config: Path, sender_config: Path) -> Callable[[], Source]:
-    def make() -> Source:
-        from mail_sender.config import load  # noqa: PLC0415 - only where no sender runs
-        from mail_sender.source.kanidm import KanidmSource  # noqa: PLC0415 - as above
+def _source(client_config: Path, sender_config: Path) -> Source:
+    from mail_sender.config import load  # noqa: PLC0415 - only where no sender runs
+    from mail_sender.source.kanidm import KanidmSource  # noqa: PLC0415 - as above
 
-        return KanidmSource(load.load(client_config, sender_config).source)
-
-    return make
+    return KanidmSource(load.load(client_config, sender_config).source)

@@ -109,7 +109,8 @@ class Screen:
                     count += 1
                     yield line["entry"]
             _leave_if_it_failed(end)
-            page = _next_page(page, end["before"], most - count if most else None)
+            before, left = end["before"], most - count if most else None
+            page = None if before is None or left == 0 else replace(page, before=before, limit=left)
 
     def _ask(self, command: Command) -> Iterator[ResponseLine]:
         """Yield the lines of the response, without those that say what is wrong: they are printed at once."""
@@ -160,12 +161,6 @@ class Screen:
     def _close(self) -> None:
         self._open = False
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
-
-
-def _next_page(page: Command, before: int | None, left: int | None) -> Command | None:
-    if before is None or left == 0:
-        return None
-    return replace(page, before=before, limit=left)
 
 
 @contextmanager

@@ -101,9 +101,10 @@ def _delivery(entry: ResponseLine, now: datetime) -> str:
     meaning, advice = queue_meaning.of(entry, due)
     head = f"{plain(entry['recipient'])}: {entry['status']}"
     lines = [head, *_indented(meaning), *_indented(f"Next: {advice}")]
+    attempts = "1 attempt" if entry["attempts"] == 1 else f"{entry['attempts']} attempts"
     facts = {
         "deadline": f"{_clock(_time(entry['deadline']))}  ({ago(_time(entry['deadline']), now)})",
-        "counted": f"{_attempts(entry['attempts'])}{_copy(entry['copy'])}",
+        "counted": f"{attempts}, copy {entry['copy'] + 1}" if entry["copy"] else attempts,
         "queue id": plain(entry["queue_id"] or ""),
         "Message-ID": plain(entry["mail_message_id"] or ""),
     }
@@ -112,14 +113,6 @@ def _delivery(entry: ResponseLine, now: datetime) -> str:
         lines += ["", f"  {'when (UTC)':19}  {'stage':8}  {'verdict':11}  {'took':>7}  reply"]
         lines += [_attempt(attempt) for attempt in entry["history"]]
     return "\n".join(lines)
-
-
-def _attempts(count: int) -> str:
-    return "1 attempt" if count == 1 else f"{count} attempts"
-
-
-def _copy(copies: int) -> str:
-    return f", copy {copies + 1}" if copies else ""
 
 
 def _attempt(attempt: ResponseLine) -> str:

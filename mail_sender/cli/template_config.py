@@ -8,6 +8,7 @@ from mail_sender.errors import UsageError
 from mail_sender.preview import lenient_config
 from mail_sender.preview.lenient_config import LenientConfig
 from mail_sender.templating import wording
+from mail_sender.templating.template_set import TemplateSet
 
 
 def read(path: Path) -> LenientConfig:
@@ -21,26 +22,15 @@ def read(path: Path) -> LenientConfig:
     return config
 
 
-def known_kind(kind: str, known: tuple[str, ...]) -> str:
-    """Return a kind that there is.
-
-    Raises `UsageError`.
-    """
-    if kind not in known:
-        raise UsageError(f"there is no kind {kind!r}; there are {', '.join(known)}")
-    return kind
-
-
-def known_language(config: LenientConfig, tag: str) -> str:
-    """Return a language that there are sentences in.
-
-    Raises `UsageError`.
-    """
-    templates = config.mail.appearance.templates
+def require(templates: TemplateSet, kind: str | None, language: str | None = None) -> None:
+    """Raise `UsageError` where no template makes the kind, or there are no sentences in the language."""
+    if kind is not None and kind not in templates.kinds:
+        raise UsageError(f"there is no kind {kind!r}; there are {', '.join(templates.kinds)}")
+    if language is None:
+        return
     try:
-        wording.locale(tag)
+        wording.locale(language)
     except wording.BadLanguage as error:
-        raise UsageError(f"--language {tag!r}: {error}") from None
-    if not templates.speaks(tag):
-        raise UsageError(f"there are no sentences in {tag}; there are {', '.join(sorted(templates.wordings))}")
-    return tag
+        raise UsageError(f"--language {language!r}: {error}") from None
+    if not templates.speaks(language):
+        raise UsageError(f"there are no sentences in {language}; there are {', '.join(sorted(templates.wordings))}")

@@ -34,13 +34,11 @@ def print_list(path: Path, form: Form) -> None:
 def print_sources(path: Path, kind: str, part: str | None, language: str | None, form: Form) -> None:
     """Print the templates of a kind: one part alone, or all three."""
     config = template_config.read(path).usable
-    template_config.known_kind(kind, config.mail.appearance.templates.kinds)
-    spoken = (
-        template_config.known_language(config, language) if language else config.mail.appearance.languages.default
-    )
+    appearance = config.mail.appearance
+    template_config.require(appearance.templates, kind, language or None)
     parts = (_PARTS[part],) if part else PARTS
     try:
-        for entry in inventory.sources(config, kind, parts, spoken):
+        for entry in inventory.sources(config, kind, parts, language or appearance.languages.default):
             _print_source(entry, form, alone=part is not None)
     except NoTemplate as error:
         raise MailSenderError(str(error)) from None
@@ -66,8 +64,7 @@ def print_findings(path: Path, form: Form) -> Exit:
 
 def export(path: Path, folder: Path, kind: str | None) -> None:
     """Copy the built-in templates into a folder, and print how they are used."""
-    if kind is not None:
-        template_config.known_kind(kind, template_set.built_in().kinds)
+    template_config.require(template_set.built_in(), kind)
     copies = exports.export(folder, kind)
     typer.echo(
         f"{count(len(copies), 'file')} written. To use them, set in {path}:\n\n"

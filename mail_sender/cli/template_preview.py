@@ -20,7 +20,7 @@ def print_mail(path: Path, kind: str, language: str | None, data: Path | None, o
     Raises `MailSenderError` after that, where a template failed and the built-in one stood in for it.
     """
     config = template_config.read(path).usable
-    _check(config, kind, language)
+    template_config.require(config.mail.appearance.templates, kind, language)
     made = _made(config, kind, language, data)
     if out is None:
         typer.echo(f"Subject: {made.subject}\n\n{made.text}", nl=False)
@@ -37,20 +37,13 @@ def serve(path: Path, port: int, kind: str | None, language: str | None, data: P
 
     config = template_config.read(path)
     if not config.unusable:
-        _check(config, kind, language)
+        template_config.require(config.mail.appearance.templates, kind, language)
     fields = partial(sample_mail.read_fields, data)
     fields()
     shown = page.Previews(partial(lenient_config.read, path), kind, language, fields)
     with server.listen(port, shown) as listening:
         typer.echo(f"Previews at {listening.url} - reload the page after a change; Ctrl-C ends this.")
         listening.serve()
-
-
-def _check(config: LenientConfig, kind: str | None, language: str | None) -> None:
-    if kind is not None:
-        template_config.known_kind(kind, config.mail.appearance.templates.kinds)
-    if language is not None:
-        template_config.known_language(config, language)
 
 
 def _made(config: LenientConfig, kind: str, language: str | None, data: Path | None) -> SampleMail:

@@ -14,7 +14,7 @@ def send(config: Config, recipient: str) -> Exit:
     for warning in config.warnings:
         print_line(f"warning: {warning}", err=True)
     print_line(f"{_announced(config, recipient)} ...")
-    result = lifecycle.run_once(lambda: wiring.test_mail(config).send(recipient))
+    result = lifecycle.run_once(wiring.test_mail(config).send(recipient))
     redact = log.Redactor(config.secrets).text
     print_line(redact(_relay(result, dry=isinstance(config.relay, FolderConfig))))
     print_line(redact(f"identity server: {'' if result.server_fine else 'not usable: '}{result.server}"))

@@ -29,7 +29,8 @@ def appearance(
         return None
     faults += _unspoken(file, templates, languages)
     warnings += _unreviewed(templates, languages)
-    return Appearance(templates, table.html, languages, ZoneInfo(table.time_zone), _brand(sender, logo))
+    brand = Brand(logo=logo, **sender.brand.model_dump(exclude={"logo_path"}, exclude_none=True))
+    return Appearance(templates, table.html, languages, ZoneInfo(table.time_zone), brand)
 
 
 def mail(sender: SenderFile, appearance: Appearance) -> MailConfig:
@@ -64,9 +65,8 @@ def _templates(
             return None
         found = TemplateSet.load(folder)
     except BadFile as error:
-        faults.append(
-            ConfigFault(folder / error.name, None, "", error.found, "correct it, or remove it from the folder")
-        )
+        expected = "correct it, or remove it from the folder"
+        faults.append(ConfigFault(folder / error.name, None, "", error.found, expected))
     except OSError as error:
         faults.append(file.unreadable(key, Path(error.filename or folder), error))
     else:
@@ -94,19 +94,14 @@ def _logo(file: TomlFile, path: Path | None, faults: list[ConfigFault]) -> Logo 
     return None
 
 
-def _brand(sender: SenderFile, logo: Logo | None) -> Brand:
-    return Brand(logo=logo, **sender.brand.model_dump(exclude={"logo_path"}, exclude_none=True))
-
-
 def _unspoken(file: TomlFile, templates: TemplateSet, languages: Languages) -> Iterator[ConfigFault]:
     for tag in languages.all:
         if not templates.speaks(tag):
             named = {languages.default: "default_language", languages.second: "second_language"}
             key = named.get(tag, "language_rules")
             known = ", ".join(sorted(templates.wordings))
-            yield file.fault(
-                ("templates", key), f"there are no sentences in {tag}", f"there are {known}; put others into wording/"
-            )
+            found = f"there are no sentences in {tag}"
+            yield file.fault(("templates", key), found, f"there are {known}; put others into wording/")
 
 
 def _unreviewed(templates: TemplateSet, languages: Languages) -> Iterator[str]:

@@ -25,6 +25,7 @@ _TYPES = {
     "model_type": "a table",
     "model_attributes_type": "a table",
 }
+_KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a table"}
 
 
 def checked(file: TomlFile, model: type[Model], faults: list[ConfigFault], warnings: list[str]) -> Model | None:
@@ -64,10 +65,7 @@ def _distance(left: str, right: str) -> int:
     for index, char in enumerate(left, start=1):
         previous, row[0] = row[0], index
         for other, target in enumerate(right, start=1):
-            previous, row[other] = (
-                row[other],
-                min(row[other] + 1, row[other - 1] + 1, previous + (char != target)),
-            )
+            previous, row[other] = row[other], min(row[other] + 1, row[other - 1] + 1, previous + (char != target))
     return row[-1]
 
 
@@ -107,12 +105,4 @@ def _toml_text(value: object) -> str:
 
 
 def _kind(value: object) -> str:
-    names = {
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        str: "a text",
-        list: "a list",
-        dict: "a table",
-    }
-    return names.get(type(value), f"a {type(value).__name__}")
+    return _KINDS.get(type(value), f"a {type(value).__name__}")

@@ -10,23 +10,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from mail_sender.config.values import (
-    BearerToken,
-    Color,
-    Cron,
-    HostName,
-    InputPath,
-    IsRead,
-    Language,
-    LanguageRules,
-    MailAddress,
-    OneLine,
-    OutputFolder,
-    Relay,
-    Seconds,
-    TimeZone,
-    WebUrl,
-)
+from mail_sender.config import values
 
 
 class ClientFile(BaseModel):
@@ -34,11 +18,11 @@ class ClientFile(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="allow")
 
-    uri: WebUrl
+    uri: values.WebUrl
     verify_ca: bool = True
     verify_hostnames: bool = True
-    ca_path: InputPath = None
-    connect_timeout: Seconds = 15
+    ca_path: values.InputPath = None
+    connect_timeout: values.Seconds = 15
 
 
 class _Table(BaseModel):
@@ -47,28 +31,28 @@ class _Table(BaseModel):
 
 class _RelayTable(_Table):
     kind: Literal["smtp", "folder"] = "smtp"
-    path: OutputFolder = None
-    ca_path: InputPath = None
-    client_cert_path: InputPath = None
-    client_key_path: InputPath = None
-    local_name: HostName | None = None
+    path: values.OutputFolder = None
+    ca_path: values.InputPath = None
+    client_cert_path: values.InputPath = None
+    client_key_path: values.InputPath = None
+    local_name: values.HostName | None = None
 
 
 class _TemplatesTable(_Table):
-    override_path: InputPath = None
+    override_path: values.InputPath = None
     html: bool = True
-    default_language: Language = "en"
-    second_language: Language | None = None
-    language_rules: LanguageRules = {}
-    time_zone: TimeZone = "UTC"
+    default_language: values.Language = "en"
+    second_language: values.Language | None = None
+    language_rules: values.LanguageRules = {}
+    time_zone: values.TimeZone = "UTC"
 
 
 class _BrandTable(_Table):
-    name: OneLine | None = None
-    color: Color | None = None
-    logo_path: InputPath = None
-    support: OneLine | None = None
-    footer: OneLine | None = None
+    name: values.OneLine | None = None
+    color: values.Color | None = None
+    logo_path: values.InputPath = None
+    support: values.OneLine | None = None
+    footer: values.OneLine | None = None
 
 
 class _WorkerTable(_Table):
@@ -81,7 +65,7 @@ class _RetryTable(_Table):
 
 
 class _LedgerTable(_Table):
-    path: OutputFolder = None
+    path: values.OutputFolder = None
     kind: Literal["sqlite", "memory"] = "sqlite"
 
 
@@ -94,16 +78,16 @@ class SenderFile(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="allow")
 
-    token: BearerToken
-    schedule: Cron = "*/5 * * * * * *"
-    instance_display_name: OneLine
-    instance_url: WebUrl
-    mail_from_address: MailAddress
-    mail_reply_to_address: MailAddress
-    mail_relay: Relay | None = None  # required unless mail goes into a folder, which `relay` checks
+    token: values.BearerToken
+    schedule: values.Cron = "*/5 * * * * * *"
+    instance_display_name: values.OneLine
+    instance_url: values.WebUrl
+    mail_from_address: values.MailAddress
+    mail_reply_to_address: values.MailAddress
+    mail_relay: values.Relay | None = None  # required unless mail goes into a folder, which `relay` checks
     mail_username: SecretStr | None = None
     mail_password: SecretStr | None = None
-    mail_connect_timeout_seconds: Seconds = 15
+    mail_connect_timeout_seconds: values.Seconds = 15
     relay: _RelayTable = _RelayTable()
     headers: dict[str, str] = {}
     templates: _TemplatesTable = _TemplatesTable()
@@ -126,5 +110,5 @@ def input_paths(model: BaseModel) -> Iterator[Path]:
         value = getattr(model, name)
         if isinstance(value, BaseModel):
             yield from input_paths(value)
-        elif IsRead in field.metadata and value is not None:
+        elif values.IsRead in field.metadata and value is not None:
             yield value

@@ -14,15 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from mail_sender.config import (
-    appearance,
-    certificates,
-    headers,
-    proxy,
-    relay,
-    sample_check,
-    security_warnings,
-)
+from mail_sender.config import appearance, certificates, headers, proxy, relay, sample_check, security_warnings
 from mail_sender.config.config import Config
 from mail_sender.config.faults import checked
 from mail_sender.config.keys import ClientFile, SenderFile, input_paths

@@ -71,10 +71,8 @@ class TomlFile:
         except FileNotFoundError:
             self._refuse("no such file", "create it, or give the path of another one")
         except IsADirectoryError:
-            self._refuse(
-                "is a folder",
-                "expected a file (a container engine creates a folder if a mounted file is missing)",
-            )
+            expected = "expected a file (a container engine creates a folder if a mounted file is missing)"
+            self._refuse("is a folder", expected)
         except UnicodeDecodeError as error:
             self._refuse(f"byte {error.start} is not UTF-8", "expected a TOML file, which is UTF-8 text")
         except OSError as error:

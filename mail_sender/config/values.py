@@ -63,12 +63,9 @@ def _one_line(text: str) -> str:
 def _bearer_token(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value().strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
-        found = (
-            "is empty"
-            if not text
-            else f"is {len(text)} characters with a line break, a space or another stray character inside"
-        )
-        raise _expected(found, "expected the token as `kanidm service-account api-token generate` printed it")
+        stray = f"is {len(text)} characters with a line break, a space or another stray character inside"
+        expected = "expected the token as `kanidm service-account api-token generate` printed it"
+        raise _expected(stray if text else "is empty", expected)
     return SecretStr(text)
 
 
@@ -92,9 +89,8 @@ def _cron(text: str) -> str:
     try:
         schedule = Schedule(text)
     except BadSchedule as error:
-        raise _expected(
-            f"{shown(text)} ({error})", "expected cron with seconds first, such as */5 * * * * * *"
-        ) from None
+        expected = "expected cron with seconds first, such as */5 * * * * * *"
+        raise _expected(f"{shown(text)} ({error})", expected) from None
     if schedule.next_after(datetime.now(UTC)) is None:
         raise _expected(f"{shown(text)} never fires", "expected a schedule that fires again")
     return text

@@ -81,9 +81,8 @@ class Watch:
             return None
         except Exception as error:  # noqa: BLE001 - whatever is in a file, the sender goes on with what it has
             self._seen = states
-            _log.error(
-                "config_rejected", message=f"cannot be read ({type(error).__name__}); going on with the one before"
-            )
+            message = f"cannot be read ({type(error).__name__}); going on with the one before"
+            _log.error("config_rejected", message=message)
             return None
         # A file that changes while it is read has another state by now than it had before.
         self._seen = {**_states(changed.files), **{path: states[path] for path in changed.files if path in states}}

@@ -12,8 +12,8 @@ Where root asks, all of it is done as the owner of the ledger.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from contextlib import AbstractContextManager, ExitStack
+from typing import TYPE_CHECKING
 
 from mail_sender.control import connection
 from mail_sender.control.command import Command
@@ -31,7 +31,7 @@ PATIENCE = 3.0
 _TRY_EVERY = 0.1
 
 
-class Client:
+class Client(AbstractContextManager["Client", None]):
     """The way to the ledger of a folder, used as a context manager.
 
     `source` makes what a message is read from, where that is needed and no sender does it.
@@ -43,10 +43,6 @@ class Client:
         self._lock = Lock(state)
         self._local: LocalAccess | None = None
         self._opened = ExitStack()
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Close what was opened."""
@@ -88,6 +84,6 @@ class Client:
         local = LocalAccess(self._state, source)
         self._opened.callback(local.close)
         local.open()
-        if command.reads_only:
+        if command.row.reads_only:
             self._lock.release()
         return local

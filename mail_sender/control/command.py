@@ -62,10 +62,7 @@ class Command:
 
     @classmethod
     def from_json(cls, line: bytes) -> Self:
-        """Return the command that a line holds.
-
-        Raises `BadCommand`.
-        """
+        """Return the command that a line holds. Raises `BadCommand`."""
         try:
             fields = json.loads(line)
         except (ValueError, RecursionError):  # the latter where brackets are nested too deep
@@ -92,11 +89,6 @@ class Command:
     def row(self) -> Verb:
         """The row of its verb in the table."""
         return VERBS[self.verb]
-
-    @property
-    def reads_only(self) -> bool:
-        """Whether it changes nothing."""
-        return self.row.reads_only
 
     @property
     def query(self) -> Query:

@@ -27,20 +27,16 @@ class NoAnswer(MailSenderError):
 
 
 def connect(state: StateFolder) -> Connection | None:
-    """Return a connection to the sender that works on the folder, or None where nobody listens.
-
-    Raises `NoAnswer`.
-    """
+    """Return a connection to the sender that works on the folder, or None where nobody listens. Raises `NoAnswer`."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(unix_socket.SECONDS)
     try:
         with unix_socket.address(state.control) as name:
             connection.connect(name)
-    except (FileNotFoundError, ConnectionRefusedError):
-        connection.close()
-        return None
     except OSError as error:
         connection.close()
+        if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+            return None
         raise NoAnswer(f"{state.control}: {(error.strerror or 'no connection').lower()}; {_LATER}") from None
     return connection
 
@@ -53,7 +49,7 @@ def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
     with connection, connection.makefile("rb") as lines:
         try:
             connection.sendall(command.to_json())
-            connection.settimeout(READ_SECONDS if command.reads_only else CHANGE_SECONDS)
+            connection.settimeout(READ_SECONDS if command.row.reads_only else CHANGE_SECONDS)
             while text := lines.readline(unix_socket.LONGEST_RESPONSE_LINE):
                 line: ResponseLine = dict(json.loads(text))
                 yield line
@@ -61,6 +57,6 @@ def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
                     return
         except (OSError, ValueError, TypeError) as error:
             reason = "it takes too long" if isinstance(error, TimeoutError) else "the connection broke"
-            dropped = "" if command.reads_only else "; if it has not begun with the command by now, it drops it"
+            dropped = "" if command.row.reads_only else "; if it has not begun with the command by now, it drops it"
             raise NoAnswer(f"the sender does not answer ({reason}){dropped}; {_LATER}") from None
     raise NoAnswer(f"the sender ended before it answered; {_LATER}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from mail_sender.clock import Clock
 from mail_sender.control import response
+from mail_sender.control.response import ResponseLine
 from mail_sender.ledger.base import Entry, Ledger, Query
 from mail_sender.ledger.states import State
 
@@ -31,14 +32,6 @@ _WORDS = {
     "deferred": "not taken now, tried again later",
     "uncertain": "cut off at the dot, may have arrived",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How many of how many had their attempt."""
-
-    count: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +71,13 @@ class Flush:
         """What was seen so far."""
         return Flushed(self._total, self._became, len(self._waiting), self._relay_fault)
 
-    async def watch(self) -> AsyncIterator[Progress]:
-        """Read the deliveries again and again, until none waits or patience ends; yield after each reading."""
+    async def watch(self) -> AsyncIterator[ResponseLine]:
+        """Read the deliveries again and again, until none waits or patience ends; yield the progress each time."""
         changed = self._clock.monotonic()
         while self._waiting:
             began, before = self._clock.monotonic(), len(self._waiting)
             await self._read()
-            yield Progress(self._total - len(self._waiting), self._total)
+            yield response.progress(self._total - len(self._waiting), self._total)
             now = self._clock.monotonic()
             changed = now if len(self._waiting) < before else changed
             if now - changed >= (PATIENCE_WHEN_DOWN if self._relay_fault else PATIENCE):

@@ -9,10 +9,9 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from mail_sender.clock import Clock
-from mail_sender.condition import Fault
 from mail_sender.control import lookup, response
 from mail_sender.control.change import Decide, change
 from mail_sender.control.command import Command
@@ -24,39 +23,22 @@ from mail_sender.ledger.base import Delivery, Ledger, Outcome, Query
 from mail_sender.sender import events
 from mail_sender.source.base import Source
 
+if TYPE_CHECKING:
+    from mail_sender.sender.worker import Worker
+
 Lines = AsyncGenerator[ResponseLine, None]
 
 _NOTHING_FITS = "nothing in the ledger fits that"
 
 
-class Runner(Protocol):
-    """The running sender, as far as commands need it."""
-
-    def wake(self) -> None:
-        """Read what is due now."""
-        ...
-
-    def probe(self) -> None:
-        """Read what is due now, and let the next mail probe a relay that is down, however long it should wait."""
-        ...
-
-    def faults(self) -> list[Fault]:
-        """Return what is wrong with the relay, the server or the ledger."""
-        ...
-
-    def probes_in(self) -> float | None:
-        """Return the seconds until the relay is tried again, where it is down and no probe is in flight."""
-        ...
-
-
 class Handler:
-    """Carries out commands. Without a source nothing can be sent again, without a runner nothing is sent now."""
+    """Carries out commands. Without a source nothing can be sent again, without a worker nothing is sent now."""
 
-    def __init__(self, ledger: Ledger, source: Source | None, clock: Clock, runner: Runner | None = None) -> None:
+    def __init__(self, ledger: Ledger, source: Source | None, clock: Clock, worker: "Worker | None" = None) -> None:
         self._ledger = ledger
         self._source = source
         self._clock = clock
-        self._runner = runner
+        self._worker = worker
 
     async def answer(self, command: Command) -> Lines:
         """Carry out a command, and yield the lines of its response; the last one is its `end`."""
@@ -110,9 +92,9 @@ class Handler:
                 changed = isinstance(outcome, Outcome)
                 done, left = done + changed, left + (not changed)
                 yield response.result(delivery, outcome, show_addresses=command.show_addresses)
-        if done and self._runner:
+        if done and self._worker:
             events.operator_command(command.verb, command.message, done)
-            self._runner.wake()
+            self._worker.wake()
         for line in self._conditions() if done else ():
             yield line
         yield response.end(Exit.DONE if done else Exit.FAILED, self._counted(done, left))
@@ -121,7 +103,7 @@ class Handler:
         if not done:
             return "nothing was changed" if left else _NOTHING_FITS
         rest = f", {left} left as they were" if left else ""
-        when = "" if self._runner else "; no sender runs: it takes effect when one starts"
+        when = "" if self._worker else "; no sender runs: it takes effect when one starts"
         return f"{response.count(done)} changed{rest}{when}"
 
     async def _resend(self, command: Command) -> Lines:
@@ -134,9 +116,8 @@ class Handler:
         try:
             message = (await self._source.read(id_)).message
         except MessageGone:
-            raise CannotCarryOut(
-                "the identity server does not have the message any more: nothing can be sent"
-            ) from None
+            why = "the identity server does not have the message any more: nothing can be sent"
+            raise CannotCarryOut(why) from None
 
         def decide(delivery: Delivery, now: datetime) -> Outcome | str:
             deadline = min(message.deadline, delivery.deadline)
@@ -159,24 +140,24 @@ class Handler:
             yield response.progress(0, len(waiting))
         if not waiting:
             yield response.end(Exit.DONE, "nothing is queued or held")
-        elif self._runner is None:
+        elif self._worker is None:
             due = f"{response.count(len(waiting))} made due"
             yield response.end(Exit.DONE, f"{due}; no sender runs: mail goes out when one starts")
         else:
-            self._runner.probe()
+            self._worker.probe()
             flush = Flush(self._ledger, self._clock, waiting)
             async for step in flush.watch():
-                yield response.progress(step.count, step.total)
-            result = self._explained(flush.result, self._runner)
+                yield step
+            result = self._explained(flush.result, self._worker)
             yield response.end(Exit.TEMPORARY if result.left else Exit.DONE, str(result))
 
-    def _explained(self, result: Flushed, runner: Runner) -> Flushed:
+    def _explained(self, result: Flushed, worker: "Worker") -> Flushed:
         """Return the result, with what makes the relay unusable also where none of these deliveries has met it."""
-        known = [f"{fault.kind}: {fault.detail}" for fault in runner.faults() if fault.name == "relay"]
+        known = [f"{fault.kind}: {fault.detail}" for fault in worker.faults() if fault.name == "relay"]
         return replace(result, relay_fault=result.relay_fault or next(iter(known), None))
 
     def _conditions(self) -> Iterator[ResponseLine]:
-        if self._runner is None:
+        if self._worker is None:
             return
-        for fault in self._runner.faults():
-            yield response.condition(fault, self._runner.probes_in() if fault.name == "relay" else None)
+        for fault in self._worker.faults():
+            yield response.condition(fault, self._worker.probes_in() if fault.name == "relay" else None)

@@ -33,10 +33,7 @@ class LocalAccess:
         self._ledger: SqliteLedger | None = None
 
     def open(self) -> None:
-        """Open the ledger.
-
-        Raises `MailSenderError`.
-        """
+        """Open the ledger. Raises `MailSenderError`."""
         clock = SteadyClock()
         self._ledger = self._runner.run(state_folder.open_ledger(self._state))
         self._runner.run(_settle_interrupted(self._ledger, clock.now()))

@@ -18,6 +18,7 @@ import select
 import socket
 from contextlib import aclosing, suppress
 from pathlib import Path
+from typing import cast
 
 import structlog
 
@@ -66,8 +67,7 @@ class Control:
             self._state.control.unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine always runs in one
+        task = cast("asyncio.Task[None]", asyncio.current_task())
         self._clients.add(task)
         try:
             await self._converse(reader, writer)
@@ -94,10 +94,7 @@ class Control:
 
 
 async def _command(reader: asyncio.StreamReader) -> Command | str:
-    """Return the command that a client sends, or what is wrong with it.
-
-    Raises `TimeoutError`.
-    """
+    """Return the command that a client sends, or what is wrong with it. Raises `TimeoutError`."""
     try:
         async with asyncio.timeout(unix_socket.SECONDS):
             line = await reader.readline()

@@ -133,7 +133,6 @@ class Ledger(Protocol):
 
         Returns the messages that are newly found to be un-sent: listed long after they were marked.
         """
-        ...
 
     async def due(self, now: datetime, limit: int, without: Collection[str] = ()) -> Sequence[Delivery]:
         """Return what is queued and due, longest first, and before it what is past its deadline, held ones too.
@@ -141,29 +140,24 @@ class Ledger(Protocol):
         What is due for one of the recipients in `without`, in whatever case, is left out.
         A time so far ahead that no wait can have led to it (the clock was wrong) counts as due.
         """
-        ...
 
     async def next_due(self, now: datetime) -> datetime | None:
         """Return when the next queued delivery that is not due at `now` will be."""
-        ...
 
     async def deliveries(self, message: UUID) -> Sequence[Delivery]:
         """Return a message's deliveries, in the order of their recipients; none where it is not known."""
-        ...
 
     async def begin(self, delivery: Delivery) -> Delivery:
         """Claim a queued delivery for an attempt: queued -> processing.
 
         Raises `Fenced` where it has changed since it was read.
         """
-        ...
 
     async def dot(self, delivery: Delivery, imprint: Imprint) -> None:
         """All but the final dot is written; from here on the mail may have arrived.
 
         Raises `Fenced` where the claim does not stand any more: the dot must not be written then.
         """
-        ...
 
     async def settle(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
@@ -172,31 +166,24 @@ class Ledger(Protocol):
 
         Raises `Fenced` as above, `IllegalMove` where no such move is.
         """
-        ...
 
     async def interrupted(self) -> Sequence[Delivery]:
         """Return what is processing although nobody works on it any more."""
-        ...
 
     async def unmarked(self, now: datetime) -> Sequence[UUID]:
         """Return the messages to mark as sent that the server should still know, oldest first."""
-        ...
 
     async def marked(self, message: UUID, now: datetime) -> None:
         """The server knows that the message is sent, or does not want to know any more."""
-        ...
 
     async def forget(self, now: datetime, keep: Container[UUID] = frozenset()) -> None:
         """Drop what the server should have deleted more than a day ago, except for what it still lists."""
-        ...
 
     async def find(self, query: Query, limit: int, before: int | None = None) -> Sequence[Entry]:
         """Return deliveries with their histories, newest first, from those with a smaller number than `before`."""
-        ...
 
     async def count(self, query: Query) -> Mapping[State, int]:
         """Return how many deliveries are in each state; states without any are left out."""
-        ...
 
     async def apply_command(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
@@ -205,8 +192,6 @@ class Ledger(Protocol):
 
         Raises `Fenced` and `IllegalMove` as `settle` does.
         """
-        ...
 
     async def close(self) -> None:
         """Write what waits and close; closing twice does no harm."""
-        ...

@@ -30,10 +30,7 @@ class Lock:
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """Take the lock if it is free; say whether it is ours now.
-
-        Raises `UnusableLedger`.
-        """
+        """Take the lock if it is free; say whether it is ours now. Raises `UnusableLedger`."""
         if self._descriptor is None:
             with in_words(self._state), self._state.as_owner():
                 self._descriptor = _locked(self._state.lock)
@@ -78,11 +75,10 @@ def _locked(path: Path) -> int | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(descriptor), path.stat()):
             raise FileNotFoundError  # it was removed meanwhile: what is locked, nobody else would meet
-    except (BlockingIOError, FileNotFoundError):
+    except BaseException as error:
         os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
+        if isinstance(error, BlockingIOError | FileNotFoundError):
+            return None
         raise
     with suppress(OSError):  # a full disk: nothing but the name is missing then
         os.ftruncate(descriptor, 0)

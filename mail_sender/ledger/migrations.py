@@ -25,21 +25,14 @@ def prepare(db: sqlite3.Connection, path: Path | None) -> None:
     empty = not version and not db.execute("SELECT 1 FROM sqlite_master").fetchone()
     if not empty and application != _APPLICATION:
         raise LedgerFault("foreign", f"{path} belongs to another program", "set [ledger] path to a folder of our own")
-    scripts = _scripts()
+    folder = files("mail_sender.ledger") / "schema"
+    scripts = [script.read_text() for script in sorted(folder.iterdir(), key=lambda file: file.name)]
     if version > len(scripts):
-        raise LedgerFault(
-            "newer",
-            f"{path} was written by a newer mail-sender (schema {version})",
-            "run that version, or a newer one",
-        )
+        detail = f"{path} was written by a newer mail-sender (schema {version})"
+        raise LedgerFault("newer", detail, "run that version, or a newer one")
     if (damage := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise sqlite3.DatabaseError(damage)
     for number, script in enumerate(scripts[version:], version + 1):
         db.executescript(
             f"BEGIN; {script} PRAGMA user_version = {number}; PRAGMA application_id = {_APPLICATION}; COMMIT;"
         )
-
-
-def _scripts() -> list[str]:
-    folder = files("mail_sender.ledger") / "schema"
-    return [script.read_text() for script in sorted(folder.iterdir(), key=lambda file: file.name)]

@@ -24,45 +24,40 @@ def checked(
         "WHERE d.recipient = ? AND m.id = ?",
         rows.key(delivery),
     ).fetchone()
-    if row is None:
+    if row is None or row[3] != delivery.claim:
         raise Fenced
-    number, message, state, claim = row
-    if claim != delivery.claim:
-        raise Fenced
+    number, message, state, _ = row
     states.check(State(state), new, moves)
     return number, message
 
 
-def write(db: sqlite3.Connection, number: int, outcome: Outcome, now: datetime) -> None:
-    """Write what a delivery has become."""
+def move(
+    db: sqlite3.Connection,
+    delivery: Delivery,
+    outcome: Outcome,
+    now: datetime,
+    attempt: Attempt | None,
+    moves: frozenset[tuple[State, State]] = states.MOVES,
+) -> tuple[int, int]:
+    """Write what a delivery becomes, and its line of history; return the numbers as `checked` does."""
+    number, message = checked(db, delivery, outcome.state, moves)
+    counts = outcome.attempts, outcome.ambiguous, outcome.copy
     db.execute(
         "UPDATE delivery SET state = ?, dot = 0, next_attempt = ?, attempts = ?, ambiguous = ?, copy = ?, "
         "changed_at = ? WHERE number = ?",
-        (
-            outcome.state.value,
-            rows.micros(outcome.next_attempt),
-            outcome.attempts,
-            outcome.ambiguous,
-            outcome.copy,
-            rows.micros(now),
-            number,
-        ),
+        (outcome.state.value, rows.micros(outcome.next_attempt), *counts, rows.micros(now), number),
     )
+    if attempt is not None:
+        _add_attempt(db, number, attempt)
+    return number, message
 
 
-def add_attempt(db: sqlite3.Connection, number: int, attempt: Attempt) -> None:
+def _add_attempt(db: sqlite3.Connection, number: int, attempt: Attempt) -> None:
     """Write a line of a delivery's history, and drop the oldest of more than `MOST_ATTEMPTS_KEPT`."""
+    said = attempt.stage, attempt.verdict, attempt.code, attempt.reply
     db.execute(
         "INSERT INTO attempt (delivery, at, stage, verdict, code, reply, seconds) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            number,
-            rows.micros(attempt.at),
-            attempt.stage,
-            attempt.verdict,
-            attempt.code,
-            attempt.reply,
-            attempt.seconds,
-        ),
+        (number, rows.micros(attempt.at), *said, attempt.seconds),
     )
     if attempt.queue_id is not None:
         db.execute("UPDATE delivery SET queue_id = ? WHERE number = ?", (attempt.queue_id, number))

@@ -21,10 +21,7 @@ def micros(when: datetime) -> int:
 
 
 def time(count: int) -> datetime:
-    """Return the time that stands in a row.
-
-    Raises `Unreadable`.
-    """
+    """Return the time that stands in a row. Raises `Unreadable`."""
     try:
         return _EPOCH + timedelta(microseconds=count)
     except (OverflowError, TypeError):
@@ -32,49 +29,31 @@ def time(count: int) -> datetime:
 
 
 def uuid(text: str) -> UUID:
-    """Return the id that stands in a row.
-
-    Raises `Unreadable`.
-    """
+    """Return the id that stands in a row. Raises `Unreadable`."""
     try:
         return UUID(text)
     except (ValueError, AttributeError, TypeError):
         raise Unreadable("a row is damaged") from None
 
 
-COLUMNS = (
+COLUMNS = (  # in the order of the fields of `Delivery`
     "m.id, d.recipient, m.kind, d.state, d.send_after, d.deadline, d.next_attempt, d.attempts, d.ambiguous, d.copy, "
     "d.claim, d.dot, d.message_id, d.date, d.digest, m.marked_at IS NOT NULL"
 )
 
 
 def delivery(row: Sequence[Any]) -> Delivery:
-    """Return the delivery that stands in a row of `COLUMNS`.
-
-    Raises `Unreadable`.
-    """
-    id_, recipient, kind, state, send_after, deadline, next_attempt, attempts, ambiguous, copy, claim, dot = row[:12]
-    message_id, date, digest, marked = row[12:16]
+    """Return the delivery that stands in a row of `COLUMNS`. Raises `Unreadable`."""
+    id_, recipient, kind, state = row[:4]
+    dot, message_id, date, digest, marked = row[11:16]
     try:
         known = State(state)
     except ValueError:
         raise Unreadable("a row is damaged") from None
-    return Delivery(
-        uuid(id_),
-        recipient,
-        kind,
-        known,
-        time(send_after),
-        time(deadline),
-        time(next_attempt),
-        attempts,
-        ambiguous,
-        copy,
-        claim,
-        bool(dot),
-        Imprint(message_id, time(date), digest) if message_id is not None else None,
-        bool(marked),
-    )
+    imprint = Imprint(message_id, time(date), digest) if message_id is not None else None
+    times, counts = map(time, row[4:7]), row[7:11]
+    fields: list[Any] = [uuid(id_), recipient, kind, known, *times, *counts, bool(dot), imprint, bool(marked)]
+    return Delivery(*fields)
 
 
 def deliveries(db: sqlite3.Connection, tail: str, values: Sequence[Any] = ()) -> list[Delivery]:

@@ -43,17 +43,10 @@ def find(db: sqlite3.Connection, query: Query, limit: int, before: int | None) -
 
 
 def _entry(row: Sequence[Any], history: tuple[Attempt, ...]) -> Entry:
-    number, admitted, changed, marked, unsent, queue_id = row[16:]
-    return Entry(
-        number,
-        rows.delivery(row),
-        rows.time(admitted),
-        rows.time(changed),
-        None if marked is None else rows.time(marked),
-        None if unsent is None else rows.time(unsent),
-        queue_id,
-        history,
-    )
+    number, admitted, changed, *others, queue_id = row[16:]
+    marked, unsent = (None if at is None else rows.time(at) for at in others)
+    times = rows.time(admitted), rows.time(changed), marked, unsent
+    return Entry(number, rows.delivery(row), *times, queue_id, history)
 
 
 def _histories(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, tuple[Attempt, ...]]:

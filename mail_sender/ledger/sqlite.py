@@ -39,11 +39,6 @@ class SqliteLedger:
         await writer.start(lambda connection: migrations.prepare(connection, path))
         return cls(writer)
 
-    @property
-    def pending(self) -> int:
-        """How many calls wait for the disk."""
-        return self._writer.pending
-
     async def admit(self, messages: Sequence[Message], now: datetime, max_age: timedelta) -> Sequence[UUID]:
         """Take up what is new of these messages; return those newly found un-sent."""
         return await self._writer.do(lambda db: admission.admit(db, messages, now, max_age))
@@ -61,9 +56,8 @@ class SqliteLedger:
 
     async def deliveries(self, message: UUID) -> Sequence[Delivery]:
         """Return a message's deliveries."""
-        return await self._writer.do(
-            lambda db: rows.deliveries(db, "WHERE m.id = ? ORDER BY d.number", (str(message),))
-        )
+        which = "WHERE m.id = ? ORDER BY d.number"
+        return await self._writer.do(lambda db: rows.deliveries(db, which, (str(message),)))
 
     async def begin(self, delivery: Delivery) -> Delivery:
         """Claim a queued delivery for an attempt."""
@@ -95,10 +89,7 @@ class SqliteLedger:
         """Write what became of a delivery; say whether its message has become unmarked by it."""
 
         def job(db: sqlite3.Connection) -> bool:
-            number, message = moves.checked(db, delivery, outcome.state)
-            moves.write(db, number, outcome, now)
-            if attempt is not None:
-                moves.add_attempt(db, number, attempt)
+            _, message = moves.move(db, delivery, outcome, now, attempt)
             return moves.complete(db, message, now)
 
         return await self._writer.do(job)
@@ -109,17 +100,12 @@ class SqliteLedger:
         """Write what the operator wants of a delivery, with the line of history that says so."""
 
         def job(db: sqlite3.Connection) -> None:
-            number, message = moves.checked(db, delivery, outcome.state, states.COMMANDS)
+            number, message = moves.move(db, delivery, outcome, now, attempt, states.COMMANDS)
             db.execute("UPDATE delivery SET claim = claim + 1 WHERE number = ?", (number,))
-            moves.write(db, number, outcome, now)
-            if attempt is not None:
-                moves.add_attempt(db, number, attempt)
             if outcome.copy > delivery.copy:
                 # Somebody un-sent it: it is marked again after the copy.
-                clear = (
-                    "UPDATE message SET marked_at = NULL, unsent_at = NULL WHERE number = ? AND unsent_at IS NOT NULL"
-                )
-                db.execute(clear, (message,))
+                clear = "UPDATE message SET marked_at = NULL, unsent_at = NULL"
+                db.execute(f"{clear} WHERE number = ? AND unsent_at IS NOT NULL", (message,))
             moves.complete(db, message, now)
 
         await self._writer.do(job)

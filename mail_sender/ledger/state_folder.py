@@ -104,10 +104,7 @@ class StateFolder:
         return 0, 0
 
     def make(self) -> None:
-        """Make the folder and its lock file, where they are missing.
-
-        Raises `OSError`.
-        """
+        """Make the folder and its lock file, where they are missing. Raises `OSError`."""
         try:
             self.path.mkdir(mode=0o700)
         except FileExistsError:
@@ -117,10 +114,7 @@ class StateFolder:
             os.close(os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600))
 
     def make_ledger(self) -> None:
-        """Make the ledger's file, empty and for its owner only, where there is none.
-
-        Raises `UnusableLedger`.
-        """
+        """Make the ledger's file, empty and for its owner only, where there is none. Raises `UnusableLedger`."""
         with in_words(self), suppress(FileExistsError), self.as_owner():
             os.close(os.open(self.ledger, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 

@@ -22,6 +22,7 @@ from mail_sender.errors import LedgerFault
 
 Result = TypeVar("Result")
 Job = Callable[[sqlite3.Connection], Result]
+_Answer = Callable[[Any, BaseException | None], None]
 
 _BUSY_SECONDS = 5.0
 _MOST_TOGETHER = 256  # jobs in one transaction
@@ -45,15 +46,12 @@ class Writer:
     def __init__(self, path: Path | None) -> None:
         self.pending = 0
         self._path = path
-        self._jobs: SimpleQueue[tuple[Job[Any], Callable[[Any, BaseException | None], None]] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Job[Any], _Answer] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._identity: tuple[int, int] | None = None
 
     async def start(self, prepare: Job[None]) -> None:
-        """Open the file and prepare it.
-
-        Raises `LedgerFault`, and what `prepare` raises.
-        """
+        """Open the file and prepare it. Raises `LedgerFault`, and what `prepare` raises."""
         self._prepare = prepare
         self._thread.start()
         await self.do(lambda _: None)
@@ -102,7 +100,7 @@ class Writer:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def _next_batch(self) -> list[tuple[Job[Any], Callable[[Any, BaseException | None], None]]]:
+    def _next_batch(self) -> list[tuple[Job[Any], _Answer]]:
         """Return all jobs that wait; none when it is time to close."""
         first = self._jobs.get()
         batch = [] if first is None else [first]
@@ -134,9 +132,8 @@ class Writer:
 
     def _commit(self, connection: sqlite3.Connection, jobs: list[Job[Any]]) -> list[tuple[Any, BaseException | None]]:
         if self._file_identity() != self._identity:
-            raise LedgerFault(
-                "gone", f"{self._path} was removed or replaced while it was in use", "restart mail-sender"
-            )
+            detail = f"{self._path} was removed or replaced while it was in use"
+            raise LedgerFault("gone", detail, "restart mail-sender")
         connection.execute("BEGIN IMMEDIATE")
         try:
             answers = [_in_a_savepoint(connection, job) for job in jobs]
@@ -173,10 +170,6 @@ def _in_a_savepoint(connection: sqlite3.Connection, job: Job[Any]) -> tuple[Any,
     return result, None
 
 
-def _what(error: ValueError) -> str:
-    return str(error) if isinstance(error, Unreadable) else "it is damaged"  # the other one quotes the row
-
-
 @contextmanager
 def _sqlite_in_words(path: Path | None) -> Iterator[None]:
     """Raise what SQLite and the disk do as `LedgerFault`."""
@@ -190,7 +183,8 @@ def _sqlite_in_words(path: Path | None) -> Iterator[None]:
         detail, advice = _WORDS.get(kind, _WORDS.get("_".join(kind.split("_")[:2]), (f"{error}", "look at the disk")))
         raise LedgerFault(kind, f"{place}: {detail}", advice) from error
     except (Unreadable, UnicodeDecodeError) as error:
-        raise LedgerFault("SQLITE_CORRUPT", f"{place}: {_what(error)}", _DAMAGED) from error
+        what = error if isinstance(error, Unreadable) else "it is damaged"  # the other one quotes the row
+        raise LedgerFault("SQLITE_CORRUPT", f"{place}: {what}", _DAMAGED) from error
     except OSError as error:
         detail = (error.strerror or "it cannot be read").lower()
         raise LedgerFault("disk", f"{place}: {detail}", "look at the disk") from error

@@ -38,7 +38,9 @@ def compose(
     head = "".join(f"{name}: {value}\r\n" for name, value in headers) + "MIME-Version: 1.0\r\n"
     content = head.encode() + part
     structure = HEADERS if html is None else HEADERS[:2]
-    _require_headers(content, [*(name for name, _ in headers), *structure])
+    parsed = BytesParser(policy=policy.compat32).parsebytes(content, headersonly=True)
+    if parsed.keys() != [*(name for name, _ in headers), *structure]:
+        raise ForeignHeader
     return content
 
 
@@ -74,9 +76,3 @@ def _leaf(subtype: str, body: str) -> bytes:
         octets = binascii.b2a_qp(octets, istext=True)
     head = f'Content-Type: text/{subtype}; charset="{charset}"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
     return head.encode() + octets
-
-
-def _require_headers(content: bytes, names: list[str]) -> None:
-    parsed = BytesParser(policy=policy.compat32).parsebytes(content, headersonly=True)
-    if parsed.keys() != names:
-        raise ForeignHeader

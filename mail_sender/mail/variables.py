@@ -44,16 +44,12 @@ def with_sentences(
 
     `languages` holds the variables of each language of the mail, in order.
     """
-    sentences = [
-        {**templates.wording(language).filled(kind, _in_sentences(variables), escape), "language": language}
-        for language, variables in languages.items()
-    ]
+    sentences = []
+    for language, variables in languages.items():
+        given = {**variables, "support": variables["brand"]["support"]}
+        sentences.append({**templates.wording(language).filled(kind, given, escape), "language": language})
     first = next(iter(languages.values()))
     return {**first, "say": sentences[0], "languages": sentences}
-
-
-def _in_sentences(variables: Variables) -> Variables:
-    return {**variables, "support": variables["brand"]["support"]}
 
 
 def _brand(brand: Brand, instance: str) -> Variables:

@@ -8,7 +8,6 @@ from typing import Any
 
 from mail_sender.preview.lenient_config import LenientConfig
 from mail_sender.templating import kinds
-from mail_sender.templating.kinds import Kind
 from mail_sender.templating.template_set import FRAME, PARTS, NoTemplate
 
 Entry = dict[str, Any]
@@ -18,11 +17,11 @@ def entries(config: LenientConfig) -> Iterator[Entry]:
     """Yield an entry for each kind, one for the common frame, then the languages and the unused files."""
     templates = config.mail.appearance.templates
     for kind in templates.kinds:
-        yield {"kind": kind, "parts": list(_parts(config, kind)), "variables": Kind(kind).own}
+        yield {"kind": kind, "parts": list(_parts(config, kind)), "variables": kinds.own(kind)}
     yield {"kind": None, "parts": list(_frame(config)), "variables": kinds.COMMON}
     for language, wording in sorted(templates.wordings.items()):
         name = f"wording/{language}.toml"
-        yours = str(config.place(name)) if templates.is_theirs(name) else ""
+        yours = str(config.place(name)) if name in templates.theirs else ""
         yield {"language": language, "reviewed": wording.reviewed, "yours": yours}
     for source in templates.sources():
         if source.serves is None:
@@ -36,26 +35,23 @@ def languages(config: LenientConfig) -> tuple[str, ...]:
 
 
 def sources(config: LenientConfig, kind: str, parts: tuple[str, ...], language: str) -> Iterator[Entry]:
-    """Yield the template of each part in a language, with the path of its file.
-
-    Raises `NoTemplate`.
-    """
+    """Yield the template of each part in a language, with the path of its file. Raises `NoTemplate`."""
     templates = config.mail.appearance.templates
     for part in parts:
         name = templates.file(kind, part, language)
         yield {
             "kind": kind,
             "part": part,
-            "yours": templates.is_theirs(name),
+            "yours": name in templates.theirs,
             "file": str(config.place(name)),
-            "source": (templates.theirs if templates.is_theirs(name) else templates.ours)[name],
+            "source": {**templates.ours, **templates.theirs}[name],
         }
 
 
 def _frame(config: LenientConfig) -> Iterator[Entry]:
     templates = config.mail.appearance.templates
     for name in FRAME:
-        place = {"file": str(config.place(name)), "yours": templates.is_theirs(name)}
+        place = {"file": str(config.place(name)), "yours": name in templates.theirs}
         yield {"part": name.removesuffix(".j2"), "languages": list(languages(config)), **place}
 
 
@@ -71,4 +67,4 @@ def _parts(config: LenientConfig, kind: str) -> Iterator[Entry]:
                 served.setdefault(None, []).append(language)
         for name, tags in served.items():
             place = str(config.place(name)) if name else None
-            yield {"part": part, "languages": tags, "file": place, "yours": templates.is_theirs(name or "")}
+            yield {"part": part, "languages": tags, "file": place, "yours": name in templates.theirs}

@@ -51,10 +51,7 @@ class LenientConfig:
 
     @property
     def usable(self) -> "LenientConfig":
-        """The same, if a mail can be made with it.
-
-        Raises `ConfigError` if not.
-        """
+        """The same, if a mail can be made with it. Raises `ConfigError` if not."""
         if self.unusable:
             raise ConfigError(list(self.faults), list(self.warnings))
         return self
@@ -62,7 +59,7 @@ class LenientConfig:
     def place(self, name: str) -> Path:
         """Return the path of a file of the template set, by its name in the set."""
         templates = self.mail.appearance.templates
-        override = self.folder if templates.is_theirs(name) else None
+        override = self.folder if name in templates.theirs else None
         return (override or template_files.shipped_folder()) / name
 
 

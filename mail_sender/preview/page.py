@@ -24,10 +24,6 @@ FILES = Path(__file__).with_name("static")
 _PREFERENCE = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(light|dark)\s*\)", re.IGNORECASE)
 
 
-class NoPreview(Exception):
-    """There is no such preview to show; the text says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Previews:
     """The sample mails that the page shows.
@@ -42,14 +38,8 @@ class Previews:
     fields: Callable[[], dict[str, Any]] = dict
 
     def sample(self, kind: str, language: str) -> SampleMail:
-        """Return one sample mail, from the files as they are now.
-
-        Raises `NoPreview`.
-        """
-        try:
-            return self._sample(self.read().usable, kind, language)
-        except MailSenderError as error:
-            raise NoPreview(str(error)) from None
+        """Return one sample mail, from the files as they are now. Raises `MailSenderError`."""
+        return self._sample(self.read().usable, kind, language)
 
     def page(self) -> str:
         """Return the page as HTML, with the faults of the configuration on it."""
@@ -73,18 +63,18 @@ class Previews:
         shown = {"language": language, "name": name, "reviewed": reviewed, "path": f"/mail/{kind}/{language}"}
         try:
             return {**shown, "preview": self._sample(config, kind, language), "fault": None}
-        except NoPreview as error:
+        except MailSenderError as error:
             return {**shown, "preview": None, "fault": str(error)}
 
     def _sample(self, config: LenientConfig, kind: str, language: str) -> SampleMail:
         templates, known = config.mail.appearance.templates, {*_in_order(config), self.language}
         speaks = language in known and all(map(templates.speaks, language.split(TWO)))
         if kind not in templates.kinds or not speaks:
-            raise NoPreview(f"there is no {kind} in {language}")
+            raise MailSenderError(f"there is no {kind} in {language}")
         try:
             return render_sample(config.mail, kind, language, self.fields() if kind == self.kind else None)
-        except (BrokenTemplate, Unrenderable, samples.BadData, MailSenderError) as error:
-            raise NoPreview(str(error)) from None
+        except (BrokenTemplate, Unrenderable, samples.BadData) as error:
+            raise MailSenderError(str(error)) from None
 
 
 def coloured(html: str, colours: str) -> str:

@@ -8,6 +8,7 @@ loading anything but its own files, and a mail from loading or running anything 
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mail_sender.errors import MailSenderError
 from mail_sender.preview import page
-from mail_sender.preview.page import FILES, NoPreview, Previews
+from mail_sender.preview.page import FILES, Previews
 
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 2
@@ -128,7 +129,7 @@ def _application(previews: Previews) -> Starlette:
         path = request.path_params
         try:
             sample = previews.sample(path["kind"], path["language"])
-        except NoPreview as error:
+        except MailSenderError as error:
             raise HTTPException(404, str(error)) from None
         headers = {_POLICY: _MAIL_POLICY}
         if path["form"] == "html" and sample.html is not None:
@@ -139,18 +140,16 @@ def _application(previews: Previews) -> Starlette:
             return Response(sample.mail.content, media_type="message/rfc822", headers=headers)
         raise HTTPException(404, "there is no such part")
 
-    files = [_file(path.name) for path in FILES.iterdir() if path.suffix in _TYPES]
+    files = [_file(path) for path in FILES.iterdir() if path.suffix in _TYPES]
     mail = Route("/mail/{kind}/{language}.{form}", show_mail)
     return Starlette(routes=[Route("/", show_page), *files, mail], exception_handlers=_FAULTS)
 
 
-def _file(name: str) -> Route:
-    path = FILES / name
-
+def _file(path: Path) -> Route:
     def show_file(_: Request) -> Response:
         return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
 
-    return Route(f"/{name}", show_file)
+    return Route(f"/{path.name}", show_file)
 
 
 def _http_fault(_: Request, error: Exception) -> Response:

@@ -29,15 +29,11 @@ async def connected(addresses: Sequence[Any], seconds: float) -> socket.socket:
         try:
             async with asyncio.timeout(share):
                 await loop.sock_connect(candidate, place)
-        except TimeoutError:
+        except BaseException as error:
             candidate.close()
-            refusal = TimeoutError("no answer")
-        except OSError as error:
-            candidate.close()
-            refusal = error
-        except BaseException:
-            candidate.close()
-            raise
+            if not isinstance(error, OSError):
+                raise
+            refusal = TimeoutError("no answer") if isinstance(error, TimeoutError) else error
         else:
             return candidate
     raise refusal

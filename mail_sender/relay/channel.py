@@ -4,7 +4,7 @@
 2. Each step has a deadline. Only the dot's is as long as RFC 5321, section 4.5.3.2.6 wants it: a shorter one makes
    copies.
 3. A reply that the step does not need raises `Rejected`. What the network or the TLS library raises passes through.
-4. A reply that nobody asked for raises `Desynced`.
+4. A reply that nobody asked for raises `ConnectionError`.
 
 After any exception but `Rejected` only `abort` may be called.
 """
@@ -38,10 +38,6 @@ class Rejected(Exception):
 
 class NoStartTls(Exception):
     """The relay does not offer STARTTLS."""
-
-
-class Desynced(ConnectionError):
-    """The relay said something that answers nothing: nobody could tell whose reply the next one would be."""
 
 
 class Channel:
@@ -158,8 +154,8 @@ class Channel:
         self._expect(2, await self._protocol.read_response(timeout=None))
 
     def _require_quiet(self) -> None:
-        if self._unasked:
-            raise Desynced
+        if self._unasked:  # nobody could tell whose reply the next one would be
+            raise ConnectionError("the relay said something that answers nothing")
 
     @property
     def _unasked(self) -> bool:

@@ -76,7 +76,10 @@ class Conversation:
         offers = " ".join(self._extensions)
         _log.debug("relay_connected", security=security.value, tls=self._channel.tls_version, offers=offers)
         if self._config.username is not None and self._config.password is not None:
-            await self._login(self._config.username, self._config.password.get_secret_value())
+            self._channel.stage = Stage.AUTH
+            password = self._config.password.get_secret_value()
+            for line, expected in login.commands(self._mechanisms, self._config.username, password):
+                await self._channel.command(Stage.AUTH, line, expect=expected)
 
     async def deliver(self, mail: Mail, before_dot: BeforeDot) -> Reply:
         """Hand over one mail and return the relay's 2xx reply to its dot (RFC 5321, section 3.3)."""
@@ -89,7 +92,10 @@ class Conversation:
         if self._begun:
             await channel.command(Stage.MAIL, "RSET", seconds=_RESET_SECONDS)
         self._begun = True
-        await channel.command(Stage.MAIL, f"MAIL FROM:<{mail.sender}>{self._size(mail)}{_utf8(mail)}")
+        size = f" SIZE={len(mail.content)}" if "size" in self._extensions else ""
+        # A relay that offers SMTPUTF8 takes 8BITMIME as well (RFC 6531, section 3.1).
+        utf8 = " BODY=8BITMIME SMTPUTF8" if mail.needs_utf8 else ""
+        await channel.command(Stage.MAIL, f"MAIL FROM:<{mail.sender}>{size}{utf8}")
         await channel.command(Stage.RCPT, f"RCPT TO:<{mail.recipient}>")
         await channel.command(Stage.DATA, "DATA", expect=354)
         reply = await channel.content(_LINE_START_DOT.sub(b"..", mail.content), before_dot)
@@ -107,16 +113,3 @@ class Conversation:
     def abort(self) -> None:
         """Drop the connection at once."""
         self._channel.abort()
-
-    async def _login(self, username: str, password: str) -> None:
-        self._channel.stage = Stage.AUTH
-        for line, expected in login.commands(self._mechanisms, username, password):
-            await self._channel.command(Stage.AUTH, line, expect=expected)
-
-    def _size(self, mail: Mail) -> str:
-        return f" SIZE={len(mail.content)}" if "size" in self._extensions else ""
-
-
-def _utf8(mail: Mail) -> str:
-    """Return what says that a mail has headers in UTF-8; a relay that offers SMTPUTF8 takes both (RFC 6531, 3.1)."""
-    return " BODY=8BITMIME SMTPUTF8" if mail.needs_utf8 else ""

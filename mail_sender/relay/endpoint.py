@@ -68,10 +68,7 @@ class HiddenText(str):
 
 
 def parse(text: str) -> Endpoint:
-    """Return the relay that the text names.
-
-    Raises `BadRelay` with what is wrong with it.
-    """
+    """Return the relay that the text names. Raises `BadRelay` with what is wrong with it."""
     scheme, separator, rest = text.strip().partition("://")
     if not separator:
         host, port = _host_and_port(text.strip().rstrip("/"))

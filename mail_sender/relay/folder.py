@@ -57,10 +57,7 @@ def file_name(message_id: str) -> str:
 
 
 def _written(folder: Path, content: bytes) -> Path:
-    """Write a new file (0600) and return its path.
-
-    Raises `OSError`; then no file is left.
-    """
+    """Write a new file (0600) and return its path. Raises `OSError`; then no file is left."""
     folder.mkdir(mode=0o700, exist_ok=True)
     with tempfile.NamedTemporaryFile("wb", prefix=".", suffix=".partial", dir=folder, delete=False) as file:
         try:

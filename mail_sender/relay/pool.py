@@ -34,7 +34,10 @@ class SmtpTransport:
 
     async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
         """Hand the mail to the relay, and return what became of it."""
-        connection = self._idle.pop() if self._idle else self._new()
+        if self._idle:
+            connection = self._idle.pop()
+        else:
+            connection = Connection(self._config, self._context, self._start, self._seen)
         self._seen.append(mail)
         verdict = await connection.send(mail, before_dot)
         if connection.is_open:
@@ -45,9 +48,6 @@ class SmtpTransport:
         """Say goodbye to the relay on every idle connection."""
         idle, self._idle = self._idle, []
         await asyncio.gather(*(connection.close() for connection in idle))
-
-    def _new(self) -> Connection:
-        return Connection(self._config, self._context, self._start, self._seen)
 
 
 def _context(config: RelayConfig) -> ssl.SSLContext:

@@ -3,14 +3,8 @@
 `RULES` is the one table of known refusals. The first rule that fits a reply decides, and a refusal that fits none
 is `UNCLEAR`. To recognise a new wording, add a rule with an example of it: a test asks each rule for its example.
 
-    whose fault     examples                                      what follows (`sender.suspicion`)
-    MAIL            5.1.1 no such user, 5.2.2 mailbox full,       this delivery has failed
-                    5.3.4 too large
-    CONFIGURATION   5.7.1 relaying denied, sender not verified    our configuration is suspected
-    UNCLEAR         554 rejected                                  this delivery has failed; after several in a
-                                                                  row our configuration is suspected
-
-Enhanced status codes are those of RFC 3463 and its IANA registry; where a reply has none, its text is all there is.
+`sender.suspicion` decides what follows. Enhanced status codes are those of RFC 3463 and its IANA registry; where a
+reply has none, its text is all there is.
 """
 
 import re

@@ -122,15 +122,12 @@ def _of_silence(stage: Stage, config: RelayConfig, security: Security) -> tuple[
     place = config.place
     match stage:
         case Stage.CONNECT:
-            return (
-                f"no connection to {place}",
-                "is it running there? a firewall or the hosting provider may block the port: try 465, 587 or 2525",
+            advice = (
+                "is it running there? a firewall or the hosting provider may block the port: try 465, 587 or 2525"
             )
+            return f"no connection to {place}", advice
         case Stage.BANNER if security is Security.STARTTLS:
-            return (
-                f"{place} sends no greeting",
-                f"if the port speaks TLS from the first byte, write smtps://{place}",
-            )
+            return f"{place} sends no greeting", f"if the port speaks TLS from the first byte, write smtps://{place}"
         case Stage.BANNER | Stage.EHLO if config.client_cert_path is None:
             return (
                 f"the conversation with {place} broke right after its start",

@@ -9,7 +9,7 @@ thread, so that a dead resolver collects one thread a name, not one a try.
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 
@@ -37,28 +37,20 @@ class ResolvingLoop(asyncio.SelectorEventLoop):
         return await asyncio.shield(self._in_flight[question])
 
     def _ask(self, question: tuple[Any, ...]) -> asyncio.Future[Any]:
-        answer: asyncio.Future[Any] = self.create_future()
-
-        def finish(deliver: Callable[[Any], None], result: object) -> None:
-            self._in_flight.pop(question, None)
-            if not answer.done():
-                deliver(result)
-            if answer.done() and not answer.cancelled():
-                answer.exception()  # whoever asked may be gone
+        found: Future[Any] = Future()
+        answer = asyncio.wrap_future(found, loop=self)
 
         def look_up() -> None:
             try:
-                found, deliver = socket.getaddrinfo(*question), answer.set_result
+                found.set_result(socket.getaddrinfo(*question))
             except Exception as error:  # noqa: BLE001 - handed to whoever asked
-                self._hand_over(finish, answer.set_exception, error)
-            else:
-                self._hand_over(finish, deliver, found)
+                found.set_exception(error)
 
+        def finish(_: asyncio.Future[Any]) -> None:
+            del self._in_flight[question]
+            answer.exception()  # whoever asked may be gone
+
+        answer.add_done_callback(finish)
+        found.set_running_or_notify_cancel()  # nobody can cancel it any more
         threading.Thread(target=look_up, name="resolver", daemon=True).start()
         return answer
-
-    def _hand_over(self, finish: Callable[..., None], *arguments: object) -> None:
-        try:
-            self.call_soon_threadsafe(finish, *arguments)
-        except RuntimeError:  # the loop has ended meanwhile
-            return

@@ -18,8 +18,6 @@ class Transport(Protocol):
         `before_dot` is awaited when all but the final dot is written. What it raises stops the mail, which has then
         certainly not been handed over.
         """
-        ...
 
     async def close(self) -> None:
         """Give idle connections back; a later `send` opens what it needs, closing twice does no harm."""
-        ...

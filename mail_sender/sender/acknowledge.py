@@ -21,9 +21,8 @@ import structlog
 from mail_sender.backoff import IDLE_WAIT, MARK_WAITS
 from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault, MessageGone, ServerFault, ServerFaultKind
-from mail_sender.ledger.base import Ledger
+from mail_sender.sender.parts import Parts
 from mail_sender.sender.snapshot import Snapshot
-from mail_sender.source.base import Source
 
 _log = structlog.get_logger()
 
@@ -34,10 +33,9 @@ AT_A_TIME = 2
 class Acknowledger:
     """The loop that marks. `bell` is to be rung when there may be something to mark."""
 
-    def __init__(self, source: Source, ledger: Ledger, snapshot: Snapshot, clock: Clock) -> None:
+    def __init__(self, parts: Parts, snapshot: Snapshot, clock: Clock) -> None:
         self.bell = asyncio.Event()
-        self._source = source
-        self._ledger = ledger
+        self._parts = parts
         self._snapshot = snapshot
         self._clock = clock
         self._unrecorded: dict[UUID, None] = {}
@@ -68,8 +66,9 @@ class Acknowledger:
             return closed
         try:
             await self._mark_each([*self._unrecorded])
-            unmarked = await self._ledger.unmarked(self._clock.now())
-            self._forget_others({*self._unrecorded, *unmarked})
+            unmarked = await self._parts.ledger.unmarked(self._clock.now())
+            known = {*self._unrecorded, *unmarked}
+            self._put_off = {message: wait for message, wait in self._put_off.items() if message in known}
             await self._mark_each(unmarked)
         except ServerFault as fault:
             self._snapshot.note(fault, self._clock.now())
@@ -99,7 +98,7 @@ class Acknowledger:
 
         async with asyncio.TaskGroup() as marks:
             for message in messages:
-                if self._is_due(message):
+                if self._put_off.get(message, _NO_WAIT).until <= self._clock.monotonic():
                     await free.acquire()
                     if faults:
                         break
@@ -119,23 +118,22 @@ class Acknowledger:
         self._failing.clear()
         self._server = _NO_WAIT
         self._unrecorded.pop(message, None)
-        await self._ledger.marked(message, self._clock.now())
+        await self._parts.ledger.marked(message, self._clock.now())
         self._taken.discard(message)
 
     async def _mark_on_server(self, message: UUID) -> None:
         try:
-            await self._source.mark_sent(message)
+            await self._parts.source.mark_sent(message)
             _log.info("marked", message_id=message)
         except MessageGone:
-            await self._source.standing()
-            _log.warning(
-                "message_gone", message_id=message, message="mailed, but the server does not know it any more"
-            )
+            await self._parts.source.standing()
+            text = "mailed, but the server does not know it any more"
+            _log.warning("message_gone", message_id=message, message=text)
 
     async def _blame(self, message: UUID, fault: ServerFault) -> None:
         """Raise what concerns every message; return where it may concern this one alone."""
         if fault.kind.is_of_the_token:
-            await self._source.standing()
+            await self._parts.source.standing()
         elif fault.retry_after is not None:
             raise fault
         elif fault.kind is not ServerFaultKind.ERROR:
@@ -151,12 +149,6 @@ class Acknowledger:
 
     def _wait(self, seconds: float) -> "_Wait":
         return _Wait(seconds, self._clock.monotonic() + seconds)
-
-    def _is_due(self, message: UUID) -> bool:
-        return self._put_off.get(message, _NO_WAIT).until <= self._clock.monotonic()
-
-    def _forget_others(self, known: set[UUID]) -> None:
-        self._put_off = {message: wait for message, wait in self._put_off.items() if message in known}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,7 @@ class Attempts:
     def __init__(
         self, parts: Parts, snapshot: Snapshot, mail: MailConfig, gate: LedgerGate, handover: Handover, clock: Clock
     ) -> None:
-        self._ledger = parts.ledger
-        self._in_flight = parts.in_flight
+        self._parts = parts
         self._current_message = CurrentMessage(parts.source, snapshot, clock)
         self._snapshot = snapshot
         self._config = mail
@@ -58,7 +57,7 @@ class Attempts:
             pass  # an operator was faster
         except Exception as error:  # noqa: BLE001 - a fault of ours in one mail must not stop the others
             events.crashed(delivery, error)
-            await self._gate.record(end.crashed(self._in_flight.latest(delivery), self._clock.now()))
+            await self._gate.record(end.crashed(self._parts.in_flight.latest(delivery), self._clock.now()))
 
     async def _end_of(self, delivery: Delivery, permit: Permit) -> End:
         message = await self._current_message.of(delivery)
@@ -67,7 +66,9 @@ class Attempts:
         mail = self._mail(delivery, message)
         if isinstance(mail, End):
             return mail
-        claimed = await self._claim(delivery)
+        claimed = await self._parts.ledger.begin(delivery)
+        self._parts.in_flight.put(claimed)
+        self._gate.works()
         ended = await self._handover.send(claimed, mail, permit)
         return replace(ended, is_only=len(message.recipients) == 1)
 
@@ -92,9 +93,3 @@ class Attempts:
         if mail.digest != imprint.digest:
             events.changed(delivery)
         return mail
-
-    async def _claim(self, delivery: Delivery) -> Delivery:
-        claimed = await self._ledger.begin(delivery)
-        self._in_flight.put(claimed)
-        self._gate.works()
-        return claimed

@@ -14,7 +14,7 @@ from mail_sender.ledger.base import Key
 from mail_sender.sender.circuit import Circuit, Permit
 from mail_sender.sender.concurrency import Concurrency
 from mail_sender.sender.suspicion import Suspicions
-from mail_sender.verdict import RelayDown, Verdict
+from mail_sender.verdict import Verdict
 
 __all__ = ["Breaker", "Permit"]
 
@@ -77,13 +77,9 @@ class Breaker:
         if judged is not verdict:
             self._circuit.suspect()
         self._concurrency.note(judged, now)
-        if self._is_one_too_many(permit, judged, now):
+        if self.is_closed and self._circuit.counts(permit) and self._concurrency.is_one_too_many(judged, now):
             self._concurrency.lower(now)
         else:
             self._circuit.judge(permit, judged, now, several_cut=self._suspicions.several_cut)
         self._concurrency.end(permit)
         return judged
-
-    def _is_one_too_many(self, permit: Permit, verdict: Verdict, now: float) -> bool:
-        counts = self.is_closed and self._circuit.counts(permit)
-        return counts and isinstance(verdict, RelayDown) and self._concurrency.is_one_too_many(verdict, now)

@@ -10,14 +10,9 @@
                                                                                   is suspected open for no time
                                        relay down, a cut, may be our fault        open for the next wait
 
-    what failed (`mail_sender.backoff` says why)                          waits, doubling from one to the other
-    network: no connection, time-out, 421, a cut                          5 s to 30 s
-    needs a person: certificate, STARTTLS, greeting, refused sender       30 s to 5 min
-    our configuration is suspected (`sender.suspicion`)                   30 s to 1 min
-    login                                                                 1 min to 15 min
-
-Only the probe's end counts while the circuit is open: a mail that was in flight before changes nothing, neither now
-nor after the circuit was closed again.
+The waits double, within bounds that depend on what failed (`mail_sender.backoff`). Only the probe's end counts while
+the circuit is open: a mail that was in flight before changes nothing, neither now nor after the circuit was closed
+again.
 A probe that has come to its final dot may hang there for minutes: the next one need not wait for it, but goes after
 one more wait of the same length. The end of either counts.
 
@@ -72,15 +67,13 @@ class Open:
     domains: frozenset[str] = frozenset()
     probe: Permit | None = None
 
-    def lets_probe(self, key: Key, now: float) -> bool:
-        """Say whether a mail may go as the probe."""
+    def lets_probe(self, permit: Permit, now: float) -> bool:
+        """Say whether a mail may go as the probe, with this permit."""
         if self.probe is not None:
             return False
         if self.probe_at is None or now >= self.probe_at:
             return True
-        return (
-            self.in_doubt and address.domain(key[1]).lower() not in self.domains and len(self.domains) < MOST_DOMAINS
-        )
+        return self.in_doubt and permit.domain not in self.domains and len(self.domains) < MOST_DOMAINS
 
 
 State = Closed | Open
@@ -120,9 +113,9 @@ class Circuit:
         """Return the permission to send a mail, or None where it has to wait."""
         if isinstance(self._state, Closed):
             return Permit(self._period, key, is_probe=False)
-        if not self._state.lets_probe(key, now):
-            return None
         probe = Permit(self._period, key, is_probe=True)
+        if not self._state.lets_probe(probe, now):
+            return None
         self._state = replace(self._state, probe=probe, domains=self._state.domains | {probe.domain})
         return probe
 

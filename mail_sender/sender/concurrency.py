@@ -10,8 +10,6 @@ A new configuration is tried by one mail at first, so that a wrong password is n
 answer. Where that mail hangs, it keeps the next one waiting for no more than a second.
 """
 
-from dataclasses import dataclass
-
 from mail_sender.sender.circuit import Permit
 from mail_sender.verdict import Accepted, RelayDown, Verdict
 
@@ -23,20 +21,13 @@ SERVED_LATELY = 60.0
 """A relay that accepted a mail within so many seconds is one that serves us."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Limit:
-    """A lower limit, and until when it holds."""
-
-    most: int
-    until: float
-
-
 class Concurrency:
     """The mails in flight. All times are monotonic, in seconds."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._limit: _Limit | None = None
+        self._lowered_to = most
+        self._lowered_until = float("-inf")
         self._in_flight: set[Permit] = set()
         self._is_proven = False
         self._started_at: float | None = None
@@ -44,7 +35,7 @@ class Concurrency:
 
     def capacity(self, now: float) -> int:
         """Return how many more mails may be in flight."""
-        most = self._limit.most if self._limit and now < self._limit.until else self._most
+        most = self._lowered_to if now < self._lowered_until else self._most
         return max(0, most - len(self._in_flight))
 
     def next_start_in(self, now: float) -> float:
@@ -73,11 +64,13 @@ class Concurrency:
         if not isinstance(verdict, RelayDown):
             self.came_through()
 
-    def is_one_too_many(self, verdict: RelayDown, now: float) -> bool:
+    def is_one_too_many(self, verdict: Verdict, now: float) -> bool:
         """Say whether the relay turned a connection away only because it serves enough others of ours."""
+        turned_away = isinstance(verdict, RelayDown) and not verdict.lasting and verdict.stage.is_admission
         served = self._accepted_at is not None and now - self._accepted_at < SERVED_LATELY
-        return served and len(self._in_flight) > 1 and not verdict.lasting and verdict.stage.is_admission
+        return turned_away and served and len(self._in_flight) > 1
 
     def lower(self, now: float) -> None:
         """Let fewer mails be in flight than now, for a while."""
-        self._limit = _Limit(max(1, len(self._in_flight) - 1), now + LIMIT_LASTS)
+        self._lowered_to = max(1, len(self._in_flight) - 1)
+        self._lowered_until = now + LIMIT_LASTS

@@ -44,7 +44,7 @@ class CurrentMessage:
         return at is not None and not delivery.copy and delivery.next_attempt <= at > self._clock.now() - FRESH
 
     async def _read(self, delivery: Delivery, known: Message | None) -> Message | End:
-        if known is not None and not self._snapshot.conditions.server.is_fine:
+        if known is not None and self._snapshot.conditions.server.fault:
             return known
         try:
             found = await self._source.read(delivery.message)

@@ -43,9 +43,7 @@ class Dispatcher:
         self.bell = asyncio.Event()
         self._attempts = attempts
         self._gate = gate
-        self._ledger = parts.ledger
-        self._transport = parts.transport
-        self._in_flight = parts.in_flight
+        self._parts = parts
         self._snapshot = snapshot
         self._breaker = breaker
         self._clock = clock
@@ -60,7 +58,7 @@ class Dispatcher:
                 self.bell.clear()
                 wait = await self._turn(group)
                 if not self._running:
-                    await self._transport.close()
+                    await self._parts.transport.close()
                 if not stop.is_set():
                     await self._clock.wait(self.bell, wait)
 
@@ -84,14 +82,14 @@ class Dispatcher:
         """Queue again, once, what was held: this version or this configuration may be able to mail it."""
         if self._held_are_queued:
             return
-        held = await self._ledger.find(Query(states=frozenset({State.HELD})), _MOST_HELD)
+        held = await self._parts.ledger.find(Query(states=frozenset({State.HELD})), _MOST_HELD)
         await asyncio.gather(*(self._queue(entry.delivery) for entry in held))
         self._held_are_queued = True
 
     async def _queue(self, held: Delivery) -> None:
         now = self._clock.now()
         with suppress(ChangedMeanwhile):
-            await self._ledger.settle(held, settle.put_off(held, now), now)
+            await self._parts.ledger.settle(held, settle.put_off(held, now), now)
 
     async def _start(self, group: asyncio.TaskGroup) -> float:
         while self._snapshot.at is not None and self._gate.closed_for == 0:
@@ -109,12 +107,12 @@ class Dispatcher:
     def _next_steps(self) -> list[Step]:
         # A breaker in doubt may let one through that stands further back.
         room = len(self._due) if self._room and self._breaker.in_doubt else self._room
-        return plan(self._due, self._in_flight.mailboxes, room, self._clock.now())
+        return plan(self._due, self._parts.in_flight.mailboxes, room, self._clock.now())
 
     async def _read_due(self) -> None:
         """Read what is due. It may have changed when its turn comes: then its claim fails."""
         limit = _ALL if self._breaker.in_doubt else _TOGETHER
-        self._due = list(await self._ledger.due(self._clock.now(), limit, self._in_flight.recipients))
+        self._due = list(await self._parts.ledger.due(self._clock.now(), limit, self._parts.in_flight.recipients))
 
     @property
     def _room(self) -> int:
@@ -136,13 +134,13 @@ class Dispatcher:
 
     def _begin(self, delivery: Delivery, permit: Permit, group: asyncio.TaskGroup) -> None:
         """Start an attempt; what it takes here is given back when its task has ended, however that was."""
-        self._in_flight.put(delivery)
+        self._parts.in_flight.put(delivery)
         task = group.create_task(self._attempts.make(delivery, permit))
         self._running.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
             self._running.discard(task)
-            self._in_flight.remove(delivery)
+            self._parts.in_flight.remove(delivery)
             self._breaker.release(permit)
             self.bell.set()
 
@@ -156,6 +154,6 @@ class Dispatcher:
         if refused and (retry_in := self._breaker.retry_in(self._clock.monotonic())) is not None:
             waits.append(retry_in)
         now = self._clock.now()
-        if (at := await self._ledger.next_due(now)) is not None:
+        if (at := await self._parts.ledger.next_due(now)) is not None:
             waits.append((at - now).total_seconds())
         return max(min(waits), SHORTEST_WAIT)

@@ -15,23 +15,19 @@ from mail_sender.ledger.states import State
 from mail_sender.sender import events, settle
 
 
-def _nothing() -> None:
-    """Report nothing: there is no event, or it is in the log already."""
-
-
 @dataclass(frozen=True, slots=True)
 class End:
     """What becomes of a delivery, with the line of its history, and how the log says it.
 
-    `report` is called once the ledger has taken the outcome. `is_kept` says that the outcome cannot be found out a
-    second time: where the ledger does not take it, it is kept and offered again. `is_only` says that the message has
-    no other recipient.
+    `report` is called once the ledger has taken the outcome; without one there is no event, or it is logged already.
+    `is_kept` says that the outcome cannot be found out a second time: where the ledger does not take it, it is kept
+    and offered again. `is_only` says that the message has no other recipient.
     """
 
     delivery: Delivery
     outcome: Outcome
     attempt: Attempt | None = None
-    report: Callable[[], None] = _nothing
+    report: Callable[[], object] = lambda: None
     is_kept: bool = False
     is_only: bool = False
 

@@ -30,9 +30,8 @@ _log = structlog.get_logger()
 def odd(entries: Sequence[OddEntry]) -> None:
     """Log entries of the queue that cannot be read; of very many only the first, so that the log stays readable."""
     for entry in entries[:MOST_NAMED]:
-        _log.error(
-            "malformed_entry", message_id=entry.id, message=f"{entry.problem}; left in the queue, the others go on"
-        )
+        text = f"{entry.problem}; left in the queue, the others go on"
+        _log.error("malformed_entry", message_id=entry.id, message=text)
     if more := len(entries[MOST_NAMED:]):
         _log.error("malformed_entries", more=more, message="left in the queue as well")
 
@@ -49,9 +48,8 @@ def unsent(messages: Sequence[UUID]) -> None:
 
 def operator_command(verb: str, message: str | None, count: int) -> None:
     """Log an operator's command; `message` is None where it changed several messages."""
-    _log.info(
-        "operator_command", verb=verb, message_id=message or "several", message=f"{count} changed by an operator"
-    )
+    text = f"{count} changed by an operator"
+    _log.info("operator_command", verb=verb, message_id=message or "several", message=text)
 
 
 def expired(delivery: Delivery, state: State) -> None:
@@ -76,9 +74,8 @@ def interrupted(delivery: Delivery, state: State) -> None:
     if not delivery.dot:
         _log.info("interrupted", **_facts(delivery), message="it was not sent yet; tried again")
     elif state is State.UNKNOWN:
-        _log.warning(
-            "unknown", **_facts(delivery), message="ended at the final dot, a second time: it may have arrived"
-        )
+        text = "ended at the final dot, a second time: it may have arrived"
+        _log.warning("unknown", **_facts(delivery), message=text)
     else:
         text = f"ended at the final dot: it may have arrived; sent once more in {_WAIT} minutes, the same mail"
         _log.warning("interrupted", **_facts(delivery), message=text)
@@ -86,17 +83,14 @@ def interrupted(delivery: Delivery, state: State) -> None:
 
 def put_off(delivery: Delivery, fault: RelayDown) -> None:
     """Log that the connection broke during one mail while others went through."""
-    _log.info(
-        "put_off", **_facts(delivery), stage=fault.stage, message=f"{fault.detail}; others go through; tried again"
-    )
+    text = f"{fault.detail}; others go through; tried again"
+    _log.info("put_off", **_facts(delivery), stage=fault.stage, message=text)
 
 
 def changed(delivery: Delivery) -> None:
     """Log that a mail that is sent once more is not the same any more."""
-    text = (
-        "it goes out again with the same Message-ID, but its text has changed since (a template, the configuration)"
-    )
-    _log.warning("mail_changed", **_facts(delivery), message=text)
+    text = "it goes out again with the same Message-ID, but its text has changed since"
+    _log.warning("mail_changed", **_facts(delivery), message=f"{text} (a template, the configuration)")
 
 
 def held(delivery: Delivery, reason: str) -> None:

@@ -29,10 +29,7 @@ class Handover:
     """Hands claimed mails over to the relay."""
 
     def __init__(self, parts: Parts, gate: LedgerGate, breaker: Breaker, retry: RetryConfig, clock: Clock) -> None:
-        self._ledger = parts.ledger
-        self._transport = parts.transport
-        self._in_flight = parts.in_flight
-        self._relay = parts.conditions.relay
+        self._parts = parts
         self._gate = gate
         self._breaker = breaker
         self._retry = retry
@@ -43,7 +40,7 @@ class Handover:
         """Hand a mail over, and return how that ended. Raises `ChangedMeanwhile` where the claim does not hold."""
         at, started = self._clock.now(), self._clock.monotonic()
         try:
-            verdict = await self._transport.send(mail, lambda: self._before_dot(claimed, mail, permit))
+            verdict = await self._parts.transport.send(mail, lambda: self._before_dot(claimed, mail, permit))
         except LedgerFault as fault:
             self._gate.close(fault)
             return end.stopped(claimed, at)
@@ -54,20 +51,20 @@ class Handover:
         return End(claimed, outcome, line, is_kept=True)
 
     async def _before_dot(self, claimed: Delivery, mail: Mail, permit: Permit) -> None:
-        await self._ledger.dot(claimed, Imprint(mail.message_id, mail.date, mail.digest))
-        self._in_flight.put(replace(claimed, dot=True))
+        await self._parts.ledger.dot(claimed, Imprint(mail.message_id, mail.date, mail.digest))
+        self._parts.in_flight.put(replace(claimed, dot=True))
         self._breaker.reached_dot(permit, self._clock.monotonic())
 
     def _report(self, verdict: Verdict, delivery: Delivery, outcome: Outcome) -> None:
-        now = self._clock.now()
+        now, relay = self._clock.now(), self._parts.conditions.relay
         if isinstance(verdict, RelayDown):
             if not self._breaker.is_closed:
-                self._relay.down(verdict.stage, verdict.detail, verdict.advice, now)
+                relay.down(verdict.stage, verdict.detail, verdict.advice, now)
             else:
                 events.put_off(delivery, verdict)
             return
         events.verdict(verdict, delivery, outcome, now)
         if self._breaker.is_closed:
-            self._relay.up(now)
+            relay.up(now)
         elif isinstance(verdict, Uncertain):
-            self._relay.down(Stage.DOT, _CUT_TWICE, "look at the relay's log: it may be slow, or fail", now)
+            relay.down(Stage.DOT, _CUT_TWICE, "look at the relay's log: it may be slow, or fail", now)

@@ -25,9 +25,7 @@ class LedgerGate:
     """Closed for a while after the ledger failed. Everything that an attempt ends with is recorded through it."""
 
     def __init__(self, parts: Parts, acknowledger: Acknowledger, clock: Clock) -> None:
-        self._ledger = parts.ledger
-        self._condition = parts.conditions.ledger
-        self._in_flight = parts.in_flight
+        self._parts = parts
         self._acknowledger = acknowledger
         self._clock = clock
         self._closed_until = float("-inf")
@@ -39,13 +37,13 @@ class LedgerGate:
 
     def close(self, fault: LedgerFault) -> None:
         """Take in that the ledger failed."""
-        self._in_flight.needs_recovery = True
+        self._parts.in_flight.needs_recovery = True
         self._closed_until = self._clock.monotonic() + LEDGER_WAIT
-        self._condition.down(fault.kind, fault.detail, fault.advice, self._clock.now())
+        self._parts.conditions.ledger.down(fault.kind, fault.detail, fault.advice, self._clock.now())
 
     def works(self) -> None:
         """Take in that the ledger was written."""
-        self._condition.up(self._clock.now())
+        self._parts.conditions.ledger.up(self._clock.now())
 
     async def record(self, ended: End) -> None:
         """Write what an attempt ended with, and report it; nothing is raised for a ledger that fails.
@@ -59,14 +57,14 @@ class LedgerGate:
         except LedgerFault as fault:
             self.close(fault)
             if ended.is_kept:
-                self._in_flight.unwritten.append(ended)
+                self._parts.in_flight.unwritten.append(ended)
             if ended.completes_message:
                 self._acknowledger.mark_unrecorded(ended.delivery.message)
 
     async def catch_up(self) -> None:
         """Offer the ledger what it did not take. Raises `LedgerFault` while it still does not take it."""
-        async with self._in_flight.writing:
-            while unwritten := self._in_flight.unwritten:
+        async with self._parts.in_flight.writing:
+            while unwritten := self._parts.in_flight.unwritten:
                 # Where it was written after all, and only the answer was lost, it has changed meanwhile.
                 with suppress(ChangedMeanwhile):
                     await self._write(unwritten[0])
@@ -74,16 +72,16 @@ class LedgerGate:
 
     async def recover(self) -> None:
         """Settle what was begun and nobody works on any more, where there may be such. Raises `LedgerFault`."""
-        if not self._in_flight.needs_recovery:
+        if not self._parts.in_flight.needs_recovery:
             return
-        self._in_flight.needs_recovery = False  # now: a fault during this makes another recovery necessary
-        ours = self._in_flight.keys  # before the answer comes, some of it may have ended
-        for delivery in await self._ledger.interrupted():
+        self._parts.in_flight.needs_recovery = False  # now: a fault during this makes another recovery necessary
+        ours = self._parts.in_flight.keys  # before the answer comes, some of it may have ended
+        for delivery in await self._parts.ledger.interrupted():
             if delivery.key not in ours:
                 with suppress(ChangedMeanwhile):
                     await self._write(end.interrupted(delivery, self._clock.now()))
 
     async def _write(self, ended: End) -> None:
-        if await self._ledger.settle(ended.delivery, ended.outcome, self._clock.now(), ended.attempt):
+        if await self._parts.ledger.settle(ended.delivery, ended.outcome, self._clock.now(), ended.attempt):
             self._acknowledger.bell.set()
         ended.report()

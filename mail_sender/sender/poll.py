@@ -22,12 +22,11 @@ import structlog
 from mail_sender.clock import TOLERANCE, Clock
 from mail_sender.condition import Condition
 from mail_sender.errors import LedgerFault, ServerFault
-from mail_sender.ledger.base import Ledger
 from mail_sender.message import Listing, OddEntry
 from mail_sender.sender import events
 from mail_sender.sender.config import SenderConfig
+from mail_sender.sender.parts import Parts
 from mail_sender.sender.snapshot import Snapshot
-from mail_sender.source.base import Source
 
 _log = structlog.get_logger()
 
@@ -45,16 +44,9 @@ class Poller:
     """The loop that fills the snapshot and the ledger; `ring` is called after each poll."""
 
     def __init__(
-        self,
-        source: Source,
-        ledger: Ledger,
-        snapshot: Snapshot,
-        config: SenderConfig,
-        clock: Clock,
-        ring: Callable[[], None],
+        self, parts: Parts, snapshot: Snapshot, config: SenderConfig, clock: Clock, ring: Callable[[], None]
     ) -> None:
-        self._source = source
-        self._ledger = ledger
+        self._parts = parts
         self._snapshot = snapshot
         self._config = config
         self._clock = clock
@@ -95,16 +87,16 @@ class Poller:
             self._snapshot.note(fault, self._clock.now())
             return fault.retry_after or 0.0
         except LedgerFault as fault:
-            self._snapshot.conditions.ledger.down(fault.kind, fault.detail, fault.advice, self._clock.now())
+            self._parts.conditions.ledger.down(fault.kind, fault.detail, fault.advice, self._clock.now())
         finally:
             self._ring()
         return min(RESTS * (self._clock.monotonic() - began), LONGEST_REST)
 
     async def _check_standing(self) -> None:
-        is_good = self._snapshot.may_send and self._snapshot.conditions.server.is_fine
+        is_good = self._snapshot.may_send and not self._parts.conditions.server.fault
         if is_good and self._clock.monotonic() < self._standing_until:
             return
-        standing = await self._source.standing()
+        standing = await self._parts.source.standing()
         if not self._greeted:
             self._greeted = True
             _log.info("server_ready", account=standing.account, may_write=standing.may_write)
@@ -119,10 +111,10 @@ class Poller:
         The listing has no time where two answers disagree.
         """
         now = self._clock.now()
-        first = await self._source.list_ready(now)
+        first = await self._parts.source.list_ready(now)
         if first.at is None or abs(first.at - now) <= TOLERANCE:
             return first
-        second = await self._source.list_ready(now)
+        second = await self._parts.source.list_ready(now)
         if second.at is not None and min(abs(second.at - first.at), abs(second.at - now)) <= TOLERANCE:
             return second
         return replace(second, at=None)
@@ -133,10 +125,10 @@ class Poller:
         _log.debug("polled", ready=len(listing.messages), odd=len(listing.odd))
         events.odd([entry for entry in listing.odd if entry not in self._named])
         self._named = frozenset(listing.odd)
-        unsent = await self._ledger.admit(listing.messages, now, self._config.retry.max_age)
+        unsent = await self._parts.ledger.admit(listing.messages, now, self._config.retry.max_age)
         self._snapshot.fill(listing, now)
         events.unsent(unsent)
-        await self._ledger.forget(now, keep=self._snapshot.messages)
+        await self._parts.ledger.forget(now, keep=self._snapshot.messages)
 
     def _compare_clocks(self, servers: datetime | None) -> None:
         skew = self._clock.learn(servers)
@@ -144,7 +136,7 @@ class Poller:
             ahead = "ahead of" if skew > timedelta(0) else "behind"
             detail = f"this machine's clock is {abs(skew).total_seconds():.0f} s {ahead} the identity server's"
             # Reported once, since by how much it is wrong changes all the time.
-            if self._skew.is_fine:
+            if not self._skew.fault:
                 self._skew.down("skew", detail, "set it; the server's time counts meanwhile", self._clock.now())
         else:
             self._skew.up(self._clock.now())

@@ -15,11 +15,7 @@ All functions are pure: of the delivery, the verdict, the time, the limits and t
 What may have arrived is never called failed, abandoned, expired or withdrawn, but unknown.
 
 A retry wait comes from `mail_sender.backoff`, or is what the relay asks for, if that is longer. A wait that would
-outlast the delivery's deadline ends two minutes before it. So a link of an hour sees the end of usual greylisting:
-
-    after refusal    1      2      3      4       5
-    wait             30 s   2 min  6 min  12 min  20 min (repeats where message_retries is larger)
-    since the first  0:30   2:30   8:30   20:30   40:30
+outlast the delivery's deadline ends two minutes before it.
 """
 
 from dataclasses import replace

@@ -51,7 +51,8 @@ class Suspicions:
                 self._cut.add(key)
             case Refused(stage, _, reply) if stage and stage.has_recipient and reply:
                 if self._may_be_ours(key, reply) and not self._was_cleared(key):
-                    self._remember(key, now)
+                    if len(self._suspected) < MOST_REMEMBERED:
+                        self._suspected[key] = now
                     return _ours(stage, reply)
             case _:
                 pass
@@ -69,10 +70,6 @@ class Suspicions:
         """Say whether the relay accepted another mail after it refused this one; this one is forgotten."""
         since = self._suspected.pop(key, None)
         return since is not None and self._accepted_at is not None and since < self._accepted_at
-
-    def _remember(self, key: Key, now: float) -> None:
-        if len(self._suspected) < MOST_REMEMBERED:
-            self._suspected[key] = now
 
 
 def _ours(stage: Stage, reply: Reply) -> RelayDown:

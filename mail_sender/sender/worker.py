@@ -32,17 +32,16 @@ class Worker:
     """The sender, from start to stop."""
 
     def __init__(self, parts: Parts, config: SenderConfig, mail: MailConfig, clock: Clock) -> None:
-        source, ledger = parts.source, parts.ledger
         self._parts = parts
         self._breaker = Breaker()
         self._clock = clock
         snapshot = Snapshot(parts.conditions)
-        self._acknowledger = Acknowledger(source, ledger, snapshot, clock)
+        self._acknowledger = Acknowledger(parts, snapshot, clock)
         gate = LedgerGate(parts, self._acknowledger, clock)
         handover = Handover(parts, gate, self._breaker, config.retry, clock)
         attempts = Attempts(parts, snapshot, mail, gate, handover, clock)
         self._dispatcher = Dispatcher(attempts, gate, parts, snapshot, self._breaker, clock)
-        self._poller = Poller(source, ledger, snapshot, config, clock, self._ring)
+        self._poller = Poller(parts, snapshot, config, clock, self.wake)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until the stop event is set, or the schedule has no more ticks."""
@@ -52,20 +51,21 @@ class Worker:
             loops.create_task(self._acknowledger.run(dispatched))
             await self._poller.run(stop)
             ending.set()
-            self._ring()
+            self.wake()
             await dispatching
             dispatched.set()
-            self._ring()
+            self.wake()
         await self._parts.transport.close()
 
     def wake(self) -> None:
-        """Read what is due at once: an operator has changed something."""
-        self._ring()
+        """Read at once what is due and what is unmarked."""
+        self._dispatcher.bell.set()
+        self._acknowledger.bell.set()
 
     def probe(self) -> None:
         """Read what is due at once; where the breaker is open, let the next mail probe the relay."""
         self._breaker.probe_now()
-        self._ring()
+        self.wake()
 
     def faults(self) -> list[Fault]:
         """Return what is at fault now: the server, the relay, the ledger."""
@@ -74,7 +74,3 @@ class Worker:
     def probes_in(self) -> float | None:
         """Return the seconds until the next probe; None where the breaker is closed, or a probe is in flight."""
         return None if self._breaker.is_closed else self._breaker.retry_in(self._clock.monotonic())
-
-    def _ring(self) -> None:
-        self._dispatcher.bell.set()
-        self._acknowledger.bell.set()

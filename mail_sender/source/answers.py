@@ -21,10 +21,7 @@ _AN_ERRORS_NAME = re.compile(r"[a-z][a-z0-9_]{1,47}")  # anything else may be a 
 
 
 def standing(name: str, groups: frozenset[str], may_write: bool | None) -> Standing:
-    """Return the account's standing.
-
-    Raises `ServerFault` where it is no sender, or its token may not write.
-    """
+    """Return the account's standing. Raises `ServerFault` where it is no sender, or its token may not write."""
     if SENDERS not in groups:
         raise ServerFault(
             ServerFaultKind.NOT_A_SENDER,
@@ -67,9 +64,8 @@ def fault(server: str, status: int, answer: object, headers: Mapping[str, str]) 
         case _ if answer is UNREADABLE and status < 500:
             return not_kanidm(server, f"it answers {status}, and not as Kanidm does")
         case _:
-            return ServerFault(
-                ServerFaultKind.ERROR, f"{server} answers {status} {said}".rstrip(), "look at the server's log"
-            )
+            detail = f"{server} answers {status} {said}".rstrip()
+            return ServerFault(ServerFaultKind.ERROR, detail, "look at the server's log")
 
 
 def not_kanidm(server: str, detail: str) -> ServerFault:
@@ -92,14 +88,11 @@ def _retry_after(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        seconds = float(value) if value.strip().isdecimal() else _seconds_until(value)
+        is_number = value.strip().isdecimal()
+        seconds = float(value) if is_number else (_time(value) - datetime.now(UTC)).total_seconds()
     except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
-
-
-def _seconds_until(text: str) -> float:
-    return (_time(text) - datetime.now(UTC)).total_seconds()
 
 
 def date(value: str | None) -> datetime | None:

@@ -32,7 +32,6 @@ class Source(Protocol):
 
         Raises `ServerFault`, also where that is not enough to send mail with (read-only, not a sender).
         """
-        ...
 
     async def list_ready(self, now: datetime) -> Listing:
         """Return the messages that are to be sent at `now`: unsent, and past their `send_after`, oldest first.
@@ -40,7 +39,6 @@ class Source(Protocol):
         A message that is missing from a long list is not gone: long lists may have gaps.
         Raises `ServerFault`.
         """
-        ...
 
     async def read(self, message: UUID) -> Found:
         """Return one message, sent or not.
@@ -48,15 +46,12 @@ class Source(Protocol):
         Raises `MessageGone` where the server does not know it or does not show it to us, `ServerFault` where it
         does not answer, or with something that cannot be read.
         """
-        ...
 
     async def mark_sent(self, message: UUID) -> None:
         """Mark the message as sent; doing so twice does no harm.
 
         Raises `MessageGone` where the server does not know it, `ServerFault` where it could not be marked.
         """
-        ...
 
     async def close(self) -> None:
         """Give the connections back; closing twice does no harm."""
-        ...

@@ -48,10 +48,7 @@ _CUT = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
 class KanidmSource:
-    """A Kanidm server.
-
-    Raises `OSError` or `tls.BadPem` where `ca_path` cannot be used.
-    """
+    """A Kanidm server. Raises `OSError` or `tls.BadPem` where `ca_path` cannot be used."""
 
     def __init__(self, config: SourceConfig) -> None:
         self._config = config
@@ -101,9 +98,8 @@ class KanidmSource:
         try:
             found = wire.listing([entry for page in pages for entry in wire.entries(page)], now)
         except wire.NotAList:
-            raise answers.not_kanidm(
-                self._server, f"{_QUEUE}/_ready answered JSON that is not a list of messages"
-            ) from None
+            detail = f"{_QUEUE}/_ready answered JSON that is not a list of messages"
+            raise answers.not_kanidm(self._server, detail) from None
         return replace(found, at=self._server_time)
 
     async def read(self, message: UUID) -> Found:
@@ -127,9 +123,8 @@ class KanidmSource:
         await self._client.aclose()
 
     async def _may_write(self, account: str) -> bool | None:
-        status, answer = await self._call(
-            "GET", f"/scim/v1/Entry/{quote(account, safe='')}", {"extAccessCheck": "true"}, accept=(200, 400, 404)
-        )
+        path = f"/scim/v1/Entry/{quote(account, safe='')}"
+        status, answer = await self._call("GET", path, {"extAccessCheck": "true"}, accept=(200, 400, 404))
         access = answer.get("extAccessCheck") if status == 200 and isinstance(answer, dict) else None
         if not isinstance(access, dict) or "modifyPresent" not in access:
             return None

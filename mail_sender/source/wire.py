@@ -72,10 +72,7 @@ class _CredentialResetV1(_Wire):
 
 
 def entries(answer: object) -> list[object]:
-    """Return the entries of a list answer, unread.
-
-    Raises `NotAList`.
-    """
+    """Return the entries of a list answer, unread. Raises `NotAList`."""
     found = answer.get("resources") if isinstance(answer, dict) else None
     if not isinstance(found, list):
         raise NotAList
@@ -111,10 +108,7 @@ def listing(raw: Iterable[object], now: datetime) -> Listing:
 
 
 def found(answer: object) -> Found:
-    """Return the message that an answer holds.
-
-    Raises `NotAList` where it holds none that can be read.
-    """
+    """Return the message that an answer holds. Raises `NotAList` where it holds none that can be read."""
     try:
         entry = _Entry.model_validate(answer)
         return Found(_message(entry), entry.sent_at)
@@ -158,13 +152,9 @@ def _content(tag: str, fields: dict[str, Any]) -> Content:
             expires_at = datetime.fromtimestamp(reset.expiry_time, UTC)
             return CredentialReset(reset.display_name, IntentId(reset.intent_id), expires_at)
         case _ if _TAG.match(tag):
-            return UnknownContent(_snake_case(tag), fields)
+            return UnknownContent(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", tag).lower(), fields)
         case _:
             return UnknownContent("a_name_that_is_none")
-
-
-def _snake_case(tag: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", tag).lower()
 
 
 def _name(entry: object) -> str:

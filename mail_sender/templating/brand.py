@@ -35,10 +35,7 @@ class Logo:
 
     @classmethod
     def read(cls, path: Path) -> "Logo":
-        """Return the image in a file.
-
-        Raises `BadLogo`, OSError.
-        """
+        """Return the image in a file. Raises `BadLogo`, OSError."""
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -51,10 +48,7 @@ class Logo:
 
     @classmethod
     def of(cls, content: bytes) -> "Logo":
-        """Return the image in these octets.
-
-        Raises `BadLogo`.
-        """
+        """Return the image in these octets. Raises `BadLogo`."""
         kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
         if kind is None:
             raise BadLogo("is not a PNG, JPEG or GIF; mail programs show no other images")

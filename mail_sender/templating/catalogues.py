@@ -39,10 +39,7 @@ def wordings(*sets: Mapping[str, str]) -> dict[str, Wording]:
 
 
 def tables(name: str, text: str) -> dict[str, dict[str, str]]:
-    """Return the tables of sentences in one catalogue.
-
-    Raises `BadFile`.
-    """
+    """Return the tables of sentences in one catalogue. Raises `BadFile`."""
     return {table: sentences for table, sentences in _content(name, text).items() if table != "reviewed"}
 
 

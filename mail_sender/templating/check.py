@@ -23,10 +23,10 @@ from jinja2.defaults import DEFAULT_NAMESPACE
 
 from mail_sender.templating import catalogues, kinds
 from mail_sender.templating.catalogues import is_catalogue
-from mail_sender.templating.kinds import KINDS, Kind
+from mail_sender.templating.kinds import KINDS
 from mail_sender.templating.languages import Languages
 from mail_sender.templating.template_set import PARTS, NoTemplate, TemplateSet
-from mail_sender.templating.wording import COMMON, Wording, places, without_places
+from mail_sender.templating.wording import COMMON, places, without_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ def warnings(templates: TemplateSet, languages: Languages) -> Iterator[str]:
 def _halves(templates: TemplateSet, kind: str, languages: Languages) -> Iterator[str]:
     for language in languages.all:
         text, html = (templates.file(kind, part, language) for part in ("body.txt", "body.html"))
-        if templates.is_theirs(text) != templates.is_theirs(html):
-            mine, other = (text, html) if templates.is_theirs(text) else (html, text)
+        if (text in templates.theirs) != (html in templates.theirs):
+            mine, other = (text, html) if text in templates.theirs else (html, text)
             yield f"{mine} is yours and {other} is built in: the two parts of a mail should say the same"
 
 
@@ -95,7 +95,7 @@ def _template_faults(templates: TemplateSet, name: str, text: str, names: set[st
     try:
         tree = templates.environment.parse(text, name)
         folder = name.rpartition("/")[0]
-        kind = Kind(folder) if folder in templates.kinds else None
+        kind = folder if folder in templates.kinds else None
         included = name.rpartition("/")[2].startswith("_")
         yield from _unknown_variables(tree, name, kind, names if included else set())
         yield from _unknown_sentences(templates, tree, name, kind)
@@ -112,15 +112,16 @@ def _expected(text: str) -> str:
     return f"expected a Jinja template{go}"
 
 
-def _unknown_variables(tree: nodes.Template, name: str, kind: Kind | None, more: set[str]) -> Iterator[Finding]:
-    known = kind.variables if kind else frozenset(kinds.COMMON).union(*KINDS.values(), kinds.FIELDS)
-    own = f"{kind.name} has {', '.join(sorted(kind.own))} of its own" if kind else _LIST
+def _unknown_variables(tree: nodes.Template, name: str, kind: str | None, more: set[str]) -> Iterator[Finding]:
+    its_own = [kinds.own(kind)] if kind else [*KINDS.values(), kinds.FIELDS]
+    known = frozenset(kinds.COMMON).union(*its_own)
+    expected = f"{kind} has {', '.join(sorted(kinds.own(kind)))} of its own" if kind else _LIST
     lines: dict[str, int] = {}
     for found in tree.find_all(nodes.Name):
         if found.ctx == "load":
             lines.setdefault(found.name, found.lineno)
     for variable in sorted(lines.keys() - known - more - _set_names(tree) - DEFAULT_NAMESPACE.keys() - _OF_JINJA):
-        yield Finding(name, lines[variable], f'unknown variable "{variable}"', own)
+        yield Finding(name, lines[variable], f'unknown variable "{variable}"', expected)
 
 
 def _set_names(tree: nodes.Template) -> set[str]:
@@ -144,9 +145,9 @@ def _all_set_names(templates: TemplateSet) -> set[str]:
 
 
 def _unknown_sentences(
-    templates: TemplateSet, tree: nodes.Template, name: str, kind: Kind | None
+    templates: TemplateSet, tree: nodes.Template, name: str, kind: str | None
 ) -> Iterator[Finding]:
-    for_all = [wording.names(kind.name if kind else COMMON) for wording in templates.wordings.values()]
+    for_all = [wording.names(kind or COMMON) for wording in templates.wordings.values()]
     known = frozenset.union(*for_all) | {"language"}
     for found in tree.find_all(nodes.Getattr):
         if isinstance(found.node, nodes.Name) and found.node.name == "say" and found.attr not in known:
@@ -198,16 +199,13 @@ def _missing_sentences(templates: TemplateSet, language: str) -> Iterator[Findin
         return
     wording, english = templates.wording(language), templates.without_overrides.wording("en")
     for kind in KINDS:
-        if all(templates.is_theirs(templates.file(kind, part, language)) for part in PARTS):
+        if all(templates.file(kind, part, language) in templates.theirs for part in PARTS):
             continue
         for sentence in sorted(english.names(kind) - wording.names(kind)):
             found = f"has no sentence {sentence} in [{kind}] or [{COMMON}]"
-            expected = f"in English it is: {_sentence(english, kind, sentence)}"
+            text = english.tables.get(kind, {}).get(sentence) or english.tables[COMMON][sentence]
+            expected = f"in English it is: {text}"
             yield Finding(f"wording/{wording.language}.toml", None, found, expected)
-
-
-def _sentence(wording: Wording, kind: str, name: str) -> str:
-    return wording.tables.get(kind, {}).get(name) or wording.tables[COMMON][name]
 
 
 def _missing(templates: TemplateSet, kind: str, part: str, languages: Languages) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta, get_datetime_format, get_timezone_name
 
 _UP_TO_TWO = 2  # of a unit, the smaller one says more: "in 65 minutes", "in 3 hours"
-
 _LONGEST_SHORT_NAME = 5  # some of CLDR's are whole phrases
 
 
@@ -25,47 +24,27 @@ class TemplateTime:
     _locale: Locale
 
     def __str__(self) -> str:
-        """Return day and time, with the zone."""
-        return full(self._at, self._zone, self._locale)
+        """Return day and time: "21 November 2026, 14:05 CET"."""
+        both = str(get_datetime_format("medium", locale=self._locale))
+        return both.replace("{1}", self.date()).replace("{0}", self.clock())
 
     def date(self) -> str:
-        """Return the day."""
-        return date(self._at, self._zone, self._locale)
+        """Return the day: "21 November 2026"."""
+        return _plain(format_date(self._at.astimezone(self._zone), "long", self._locale))
 
     def clock(self) -> str:
-        """Return the time of day, with the zone."""
-        return clock(self._at, self._zone, self._locale)
+        """Return the time of day with its zone: "14:05 CET"."""
+        there = self._at.astimezone(self._zone)
+        return f"{_plain(format_time(there, 'short', locale=self._locale))} {_zone_name(there, self._locale)}"
 
     def relative(self) -> str:
-        """Return how long it is until then, from the mail's Date."""
-        return until(self._at, self._now, self._locale)
+        """Return how long it is until then from the mail's Date: "in 55 minutes", "in 3 hours".
 
-
-def until(time: datetime, now: datetime, locale: Locale) -> str:
-    """Return how long it is from `now` until a time, rounded to the minute: "in 55 minutes", "in 3 hours".
-
-    A time that is over is "in 0 minutes".
-    """
-    left = max(time - now, timedelta())
-    said = format_timedelta(left, granularity="minute", threshold=_UP_TO_TWO, add_direction=True, locale=locale)
-    return _plain(said)
-
-
-def date(time: datetime, zone: tzinfo, locale: Locale) -> str:
-    """Return the day: "21 November 2026"."""
-    return _plain(format_date(time.astimezone(zone), "long", locale))
-
-
-def clock(time: datetime, zone: tzinfo, locale: Locale) -> str:
-    """Return the time of day with its zone: "14:05 CET"."""
-    there = time.astimezone(zone)
-    return f"{_plain(format_time(there, 'short', locale=locale))} {_zone_name(there, locale)}"
-
-
-def full(time: datetime, zone: tzinfo, locale: Locale) -> str:
-    """Return day and time: "21 November 2026, 14:05 CET"."""
-    both = str(get_datetime_format("medium", locale=locale))
-    return both.replace("{1}", date(time, zone, locale)).replace("{0}", clock(time, zone, locale))
+        It is rounded to the minute; a time that is over is "in 0 minutes".
+        """
+        left = max(self._at - self._now, timedelta())
+        said = format_timedelta(left, "minute", threshold=_UP_TO_TWO, add_direction=True, locale=self._locale)
+        return _plain(said)
 
 
 def _zone_name(there: datetime, locale: Locale) -> str:

@@ -4,8 +4,6 @@ A kind is the tag of a queue entry in snake case. To add a variable, add it here
 its value. The check of templates, `template list` and the tables in docs/templates.md use this list.
 """
 
-from dataclasses import dataclass
-
 from mail_sender.message import CredentialReset, TestMessage
 
 COMMON = {
@@ -39,18 +37,6 @@ FIELDS = {"fields": "all that the message holds, by the names that the server ga
 """The other variables of a kind that this version does not know, if an override folder has templates for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind by its name, and the names that its templates may use."""
-
-    name: str
-
-    @property
-    def own(self) -> dict[str, str]:
-        """The variables that other kinds do not have, and what they hold."""
-        return KINDS.get(self.name, FIELDS)
-
-    @property
-    def variables(self) -> frozenset[str]:
-        """All variables of its templates."""
-        return frozenset(COMMON) | frozenset(self.own)
+def own(kind: str) -> dict[str, str]:
+    """Return the variables of a kind that other kinds do not have, and what they hold."""
+    return KINDS.get(kind, FIELDS)

@@ -20,7 +20,9 @@ def entries(folder: Path) -> list[Path]:
 
 def names(folder: Path) -> list[str]:
     """Return the names of the files and folders directly in a folder, sorted. Raises OSError."""
-    return sorted(path.name for path in folder.iterdir() if not _is_left_out(path.name))
+    return sorted(
+        path.name for path in folder.iterdir() if not path.name.startswith(".") and not path.name.endswith("~")
+    )
 
 
 def _entries(folder: Path, above: frozenset[str]) -> Iterator[Path]:
@@ -32,7 +34,3 @@ def _entries(folder: Path, above: frozenset[str]) -> Iterator[Path]:
         yield path
         if path.is_dir():
             yield from _entries(path, above | {real})
-
-
-def _is_left_out(name: str) -> bool:
-    return name.startswith(".") or name.endswith("~")

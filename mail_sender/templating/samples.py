@@ -22,10 +22,7 @@ LIVES = timedelta(minutes=55)
 """How long a sample's link works."""
 RECIPIENT = "ellie@example.com"
 _LONGEST = 366 * 24 * 60  # minutes
-_FIELDS = {
-    TestMessage.kind: ("display_name",),
-    CredentialReset.kind: ("display_name", "intent_id", "minutes"),
-}
+_FIELDS = {TestMessage.kind: ("display_name",), CredentialReset.kind: ("display_name", "intent_id", "minutes")}
 
 
 class BadData(Exception):
@@ -33,19 +30,13 @@ class BadData(Exception):
 
 
 def message(kind: str, now: datetime, data: Mapping[str, Any] | None = None) -> Message:
-    """Return a message of a kind; the fields in `data` replace the made-up ones.
-
-    Raises `BadData`.
-    """
+    """Return a message of a kind; the fields in `data` replace the made-up ones. Raises `BadData`."""
     content = _content(kind, now, dict(data or {}))
     return Message(UUID(int=0x5EC1), now, now + timedelta(days=7), (RECIPIENT,), content)
 
 
 def data(text: str) -> dict[str, Any]:
-    """Return the fields in a file of data.
-
-    Raises `BadData`.
-    """
+    """Return the fields in a file of data. Raises `BadData`."""
     try:
         found = json.loads(text)
         json.dumps(found, ensure_ascii=False).encode()

@@ -61,10 +61,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Return the result of `left operator right`.
-
-        Raises `TooMuch`.
-        """
+        """Return the result of `left operator right`. Raises `TooMuch`."""
         if operator == "*":
             _require_small(left, right)
             _require_small(right, left)
@@ -81,10 +78,7 @@ def is_escaped(name: str | None) -> bool:
 
 
 def run(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
-    """Return the output of a template.
-
-    Raises `TooMuch`, and any exception of the template itself.
-    """
+    """Return the output of a template. Raises `TooMuch`, and any exception of the template itself."""
     pieces, length = [], 0
     with _alarm(SECONDS):
         for piece in template.generate(variables):

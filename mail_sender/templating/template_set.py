@@ -82,17 +82,11 @@ class TemplateSet:
 
     @cached_property
     def wordings(self) -> dict[str, Wording]:
-        """The sentences by language; what an operator's catalogue lacks is built in.
-
-        Raises `BadFile`.
-        """
+        """The sentences by language; what an operator's catalogue lacks is built in. Raises `BadFile`."""
         return catalogues.wordings(self.ours, self.theirs)
 
     def wording(self, language: str) -> Wording:
-        """Return the sentences of a language tag: of de-CH, or else of de.
-
-        Raises KeyError if there are none.
-        """
+        """Return the sentences of a language tag: of de-CH, or else of de. Raises KeyError if there are none."""
         return self.wordings[language if language in self.wordings else wording.base_language(language)]
 
     def speaks(self, language: str) -> bool:
@@ -100,27 +94,17 @@ class TemplateSet:
         return not self.wordings.keys().isdisjoint({language, wording.base_language(language)})
 
     def get(self, name: str) -> jinja2.Template:
-        """Return a template by its file's name.
-
-        Raises jinja2.TemplateError if it cannot be found or compiled.
-        """
+        """Return a template by its file's name. Raises jinja2.TemplateError if it cannot be found or compiled."""
         return self.environment.get_template(name)
 
     def file(self, kind: str, part: str, language: str) -> str:
-        """Return the name of the file that makes a part.
-
-        Raises `NoTemplate`.
-        """
+        """Return the name of the file that makes a part. Raises `NoTemplate`."""
         for files in (self.theirs, self.ours):
             for name in _candidates(kind, part, language):
                 if name in files:
                     return name
         cure = f"add a folder {kind} to [templates] override_path (docs/templates.md), or update mail-sender"
         raise NoTemplate(f"there is no template {kind}/{part}.j2: {cure}")
-
-    def is_theirs(self, name: str) -> bool:
-        """Say whether a file is the operator's."""
-        return name in self.theirs
 
     @cached_property
     def environment(self) -> jinja2.Environment:
@@ -131,11 +115,6 @@ class TemplateSet:
         """Yield what each file of the operator's is for."""
         for name in sorted(self.theirs):
             yield _source(name, self)
-
-    def is_named(self, name: str) -> bool:
-        """Say whether any template names a file, in quotes."""
-        quoted = (f'"{name}"', f"'{name}'")
-        return any(one in text for text in (*self.ours.values(), *self.theirs.values()) for one in quoted)
 
     @cached_property
     def sentences(self) -> frozenset[str]:
@@ -164,7 +143,9 @@ def _source(name: str, files: TemplateSet) -> Source:
         return Source(name, f"sentences in {catalogues.language(name)}")
     if folder and folder.count("/") == 0 and _is_a_part(file):
         return Source(name, folder)
-    if name.endswith(".j2") and file.startswith("_") and files.is_named(name):
+    quoted = (f'"{name}"', f"'{name}'")
+    is_named = any(one in text for text in (*files.ours.values(), *files.theirs.values()) for one in quoted)
+    if name.endswith(".j2") and file.startswith("_") and is_named:
         return Source(name, "what includes it")
     parts = [f"{kind}/{part}.j2" for kind in KINDS for part in PARTS]
     near = difflib.get_close_matches(name, [*FRAME, *filter(is_catalogue, files.ours), *parts], 1, 0.5)

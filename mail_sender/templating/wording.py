@@ -40,10 +40,6 @@ class Wording:
         """Return the names of all sentences that a kind may use."""
         return frozenset(self._sentences(kind))
 
-    def places(self, kind: str) -> dict[str, frozenset[str]]:
-        """Return the variables that each sentence of a kind names."""
-        return {name: places(sentence) for name, sentence in self._sentences(kind).items()}
-
     def filled(self, kind: str, variables: Mapping[str, object], escape: Escape) -> dict[str, str]:
         """Return the kind's sentences by name with their variables filled in; both pass through `escape`.
 
@@ -77,10 +73,7 @@ def without_places(sentence: str) -> str:
 
 
 def locale(tag: str) -> Locale:
-    """Return the locale of a language tag such as `de` or `de-CH` (RFC 5646).
-
-    Raises `BadLanguage`.
-    """
+    """Return the locale of a language tag such as `de` or `de-CH` (RFC 5646). Raises `BadLanguage`."""
     if not _TAG.fullmatch(tag):
         raise BadLanguage("expected a language tag such as de or de-CH (RFC 5646)")
     try:

@@ -86,7 +86,7 @@ class Bench:
         opening = asyncio.ensure_future(SqliteLedger.open(self._path))
         loop.wait_for(lambda: not opening.done())
         self.ledger = await opening
-        loop.wait_for(lambda: self.ledger.pending)
+        loop.wait_for(lambda: self.ledger._writer.pending)
         self.faults = Faults()
 
     # The worker

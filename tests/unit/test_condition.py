@@ -17,7 +17,7 @@ def test_a_fault_is_logged_once_however_often_it_is_met() -> None:
     assert events == [
         {"event": "server_down", "log_level": "error", "kind": "unreachable", "message": "no answer; start it"}
     ]
-    assert not condition.is_fine
+    assert condition.fault
 
 
 def test_another_fault_is_logged_as_a_change() -> None:
@@ -41,7 +41,7 @@ def test_the_end_is_logged_with_how_long_it_lasted() -> None:
         condition.down("auth", "535", "x", NOW + timedelta(seconds=60))
         condition.up(NOW + timedelta(seconds=90))
     assert events[-1] == {"event": "relay_up", "log_level": "info", "down_seconds": 90}
-    assert condition.is_fine
+    assert condition.fault is None
 
 
 def test_being_fine_is_not_logged() -> None:
@@ -73,12 +73,12 @@ def test_a_condition_that_comes_and_goes_is_over_when_it_was_quiet_for_a_while()
             condition.down("SQLITE_FULL", "full", "x", NOW + timedelta(seconds=second))
             condition.up(NOW + timedelta(seconds=second + 1))
         condition.up(NOW + timedelta(seconds=95 + 11))
-        assert not condition.is_fine
+        assert condition.fault
         condition.up(NOW + timedelta(seconds=95 + 12))
         condition.up(NOW + timedelta(seconds=95 + 13))
     assert [event["event"] for event in events] == ["ledger_down", "ledger_up"]
     assert events[1]["down_seconds"] == 107
-    assert condition.is_fine
+    assert condition.fault is None
 
 
 def test_after_a_change_what_is_still_wrong_is_logged_anew_and_so_is_its_end() -> None:
@@ -87,7 +87,7 @@ def test_after_a_change_what_is_still_wrong_is_logged_anew_and_so_is_its_end() -
     old.down("auth", "535", "x", NOW)
     with capture_logs() as events:
         new = old.succeeded()
-        assert not new.is_fine
+        assert new.fault
         new.down("auth", "535", "x", NOW + timedelta(seconds=30))
         new.down("auth", "535", "x", NOW + timedelta(seconds=60))
         new.up(NOW + timedelta(seconds=90))
@@ -102,7 +102,7 @@ def test_what_the_old_one_meets_is_of_the_past() -> None:
     with capture_logs() as events:
         old.down("connect", "refused", "x", NOW)
         old.up(NOW)
-    assert (events, new.is_fine) == ([], True)
+    assert (events, new.fault) == ([], None)
 
 
 def test_faults_are_those_that_are_there() -> None:

@@ -21,6 +21,7 @@ from mail_sender.ledger.base import Attempt, Delivery, Imprint, Ledger, Outcome,
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
 from mail_sender.message import Found, Message
+from mail_sender.sender.worker import Worker
 from tests.support.samples import ELLIE, NOW, message, reset
 
 BOB = "bob@example.com"
@@ -69,8 +70,8 @@ class Server:
         raise AssertionError(f"no command needs {name}")
 
 
-class Runner:
-    """A sender that counts how often it is woken, and then does the given work."""
+class FakeWorker(Worker):
+    """A worker that counts how often it is woken, and then does the given work."""
 
     def __init__(self, work: Any = None) -> None:
         self.probes = self.wakes = 0
@@ -131,10 +132,10 @@ async def only(ledger: Ledger, of: Message) -> Delivery:
 
 
 def handler_on(
-    ledger: Ledger, source: Any = None, runner: Runner | None = None, clock: Clock | None = None
+    ledger: Ledger, source: Any = None, worker: FakeWorker | None = None, clock: Clock | None = None
 ) -> Handler:
     """Return a handler, by default with neither source nor sender."""
-    return Handler(ledger, source, clock or Clock(), runner)
+    return Handler(ledger, source, clock or Clock(), worker)
 
 
 def results(lines: Sequence[ResponseLine]) -> list[ResponseLine]:
@@ -194,12 +195,12 @@ async def test_retry_makes_a_delivery_due_now(ledger: SqliteLedger, state: State
     """A new start; but what is queued anyway keeps its count, and what may have arrived is never forgotten."""
     of = message()
     await become(ledger, of, state, ambiguous=1)
-    runner = Runner()
-    lines = await ask(handler_on(ledger, runner=runner), "retry", message=str(of.id))
+    worker = FakeWorker()
+    lines = await ask(handler_on(ledger, worker=worker), "retry", message=str(of.id))
     delivery = await only(ledger, of)
     assert (delivery.state, delivery.next_attempt, delivery.ambiguous) == (State.QUEUED, NOW, 1)
     assert delivery.attempts == (3 if state is State.QUEUED else 0)
-    assert (lines[-1]["end"]["exit"], runner.wakes) == (Exit.DONE, 1)
+    assert (lines[-1]["end"]["exit"], worker.wakes) == (Exit.DONE, 1)
 
 
 VERBS = {
@@ -368,11 +369,11 @@ async def test_flush_waits_until_each_had_its_attempt_and_counts_what_became_of_
             await become(ledger, of, state)
         await become(ledger, waiting[5], State.QUEUED, attempt=DEFERRED)
 
-    runner = Runner(work)
-    *lines, end = await ask(handler_on(ledger, runner=runner), "flush")
+    worker = FakeWorker(work)
+    *lines, end = await ask(handler_on(ledger, worker=worker), "flush")
     assert [line["progress"]["total"] for line in lines] == [6] * len(lines)
     assert lines[-1]["progress"]["done"] == 6
-    assert (runner.probes, end["end"]["exit"]) == (1, Exit.DONE)
+    assert (worker.probes, end["end"]["exit"]) == (1, Exit.DONE)
     for part in ("6 deliveries", "3 sent", "1 failed", "1 held", "1 not taken now"):
         assert part in end["end"]["message"]
 
@@ -381,9 +382,9 @@ async def test_flush_ends_when_the_relay_is_down(ledger: SqliteLedger) -> None:
     """With why the relay is down, and how many wait; exit 75."""
     waiting = [message() for _ in range(3)]
     await ledger.admit(waiting, NOW, DAY)
-    runner = Runner(lambda: become(ledger, waiting[0], State.QUEUED, attempt=DOWN))
+    worker = FakeWorker(lambda: become(ledger, waiting[0], State.QUEUED, attempt=DOWN))
     clock = Clock()
-    *_, end = await ask(handler_on(ledger, runner=runner, clock=clock), "flush")
+    *_, end = await ask(handler_on(ledger, worker=worker, clock=clock), "flush")
     assert end["end"]["exit"] == Exit.TEMPORARY
     assert "the relay is unusable (connect: connection refused); 2 still queued" in end["end"]["message"]
     assert clock.monotonic() < 10
@@ -393,7 +394,7 @@ async def test_flush_does_not_wait_for_ever_for_a_sender_that_tries_nothing(ledg
     """Such as one whose identity server does not answer."""
     await ledger.admit([message()], NOW, DAY)
     clock = Clock()
-    *_, end = await ask(handler_on(ledger, runner=Runner(), clock=clock), "flush")
+    *_, end = await ask(handler_on(ledger, worker=FakeWorker(), clock=clock), "flush")
     assert end["end"]["exit"] == Exit.TEMPORARY
     assert "none was tried" in end["end"]["message"]
     assert "look at the sender's log" in end["end"]["message"]
@@ -404,14 +405,14 @@ async def test_flush_is_not_held_up_by_what_goes_away(ledger: SqliteLedger) -> N
     """A message that was purged meanwhile counts as gone."""
     of = message(delete_after=NOW + timedelta(minutes=1))
     await ledger.admit([of, message()], NOW, DAY)
-    runner = Runner(lambda: ledger.forget(NOW + 3 * DAY))
-    *_, end = await ask(handler_on(ledger, runner=runner), "flush")
+    worker = FakeWorker(lambda: ledger.forget(NOW + 3 * DAY))
+    *_, end = await ask(handler_on(ledger, worker=worker), "flush")
     assert "1 gone" in end["end"]["message"]
 
 
 async def test_flush_of_nothing_is_done(ledger: SqliteLedger) -> None:
     """There is nothing to wait for."""
-    (end,) = await ask(handler_on(ledger, runner=Runner()), "flush")
+    (end,) = await ask(handler_on(ledger, worker=FakeWorker()), "flush")
     assert (end["end"]["exit"], end["end"]["message"]) == (Exit.DONE, "nothing is queued or held")
 
 
@@ -422,10 +423,10 @@ async def test_what_is_wrong_comes_before_anything_else(ledger: SqliteLedger) ->
     """Of every waiting message, not only of the one that met it; with the time of the next try."""
     of = message()
     await become(ledger, of, State.QUEUED)
-    runner = Runner()
-    runner.wrong = [Fault("relay", "connect", NOW, "connection refused", "start it")]
+    worker = FakeWorker()
+    worker.wrong = [Fault("relay", "connect", NOW, "connection refused", "start it")]
     for verb in ("list", "show", "retry"):
-        lines = await ask(handler_on(ledger, runner=runner), verb, message=str(of.id))
+        lines = await ask(handler_on(ledger, worker=worker), verb, message=str(of.id))
         (found,) = [line["condition"] for line in lines if "condition" in line]
         assert (found["name"], found["kind"], found["next_try_in"]) == ("relay", "connect", 23)
         assert found["message"] == "connection refused; start it"
@@ -435,9 +436,9 @@ async def test_what_is_wrong_comes_before_anything_else(ledger: SqliteLedger) ->
 async def test_a_flush_that_tried_nothing_is_explained_by_what_is_wrong(ledger: SqliteLedger) -> None:
     """A refusal had opened the breaker, and nothing was tried meanwhile."""
     await ledger.admit([message()], NOW, DAY)
-    runner = Runner()
-    runner.wrong = [Fault("relay", "rcpt", NOW, "the relay answers 554 5.7.1", "look at it")]
-    *_, end = await ask(handler_on(ledger, runner=runner, clock=Clock()), "flush")
+    worker = FakeWorker()
+    worker.wrong = [Fault("relay", "rcpt", NOW, "the relay answers 554 5.7.1", "look at it")]
+    *_, end = await ask(handler_on(ledger, worker=worker, clock=Clock()), "flush")
     assert "the relay is unusable (rcpt: the relay answers 554 5.7.1)" in end["end"]["message"]
 
 
@@ -463,7 +464,7 @@ async def test_what_an_operator_does_is_said_in_the_log_of_the_sender(ledger: Sq
     for _ in range(3):
         await become(ledger, message(), State.HELD)
     with capture_logs() as events:
-        await ask(handler_on(ledger, runner=Runner()), "retry", states=frozenset({State.HELD}))
+        await ask(handler_on(ledger, worker=FakeWorker()), "retry", states=frozenset({State.HELD}))
     (event,) = events
     assert (event["event"], event["verb"], event["message"]) == (
         "operator_command",

@@ -190,7 +190,7 @@ async def test_closing_ends_whatever_is_being_answered(state: StateFolder, ledge
     assert slow.ended.is_set()
     assert not state.control.exists()
     assert connect(state) is None
-    assert ledger_on_disk.pending == 0
+    assert ledger_on_disk._writer.pending == 0
 
 
 @pytest.mark.usefixtures("listening")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mail_sender.errors import MailSenderError
 from mail_sender.preview import lenient_config, page
 from mail_sender.preview.sample_mail import render_sample
 from mail_sender.templating.brand import Brand, Logo
@@ -66,5 +67,5 @@ def test_the_page_begins_with_the_mails_that_go_out_in_two_languages(tmp_path: P
     assert text.index("English (en) and German (de)") < text.index("/mail/credential_reset_v1/de.")
     both = previews.sample("credential_reset_v1", "en+de").text
     assert both.index("Hello Ellie Example,") < both.index("Guten Tag Ellie Example,")
-    with pytest.raises(page.NoPreview):
+    with pytest.raises(MailSenderError):
         previews.sample("credential_reset_v1", "de+en")

@@ -2,27 +2,40 @@
 
 from datetime import timedelta
 
+import respx
+from pydantic import SecretStr
+
 from mail_sender.ledger.base import Query
 from mail_sender.ledger.dry_run import DryRunLedger
 from mail_sender.ledger.states import State
-from mail_sender.message import Found
 from mail_sender.sender.settle import ended
+from mail_sender.source.config import SourceConfig
 from mail_sender.source.dry_run import DryRunSource
-from tests.support.memory_source import MemorySource
+from mail_sender.source.kanidm import KanidmSource
+from tests.conformance import captures
 from tests.support.samples import DAY, HOUR, NOW, message
 
 
 async def test_a_server_is_read_and_never_told() -> None:
     """Standing, list and single messages are the server's own; a mark reaches nobody."""
-    queued = message()
-    server = MemorySource([queued])
-    source = DryRunSource(server)
-    assert await source.standing() == await server.standing()
-    await source.mark_sent(queued.id)
-    assert (await source.list_ready(NOW)).messages == (queued,)
-    assert await source.read(queued.id) == Found(queued, None)
-    assert server.marks == []
-    await source.close()
+    config = SourceConfig("https://idm.example.com", SecretStr("a-token"))
+    answers = {capture.name: capture.json for capture in captures.load()}
+    with respx.mock(base_url=config.uri) as server:
+        server.get("/v1/self").respond(json=answers["self: sender"])
+        server.get(path__startswith="/scim/v1/Entry/").respond(404)
+        server.get("/scim/v1/Message/_ready").respond(json=answers["ready: test and reset"])
+        dry, real = DryRunSource(config), KanidmSource(config)
+        assert await dry.standing() == await real.standing()
+        listed = await dry.list_ready(NOW)
+        assert listed == await real.list_ready(NOW)
+        one = listed.messages[0].id
+        server.get(f"/scim/v1/Message/{one}").respond(json=answers["get"])
+        assert await dry.read(one) == await real.read(one)
+        asked = len(server.calls)
+        await dry.mark_sent(one)
+        assert len(server.calls) == asked
+        for source in (dry, real):
+            await source.close()
 
 
 async def test_what_is_sent_is_never_due_for_a_mark_nor_taken_for_unsent() -> None:

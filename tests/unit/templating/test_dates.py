@@ -5,10 +5,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mail_sender.templating import dates, template_set
+from mail_sender.templating import template_set
+from mail_sender.templating.dates import TemplateTime
 from mail_sender.templating.wording import locale
 
 NOW = datetime(2026, 11, 21, 13, 10, tzinfo=UTC)
+FIVE_PAST = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)
+
+
+def until(left: timedelta, language: str = "en") -> str:
+    """Return how a mail says that so much time is left."""
+    return TemplateTime(NOW + left, NOW, UTC, locale(language)).relative()
+
 
 LENGTHS = {
     -3600: "in 0 minutes",
@@ -28,7 +36,7 @@ LENGTHS = {
 @pytest.mark.parametrize("seconds", LENGTHS)
 def test_how_long_it_is_in_words(seconds: int) -> None:
     """Rounded to the minute, and in the smaller unit up to two of the larger one."""
-    assert dates.until(NOW + timedelta(seconds=seconds), NOW, locale("en")) == LENGTHS[seconds]
+    assert until(timedelta(seconds=seconds)) == LENGTHS[seconds]
 
 
 PLURALS = {
@@ -45,7 +53,7 @@ PLURALS = {
 @pytest.mark.parametrize("language", PLURALS)
 def test_a_language_has_its_own_plurals(language: str) -> None:
     """One, few and many, as CLDR has them."""
-    said = [dates.until(NOW + timedelta(minutes=count), NOW, locale(language)) for count in (1, 2, 5)]
+    said = [until(timedelta(minutes=count), language) for count in (1, 2, 5)]
     assert said[: len(PLURALS[language])] == PLURALS[language]
 
 
@@ -62,8 +70,7 @@ FULL = {
 @pytest.mark.parametrize("tag", FULL)
 def test_a_time_has_its_day_its_time_and_its_zone(tag: str) -> None:
     """In the order of the language; English alone is the one that nobody misreads."""
-    time = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)
-    assert dates.full(time, ZoneInfo("Europe/Berlin"), locale(tag)) == FULL[tag]
+    assert str(TemplateTime(FIVE_PAST, NOW, ZoneInfo("Europe/Berlin"), locale(tag))) == FULL[tag]
 
 
 @pytest.mark.parametrize(
@@ -71,11 +78,11 @@ def test_a_time_has_its_day_its_time_and_its_zone(tag: str) -> None:
 )
 def test_a_zone_without_a_name_is_named_by_its_distance(zone: str, clock: str) -> None:
     """A bare "-03" would be read as anything."""
-    assert dates.clock(datetime(2026, 11, 21, 13, 5, tzinfo=UTC), ZoneInfo(zone), locale("en")) == clock
+    assert TemplateTime(FIVE_PAST, NOW, ZoneInfo(zone), locale("en")).clock() == clock
 
 
 def test_no_space_is_one_that_ascii_does_not_have() -> None:
     """CLDR's narrow spaces would be all that makes an English mail unreadable as it is."""
     for language in template_set.built_in().wordings:
-        words = dates.full(NOW, UTC, locale(language)) + dates.until(NOW + timedelta(hours=5), NOW, locale(language))
+        words = str(TemplateTime(NOW, NOW, UTC, locale(language))) + until(timedelta(hours=5), language)
         assert {char for char in words if char.isspace()} <= {" "}

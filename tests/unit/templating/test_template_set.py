@@ -61,8 +61,8 @@ def test_an_override_replaces_file_by_file(tmp_path: Path) -> None:
     assert files.get(f"{KIND}/subject.txt.j2").render() == "Mine"
     assert files.get("_base.txt.j2").render() == "Frame: "
     assert files.ours == template_set.built_in().ours
-    assert files.is_theirs("_base.txt.j2")
-    assert not files.is_theirs("_base.html.j2")
+    assert "_base.txt.j2" in files.theirs
+    assert "_base.html.j2" not in files.theirs
 
 
 def test_a_folder_is_a_kind_where_it_makes_a_part() -> None:
