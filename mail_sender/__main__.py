@@ -18,14 +18,19 @@ def main() -> None:
     for number in _STRAY:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    # structlog would import rich to colour tracebacks, which takes a tenth of a second; nothing here is coloured.
-    sys.modules["rich"] = None  # type: ignore[assignment]  # how Python marks a module that cannot be imported
+    trim_imports()
     try:
         from mail_sender.cli import app  # noqa: PLC0415 - see above
 
         app.main()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+
+
+def trim_imports() -> None:
+    """Keep libraries from importing what the sender never uses; call it before they are imported."""
+    # structlog would import rich to colour tracebacks, which takes a tenth of a second; nothing here is coloured.
+    sys.modules["rich"] = None  # type: ignore[assignment]  # how Python marks a module that cannot be imported
 
 
 def _keep_open(descriptor: int) -> None:
