@@ -6,9 +6,9 @@ import signal
 import sys
 
 _STRAY = (signal.SIGHUP, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
-# What structlog imports to colour tracebacks, and httpx for its command line; both go on without.
-_UNUSED = ("rich", "httpx._main")
-_OBJECTS = 50_000
+# structlog imports two of them for colours and other threads, httpx one for its command line; both do without.
+_UNUSED = ("rich", "greenlet", "httpx._main")
+_OBJECTS = 200_000
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def trim_imports() -> None:
         sys.modules[name] = None  # type: ignore[assignment]  # how Python marks a module that cannot be imported
     # pydantic would read the metadata of every installed package to look for plugins.
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
-    # Imports leave hardly any garbage, and Python would look for it after every 700 objects.
+    # Imports leave hardly any garbage, and Python would look for it again and again; `lifecycle` sets it back.
     gc.set_threshold(_OBJECTS)
 
 
