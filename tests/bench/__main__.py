@@ -22,8 +22,8 @@ def main() -> None:
     startup.compile_bytecode()
     idle = startup.idle()
     sys.stdout.write(
-        f"an idle sender: {idle.resident:.0f} MB resident (at most {MEGABYTES}), {idle.proportional:.0f} MB as its share "
-        f"of what processes share\n"
+        f"an idle sender: {idle.resident:.0f} MB resident (target {MEGABYTES}), of which {idle.proportional:.0f} MB are "
+        f"its own or its share of what other processes use as well\n"
     )
     for name, ours, libraries in startup.measured(STARTS, idle.modules):
         sys.stdout.write(
