@@ -6,6 +6,7 @@ A second signal ends it at once. HUP, ALRM, USR1 and USR2 are ignored from the f
 """
 
 import asyncio
+import gc
 import os
 import signal
 import threading
@@ -22,6 +23,7 @@ Result = TypeVar("Result")
 _log = structlog.get_logger()
 
 _CANCEL_SECONDS = 0.5  # of the grace period, for cancelling
+_OBJECTS = 2_000  # after so many more, garbage is looked for; as in Python 3.13
 
 
 def run(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) -> None:
@@ -29,6 +31,8 @@ def run(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) 
 
     `work` gets the stop event and is expected to return soon after it is set.
     """
+    gc.freeze()  # what start-up has made stays: no collection looks through it again
+    gc.set_threshold(_OBJECTS)
     with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
         runner.run(_supervised(work, grace_seconds))
 

@@ -10,9 +10,13 @@ import pytest
 
 from mail_sender.ledger import state_folder
 from mail_sender.ledger.config import LedgerConfig
+from tests.support.config_files import Files
 
 SLOW = [
-    "aiosmtplib", "babel", "croniter", "css_inline", "http.server", "httpx", "jinja2", "rich", "starlette", "uvicorn",
+    "aiosmtplib", "babel", "css_inline", "http.server", "httpx", "jinja2", "rich", "starlette", "uvicorn",
+]  # fmt: skip
+NEVER_IN_A_SENDER = [
+    "click", "email_validator", "httpx._main", "mail_sender.preview", "pygments", "rich", "starlette", "uvicorn",
 ]  # fmt: skip
 SLOWER_THAN_HELP = ["asyncio", "sqlite3", "structlog", "mail_sender.ledger.base", "mail_sender.preview"]
 RUN = """
@@ -45,6 +49,17 @@ def test_a_list_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     config = tmp_path / "conf"
     config.write_text(f'[ledger]\npath = "{tmp_path / "state"}"\n')
     assert imported("-m", config, "queue", "list") & set(SLOW) == set()
+
+
+def test_a_sender_imports_nothing_that_only_other_commands_need(tmp_path: Path) -> None:
+    """A test mail into a folder needs the modules that a running sender needs."""
+    files = Files(tmp_path)
+    files.load()
+    modules = imported(
+        "-s", "-c", files.client, "-m", files.sender, "--dry-run", tmp_path / "mail", "-t", "you@example.com"
+    )
+    assert {"mail_sender.wiring", "httpx", "jinja2"} <= modules
+    assert modules & set(NEVER_IN_A_SENDER) == set()
 
 
 async def _empty_ledger(path: Path) -> None:

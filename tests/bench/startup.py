@@ -1,20 +1,30 @@
 """Start-up: what importing the whole sender costs, beside the libraries that it cannot do without.
 
-Each line of Python runs in a process of its own, in turn with the one it is compared with, so that a machine that is
-busy at times is busy for both. CPU time and peak memory are what the kernel counted for that process (getrusage(2)).
+1. A real sender runs beside the stub until it has sent a mail and polled again. It is asked for its memory, and at its
+   end for the modules that it has imported: these are the whole sender, also what was imported late.
+2. Each line of Python runs in a process of its own, in turn with the libraries, so that a machine that is busy at times
+   is busy for both. CPU time and peak memory are what the kernel counted (getrusage(2), VmHWM of proc_pid_status(5)).
+3. Bytecode is compiled before: an installed sender has it.
 """
 
+import compileall
 import json
 import subprocess
 import sys
+import sysconfig
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
+import mail_sender
+from tests.support.sender import Sender
+from tests.support.stub import Stub
+
 LIBRARIES = "import httpx, jinja2, pydantic, aiosmtplib"
-SENDER = "import mail_sender.cli.app, mail_sender.config.load, mail_sender.lifecycle, mail_sender.wiring"
-HELP = "import sys; sys.argv = ['mail-sender', '--help']; from mail_sender.cli import app; app.main()"
-QUEUE = "import sys; sys.argv = ['mail-sender', 'queue', '--help']; from mail_sender.cli import app; app.main()"
+HELP = "import sys; sys.argv = ['mail-sender', '--help']; from mail_sender.__main__ import main; main()"
+QUEUE = "import sys; sys.argv = ['mail-sender', 'queue', '--help']; from mail_sender.__main__ import main; main()"
 
 # The child reports about itself: it ends before anybody can look.
 _REPORT = """
@@ -24,7 +34,25 @@ try:
 except SystemExit:
     pass
 used = resource.getrusage(resource.RUSAGE_SELF)
-sys.stderr.write("[%f, %d]" % (used.ru_utime + used.ru_stime, used.ru_maxrss))
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+sys.stderr.write("[%f, %s]" % (used.ru_utime + used.ru_stime, peak))
+"""
+_OBSERVED = """
+import atexit, json, os, sys
+from mail_sender.__main__ import main
+def report():
+    with open(os.environ["IMPORTED"], "w") as file:
+        json.dump([name for name, module in sys.modules.items() if module and name != "__main__"], file)
+atexit.register(report)
+main()
+"""
+# What `mail-sender` does before it imports anything, and then each module that a run has imported, in sequence.
+_WHOLE_SENDER = """
+import mail_sender.__main__
+mail_sender.__main__.trim_imports()
+import importlib
+for name in {names!r}:
+    importlib.import_module(name)
 """
 
 
@@ -36,9 +64,42 @@ class Cost:
     memory: float
 
 
-def measured(turns: int) -> Iterator[tuple[str, Cost, Cost]]:
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A sender that has sent a mail and waits: its memory in MB (proc_pid_smaps(5)), and its modules, as imported."""
+
+    resident: float
+    proportional: float
+    modules: list[str]
+
+
+def compile_bytecode() -> None:
+    """Compile our modules and those of the libraries, where that has not been done."""
+    for folder in (Path(mail_sender.__file__).parent, Path(sysconfig.get_paths()["purelib"])):
+        compileall.compile_dir(folder, quiet=2)
+
+
+def idle() -> Idle:
+    """Run a sender beside a stub until it has sent a mail, and return what it holds then."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with Stub(folder / "stub") as stub:
+            stub.send_test("ellie")
+            report = folder / "imported.json"
+            sender = Sender(stub.client_config, stub.sender_config, "-d", env={"IMPORTED": str(report)})
+            sender._command[:1] = [sys.executable, "-c", _OBSERVED]
+            with sender:
+                sender.wait_for("marked")
+                sender.wait_for("polled", len(sender.events("polled")) + 1)
+                kilobytes = _smaps(sender.process.pid)
+                sender.stop()
+            return Idle(kilobytes["Rss"] / 1024, kilobytes["Pss"] / 1024, json.loads(report.read_text()))
+
+
+def measured(turns: int, modules: list[str]) -> Iterator[tuple[str, Cost, Cost]]:
     """Yield for each thing that is started its name, its cost, and what the libraries cost at the same time."""
-    for name, line in (("the whole sender", SENDER), ("--help", HELP), ("queue --help", QUEUE)):
+    whole = _WHOLE_SENDER.format(names=modules)
+    for name, line in (("the whole sender", whole), ("--help", HELP), ("queue --help", QUEUE)):
         pairs = [(_cost(line), _cost(LIBRARIES)) for _ in range(turns)]
         yield name, _median([ours for ours, _ in pairs]), _median([theirs for _, theirs in pairs])
 
@@ -52,3 +113,8 @@ def _cost(line: str) -> Cost:
 
 def _median(costs: list[Cost]) -> Cost:
     return Cost(median(cost.cpu for cost in costs), median(cost.memory for cost in costs))
+
+
+def _smaps(pid: int) -> dict[str, int]:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
