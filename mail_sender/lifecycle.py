@@ -53,9 +53,7 @@ async def _supervised(work: Callable[[asyncio.Event], Awaitable[None]], grace_se
     if not working.done():
         await asyncio.wait({working}, timeout=max(0.0, grace_seconds - _CANCEL_SECONDS))
     if not working.done():
-        _log.warning(
-            "stop_forced", message=f"something still hung after {grace_seconds:g} s of grace; it was cut off"
-        )
+        _log.warning("stop_forced", message=f"something did not end within {grace_seconds:g} s; it was cut off")
         working.cancel()
         await asyncio.wait({working}, timeout=_CANCEL_SECONDS / 2)
     if not working.done():
@@ -84,7 +82,7 @@ def _install(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, grace_seconds
 
 def _begin_to_stop(name: str, stop: asyncio.Event) -> None:
     stop.set()
-    _log.info("stopping", signal=name, message="nothing new is begun")
+    _log.info("stopping", signal=name, message="nothing new is started")
 
 
 def _leave() -> None:

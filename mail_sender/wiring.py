@@ -43,7 +43,7 @@ PATIENCE = 2.0
 """Seconds for attempts in flight to end, before the next generation begins beside them."""
 
 _DRY = (
-    "a dry run: each mail is written into the folder and none is sent; nothing is marked on the server; "
+    "a dry run: each mail is written into the folder; nothing is sent; nothing is marked on the server; "
     "the ledger is kept in memory"
 )
 

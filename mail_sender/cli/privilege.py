@@ -18,8 +18,8 @@ def refuse_real_root(uid_map: Path = _UID_MAP) -> None:
     if 0 not in {os.getuid(), os.geteuid()} or _outside(uid_map) != 0:
         return
     raise NotAllowed(
-        "refusing to run as root: mail-sender reads password reset links and needs none of root's rights; "
-        "run it as a user of its own (in a container: --user 10001), or insist with --skip-root-check"
+        "refusing to run as root: mail-sender reads password reset links and does not need root's rights; "
+        "run it as its own user (in a container: --user 10001), or use --skip-root-check"
     )
 
 

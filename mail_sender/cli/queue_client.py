@@ -33,11 +33,11 @@ def _ledger(path: Path) -> LedgerConfig:
     """Return where a mail-sender config says that the ledger is; print what is wrong, and use the default instead."""
     file = TomlFile(path)
     for fault in file.faults:
-        typer.echo(f"warning: {fault}; looking where the ledger is by default", err=True)
+        typer.echo(f"warning: {fault}; the default state folder is used", err=True)
     table = file.values.get("ledger")
     place, kind = (table.get("path"), table.get("kind")) if isinstance(table, dict) else (None, None)
     if place is not None and not (place and isinstance(place, str)):
-        typer.echo(f"warning: {path}: ledger.path is no path; looking where the ledger is by default", err=True)
+        typer.echo(f"warning: {path}: ledger.path is not a path; the default state folder is used", err=True)
         place = None
     return LedgerConfig(Path(place) if place else None, "memory" if kind == "memory" else "sqlite")
 

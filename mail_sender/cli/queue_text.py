@@ -144,12 +144,12 @@ def _marked(entry: ResponseLine, now: datetime) -> str:
     if entry["unsent_at"]:
         when = ago(_time(entry["unsent_at"]), now)
         if entry["marked_at"]:
-            return f"yes, but found un-sent there {when}; mailed again only by `queue resend`"
-        return f"by somebody else, but found un-sent there {when}; mailed only by `queue resend`"
+            return f"yes, but un-sent on the server {when}; only `queue resend` mails it again"
+        return f"not by us, and un-sent on the server {when}; only `queue resend` mails it"
     if entry["marked_at"]:
         time = _time(entry["marked_at"])
         return f"{_clock(time)}  ({ago(time, now)})"
-    return "no: this follows once every recipient has a final state and at least one mail is sent"
+    return "no: it is marked when every recipient has a final state and at least one mail is sent"
 
 
 _CONDITIONS = {

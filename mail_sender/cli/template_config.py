@@ -17,7 +17,7 @@ def read(path: Path) -> LenientConfig:
     """
     config = lenient_config.read(path)
     if config.config is None:
-        typer.echo(f"{path}: no such file; these are the built-in templates, with a made-up instance", err=True)
+        typer.echo(f"{path}: no such file; showing the built-in templates, with a made-up instance", err=True)
     return config
 
 
@@ -27,7 +27,7 @@ def known_kind(kind: str, known: tuple[str, ...]) -> str:
     Raises `UsageError`.
     """
     if kind not in known:
-        raise UsageError(f"there is no kind {kind!r}; there are {', '.join(known)}")
+        raise UsageError(f"unknown kind {kind!r}; there are {', '.join(known)}")
     return kind
 
 
@@ -42,5 +42,5 @@ def known_language(config: LenientConfig, tag: str) -> str:
     except wording.BadLanguage as error:
         raise UsageError(f"--language {tag!r}: {error}") from None
     if not templates.speaks(tag):
-        raise UsageError(f"there are no sentences in {tag}; there are {', '.join(sorted(templates.wordings))}")
+        raise UsageError(f"there are no sentences in {tag}, only in {', '.join(sorted(templates.wordings))}")
     return tag

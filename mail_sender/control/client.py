@@ -76,7 +76,7 @@ class Client:
             if time.monotonic() > until:
                 raise BusyLedger(
                     f"{self._lock.holder()} has the ledger in {self._state.path}, but does not answer; "
-                    "try again in a moment: it may be starting, or be another queue verb at work"
+                    "try again in a moment: it may be starting, or be another queue command"
                 )
             time.sleep(_TRY_EVERY)
 

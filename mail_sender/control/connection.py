@@ -61,6 +61,6 @@ def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
                     return
         except (OSError, ValueError, TypeError) as error:
             reason = "it takes too long" if isinstance(error, TimeoutError) else "the connection broke"
-            dropped = "" if command.reads_only else "; if it has not begun with the command by now, it drops it"
+            dropped = "" if command.reads_only else "; it drops the command unless it has begun with it"
             raise NoAnswer(f"the sender does not answer ({reason}){dropped}; {_LATER}") from None
     raise NoAnswer(f"the sender ended before it answered; {_LATER}")

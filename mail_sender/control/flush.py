@@ -28,7 +28,7 @@ _REST = 4
 _PAGE = 500
 _WORDS = {
     "relay_down": "waiting for the relay",
-    "deferred": "not taken now, tried again later",
+    "deferred": "refused for now, tried again later",
     "uncertain": "cut off at the dot, may have arrived",
 }
 

@@ -26,7 +26,7 @@ from mail_sender.source.base import Source
 
 Lines = AsyncGenerator[ResponseLine, None]
 
-_NOTHING_FITS = "nothing in the ledger fits that"
+_NOTHING_FITS = "nothing in the ledger matches"
 
 
 class Runner(Protocol):
@@ -128,7 +128,7 @@ class Handler:
         """Queue copies of a message that the server still has, for those who are still among its recipients."""
         id_ = await lookup.message(self._ledger, command.message or "")
         if self._source is None:
-            raise CannotCarryOut("the identity server cannot be asked for the message: the configuration has faults")
+            raise CannotCarryOut("cannot ask the identity server for the message: the configuration has faults")
         if id_ in await self._ledger.unmarked(self._clock.now()):
             raise CannotCarryOut("the first copy is not marked as sent on the server yet: try again in a moment")
         try:

@@ -103,7 +103,7 @@ async def _command(reader: asyncio.StreamReader) -> Command | str:
             line = await reader.readline()
         return Command.from_json(line)
     except BadCommand:
-        return "that is no command that this version knows"
+        return "that command is unknown to this version"
     except ValueError:  # longer than the limit
         return "that command is too long"
 

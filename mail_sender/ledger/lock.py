@@ -61,7 +61,7 @@ class Lock:
         waited = False
         while not self.take():
             if not waited:
-                message = "another mail-sender has this ledger; this one takes over as soon as that one ends"
+                message = "another mail-sender uses this ledger; this one takes over when the other one ends"
                 _log.warning("standing_by", holder=self.holder(), folder=str(self._state.path), message=message)
                 waited = True
             if await clock.wait(stop, LOOK_AGAIN):

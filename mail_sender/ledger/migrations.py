@@ -24,7 +24,7 @@ def prepare(db: sqlite3.Connection, path: Path | None) -> None:
     application = db.execute("PRAGMA application_id").fetchone()[0]
     empty = not version and not db.execute("SELECT 1 FROM sqlite_master").fetchone()
     if not empty and application != _APPLICATION:
-        raise LedgerFault("foreign", f"{path} belongs to another program", "set [ledger] path to a folder of our own")
+        raise LedgerFault("foreign", f"{path} belongs to another program", "set [ledger] path to another folder")
     scripts = _scripts()
     if version > len(scripts):
         raise LedgerFault(

@@ -128,9 +128,7 @@ class Acknowledger:
             _log.info("marked", message_id=message)
         except MessageGone:
             await self._source.standing()
-            _log.warning(
-                "message_gone", message_id=message, message="mailed, but the server does not know it any more"
-            )
+            _log.warning("message_gone", message_id=message, message="mailed, but the message is gone on the server")
 
     async def _blame(self, message: UUID, fault: ServerFault) -> None:
         """Raise what concerns every message; return where it may concern this one alone."""
@@ -145,7 +143,7 @@ class Acknowledger:
 
     def _wait_with(self, message: UUID, fault: ServerFault) -> None:
         if message not in self._put_off:
-            text = f"{fault.detail}; {fault.advice}; it is mailed, and marked again until the server takes it"
+            text = f"{fault.detail}; {fault.advice}; it is mailed; the mark is repeated until the server accepts it"
             _log.warning("mark_failed", message_id=message, message=text)
         self._put_off[message] = self._wait(MARK_WAITS.longer(self._put_off.get(message, _NO_WAIT).seconds))
 

@@ -36,7 +36,7 @@ class CurrentMessage:
         known = self._snapshot.messages.get(delivery.message)
         found = known if known is not None and self._is_current(delivery) else await self._read(delivery, known)
         if isinstance(found, Message) and delivery.recipient not in found.recipients:
-            return self._withdrawn(delivery, "the server's message does not name this recipient")
+            return self._withdrawn(delivery, "the message on the server does not name this recipient")
         return found
 
     def _is_current(self, delivery: Delivery) -> bool:
@@ -60,7 +60,7 @@ class CurrentMessage:
 
     def _still_wanted(self, delivery: Delivery, found: Found) -> Message | End:
         if found.sent_at is not None and not delivery.copy and not delivery.marked:
-            return self._withdrawn(delivery, "it is marked as sent on the server, by somebody else")
+            return self._withdrawn(delivery, "somebody else marked it as sent on the server")
         if found.message.deadline <= (now := self._clock.now()):
             return end.expired(delivery, now)
         return found.message
@@ -72,7 +72,7 @@ class CurrentMessage:
             if fault.kind.is_of_the_token:
                 raise
             return self._put_off(delivery)
-        return self._withdrawn(delivery, "the server does not know it any more")
+        return self._withdrawn(delivery, "the server does not have it any more")
 
     def _put_off(self, delivery: Delivery) -> End:
         return end.put_off(delivery, self._clock.now(), PUT_OFF)

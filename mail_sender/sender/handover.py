@@ -70,4 +70,4 @@ class Handover:
         if self._breaker.is_closed:
             self._relay.up(now)
         elif isinstance(verdict, Uncertain):
-            self._relay.down(Stage.DOT, _CUT_TWICE, "look at the relay's log: it may be slow, or fail", now)
+            self._relay.down(Stage.DOT, _CUT_TWICE, "read the relay's log: the relay may be slow, or fail", now)

@@ -80,7 +80,7 @@ class Poller:
             now = self._clock.now()
             tick = self._config.schedule.next_after(now + timedelta(seconds=leave_alone))
             if tick is None:
-                text = "there is no tick to come; ending"
+                text = "the schedule has no further tick; mail-sender ends"
                 _log.warning("schedule_over", schedule=self._config.schedule, message=text)
                 return
             await self._clock.wait(stop, (tick - now).total_seconds())
@@ -109,7 +109,7 @@ class Poller:
             self._greeted = True
             _log.info("server_ready", account=standing.account, may_write=standing.may_write)
             if standing.excess_groups:
-                text = "a sender needs no other group than idm_message_senders"
+                text = "a sender needs only the group idm_message_senders: remove the account from the others"
                 _log.warning("excess_groups", groups=", ".join(standing.excess_groups), message=text)
         self._standing_until = self._clock.monotonic() + STANDING_LASTS
 
@@ -145,6 +145,6 @@ class Poller:
             detail = f"this machine's clock is {abs(skew).total_seconds():.0f} s {ahead} the identity server's"
             # Reported once, since by how much it is wrong changes all the time.
             if self._skew.is_fine:
-                self._skew.down("skew", detail, "set it; the server's time counts meanwhile", self._clock.now())
+                self._skew.down("skew", detail, "set it; the server's time is used meanwhile", self._clock.now())
         else:
             self._skew.up(self._clock.now())

@@ -79,8 +79,8 @@ def _ours(stage: Stage, reply: Reply) -> RelayDown:
     return RelayDown(
         stage,
         f"the relay answers {reply}",
-        "if it says so to everybody, this login may not send from mail_from_address, or not to other domains: "
-        "look at mail_username and at the provider's verified senders; mail waits until one is accepted",
+        "if it says so to every mail, this login may not send from mail_from_address, or not to other domains: "
+        "check mail_username and the provider's verified senders; mail waits until one is accepted",
         lasting=True,
         reply=reply,
     )

@@ -40,7 +40,7 @@ def read_only(name: str) -> ServerFault:
     """Return the fault of a token that may not write."""
     return ServerFault(
         ServerFaultKind.TOKEN_READ_ONLY,
-        "the token is read-only: mail could be sent, but never be marked as sent",
+        "the token is read-only: mail could be sent, but not marked as sent",
         f"kanidm service-account api-token generate {name} mail-sender --readwrite, and put it into the config",
     )
 
@@ -60,15 +60,15 @@ def fault(server: str, status: int, answer: object, headers: Mapping[str, str]) 
             return read_only("NAME")
         case 408 | 429 | 502 | 503 | 504:
             wait = _retry_after(headers.get("retry-after"))
-            advice = "it should pass" if wait is None else f"it asks to be left alone for {wait:.0f} s"
+            advice = "this usually passes by itself" if wait is None else f"it asks for a pause of {wait:.0f} s"
             return ServerFault(ServerFaultKind.OVERLOADED, f"{server} answers {status}", advice, wait)
         case _ if 300 <= status < 400:
-            return not_kanidm(server, f"it redirects ({status}), and the token is not sent along")
+            return not_kanidm(server, f"it redirects ({status}), and the token is not sent elsewhere")
         case _ if answer is UNREADABLE and status < 500:
-            return not_kanidm(server, f"it answers {status}, and not as Kanidm does")
+            return not_kanidm(server, f"it answers {status}, but not as Kanidm does")
         case _:
             return ServerFault(
-                ServerFaultKind.ERROR, f"{server} answers {status} {said}".rstrip(), "look at the server's log"
+                ServerFaultKind.ERROR, f"{server} answers {status} {said}".rstrip(), "read the server's log"
             )
 
 
@@ -77,7 +77,7 @@ def not_kanidm(server: str, detail: str) -> ServerFault:
     return ServerFault(
         ServerFaultKind.NOT_KANIDM,
         f"{server} does not answer like a Kanidm with a message queue: {detail}",
-        "check uri in the client config; a proxy or login page in between also looks like this",
+        "check uri in the client config; or a proxy or login page answers instead",
     )
 
 

@@ -88,7 +88,7 @@ class KanidmSource:
         except (KeyError, IndexError, TypeError, AttributeError):
             account, groups = "", frozenset()
         if not account or not account.isprintable():
-            raise answers.not_kanidm(self._server, "/v1/self answered something else than an account")
+            raise answers.not_kanidm(self._server, "/v1/self answered something that is not an account")
         return answers.standing(account, groups, await self._may_write(account))
 
     async def list_ready(self, now: datetime) -> Listing:
@@ -241,7 +241,7 @@ def _network_fault(config: SourceConfig, error: BaseException) -> ServerFault:
         if isinstance(cause, ssl.SSLError):
             host = httpx.URL(config.uri).host
             advice = (
-                "set ca_path in the client config to the PEM file of its CA, or have its certificate mended"
+                "set ca_path in the client config to the PEM file of its CA, or correct the server's certificate"
                 if isinstance(cause, ssl.SSLCertVerificationError)
                 else "check scheme and port of uri in the client config"
             )
@@ -249,7 +249,7 @@ def _network_fault(config: SourceConfig, error: BaseException) -> ServerFault:
     return ServerFault(
         ServerFaultKind.UNREACHABLE,
         f"{server} cannot be reached: {_network_detail(error)}",
-        "is it running, and is uri in the client config right as seen from here?",
+        "check that it runs, and that uri in the client config is right from this machine",
     )
 
 

@@ -373,7 +373,7 @@ async def test_flush_waits_until_each_had_its_attempt_and_counts_what_became_of_
     assert [line["progress"]["total"] for line in lines] == [6] * len(lines)
     assert lines[-1]["progress"]["done"] == 6
     assert (runner.probes, end["end"]["exit"]) == (1, Exit.DONE)
-    for part in ("6 deliveries", "3 sent", "1 failed", "1 held", "1 not taken now"):
+    for part in ("6 deliveries", "3 sent", "1 failed", "1 held", "1 refused for now"):
         assert part in end["end"]["message"]
 
 
@@ -468,5 +468,5 @@ async def test_what_an_operator_does_is_said_in_the_log_of_the_sender(ledger: Sq
     assert (event["event"], event["verb"], event["message"]) == (
         "operator_command",
         "retry",
-        "3 changed by an operator",
+        "an operator changed 3",
     )
