@@ -73,7 +73,7 @@ def _templates(
         findings = check.faults(found, languages)
         faults += [ConfigFault(folder / one.name, one.line, "", one.found, one.expected) for one in findings]
         if not found.theirs:
-            warnings.append(f"{folder}: there is no file in it; all mails are made from the built-in templates")
+            warnings.append(f"{folder}: it has no files; all mails use the built-in templates")
         warnings += [f"{folder}: {warning}" for warning in check.warnings(found, languages)]
         return found
     return None
@@ -105,7 +105,7 @@ def _unspoken(file: TomlFile, templates: TemplateSet, languages: Languages) -> I
             key = named.get(tag, "language_rules")
             known = ", ".join(sorted(templates.wordings))
             yield file.fault(
-                ("templates", key), f"there are no sentences in {tag}", f"there are {known}; put others into wording/"
+                ("templates", key), f"there are no sentences in {tag}", f"use one of {known}, or add it to wording/"
             )
 
 

@@ -66,7 +66,7 @@ def _bearer_token(secret: SecretStr) -> SecretStr:
         found = (
             "is empty"
             if not text
-            else f"is {len(text)} characters with a line break, a space or another stray character inside"
+            else f"has {len(text)} characters, among them a line break, a space or another invalid one"
         )
         raise _expected(found, "expected the token as `kanidm service-account api-token generate` printed it")
     return SecretStr(text)

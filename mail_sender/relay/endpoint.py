@@ -83,7 +83,7 @@ def parse(text: str) -> Endpoint:
     authority, _, path = re.split(r"[?#]", place, maxsplit=1)[0].partition("/")
     host, port = _host_and_port(authority)
     if path.strip("/") and not EHLO_NAME.fullmatch(path.strip("/")):
-        raise BadRelay("its path is no EHLO name")
+        raise BadRelay("its path is not an EHLO name")
     username, _, password = login.partition(":")
     return Endpoint(
         host=host,

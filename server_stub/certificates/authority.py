@@ -83,12 +83,12 @@ def _load_ca(directory: Directory) -> Pair | None:
     # A key alone is what a stop in the first start left; a certificate alone may be trusted by somebody already.
     if certificate.exists() and not key.exists():
         raise StubError(
-            f"The key {key} of the CA {certificate} is missing: restore it, or move the certificate away "
-            "and a new CA is made at the next start."
+            f"The key {key} of the CA {certificate} is missing: restore it, or move the certificate away: "
+            "the next start then makes a new CA."
         )
     ca = load_pair(certificate, key)
     if ca and not ca.belong_together:
-        raise corrupt(certificate, f"{key} is the key of another")
+        raise corrupt(certificate, f"{key} is the key of another certificate")
     return ca
 
 

@@ -80,7 +80,7 @@ class QueueClient:
 
 
 def _not_there(directory: Directory, why: str) -> StubError:
-    return StubError(f"No stub is running on {directory.root} ({why}): server-stub serve --dir {directory.root}")
+    return StubError(f"No stub is running on {directory.root} ({why}). Run: server-stub serve --dir {directory.root}")
 
 
 def _refused(response: httpx.Response) -> StubError:

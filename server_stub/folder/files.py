@@ -54,6 +54,6 @@ def read_json(path: Path) -> dict[str, object]:
 def corrupt(path: Path, fault: str) -> StubError:
     """Return the sentence about a state file that is never repaired or replaced silently."""
     return StubError(
-        f"The state file {path} is corrupt ({fault}): restore it, or move it away "
-        "and a new one is made at the next start."
+        f"The state file {path} is corrupt ({fault}): restore it, or move it away: "
+        "the next start then makes a new one."
     )

@@ -69,7 +69,7 @@ class ApiAct:
             f"waits {self.latency_ms} ms" if self.latency_ms else "",
             f"answers {self.status}, {self.body} body" if self.status else "",
             f"Retry-After {self.retry_after} s" if self.retry_after is not None else "",
-            {"before": "hangs up before any work", "in_body": "hangs up in the body"}.get(self.cut or "", ""),
+            {"before": "disconnects before any work", "in_body": "disconnects in the body"}.get(self.cut or "", ""),
             "does the work and loses the answer" if self.lose_answer else "",
         ]
         return ", ".join(filter(None, said))
@@ -109,5 +109,5 @@ def _act(table: Table) -> ApiAct:
     if answers + bool(act.cut) + act.lose_answer > 1:
         raise StubError(f"{table.name} can do one of these: answer (status, body), cut, lose_answer.")
     if act.retry_after is not None and not answers:
-        raise table.wrong("retry_after", "it goes with a status")
+        raise table.wrong("retry_after", "it needs a status")
     return act

@@ -201,17 +201,17 @@ def _words(table: Table, deed: str) -> str:
         case "reply":
             return f"replies {value}"
         case "stall":
-            return "falls silent" if _for_ever(value) else f"is silent for {value} s"
+            return "stays silent for ever" if _for_ever(value) else f"stays silent for {value} s"
         case "tarpit":
-            return f"replies by one character in {value} s"
+            return f"replies with one character in {value} s"
         case "greylist_seconds":
             return f"greylists for {value} s"
         case "client_certificate":
             return f"asks for a client certificate ({value})"
     return {
-        "cut": "hangs up",
-        "lose_answer": "takes the mail and loses the answer",
-        "one_connection": "takes one connection at a time",
+        "cut": "disconnects",
+        "lose_answer": "accepts the mail and loses the answer",
+        "one_connection": "accepts one connection at a time",
         "no_starttls": "does not offer STARTTLS",
         "expired_certificate": "shows an expired certificate",
     }[deed]

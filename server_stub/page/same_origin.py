@@ -59,9 +59,9 @@ class SameOriginOnly:
     def _refusal(self, method: str, headers: Headers) -> JSONResponse | None:
         host = headers.get("host", "")
         if not self._is_ours(host):
-            return _refused(421, f"This page answers to localhost and to addresses, not to {host!r}.")
+            return _refused(421, f"Open this page as localhost or by an IP address, not as {host!r}.")
         if method not in READING and not _is_from_the_page(headers, host):
-            return _refused(403, "Another site asked for this; only the page itself may.")
+            return _refused(403, "Another site sent this request; only the page itself may.")
         return None
 
     def _is_ours(self, host: str) -> bool:

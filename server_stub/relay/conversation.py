@@ -225,7 +225,7 @@ class Hooks:
     async def handle_exception(self, error: Exception) -> str:
         """Answer what went wrong on our side as temporary, and say it on stderr."""
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            typer.echo(f"The disk is full: a mail was not taken ({error.filename}).", err=True)
+            typer.echo(f"The disk is full: a mail was not accepted ({error.filename}).", err=True)
             return "452 4.3.1 Insufficient system storage"
         if not isinstance(error, TLSSetupException):  # a client that does not trust us, which is its good right
             typer.echo(f"The relay could not answer: {type(error).__name__}: {error}", err=True)
