@@ -1,4 +1,4 @@
-"""Start and stop of the process: signals, the grace period, and an end that nothing can hold up.
+"""Start and stop of the process: signals, the grace period, and an end that nothing can delay.
 
 The first SIGTERM or SIGINT sets the stop event: nothing new begins, and what is in flight may end. When the grace
 period runs out, the rest is cancelled; where something does not react even to that, the process exits all the same.

@@ -53,7 +53,7 @@ Load = Callable[[], Config]
 async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
     """Send until the stop event is set, or the schedule is over; `load` reads the configuration anew.
 
-    Raises `MailSenderError` where the state folder or its ledger cannot be used.
+    Raises `MailSenderError` if the state folder or its ledger cannot be used.
     """
     clock, watch = SteadyClock(), Watch(config, load)
     state = None if isinstance(config.relay, FolderConfig) else state_folder.ready(config.ledger)

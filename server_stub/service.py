@@ -108,7 +108,7 @@ class Stub:
 
 
 def run(settings: Settings, ready: Callable[[Ports], None]) -> None:
-    """Serve until a signal; call `ready` once everything answers. Raises StubError where the start fails."""
+    """Serve until a signal; call `ready` once everything answers. Raises StubError if the start fails."""
     os.umask(0o077)
     with prepared(settings) as (stub, bound):
         asyncio.run(serve(stub, bound, _stop_on_signals, ready))

@@ -1,8 +1,8 @@
 """The command line: Kanidm's flags and our exit codes.
 
-Without a command the sender runs in the foreground until a signal ends it. What goes wrong before that is one
-sentence on standard error and an exit code; the log takes over once the sender runs. What only one command needs
-is imported inside it, so that `--help` and `--version` answer at once.
+Without a command the sender runs in the foreground until a signal ends it. A fault before that is one sentence on
+standard error and an exit code; the log takes over once the sender runs. Modules that only one command needs are
+imported inside it, so that `--help` and `--version` answer at once.
 """
 
 import sys

@@ -24,7 +24,7 @@ def refuse_real_root(uid_map: Path = _UID_MAP) -> None:
 
 
 def _outside(uid_map: Path) -> int:
-    """Return which uid our uid 0 is outside the user namespace; 0 where that cannot be read."""
+    """Return which uid our uid 0 is outside the user namespace; 0 if that cannot be read."""
     try:
         lines = [[int(part) for part in line.split()] for line in uid_map.read_text().splitlines()]
         return next((outside - inside for inside, outside, count in lines if inside <= 0 < inside + count), 0)

@@ -1,7 +1,7 @@
 """The queue verbs: `mail-sender queue list | show | retry | flush | abandon | resend`.
 
-Here stand their options, and what is asked of the person at the terminal. What carries a command out is imported
-inside, as in `app`.
+This module has their options, and the question to the person at the terminal. The code that carries a command out is
+imported inside, as in `app`.
 """
 
 import re
@@ -126,7 +126,7 @@ def resend(
 
 
 def _retried(status: list[State] | None) -> frozenset[State]:
-    """Return the states that are retried where no ID is named, or those that are named.
+    """Return the states that are retried if no ID is named, or the states that are named.
 
     Raises `UsageError`.
     """
@@ -169,7 +169,7 @@ def _id(text: str) -> str:
 
 
 def _ask_first(command: "Command") -> None:
-    """Ask whether a second copy is to be sent, and end the program where it is not."""
+    """Ask whether a second copy is to be sent, and end the program if it is not."""
     terminal: TextIO | None = sys.stdin
     if terminal is None or not terminal.isatty():
         raise UsageError("resend asks before it sends a second copy, but there is no terminal: add -y")

@@ -1,7 +1,7 @@
-"""From the configuration to the client of the queue verbs.
+"""Makes the client of the queue verbs from the configuration.
 
-The verbs need no more of it than where the ledger is, so that a broken configuration does not hide the queue. Only
-`resend` without a running sender needs all of it.
+The verbs need only the place of the ledger, so that a broken configuration does not hide the queue. Only `resend`
+without a running sender needs the whole configuration.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from mail_sender.source.base import Source
 def client(context: typer.Context, *, with_source: bool = False) -> Client:
     """Return the client of the ledger that the configuration names; with a source it can send messages again.
 
-    Raises `MailSenderError` where there is no ledger.
+    Raises `MailSenderError` if there is no ledger.
     """
     log.configure(debug=False, form="text")
     given = context.find_root().params

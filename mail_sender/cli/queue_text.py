@@ -91,7 +91,7 @@ def _happened(entry: ResponseLine, now: datetime) -> str:
 
 
 def _due(entry: ResponseLine, now: datetime) -> str | None:
-    """Return when the next attempt is, or None where it is due or none is planned."""
+    """Return when the next attempt is, or None if it is due or none is planned."""
     due = entry["next_attempt_at"] and _time(entry["next_attempt_at"])
     return ago(due, now) if due and due > now else None
 

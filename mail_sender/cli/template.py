@@ -1,7 +1,7 @@
 """The template verbs: `mail-sender template list | show | preview | check | export`.
 
-Here stand their options. They need the mail-sender config alone, send nothing and use no network. What carries them
-out (`template_output`, `template_preview`) is imported inside, as in `app`.
+This module has their options. The verbs need only the mail-sender config, send nothing and use no network. The code
+that carries them out (`template_output`, `template_preview`) is imported inside, as in `app`.
 """
 
 from pathlib import Path

@@ -13,7 +13,7 @@ from mail_sender.templating import wording
 def read(path: Path) -> LenientConfig:
     """Return what a mail-sender config makes of mails; without one the built-in templates, and print that.
 
-    Raises `ConfigError` where it cannot be read at all.
+    Raises `ConfigError` if it cannot be read at all.
     """
     config = lenient_config.read(path)
     if config.config is None:

@@ -1,6 +1,6 @@
 """What `template list`, `show`, `check` and `export` print.
 
-What was asked for goes to standard output, what is to be said about it to standard error.
+The result goes to standard output, remarks about it go to standard error.
 """
 
 import json

@@ -27,7 +27,7 @@ class NoAnswer(MailSenderError):
 
 
 def connect(state: StateFolder) -> Connection | None:
-    """Return a connection to the sender that works on the folder, or None where nobody listens.
+    """Return a connection to the sender that works on the folder, or None if nobody listens.
 
     Raises `NoAnswer`.
     """
@@ -48,7 +48,7 @@ def connect(state: StateFolder) -> Connection | None:
 def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
     """Send a command, and yield the lines of its response up to the last one, the `end`.
 
-    Raises `NoAnswer` where they stop before.
+    Raises `NoAnswer` if they stop before.
     """
     with connection, connection.makefile("rb") as lines:
         try:

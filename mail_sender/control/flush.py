@@ -4,7 +4,7 @@
    neither queued under that claim nor being sent.
 2. Its history says whether the attempt failed because the relay is unusable. Then the others wait for the relay,
    which takes as long as it takes, and the watch ends after a few seconds more.
-3. The watch also ends where nothing was tried for half a minute, as by a sender that cannot ask the identity server.
+3. The watch also ends if nothing was tried for half a minute, as when the sender cannot ask the identity server.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The handler carries out commands, on the ledger of a running sender or on one that was opened for a command.
 
-A command is answered by response lines (`response`). What a verb makes of a delivery stands in the table (`verbs`);
-a verb that does more than that has a method here. What cannot be done is a sentence in the last line, never raised.
+A command is answered by response lines (`response`). The table in `verbs` says what a verb makes of a delivery; a
+verb that does more has a method here. If something cannot be done, the last line says why; nothing is raised.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Runner(Protocol):
         ...
 
     def probes_in(self) -> float | None:
-        """Return the seconds until the relay is tried again, where it is down and no probe is in flight."""
+        """Return the seconds until the relay is tried again if it is down and no probe is in flight."""
         ...
 
 

@@ -1,6 +1,6 @@
 """The tables of the ledger's file: made, brought up to date, or refused.
 
-1. A file that another program made is refused, and so is one of a newer mail-sender. Neither is changed.
+1. A file of another program, or of a newer mail-sender, is refused and not changed.
 2. A damaged file is refused.
 3. The numbered files in `schema` make the tables. `user_version` says how many of them the file has seen; the others
    are run, each in a transaction of its own.

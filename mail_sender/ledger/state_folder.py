@@ -6,11 +6,11 @@
 
 1. The folder is the configured one, else systemd's, else /var/lib/mail-sender. Only its last part is made: a parent
    that is missing may be a volume that is not mounted.
-2. If nobody named a folder, no ledger is there and none can be made, the ledger is kept in memory, with a warning.
-   Any other fault ends the start: a ledger is never replaced in silence.
+2. If no folder was named, and the default folder has no ledger and none can be made, the ledger is kept in memory,
+   with a warning. Any other fault ends the start: a ledger is never replaced silently.
 3. Root works here as the owner of what is there (`as_owner`), so that `exec` into a container never leaves a file
    that the sender cannot open. The effective user is changed, rather than the owner of files afterwards: there is
-   no moment in which a file is root's, and a link that the owner has laid leads root nowhere that he cannot go.
+   no moment in which root owns a file, and a link that the owner has made leads root only where the owner may go.
 """
 
 import errno
@@ -127,7 +127,7 @@ class StateFolder:
     def has_ledger(self) -> bool:
         """Say whether a ledger is there, for us to read and write.
 
-        Raises `OSError` where it is not for us, or where that cannot be told.
+        Raises `OSError` if it is not for us, or if that cannot be told.
         """
         try:
             with self.as_owner():

@@ -70,7 +70,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The address of the page."""
         return f"http://{LOOPBACK}:{self.address[1]}/"
 
     def serve(self) -> None:

@@ -7,8 +7,8 @@
     host:25, :587, :2525  STARTTLS, mandatory
     host:port             found out on the first connection; TLS is mandatory either way
 
-A URL may carry user and password, and a path, which Kanidm's sender takes for the EHLO name. Its query means
-nothing there either, so that `?tls=opportunistic` cannot switch TLS off.
+A URL may carry user and password, and a path, which is the EHLO name, as in Kanidm's sender. Its query is ignored, so
+that `?tls=opportunistic` cannot switch TLS off.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""From what happened to a verdict: the one table, by stage (RFC 5321, sections 4.2 and 4.3.2).
+"""Makes verdicts of replies and faults, by one table of stages (RFC 5321, sections 4.2 and 4.3.2).
 
     stage                   4xx, 421 apart  421             5xx             cut, time-out, garbage
     resolve ... starttls    relay down      relay down      relay down      relay down

@@ -1,14 +1,13 @@
-"""Acknowledge: mark on the server what is sent, until it has taken the mark; never a reason for another mail.
+"""Acknowledge: marks sent messages on the server, until the server has the mark; a mark never causes a mail.
 
-1. Whenever a message becomes unmarked, and at every later chance, each unmarked message is marked, oldest first, two
-   at a time. One whose mark fails waits, longer each time, and holds up no other.
-2. Where the server fails for two different messages in a row, or asks to be left alone, everything waits, longer each
-   time.
-3. 404 means that the server does not know the message any more, or that our account has lost its group: the account's
-   standing tells which of the two. 401 and 403 are the token's fault, unless its standing is good: then they concern
-   this message alone (docs/kanidm-wire.md).
+1. Unmarked messages are marked oldest first, two at a time. A message whose mark fails waits, longer each time, and
+   delays no other message.
+2. If the server fails for two different messages in a row, or asks for a pause, all marks wait, longer each time.
+3. 404 means that the server does not have the message any more, or that our account has lost its group. The account's
+   standing tells which. 401 and 403 are the token's fault; if the account's standing is good, they concern only this
+   message (docs/kanidm-wire.md).
 
-What is left over when the program ends is marked after the next start, since the ledger knows.
+Messages that are unmarked when the program ends are marked after the next start, because the ledger knows them.
 """
 
 import asyncio

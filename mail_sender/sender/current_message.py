@@ -1,9 +1,10 @@
 """The current message: whether the message of a delivery is still to be mailed, and what it says now.
 
-1. What a poll has seen after the delivery became due, and within the last minutes, is current.
-2. Anything else is read from the server again. What is gone there, marked there, past its deadline or without this
-   recipient is not mailed.
-3. Where the server cannot be read, what the last good poll saw is good enough; without that the delivery is put off.
+1. A message that a poll saw after the delivery became due, and within the last minutes, is current.
+2. Any other message is read from the server again. It is not mailed if it is gone there, marked there, past its
+   deadline or without this recipient.
+3. If the server cannot be read, the message is used as the last good poll saw it. If that poll did not see it, the
+   delivery is put off.
 
 404 means that the message is gone, or that our account has lost its group and everything is hidden from it: the
 account's standing tells which (docs/kanidm-wire.md).
@@ -31,7 +32,7 @@ class CurrentMessage:
     async def of(self, delivery: Delivery) -> Message | End:
         """Return the message to be mailed, or how the attempt ends without a mail.
 
-        Raises `ServerFault` where the token is at fault: then nothing may be mailed.
+        Raises `ServerFault` if the token is at fault: then nothing may be mailed.
         """
         known = self._snapshot.messages.get(delivery.message)
         found = known if known is not None and self._is_current(delivery) else await self._read(delivery, known)

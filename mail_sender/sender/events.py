@@ -48,7 +48,7 @@ def unsent(messages: Sequence[UUID]) -> None:
 
 
 def operator_command(verb: str, message: str | None, count: int) -> None:
-    """Log an operator's command; `message` is None where it changed several messages."""
+    """Log an operator's command; `message` is None if it changed several messages."""
     _log.info("operator_command", verb=verb, message_id=message or "several", message=f"an operator changed {count}")
 
 

@@ -1,15 +1,15 @@
 """Poll: list the queue on the schedule, and admit what is new.
 
-1. The account's standing is checked first, where it is not known to be good: no mail goes out under a token that
-   could never mark it.
+1. The account's standing is checked first, unless it is known to be good: no mail goes out under a token that could
+   never mark it.
 2. The queue is listed. An entry that cannot be read is reported once and left there. The listing becomes the
    snapshot, which the dispatcher reads; the ledger admits what is new, and forgets what is long gone.
 3. A fault of the server is reported once, and the next tick tries again. The snapshot stays good meanwhile, unless
    the token is at fault.
 
-The first poll is at once. Polls do not overlap, and ticks that pass meanwhile are not made up for. A wait that the
-server asks for (Retry-After) goes over the schedule. After a poll that took long the server is left alone for a
-while: a list of thousands costs both sides seconds, and reading it must not become what they do all the time.
+The first poll is at once. Polls do not overlap, and ticks that pass during a poll are skipped. A wait that the server
+asks for (Retry-After) overrides the schedule. After a long poll, the next one waits for a while: a list of thousands
+costs both sides seconds, and they must not spend all their time on it.
 """
 
 import asyncio

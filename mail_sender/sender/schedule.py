@@ -55,7 +55,7 @@ class BadSchedule(ValueError):
 class Schedule:
     """A cron expression as Kanidm means it.
 
-    Raises `BadSchedule` where the expression cannot be read.
+    Raises `BadSchedule` if the expression cannot be read.
     """
 
     def __init__(self, expression: str) -> None:
@@ -77,7 +77,7 @@ class Schedule:
         return self.expression
 
     def next_after(self, time: datetime) -> datetime | None:
-        """Return the first tick after an aware time, in UTC, or None where no more will come."""
+        """Return the first tick after an aware time, in UTC, or None if no more will come."""
         if not self._ever:
             return None
         try:

@@ -1,6 +1,6 @@
 """Whether a refusal may be the fault of our own configuration, and whether cuts at the dot are the relay's.
 
-One reply does not say it. What the relay answered before, to this delivery and to others, decides:
+One reply alone does not show this. The relay's earlier answers, to this delivery and to others, decide:
 
     a refusal at RCPT or later says (`relay.refusals`)    and before                             it is the fault of
     the recipient, the message                                                                   this mail

@@ -1,4 +1,4 @@
-"""What an identity server's answers mean when they are not the ones asked for, and what mends it."""
+"""What an identity server's unexpected answers mean, and the cure."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _AN_ERRORS_NAME = re.compile(r"[a-z][a-z0-9_]{1,47}")  # anything else may be a 
 def standing(name: str, groups: frozenset[str], may_write: bool | None) -> Standing:
     """Return the account's standing.
 
-    Raises `ServerFault` where it is no sender, or its token may not write.
+    Raises `ServerFault` if it is no sender, or its token may not write.
     """
     if SENDERS not in groups:
         raise ServerFault(
@@ -103,7 +103,7 @@ def _seconds_until(text: str) -> float:
 
 
 def date(value: str | None) -> datetime | None:
-    """Return the time in a Date header, or None where there is none (RFC 9110, section 6.6.1)."""
+    """Return the time in a Date header, or None if there is none (RFC 9110, section 6.6.1)."""
     try:
         time = None if value is None else _time(value).astimezone(UTC)
     except (ValueError, OverflowError):

@@ -24,7 +24,7 @@ class RevokedSessions:
     path: Path | None = None
 
     def keys(self) -> list[str]:
-        """Return all ids and tokens that are revoked. Raises OSError where the file cannot be read."""
+        """Return all ids and tokens that are revoked. Raises OSError if the file cannot be read."""
         try:
             return self.path.read_text(encoding="utf-8", errors="replace").split() if self.path else []
         except FileNotFoundError:

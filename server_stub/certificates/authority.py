@@ -67,12 +67,12 @@ class Pair:
 
 
 def ensure_ca(directory: Directory, now: dt.datetime) -> Pair:
-    """Return the CA of DIR, making it where there is none. Raises StubError where its files are damaged."""
+    """Return the CA of DIR, making it if there is none. Raises StubError if its files are damaged."""
     return _load_ca(directory) or _store(_make_ca(now), directory.ca, directory.ca_key)
 
 
 def existing_ca(directory: Directory) -> Pair:
-    """Return the CA that DIR had at the start. Raises StubError where its files are damaged or gone."""
+    """Return the CA that DIR had at the start. Raises StubError if its files are damaged or gone."""
     if ca := _load_ca(directory):
         return ca
     raise corrupt(directory.ca_key, "the CA cannot be read")
@@ -93,7 +93,7 @@ def _load_ca(directory: Directory) -> Pair | None:
 
 
 def load_pair(certificate: Path, key: Path) -> Pair | None:
-    """Read both PEM files, None where one is missing. Raises StubError where one is damaged."""
+    """Read both PEM files, None if one is missing. Raises StubError if one is damaged."""
     if not (certificate.exists() and key.exists()):
         return None
     try:

@@ -44,7 +44,7 @@ class ServerCertificate:
 def ensure(directory: Directory, now: dt.datetime, host: str = "localhost") -> ServerCertificate:
     """Return the certificate for localhost and `host`; make it, and the CA, where missing, damaged in part or old.
 
-    Raises StubError where a file that is there cannot be read as what it should be.
+    Raises StubError if a file that is there cannot be read as what it should be.
     """
     ca = ensure_ca(directory, now)
     chain, key = directory.server_certificate

@@ -32,7 +32,7 @@ class QueueClient:
 
     @classmethod
     def open(cls, directory: Directory) -> Self:
-        """Read DIR/config and DIR/tokens.json. Raises StubError where no stub has been there."""
+        """Read DIR/config and DIR/tokens.json. Raises StubError if no stub has been there."""
         try:
             config = tomllib.loads(directory.client_config.read_text())
             token = json.loads(directory.tokens.read_text())["admin"]

@@ -104,7 +104,7 @@ class Directory:
         return self.root / "destroyed"
 
     def prepare(self) -> None:
-        """Make the folders. Raises StubError where they cannot be made or written."""
+        """Make the folders. Raises StubError if they cannot be made or written."""
         if not str(self.root).isprintable():
             raise StubError(
                 "The folder in --dir must have a name of printable characters: configuration files contain it."

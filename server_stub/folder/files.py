@@ -39,7 +39,7 @@ def sweep(folder: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, object]:
-    """Return the JSON object in a state file. Raises StubError where it cannot be read as one."""
+    """Return the JSON object in a state file. Raises StubError if it cannot be read as one."""
     try:
         content = json.loads(path.read_text())
     except OSError as error:

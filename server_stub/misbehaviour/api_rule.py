@@ -59,7 +59,7 @@ class ApiAct:
 
     @property
     def ends(self) -> bool:
-        """True where the answer, or that there is none, is settled."""
+        """True if the answer, or that there is none, is settled."""
         return bool(self.status or self.cut or self.lose_answer)
 
     @property

@@ -77,7 +77,7 @@ class RelayAct:
 
     @property
     def ends(self) -> bool:
-        """True where nothing else can happen at this stage."""
+        """True if nothing else can happen at this stage."""
         return bool(self.reply or self.cut or self.lose_answer or self.stall == math.inf)
 
     def then(self, later: RelayAct) -> RelayAct:

@@ -30,7 +30,7 @@ BROKEN = (AttributeError, HeaderParseError, KeyError, LookupError, RecursionErro
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of a mail, ready to be shown as text. `html` and `text` are None where the mail has none."""
+    """The parts of a mail, ready to be shown as text. `html` and `text` are None if the mail has none."""
 
     headers: list[tuple[str, str]]
     text: str | None
@@ -38,7 +38,7 @@ class Parts:
     pictures: dict[str, str]
 
     def header(self, name: str) -> str:
-        """Return the first header of that name, empty where there is none."""
+        """Return the first header of that name, empty if there is none."""
         return next((value for key, value in self.headers if key.lower() == name), "")
 
     @property

@@ -34,7 +34,7 @@ NOTHING = Condition("0")
 
 
 def compile_filter(tree: Filter | None) -> Condition:
-    """Return the condition that a filter, or none, stands for. Raises OperationError where Kanidm cannot run it."""
+    """Return the condition that a filter, or none, stands for. Raises OperationError if Kanidm cannot run it."""
     if tree is None:
         return EVERYTHING
     if _elements(tree) > MAX_ELEMENTS or _depth(tree) > MAX_DEPTH:

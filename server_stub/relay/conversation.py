@@ -257,7 +257,7 @@ def _tls_version(server: SMTP) -> str:
 
 
 def _client_certificate(server: SMTP) -> str:
-    """Return the common name that the client's certificate gives, empty where it showed none."""
+    """Return the common name that the client's certificate gives, empty if it showed none."""
     shown = (server.transport and server.transport.get_extra_info("peercert")) or {}
     names = [value for part in shown.get("subject", ()) for key, value in part if key == "commonName"]
     return str(names[0]) if names else ""

@@ -18,7 +18,7 @@ from server_stub.errors import StubError
 
 
 def reply_for(recipient: str, path: Path) -> str | None:
-    """Return the SMTP reply that refuses `recipient`, None where it is welcome.
+    """Return the SMTP reply that refuses `recipient`, None if it is welcome.
 
     Raises StubError for a broken file.
     """

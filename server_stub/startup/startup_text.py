@@ -54,7 +54,7 @@ def where_to_look(directory: Directory, queued: int) -> str:
 
 
 def program(name: str) -> str:
-    """Return how to call a program that lies beside the one that runs: by its name where that finds it."""
+    """Return how to call a program that lies beside the one that runs: by its name if that finds it."""
     beside = Path(sys.argv[0]).absolute().with_name(name)
     found = shutil.which(name)
     by_path = beside.exists() and not (found and Path(found).samefile(beside))
