@@ -5,10 +5,10 @@
     ├── NotAllowed           77     real root, or a configuration or secret that cannot be read
     └── ConfigError          78     all faults of the configuration (`ConfigFault`) at once
     ServerFault                     the identity server or the token is at fault; the sender keeps trying
-    LedgerFault                     the disk or the ledger's file is; the sender begins nothing new, and keeps trying
+    LedgerFault                     the disk or the ledger is at fault; nothing new begins, the sender keeps trying
     MessageGone                     the server does not have the message, or hides it
 
-A relay's reply is no exception outside `relay/`: it is a verdict (`verdict.py`).
+Outside `relay/`, a relay's reply is not an exception but a verdict (`verdict.py`).
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """Start and stop of the process: signals, the grace period, and an end that nothing can delay.
 
-The first SIGTERM or SIGINT sets the stop event: nothing new begins, and what is in flight may end. When the grace
-period runs out, the rest is cancelled; where something does not react even to that, the process exits all the same.
-A second signal ends it at once. HUP, ALRM, USR1 and USR2 are ignored from the first line on (`__main__`).
+The first SIGTERM or SIGINT sets the stop event: nothing new begins, and mails in flight may end. When the grace
+period ends, the rest is cancelled; if something does not react even to that, the process exits nevertheless. A second
+signal ends it at once. HUP, ALRM, USR1 and USR2 are ignored from the first line on (`__main__`).
 """
 
 import asyncio

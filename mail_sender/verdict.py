@@ -1,9 +1,9 @@
 """What a relay made of one mail to one recipient: a closed set of verdicts.
 
-    Accepted    the relay answered 2xx to the final dot: the mail is its own from now on (RFC 5321, 4.2.5)
-    Refused     this recipient or message will never be taken (permanent, 5xx)
-    Deferred    this recipient or message was not taken now (transient, 4xx)
-    RelayDown   no mail is to blame, but the relay, the login, its certificate or the network
+    Accepted    the relay answered 2xx to the final dot: it is now responsible for the mail (RFC 5321, 4.2.5)
+    Refused     the relay refused this recipient or message for good (permanent, 5xx)
+    Deferred    the relay refused this recipient or message for now (transient, 4xx)
+    RelayDown   the relay, the login, the certificate or the network is at fault, not a mail
     Uncertain   cut off between the dot and its reply: it may have arrived
 
 A verdict is data. What follows from it is decided in `sender.settle` (the delivery) and `sender.breaker` (the relay).

@@ -3,7 +3,7 @@
 The ledger, its lock and the control socket live as long as the process; source, transport and worker as long as one
 configuration: they are a generation. When a file of the configuration changes, the next generation begins at once, so
 that a corrected password is tried immediately; attempts in flight end beside it. A configuration with faults is
-reported and ignored: the old one goes on.
+reported and ignored: the previous one stays in use.
 """
 
 import asyncio

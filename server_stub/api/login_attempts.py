@@ -2,7 +2,7 @@
 
 Only the administrator has a password; people and service accounts cannot log in, and the answer says so. An attempt
 lives for five minutes and in memory: a restart forgets it, as it does on a real server, whose key for these sessions
-is made anew at each start. The captures show the way through; the answers off it follow Kanidm's source.
+is made anew at each start. The captures show a login that succeeds; all other answers follow Kanidm's source.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The certificate of the API and the relay, for `localhost` and the host that the stub listens on.
 
-It is made anew when it nears its end or does not fit, which is possible because the CA's key lies beside it. A second
-one, expired since yesterday, is what the relay shows when a rule wants that.
+It is made anew when it expires soon or does not fit; this is possible because the CA's key is kept beside it. The
+relay shows a second one, which expired yesterday, if a rule says so.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How the files of a stub are written and read.
 
-Every file is replaced in one step, so that neither a reader nor a crash ever meets half of one. A damaged file is
+Every file is replaced in one step, so that no reader sees half a file, and no crash leaves one. A damaged file is
 never repaired or replaced silently.
 """
 

@@ -1,4 +1,4 @@
-"""What a stub is from its first start on: keys, account ids, tokens and passwords, kept in one file.
+"""The identity of a stub since its first start: keys, account ids, tokens and passwords, kept in one file.
 
 `identity.json` is written once. `tokens.json`, which people and tests read, is a copy of its tokens, made at
 each start.

@@ -5,8 +5,8 @@ call = "ready"          # which call; see CALLS
 status = 503            # answer this, and do nothing; or:
 retry_after = 5         #   with this header, in seconds
 body = "html"           #   json (Kanidm's error, the default), html (a proxy's page), empty, truncated, huge
-cut = "before"          # hang up before anything is done; "in_body": when half of the answer is out
-lose_answer = true      # do the work, then hang up without an answer
+cut = "before"          # disconnect before any work; "in_body": after half of the answer
+lose_answer = true      # do the work, then disconnect without an answer
 latency_ms = 500        # wait first; alone, or with one of the above
 
 A call that a rule answers never reaches the application, as with a proxy in front of it.

@@ -1,7 +1,7 @@
 """Rules about conversations with the relay, as they stand in [[relay]] tables.
 
 [[relay]]
-at = "rcpt"                     # the stage; see STAGES. Needed where what it does fits several
+at = "rcpt"                     # the stage; see STAGES. Needed if the rule could act at several stages
 recipient = "*@example.com"     # at rcpt and later: only for these recipients; * and ? as in a shell
 reply = "450 4.2.0 Greylisted"  # send this instead; after a 421 the relay disconnects
 cut = true                      # disconnect; at the dot before the mail is taken
@@ -14,7 +14,7 @@ no_starttls = true              # STARTTLS is not offered
 expired_certificate = true      # TLS with a certificate that ended yesterday
 client_certificate = "required" # ask for a client certificate; "optional": take none as well
 
-Replies can only be errors: against a relay that says 250 and loses the mail, no sender can do anything.
+Replies can only be errors, because no sender can notice a relay that answers 250 and loses the mail.
 """
 
 from __future__ import annotations

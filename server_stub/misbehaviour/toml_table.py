@@ -1,4 +1,4 @@
-"""A TOML table from a person's hand, read key by key: whatever is wrong is a sentence that names table and key."""
+"""A TOML table that a person wrote, read key by key. Each fault is a sentence that names table and key."""
 
 from __future__ import annotations
 

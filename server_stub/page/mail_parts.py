@@ -1,8 +1,8 @@
 """What is in a mail: its headers, its text, its HTML and the pictures that the HTML refers to.
 
 Mails are written by others and may be broken in every way. So headers are decoded one by one (the structured parsers
-of the standard library stumble over hostile ones), bodies are decoded with replacement characters, and where a part
-cannot be made out at all, it is as if it were not there.
+of the standard library fail on hostile ones), bodies are decoded with replacement characters, and a part that cannot
+be read at all is left out.
 """
 
 from __future__ import annotations

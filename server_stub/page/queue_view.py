@@ -1,6 +1,6 @@
 """A queue entry as the page shows it.
 
-An entry may be anything that somebody queued by hand, a number even: whatever cannot be read is shown as absent.
+An entry may be anything that somebody queued by hand, even a number. A value that cannot be read is shown as absent.
 
 | state | meaning |
 |---|---|

@@ -1,9 +1,9 @@
 """Who may talk to the page, and what a browser may do with its answers.
 
-A web page of somebody else's could call this one: by its address (cross-site requests), or by a name of its own that
-it lets point to this machine (DNS rebinding). So the Host must be `localhost`, the host that the stub listens on, or
-an address, which no DNS can rebind; and what changes something must come from the page itself, which browsers tell in
-`Origin` and `Sec-Fetch-Site`. Programs that send neither, like curl, are no browsers and may.
+Another web site could call this page: by the page's address (cross-site requests), or by a name of the site that
+points to this machine (DNS rebinding). So the Host must be `localhost`, the host that the stub listens on, or an
+address, which no DNS can rebind. A request that changes something must come from the page itself; browsers say so in
+`Origin` and `Sec-Fetch-Site`. A program that sends neither, like curl, is not a browser and may change everything.
 
 Every answer, errors too, carries the security headers: nothing is loaded from elsewhere, nothing is kept, and no
 site may frame it.

@@ -1,7 +1,7 @@
 """Filters turned into SQL, as far as Kanidm can run them.
 
 Kanidm can test presence (`pr`) of what it knows, and equality of `class` and `uuid`; `and`, `or` and `not (...)` join
-them. Everything else is refused, each in its own way, and so is what has too many parts (docs/kanidm-wire.md, Query
+them. Every other filter, and one with too many parts, is refused as Kanidm refuses it (docs/kanidm-wire.md, Query
 parameters).
 """
 

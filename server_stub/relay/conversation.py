@@ -1,7 +1,7 @@
 """One conversation with the relay: aiosmtpd's, which asks the rules of misbehaviour at each stage.
 
-A conversation that is to be cut off or to fall silent waits for its end, which aiosmtpd brings about by cancelling it
-when the connection is lost.
+A conversation that is cut off or stays silent waits until aiosmtpd cancels it, which happens when the connection is
+lost.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The mails that the relay accepted, each as two files under `DIR/mail`.
 
-`00000042.eml` holds exactly the bytes that were received, `00000042.json` what only the conversation knew: envelope,
+`00000042.eml` holds exactly the bytes that were received, `00000042.json` the facts of the conversation: envelope,
 TLS version, client certificate, login, EHLO name, time. The numbers are the order of arrival. The sidecar is written
-first, so that whoever sees a mail also finds its envelope, and deleted last.
+first and deleted last, so that every mail has its envelope.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
     code = 550
     text = "5.1.1 No such user here"
 
-No file means that nobody is refused. A broken one refuses everybody for the time being (451), since nobody can tell
-what it was meant to say, and says so on stderr.
+Without the file nobody is refused. While the file is broken, everybody is refused for now (451), because its meaning
+is unknown, and stderr says so.
 """
 
 from __future__ import annotations

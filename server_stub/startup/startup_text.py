@@ -1,7 +1,7 @@
 """What `serve` prints once everything answers, and what `fill` prints: where things are, and what to do next.
 
-The commands are written so that they can be copied: with the path of a program that was not found by its name, and
-with `-s` for the sender where root runs this, which it refuses otherwise.
+The commands can be copied as they are: they have a program's path if its name alone is not found, and `-s` for the
+sender if root runs this, because the sender otherwise refuses to run as root.
 """
 
 from __future__ import annotations
