@@ -17,7 +17,7 @@ work, and of one that only reads."""
 
 Connection = socket.socket
 
-_LATER = "try again in a moment, and look at the sender's log"
+_LATER = "try again in a moment, and read the sender's log"
 
 
 class NoAnswer(MailSenderError):

@@ -58,7 +58,7 @@ class Flushed:
             text += f"; the relay is unusable ({self.relay_fault})"
         if not self.left:
             return text
-        why = "" if self.relay_fault else "; no attempt was seen for a while: look at the sender's log"
+        why = "" if self.relay_fault else "; no attempt was seen for a while: read the sender's log"
         return f"{text}; {self.left} still queued, and tried again automatically{why}"
 
 

@@ -396,7 +396,7 @@ async def test_flush_does_not_wait_for_ever_for_a_sender_that_tries_nothing(ledg
     *_, end = await ask(handler_on(ledger, runner=Runner(), clock=clock), "flush")
     assert end["end"]["exit"] == Exit.TEMPORARY
     assert "none was tried" in end["end"]["message"]
-    assert "look at the sender's log" in end["end"]["message"]
+    assert "read the sender's log" in end["end"]["message"]
     assert 30 <= clock.monotonic() < 40
 
 
