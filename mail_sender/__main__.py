@@ -42,7 +42,7 @@ def trim_imports() -> None:
 
 
 def _keep_open(descriptor: int) -> None:
-    """Open /dev/null where a standard stream is closed: a connection would take its number, and get the output."""
+    """Open /dev/null if a standard stream is closed: a connection would take its number, and get the output."""
     try:
         os.fstat(descriptor)
     except OSError:

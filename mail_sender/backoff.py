@@ -4,7 +4,7 @@ The waits of one delivery are `timedelta`s, since the ledger stores when it is d
 circuit breaker are seconds on the monotonic clock. A `Backoff` doubles from its first wait to its longest.
 
 A delivery that the ledger finds due later than `LONGEST_WAIT` from now was written by a clock that ran ahead: the
-ledger returns it at once. So each new wait of a delivery belongs into `LONGEST_WAIT`, too.
+ledger returns it at once. So `LONGEST_WAIT` must include each new wait of a delivery.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """A condition that comes and goes, such as a relay that is down.
 
-It is logged once when it begins, once when it changes and once when it ends, however often it is met in between. One
-that is met only now and then (a full disk: reads succeed, writes fail) ends when it was not met for a while.
+It is logged once when it begins, once when it changes and once when it ends, however often it occurs in between. A
+condition that occurs only sometimes (a full disk: reads succeed, writes fail) ends when it did not occur for a while.
 """
 
 from dataclasses import dataclass, field

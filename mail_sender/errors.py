@@ -1,9 +1,9 @@
 """What can go wrong before or beside a delivery.
 
-A `MailSenderError` ends the program with an exit code. With a `ServerFault` or a `LedgerFault` the sender goes on
+A `MailSenderError` ends the program with an exit code. With a `ServerFault` or a `LedgerFault` the sender keeps
 trying; while the ledger is at fault it begins nothing new.
 
-A relay's reply is no exception outside `relay/`: it is a verdict (`verdict.py`).
+Outside `relay/`, a relay's reply is not an exception but a verdict (`verdict.py`).
 """
 
 from collections.abc import Iterator

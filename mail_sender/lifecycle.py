@@ -1,8 +1,8 @@
-"""Start and stop of the process: signals, the grace period, and an end that nothing can hold up.
+"""Start and stop of the process: signals, the grace period, and an end that nothing can delay.
 
-The first SIGTERM or SIGINT sets the stop event: nothing new begins, and what is in flight may end. When the grace
-period runs out, the rest is cancelled; where something does not react even to that, the process exits all the same.
-A second signal ends it at once. HUP, ALRM, USR1 and USR2 are ignored from the first line on (`__main__`).
+The first SIGTERM or SIGINT sets the stop event: nothing new begins, and mails in flight may end. When the grace
+period ends, the rest is cancelled; if something does not react even to that, the process exits nevertheless. A second
+signal ends it at once. HUP, ALRM, USR1 and USR2 are ignored from the first line on (`__main__`).
 """
 
 import asyncio
@@ -53,9 +53,7 @@ async def _supervised(work: Callable[[asyncio.Event], Awaitable[None]], grace_se
     if not working.done():
         await asyncio.wait({working}, timeout=max(0.0, grace_seconds - _CANCEL_SECONDS))
     if not working.done():
-        _log.warning(
-            "stop_forced", message=f"something still hung after {grace_seconds:g} s of grace; it was cut off"
-        )
+        _log.warning("stop_forced", message=f"something did not end within {grace_seconds:g} s; it was cut off")
         working.cancel()
         await asyncio.wait({working}, timeout=_CANCEL_SECONDS / 2)
     if not working.done():
@@ -84,7 +82,7 @@ def _install(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, grace_seconds
 
 def _begin_to_stop(name: str, stop: asyncio.Event) -> None:
     stop.set()
-    _log.info("stopping", signal=name, message="nothing new is begun")
+    _log.info("stopping", signal=name, message="nothing new is started")
 
 
 def _leave() -> None:

@@ -1,8 +1,8 @@
 """The log: one line per event on standard error, for a person at 3 a.m. or for a machine.
 
 1. An event has a stable name (`sent`, `relay_down`) and fields (docs/log.md).
-2. Secrets are kept out in two ways. Values of fields that are named like secrets are hidden, and the secrets of the
-   configuration are cut out of every text, whoever wrote it. Addresses are masked by those who log them.
+2. Secrets are kept out in two ways: fields that are named like secrets have their values hidden, and the secrets of
+   the configuration are removed from every text. The code that logs an address masks it.
 3. A line is text or JSON. JSON begins with the keys that log shippers look for: time, level, event, message.
 4. If standard error is the journal, a line of text begins with its priority (sd-daemon(3)).
 """

@@ -104,7 +104,7 @@ class OddEntry:
 class Listing:
     """The queue as it was listed once: the messages that are ready, oldest first, and the malformed entries.
 
-    `at` is the server's own time of it, where the answer had one.
+    `at` is the server's own time of it if the answer had one.
     """
 
     messages: tuple[Message, ...]

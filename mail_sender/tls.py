@@ -45,7 +45,7 @@ def add_client_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -
     """
 
     def no_password() -> str:
-        raise BadPem("the key is encrypted; take its passphrase off (openssl pkey)")
+        raise BadPem("the key is encrypted; remove its passphrase (openssl pkey)")
 
     try:
         made.load_cert_chain(certificate, key, password=no_password)
@@ -73,7 +73,7 @@ def fault(error: ssl.SSLError, host: str) -> str:
             reason = "it has expired"
         return f"the certificate is refused: {reason}"
     if speaks_plain(error):
-        return "the other side does not speak TLS on this port"
+        return "the server does not speak TLS on this port"
     return f"the TLS handshake failed ({(error.reason or str(error)).replace('_', ' ').lower()})"
 
 

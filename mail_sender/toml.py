@@ -1,4 +1,4 @@
-"""Reads TOML 1.1 (https://toml.io), as Kanidm's own parser does; the one module that names the library for it."""
+"""Reads TOML 1.1 (https://toml.io), as Kanidm's own parser does. Only this module uses the TOML library."""
 
 from typing import Any
 

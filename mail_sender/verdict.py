@@ -60,7 +60,7 @@ class Reply:
 
     @property
     def queue_id(self) -> str | None:
-        """The relay's own name for the mail, where its reply has one."""
+        """The relay's own name for the mail if its reply has one."""
         match = _QUEUE_ID.search(self.text)
         return (match[1] or match[2]) if match else None
 

@@ -3,7 +3,7 @@
 The ledger, its lock and the control socket live as long as the process; source, transport and worker as long as one
 configuration: they are a generation. When a file of the configuration changes, the next generation begins at once, so
 that a corrected password is tried immediately; attempts in flight end beside it. A configuration with faults is
-reported and ignored: the old one goes on.
+reported and ignored: the previous one stays in use.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ PATIENCE = 2.0
 """Seconds for attempts in flight to end, before the next generation begins beside them."""
 
 _DRY = (
-    "a dry run: each mail is written into the folder and none is sent; nothing is marked on the server; "
+    "a dry run: each mail is written into the folder; nothing is sent; nothing is marked on the server; "
     "the ledger is kept in memory"
 )
 
@@ -53,7 +53,7 @@ Load = Callable[[], Config]
 async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
     """Send until the stop event is set, or the schedule is over; `load` reads the configuration anew.
 
-    Raises `MailSenderError` where the state folder or its ledger cannot be used.
+    Raises `MailSenderError` if the state folder or its ledger cannot be used.
     """
     clock, watch = SteadyClock(), Watch(config, load)
     state = None if isinstance(config.relay, FolderConfig) else state_folder.ready(config.ledger)

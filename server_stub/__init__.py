@@ -1,7 +1,7 @@
 """A stub identity server: Kanidm's message queue, a TLS relay that catches the mail, and a page that shows both.
 
-It is for people without a Kanidm, and for tests. It imports nothing from the product, so that two readings of
-Kanidm's API check each other. The rooms, from the top; each imports only what stands below it::
+It is for people without a Kanidm, and for tests. It imports nothing from `mail_sender`, so that two readings of
+Kanidm's API check each other. The rooms, from the top; each imports only rooms below it::
 
     cli/            what people type: `serve`, and the commands that speak to a running stub
     service         everything that `serve` runs, in one event loop; open this first

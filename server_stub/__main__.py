@@ -20,8 +20,8 @@ def _main() -> None:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         sys.exit(
-            f"server-stub needs {', '.join(missing)}, which the product itself does not: "
-            "install it with its extra, pip install 'mail-sender[stub]'."
+            f"server-stub needs {', '.join(missing)}, which mail-sender does not need: "
+            "install the extra with pip install 'mail-sender[stub]'."
         )
     # Imported late: the sentence above must not depend on what it reports as missing.
     from server_stub.cli.app import run  # noqa: PLC0415 - see the line above

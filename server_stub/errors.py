@@ -1,4 +1,4 @@
-"""The two ways in which the stub says no: a sentence to a person, a status and a body to a client."""
+"""The two kinds of refusals: a sentence for a person, or a status and a body for a client."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Everything that `server-stub serve` runs, in one event loop.
 
-What DIR keeps is loaded or made, all ports are bound, the config files are written, everything listens, and only
-then the ready file appears. Every ten minutes, messages past their `delete_after` are removed, as Kanidm
-does it. SIGTERM or SIGINT closes the listeners, gives requests in flight a short while, and ends the process with 0.
+It loads or makes the files of DIR, binds all ports, writes the config files, listens, and writes the ready file last.
+Every ten minutes, messages past their `delete_after` are removed, as Kanidm does it. SIGTERM or SIGINT closes the
+listeners, gives requests in flight a short while, and ends the process with 0.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Stub:
 
 
 def run(settings: Settings, ready: Callable[[Ports], None]) -> None:
-    """Serve until a signal; call `ready` once everything answers. Raises StubError where the start fails."""
+    """Serve until a signal; call `ready` once everything answers. Raises StubError if the start fails."""
     os.umask(0o077)
     with prepared(settings) as (stub, bound):
         asyncio.run(serve(stub, bound, _stop_on_signals, ready))

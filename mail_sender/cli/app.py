@@ -1,8 +1,8 @@
 """The command line: Kanidm's flags and our exit codes.
 
-Without a command the sender runs in the foreground until a signal ends it. What goes wrong before that is one
-sentence on standard error and an exit code; the log takes over once the sender runs. What only one command needs
-is imported inside it, so that `--help` and `--version` answer at once.
+Without a command the sender runs in the foreground until a signal ends it. A fault before that is one sentence on
+standard error and an exit code; the log takes over once the sender runs. Modules that only one command needs are
+imported inside it, so that `--help` and `--version` answer at once.
 """
 
 import sys
@@ -77,7 +77,7 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
     ] = DEFAULT_SENDER_CONFIG,
     test_email: Annotated[
         str | None,
-        typer.Option("-t", "--test-email", metavar="ADDRESS", help="Send one test mail to ADDRESS, and end."),
+        typer.Option("-t", "--test-email", metavar="ADDRESS", help="Send one test mail to ADDRESS, and exit."),
     ] = None,
     dry_run: Annotated[
         Path | None,
@@ -85,22 +85,22 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
             "--dry-run",
             metavar="FOLDER",
             readable=False,
-            help="Send nothing and mark nothing: write each mail into FOLDER.",
+            help="Dry run: write each mail into FOLDER; send and mark nothing.",
         ),
     ] = None,
     debug: Annotated[
-        bool, typer.Option("-d", "--debug", envvar="KANIDM_DEBUG", help="Log more. Secrets are never logged.")
+        bool, typer.Option("-d", "--debug", envvar="KANIDM_DEBUG", help="Log more, but never secrets.")
     ] = False,
     skip_root_check: Annotated[bool, typer.Option("-s", "--skip-root-check", help="Run even as root.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and end.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and exit.")
     ] = False,
 ) -> None:
-    """Carry an identity server's mail: poll its queue, send through a TLS relay, mark what is sent.
+    """Send an identity server's mail: poll its queue, send each mail through a TLS relay, mark it as sent.
 
-    Without -t and without a command it runs in the foreground until SIGTERM or SIGINT.
+    Without -t and without a command, mail-sender runs in the foreground until SIGTERM or SIGINT.
 
-    Exit codes: 0 done; 1 the relay said no; 2 wrong usage; 75 try again later; 77 not allowed (root, unreadable
+    Exit codes: 0 success; 1 the relay refused; 2 wrong usage; 75 try again later; 77 not allowed (root, unreadable
     config); 78 the configuration has faults.
     """
     if context.invoked_subcommand is not None:
@@ -135,7 +135,7 @@ def _recipient(text: str | None) -> str | None:
     try:
         return address.parse(text)
     except address.BadAddress as error:
-        raise UsageError(f"{text!r} is not a mail address to test with: {error}") from None
+        raise UsageError(f"{text!r} is not a mail address that can be used: {error}") from None
 
 
 def _serve(config: "Config", load: "Callable[[], Config]") -> None:

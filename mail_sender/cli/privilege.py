@@ -18,13 +18,13 @@ def refuse_real_root(uid_map: Path = _UID_MAP) -> None:
     if 0 not in {os.getuid(), os.geteuid()} or _outside(uid_map) != 0:
         return
     raise NotAllowed(
-        "refusing to run as root: mail-sender reads password reset links and needs none of root's rights; "
-        "run it as a user of its own (in a container: --user 10001), or insist with --skip-root-check"
+        "refusing to run as root: mail-sender reads password reset links and does not need root's rights; "
+        "run it as its own user (in a container: --user 10001), or use --skip-root-check"
     )
 
 
 def _outside(uid_map: Path) -> int:
-    """Return which uid our uid 0 is outside the user namespace; 0 where that cannot be read."""
+    """Return which uid our uid 0 is outside the user namespace; 0 if that cannot be read."""
     try:
         lines = [[int(part) for part in line.split()] for line in uid_map.read_text().splitlines()]
         return next((outside - inside for inside, outside, count in lines if inside <= 0 < inside + count), 0)

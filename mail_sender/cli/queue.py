@@ -1,7 +1,7 @@
 """The queue verbs: `mail-sender queue list | show | retry | flush | abandon | resend`.
 
-Here stand their options, and what is asked of the person at the terminal. What carries a command out is imported
-inside, as in `app`.
+This module has their options, and the question to the person at the terminal. The code that carries a command out is
+imported inside, as in `app`.
 """
 
 import re
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from mail_sender.cli.queue_output import Screen
     from mail_sender.control.command import Command
 
-_STATUS_HELP = f"Only these; may be repeated: {', '.join(State)}."
+_STATUS_HELP = f"Only deliveries in this state; may be repeated: {', '.join(State)}."
 
 app = typer.Typer(
-    help="Look at the queue, and send what is held up. Works beside a running sender, and without one.",
-    epilog="ID is a message's id, or its first 6 characters or more. With -o json each line is one JSON object. "
-    "Exit codes: 0 done; 1 it could not be done, or nothing fits; 2 wrong usage; 75 try again; 77 not allowed; "
-    "78 the configuration or the ledger has faults.",
+    help="Show the queue; retry, abandon or resend mail. Works with and without a running sender.",
+    epilog="ID is a message's id, or at least its first 6 characters. With -o json, each line is one JSON object. "
+    "Exit codes: 0 success; 1 it could not be done, or nothing matches; 2 wrong usage; 75 try again later; "
+    "77 not allowed; 78 the configuration or the ledger has faults.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The message's id, or how it begins.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The message's id, or its start.")]
 Recipient = Annotated[str | None, typer.Option("--recipient", metavar="ADDRESS", help="Only mails to ADDRESS.")]
 Output = Annotated[Form, typer.Option("-o", "--output", help="json: one object a line.")]
 Addresses = Annotated[bool, typer.Option("--show-addresses", help="Do not mask addresses.")]
@@ -49,7 +49,7 @@ def list_(
     recipient: Recipient = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", min=0, help="At most so many; 0: all. The default is 50 on a terminal, else all."),
+        typer.Option("--limit", min=0, help="At most this many; 0: all. Default: 50 on a terminal, else all."),
     ] = None,
     output: Output = "text",
     show_addresses: Addresses = False,
@@ -78,33 +78,33 @@ def show(
 @app.command(short_help="Queue again what failed or is held.")
 def retry(
     context: typer.Context,
-    id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="The message's id, or how it begins.")] = None,
+    id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="The message's id, or its start.")] = None,
     status: Annotated[
         list[State] | None,
-        typer.Option("--status", metavar="STATUS", help="All that are held, failed, abandoned or queued."),
+        typer.Option("--status", metavar="STATUS", help="All of a state: held, failed, abandoned or queued."),
     ] = None,
     recipient: Recipient = None,
     output: Output = "text",
 ) -> None:
-    """Queue again what failed, was abandoned or is held; attempts count from zero again."""
+    """Queue again what failed, was abandoned or is held, and count its attempts from zero."""
     if id_ is None and not status and recipient is None:
-        raise UsageError("say which: an ID, --status or --recipient")
+        raise UsageError("say what to retry: an ID, --status or --recipient")
     states = frozenset(State) if id_ and not status else _retried(status)
     command = _command("retry", message=_id(id_) if id_ else None, states=states, recipient=recipient)
     with _screen(context, output) as screen:
         screen.change(command)
 
 
-@app.command(short_help="Try everything that waits now.")
+@app.command(short_help="Try now everything that waits.")
 def flush(context: typer.Context, recipient: Recipient = None, output: Output = "text") -> None:
-    """Try everything that is queued or held now, even if the relay was down; wait until each had its attempt."""
+    """Try now everything that is queued or held, even if the relay was down; wait until each had its attempt."""
     with _screen(context, output) as screen:
         screen.flush(_command("flush", recipient=recipient))
 
 
 @app.command(short_help="Give up what is not sent.")
 def abandon(context: typer.Context, id_: Id, recipient: Recipient = None, output: Output = "text") -> None:
-    """Give up what is queued, held or unknown; `retry` takes it up again."""
+    """Give up what is queued, held or unknown; `retry` queues it again."""
     with _screen(context, output) as screen:
         screen.change(_command("abandon", message=_id(id_), recipient=recipient))
 
@@ -117,7 +117,7 @@ def resend(
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
     output: Output = "text",
 ) -> None:
-    """Send what was sent, or may have been, a second time: as a mail with a Message-ID of its own."""
+    """Send a second copy of what was sent, may have arrived or was withdrawn; it has its own Message-ID."""
     command = _command("resend", message=_id(id_), recipient=recipient)
     if not yes:
         _ask_first(command)
@@ -126,7 +126,7 @@ def resend(
 
 
 def _retried(status: list[State] | None) -> frozenset[State]:
-    """Return the states that are retried where no ID is named, or those that are named. Raises `UsageError`."""
+    """Return the states that are retried if no ID is named, or those that are named. Raises `UsageError`."""
     from mail_sender.control.verbs import VERBS  # noqa: PLC0415 - see the module's text
 
     taken = VERBS["retry"].takes
@@ -134,7 +134,7 @@ def _retried(status: list[State] | None) -> frozenset[State]:
         return taken - {State.EXPIRED}
     if not taken.issuperset(status):
         names = ", ".join(sorted(taken))
-        raise UsageError(f"--status takes {names}; what is sent, withdrawn or unknown takes `resend`")
+        raise UsageError(f"--status takes {names}; use `resend` for what is sent, withdrawn or unknown")
     return frozenset(status)
 
 
@@ -144,7 +144,7 @@ def _command(verb: str, **fields: Any) -> "Command":
     try:
         return Command(verb, **fields)
     except BadCommand as error:
-        raise UsageError(f"the {error} cannot be looked for: it is too long, or not text") from None
+        raise UsageError(f"cannot search for the {error}: it is too long, or not text") from None
 
 
 def _id(text: str) -> str:
@@ -156,19 +156,19 @@ def _id(text: str) -> str:
         return str(UUID(found))
     if not re.fullmatch(rf"[0-9a-f-]{{{SHORTEST_ID},36}}", found):
         raise UsageError(
-            f"{text!r} is no message's id: expected one such as 6f1c2a3e-..., or its first {SHORTEST_ID} characters "
-            "or more; `mail-sender queue list` shows them"
+            f"{text!r} is not a message's id: expected an id such as 6f1c2a3e-..., or at least its first "
+            f"{SHORTEST_ID} characters; `mail-sender queue list` shows the ids"
         )
     return found
 
 
 def _ask_first(command: "Command") -> None:
-    """Ask whether a second copy is to be sent, and end the program where it is not."""
+    """Ask whether a second copy is to be sent, and end the program if it is not."""
     terminal: TextIO | None = sys.stdin
     if terminal is None or not terminal.isatty():
-        raise UsageError("resend sends a second copy, and there is no terminal to ask on: say -y")
+        raise UsageError("resend asks before it sends a second copy, but there is no terminal: add -y")
     recipient = f" to {command.recipient}" if command.recipient else ""
-    question = f"This sends a second copy of {command.message}{recipient}; whoever got the first one gets another."
+    question = f"This sends a second copy of {command.message}{recipient}; who got the first one gets another."
     if not typer.confirm(f"{question} Send it?", err=True):
         typer.echo("nothing was sent", err=True)
         raise typer.Exit(Exit.FAILED)

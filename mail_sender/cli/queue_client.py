@@ -1,7 +1,7 @@
-"""From the configuration to the client of the queue verbs.
+"""Makes the client of the queue verbs from the configuration.
 
-The verbs need no more of it than where the ledger is, so that a broken configuration does not hide the queue. Only
-`resend` without a running sender needs all of it.
+The verbs need only the place of the ledger, so that a broken configuration does not hide the queue. Only `resend`
+without a running sender needs the whole configuration.
 """
 
 from functools import partial
@@ -20,7 +20,7 @@ from mail_sender.source.base import Source
 def client(context: typer.Context, *, with_source: bool = False) -> Client:
     """Return the client of the ledger that the configuration names; with a source it can send messages again.
 
-    Raises `MailSenderError` where there is no ledger.
+    Raises `MailSenderError` if there is no ledger.
     """
     log.configure(debug=False, form="text")
     given = context.find_root().params
@@ -33,11 +33,11 @@ def _ledger(path: Path) -> LedgerConfig:
     """Return where a mail-sender config says that the ledger is; print what is wrong, and use the default instead."""
     file = TomlFile(path)
     for fault in file.faults:
-        typer.echo(f"warning: {fault}; looking where the ledger is by default", err=True)
+        typer.echo(f"warning: {fault}; the default state folder is used", err=True)
     table = file.values.get("ledger")
     place, kind = (table.get("path"), table.get("kind")) if isinstance(table, dict) else (None, None)
     if place is not None and not (place and isinstance(place, str)):
-        typer.echo(f"warning: {path}: ledger.path is no path; looking where the ledger is by default", err=True)
+        typer.echo(f"warning: {path}: ledger.path is not a path; the default state folder is used", err=True)
         place = None
     return LedgerConfig(Path(place) if place else None, "memory" if kind == "memory" else "sqlite")
 

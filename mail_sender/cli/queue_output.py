@@ -1,8 +1,7 @@
 """What the queue verbs print: response lines as text for a person, or as JSON objects, one a line.
 
-What a command asks for goes to standard output, what is to be said about it to standard error; so JSON stays JSON.
-Whoever reads the output may close it: a list ends then, and a command that changes something is carried out all the
-same.
+The result of a command goes to standard output, remarks about it go to standard error; so JSON stays JSON. The reader
+may close the output: a list then ends, but a command that changes something is still carried out.
 """
 
 import json
@@ -57,7 +56,7 @@ class Screen:
         if count == 0:
             _say("nothing to list")
         elif self._text and count == most:
-            _say(f"the newest {most}; --limit 0 lists all")
+            _say(f"only the newest {most} are listed; --limit 0 lists all")
 
     def show(self, command: Command) -> None:
         """Print all that is known of a message."""

@@ -91,7 +91,7 @@ def _happened(entry: ResponseLine, now: datetime) -> str:
 
 
 def _due(entry: ResponseLine, now: datetime) -> str | None:
-    """Return when the next attempt is, or None where it is due or none is planned."""
+    """Return when the next attempt is, or None if it is due or none is planned."""
     due = entry["next_attempt_at"] and _time(entry["next_attempt_at"])
     return ago(due, now) if due and due > now else None
 
@@ -137,12 +137,12 @@ def _marked(entry: ResponseLine, now: datetime) -> str:
     if entry["unsent_at"]:
         when = ago(_time(entry["unsent_at"]), now)
         if entry["marked_at"]:
-            return f"yes, but found un-sent there {when}; mailed again only by `queue resend`"
-        return f"by somebody else, but found un-sent there {when}; mailed only by `queue resend`"
+            return f"yes, but un-sent on the server {when}; only `queue resend` mails it again"
+        return f"not by us, and un-sent on the server {when}; only `queue resend` mails it"
     if entry["marked_at"]:
         time = _time(entry["marked_at"])
         return f"{_clock(time)}  ({ago(time, now)})"
-    return "no: this follows once every recipient has a final state and at least one mail is sent"
+    return "no: it is marked when every recipient has a final state and at least one mail is sent"
 
 
 _CONDITIONS = {

@@ -1,7 +1,7 @@
 """The template verbs: `mail-sender template list | show | preview | check | export`.
 
-Here stand their options. They need the mail-sender config alone, send nothing and use no network. What carries them
-out (`template_output`, `template_preview`) is imported inside, as in `app`.
+This module has their options. The verbs need only the mail-sender config, send nothing and use no network. The code
+that carries them out (`template_output`, `template_preview`) is imported inside, as in `app`.
 """
 
 from pathlib import Path
@@ -17,8 +17,8 @@ PORT = "8026"
 """Where `--serve` serves, unless a port is named."""
 
 app = typer.Typer(
-    help="Look at the templates of mails: which there are, what they make, whether yours are right.",
-    epilog="KIND is a kind of mail, such as credential_reset_v1. With -o json each line is one JSON object. "
+    help="Show the templates of mails, preview the mails, and check your own templates.",
+    epilog="KIND is a kind of mail, such as credential_reset_v1. With -o json, each line is one JSON object. "
     "Exit codes: 0 done; 1 there are faults, or it could not be done; 2 wrong usage; 77 a file may not be read; "
     "78 the configuration cannot be used.",
     no_args_is_help=True,
@@ -45,13 +45,13 @@ Part = Literal["subject", "text", "html"]
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="The kind of mail; `template list` names them.")]
 Output = Annotated[Form, typer.Option("-o", "--output", help="json: one object a line.")]
 Language = Annotated[
-    str | None, typer.Option("--language", metavar="TAG", help="Such as de; the default is the configuration's.")
+    str | None, typer.Option("--language", metavar="TAG", help="A tag such as de. Default: the configuration's.")
 ]
 
 
 @app.command("list", short_help="List kinds, files, variables, languages.")
 def list_(context: typer.Context, output: Output = "text") -> None:
-    """List every kind with its variables and the files that make its parts; the languages; files without use."""
+    """List every kind with its variables and files; list the languages and the files that nothing uses."""
     from mail_sender.cli import template_output  # noqa: PLC0415 - see the module's text
 
     template_output.print_list(_config(context), output)
@@ -85,7 +85,7 @@ def preview(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write it: .eml the mail, .html or .txt its part.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the mail (.eml) or a part (.html, .txt).")
     ] = None,
     serve: Annotated[
         int | None,
@@ -99,24 +99,24 @@ def preview(
         ),
     ] = None,
 ) -> None:
-    """Make the mail of a made-up message, by the code that makes real mail; print its subject and text."""
+    """Make the mail of a made-up message, with the code that makes real mail; print its subject and text."""
     from mail_sender.cli import template_preview  # noqa: PLC0415 - see the module's text
 
     if serve is None:
         if kind is None:
-            raise UsageError("say which KIND: `mail-sender template list` names them; or --serve all of them")
+            raise UsageError("name a KIND (`mail-sender template list` shows them), or use --serve to show all")
         template_preview.print_mail(_config(context), kind, language, data, out)
     elif out is not None:
-        raise UsageError("--out writes one mail, --serve shows them: give one of the two")
+        raise UsageError("--out writes one mail, --serve shows all mails: use only one of them")
     elif data is not None and kind is None:
-        raise UsageError("--data holds the fields of one kind: say which KIND")
+        raise UsageError("--data holds the fields of one kind: name the KIND")
     else:
         template_preview.serve(_config(context), serve, kind, language, data)
 
 
 @app.command(short_help="Find what is wrong with your templates.")
 def check(context: typer.Context, output: Output = "text") -> None:
-    """Read every file of yours, and make a mail of each kind in each language; exit with 1 if there are faults."""
+    """Read all your files, and make a mail of each kind in each language; exit with 1 if there are faults."""
     from mail_sender.cli import template_output  # noqa: PLC0415 - see the module's text
 
     raise typer.Exit(template_output.print_findings(_config(context), output))
@@ -125,10 +125,10 @@ def check(context: typer.Context, output: Output = "text") -> None:
 @app.command(short_help="Copy the built-in templates.")
 def export(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to; nothing there is overwritten.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The target; nothing in it is overwritten.")],
     kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only this kind's templates.")] = None,
 ) -> None:
-    """Copy the built-in templates and sentences into a folder, as a start for your own."""
+    """Copy the built-in templates and sentences into a folder, so that you can change them."""
     from mail_sender.cli import template_output  # noqa: PLC0415 - see the module's text
 
     template_output.export(_config(context), folder, kind)

@@ -1,6 +1,6 @@
 """What `template list`, `show`, `check` and `export` print.
 
-What was asked for goes to standard output, what is to be said about it to standard error.
+The result goes to standard output, remarks about it go to standard error.
 """
 
 import json
@@ -57,7 +57,7 @@ def print_findings(path: Path, form: Form) -> Exit:
     exit_code = Exit.FAILED if findings.faults else Exit.DONE
     counted = f"{count(len(findings.faults), 'fault')}, {count(len(warnings), 'warning')}"
     where = f"{count(findings.files, 'file')} in {config.folder}" if config.folder else "the built-in templates"
-    message = f"{counted}; looked at {where}, made {count(findings.mails, 'mail')}"
+    message = f"{counted}; checked {where}, made {count(findings.mails, 'mail')}"
     typer.echo(message if form == "text" else json.dumps({"exit": exit_code, "message": message}))
     return exit_code
 

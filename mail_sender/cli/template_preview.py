@@ -28,7 +28,7 @@ def print_mail(path: Path, kind: str, language: str | None, data: Path | None, o
         made.write(out)
         typer.echo(f"{out} written", err=True)
     if made.mail.fault:
-        raise MailSenderError(f"{made.mail.fault}; the built-in one stands in for it here, as it would in a mail")
+        raise MailSenderError(f"{made.mail.fault}; this preview uses the built-in one, as a real mail would")
 
 
 def serve(path: Path, port: int, kind: str | None, language: str | None, data: Path | None) -> None:
@@ -42,7 +42,7 @@ def serve(path: Path, port: int, kind: str | None, language: str | None, data: P
     fields()
     shown = page.Previews(partial(lenient_config.read, path), kind, language, fields)
     with server.listen(port, shown) as listening:
-        typer.echo(f"Previews at {listening.url} - reload the page after a change; Ctrl-C ends this.")
+        typer.echo(f"Previews at {listening.url} - reload the page after a change; Ctrl-C stops the server.")
         listening.serve()
 
 

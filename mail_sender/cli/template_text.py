@@ -50,4 +50,4 @@ def _language(entry: Entry) -> tuple[str, str]:
 
 
 def _unused(entry: Entry) -> tuple[str, str]:
-    return "files without use", f"  {entry['unused']}{'; ' if entry['hint'] else ''}{entry['hint']}"
+    return "files that nothing uses", f"  {entry['unused']}{'; ' if entry['hint'] else ''}{entry['hint']}"

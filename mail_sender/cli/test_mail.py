@@ -35,7 +35,7 @@ def _relay(result: Result, *, dry: bool) -> str:
         case Accepted(reply):
             return (
                 f"Accepted: the relay answered {reply}\n"
-                f"  Message-ID {result.message_id}: look into the mailbox, and into its spam folder"
+                f"  Message-ID {result.message_id}: look into the mailbox, also into its spam folder"
             )
         case Refused(stage, reason, reply):
             return f"Refused{f' at {stage}' if stage else ''}: {reason}{f': {reply}' if reply else ''}"

@@ -73,7 +73,7 @@ def _templates(
         findings = check.faults(found, languages)
         faults += [ConfigFault(folder / one.name, one.line, "", one.found, one.expected) for one in findings]
         if not found.theirs:
-            warnings.append(f"{folder}: there is no file in it; all mails are made from the built-in templates")
+            warnings.append(f"{folder}: it has no files; all mails use the built-in templates")
         warnings += [f"{folder}: {warning}" for warning in check.warnings(found, languages)]
         return found
     return None
@@ -101,7 +101,7 @@ def _unspoken(file: TomlFile, templates: TemplateSet, languages: Languages) -> I
             key = named.get(tag, "language_rules")
             known = ", ".join(sorted(templates.wordings))
             found = f"there are no sentences in {tag}"
-            yield file.fault(("templates", key), found, f"there are {known}; put others into wording/")
+            yield file.fault(("templates", key), found, f"use one of {known}, or add it to wording/")
 
 
 def _unreviewed(templates: TemplateSet, languages: Languages) -> Iterator[str]:

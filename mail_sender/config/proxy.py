@@ -19,5 +19,5 @@ def faults(uri: str) -> Iterator[ConfigFault]:
     """Yield a fault if the proxy for `uri` is not an HTTP proxy; the URL is not shown, as it may hold a password."""
     proxy = proxy_for(uri)
     if proxy and not re.fullmatch(r"https?://(?:[^\s/]*@)?[\w.-]+(?::\d{1,5})?/?", proxy):
-        expected = "expected http://host:port (SOCKS is not supported), or unset it"
+        expected = "expected http://host:port (SOCKS is not supported), or no variable"
         yield ConfigFault(Path("environment"), None, "HTTPS_PROXY", "is not the URL of an HTTP proxy", expected)

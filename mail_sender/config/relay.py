@@ -64,9 +64,9 @@ def faults(file: TomlFile) -> Iterator[ConfigFault]:
 def _kind_faults(file: TomlFile) -> Iterator[ConfigFault]:
     kind, path = file.value(("relay", "kind")), file.value(("relay", "path"))
     if kind == "folder" and path is None:
-        yield file.fault(("relay", "path"), "is missing", "name the folder that mails are to be written into")
+        yield file.fault(("relay", "path"), "is missing", "name the folder for the mails")
     if kind in {None, "smtp"} and path is not None:
-        yield file.fault(("relay", "path"), "is set, but nothing is written there", 'set kind = "folder" as well')
+        yield file.fault(("relay", "path"), "is set, but kind is not folder", 'set kind = "folder", or remove path')
     if kind in {None, "smtp"} and not file.faults and "mail_relay" not in file.values:
         yield file.fault(("mail_relay",), "is missing", "it is required")
 
@@ -85,5 +85,5 @@ def _url_login_fault(file: TomlFile) -> Iterator[ConfigFault]:
     except endpoint.BadRelay:
         return
     if bool(place.username) != bool(place.password):
-        advice = "put both user and password into it, or set mail_username and mail_password"
-        yield file.fault(("mail_relay",), "holds half a login", advice)
+        advice = "write both user and password, or set mail_username and mail_password"
+        yield file.fault(("mail_relay",), "has only a user, or only a password", advice)

@@ -12,13 +12,13 @@ def warnings(
 ) -> Iterator[str]:
     """Yield one sentence for each."""
     if not client.verify_ca:
-        yield "verify_ca = false: anybody on the way to the identity server can read its messages and the token"
+        yield "verify_ca = false: anybody on the network path to the identity server can read messages and token"
     elif not client.verify_hostnames:
         yield "verify_hostnames = false: any certificate of a trusted CA is accepted as the identity server's"
     if client.uri.startswith("http://"):
         yield "uri is http://: messages and the token travel unencrypted; use https:// except on loopback"
     if sender.instance_url.startswith("http://"):
-        yield "instance_url is http://: the links in the mails lead to a page without TLS"
+        yield "instance_url is http://: the links in mails lead to a page without TLS"
     if isinstance(relay, RelayConfig) and relay.username is None:
         yield "no login at the relay: no user is set, or the password is empty"
     if sender_file.mode & 0o007:

@@ -69,7 +69,7 @@ class TomlFile:
                 self.mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
                 return file.read().decode("utf-8-sig")
         except FileNotFoundError:
-            self._refuse("no such file", "create it, or give the path of another one")
+            self._refuse("no such file", "create it, or name another file")
         except IsADirectoryError:
             expected = "expected a file (a container engine creates a folder if a mounted file is missing)"
             self._refuse("is a folder", expected)

@@ -63,7 +63,7 @@ def _one_line(text: str) -> str:
 def _bearer_token(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value().strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
-        stray = f"is {len(text)} characters with a line break, a space or another stray character inside"
+        stray = f"has {len(text)} characters, among them a line break, a space or another invalid one"
         expected = "expected the token as `kanidm service-account api-token generate` printed it"
         raise _expected(stray if text else "is empty", expected)
     return SecretStr(text)

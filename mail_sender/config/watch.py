@@ -77,11 +77,11 @@ class Watch:
             # What it names may be what is wrong with it.
             self._seen = {**_states(error.files), **states}
             faults = "; ".join(line.strip() for line in str(error).splitlines())
-            _log.error("config_rejected", message=f"{faults}; going on with the one before")
+            _log.error("config_rejected", message=f"{faults}; the previous configuration stays in use")
             return None
         except Exception as error:  # noqa: BLE001 - whatever is in a file, the sender goes on with what it has
             self._seen = states
-            message = f"cannot be read ({type(error).__name__}); going on with the one before"
+            message = f"cannot be read ({type(error).__name__}); the previous configuration stays in use"
             _log.error("config_rejected", message=message)
             return None
         # A file that changes while it is read has another state by now than it had before.

@@ -1,7 +1,7 @@
 """One delivery changed by a command.
 
-What is decided is written under the claim that was read. Where somebody has changed the delivery meanwhile, it is
-read and decided again.
+The decision is written under the claim that was read. If somebody has changed the delivery meanwhile, the delivery is
+read again, and the decision is made again.
 """
 
 from collections.abc import Callable

@@ -5,9 +5,9 @@
    only reads gives the lock back once the ledger is open, so that a list that somebody reads for an hour keeps no
    sender from starting.
 3. Somebody has the lock, but does not answer: a sender that is starting, or another queue verb. After a few seconds
-   the client says so; trying again is up to the operator.
+   the client says so, and the operator may try again.
 
-Where root asks, all of it is done as the owner of the ledger.
+If the user is root, the client does all this as the owner of the ledger.
 """
 
 import time
@@ -51,7 +51,7 @@ class Client(AbstractContextManager["Client", None]):
     def ask(self, command: Command) -> Iterator[ResponseLine]:
         """Yield the lines of the response; the last one is its `end`.
 
-        Raises `MailSenderError` where nobody can answer.
+        Raises `MailSenderError` if nobody can answer.
         """
         if self._local is None:
             found = self._connection_or_lock()
@@ -72,7 +72,7 @@ class Client(AbstractContextManager["Client", None]):
             if time.monotonic() > until:
                 raise BusyLedger(
                     f"{self._lock.holder()} has the ledger in {self._state.path}, but does not answer; "
-                    "try again in a moment: it may be starting, or be another queue verb at work"
+                    "try again in a moment: it may be starting, or be another queue command"
                 )
             time.sleep(_TRY_EVERY)
 

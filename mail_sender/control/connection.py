@@ -17,7 +17,7 @@ work, and of one that only reads."""
 
 Connection = socket.socket
 
-_LATER = "try again in a moment, and look at the sender's log"
+_LATER = "try again in a moment, and read the sender's log"
 
 
 class NoAnswer(MailSenderError):
@@ -27,7 +27,7 @@ class NoAnswer(MailSenderError):
 
 
 def connect(state: StateFolder) -> Connection | None:
-    """Return a connection to the sender that works on the folder, or None where nobody listens. Raises `NoAnswer`."""
+    """Return a connection to the sender that works on the folder, or None if nobody listens. Raises `NoAnswer`."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(unix_socket.SECONDS)
     try:
@@ -44,7 +44,7 @@ def connect(state: StateFolder) -> Connection | None:
 def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
     """Send a command, and yield the lines of its response up to the last one, the `end`.
 
-    Raises `NoAnswer` where they stop before.
+    Raises `NoAnswer` if they stop before.
     """
     with connection, connection.makefile("rb") as lines:
         try:
@@ -57,6 +57,6 @@ def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
                     return
         except (OSError, ValueError, TypeError) as error:
             reason = "it takes too long" if isinstance(error, TimeoutError) else "the connection broke"
-            dropped = "" if command.row.reads_only else "; if it has not begun with the command by now, it drops it"
+            dropped = "" if command.row.reads_only else "; it drops the command unless it has begun with it"
             raise NoAnswer(f"the sender does not answer ({reason}){dropped}; {_LATER}") from None
     raise NoAnswer(f"the sender ended before it answered; {_LATER}")

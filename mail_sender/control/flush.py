@@ -4,7 +4,7 @@
    neither queued under that claim nor being sent.
 2. Its history says whether the attempt failed because the relay is unusable. Then the others wait for the relay,
    which takes as long as it takes, and the watch ends after a few seconds more.
-3. The watch also ends where nothing was tried for half a minute, as by a sender that cannot ask the identity server.
+3. The watch also ends if nothing was tried for half a minute, as when the sender cannot ask the identity server.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _REST = 4
 _PAGE = 500
 _WORDS = {
     "relay_down": "waiting for the relay",
-    "deferred": "not taken now, tried again later",
+    "deferred": "refused for now, tried again later",
     "uncertain": "cut off at the dot, may have arrived",
 }
 
@@ -51,7 +51,7 @@ class Flushed:
             text += f"; the relay is unusable ({self.relay_fault})"
         if not self.left:
             return text
-        why = "" if self.relay_fault else "; no attempt was seen for a while: look at the sender's log"
+        why = "" if self.relay_fault else "; no attempt was seen for a while: read the sender's log"
         return f"{text}; {self.left} still queued, and tried again automatically{why}"
 
 

@@ -1,7 +1,7 @@
 """The handler carries out commands, on the ledger of a running sender or on one that was opened for a command.
 
-A command is answered by response lines (`response`). What a verb makes of a delivery stands in the table (`verbs`);
-a verb that does more than that has a method here. What cannot be done is a sentence in the last line, never raised.
+A command is answered by response lines (`response`). The table in `verbs` says what a verb makes of a delivery; a
+verb that does more has a method here. If something cannot be done, the last line says why; nothing is raised.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Lines = AsyncGenerator[ResponseLine, None]
 
-_NOTHING_FITS = "nothing in the ledger fits that"
+_NOTHING_FITS = "nothing in the ledger matches"
 
 
 class Handler:
@@ -110,7 +110,7 @@ class Handler:
         """Queue copies of a message that the server still has, for those who are still among its recipients."""
         id_ = await lookup.message(self._ledger, command.message or "")
         if self._source is None:
-            raise CannotCarryOut("the identity server cannot be asked for the message: the configuration has faults")
+            raise CannotCarryOut("cannot ask the identity server for the message: the configuration has faults")
         if id_ in await self._ledger.unmarked(self._clock.now()):
             raise CannotCarryOut("the first copy is not marked as sent on the server yet: try again in a moment")
         try:

@@ -30,7 +30,7 @@ async def entries(ledger: Ledger, query: Query) -> AsyncGenerator[Entry, None]:
 
 
 async def message(ledger: Ledger, start: str) -> UUID:
-    """Return the one message whose id begins so. Raises `CannotCarryOut` where there is none, or more than one."""
+    """Return the one message whose id begins so. Raises `CannotCarryOut` if there is none, or more than one."""
     found: dict[UUID, None] = {}
     async for entry in entries(ledger, Query(message=start)):
         found[entry.delivery.message] = None

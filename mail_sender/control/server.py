@@ -8,7 +8,7 @@ by a connection of its own, so a reader who pauses holds up nothing here.
 2. A client that vanishes ends what it asked for, between two deliveries. A command whose client has gone before the
    command begins is dropped.
 3. A socket that a killed sender left behind belongs to nobody: who has the lock replaces it.
-4. Where the socket cannot be made, the log says so, and mail goes out all the same.
+4. If the socket cannot be made, the log says so, and mail goes out all the same.
 """
 
 import asyncio
@@ -100,7 +100,7 @@ async def _command(reader: asyncio.StreamReader) -> Command | str:
             line = await reader.readline()
         return Command.from_json(line)
     except BadCommand:
-        return "that is no command that this version knows"
+        return "that command is unknown to this version"
     except ValueError:  # longer than the limit
         return "that command is too long"
 

@@ -22,7 +22,7 @@ _LONGEST_ADDRESS = 107
 def address(path: Path) -> Iterator[str]:
     """Give the path as a socket's address can hold it, for as long as this lasts.
 
-    Raises `OSError` where the folder cannot be opened.
+    Raises `OSError` if the folder cannot be opened.
     """
     if len(os.fsencode(path)) <= _LONGEST_ADDRESS:
         yield str(path)

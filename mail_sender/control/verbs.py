@@ -94,7 +94,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             change=_start_over,
             refusals={
                 State.SENT: "is sent: `mail-sender queue resend` sends a second copy",
-                State.WITHDRAWN: "was marked or deleted on the server first: `mail-sender queue resend` sends it",
+                State.WITHDRAWN: "was marked or deleted on the server: `mail-sender queue resend` sends it",
                 State.UNKNOWN: "may have arrived: `mail-sender queue resend` sends another copy, `abandon` ends it",
             },
             history="retried",
@@ -113,7 +113,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "resend": Verb(
             takes=frozenset({State.SENT, State.UNKNOWN, State.WITHDRAWN}),
             change=_copy,
-            otherwise=": only what was sent here or elsewhere, or may have been, can be sent again",
+            otherwise=": only what is sent, unknown or withdrawn can be sent again",
             history="resent",
         ),
     }

@@ -145,18 +145,18 @@ class Ledger(Protocol):
         """Return when the next queued delivery that is not due at `now` will be."""
 
     async def deliveries(self, message: UUID) -> Sequence[Delivery]:
-        """Return a message's deliveries, in the order of their recipients; none where it is not known."""
+        """Return a message's deliveries, in the order of their recipients; none if it is not known."""
 
     async def begin(self, delivery: Delivery) -> Delivery:
         """Claim a queued delivery for an attempt: queued -> processing.
 
-        Raises `Fenced` where it has changed since it was read.
+        Raises `Fenced` if it has changed since it was read.
         """
 
     async def dot(self, delivery: Delivery, imprint: Imprint) -> None:
         """All but the final dot is written; from here on the mail may have arrived.
 
-        Raises `Fenced` where the claim does not stand any more: the dot must not be written then.
+        Raises `Fenced` if the claim does not stand any more: the dot must not be written then.
         """
 
     async def settle(

@@ -1,7 +1,7 @@
 """The ledger of a dry run: it names no message to mark, so that what was sent stays unmarked on the server.
 
-It is kept in memory. The server goes on listing those messages. They are known here, so no mail is made of them
-twice, and nobody is taken to have un-sent them.
+This ledger is kept in memory. The server still lists the messages, but the ledger knows them, so each is mailed only
+once, and none counts as un-sent.
 """
 
 from collections.abc import Sequence

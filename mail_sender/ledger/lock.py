@@ -51,14 +51,14 @@ class Lock:
             self._descriptor = None
 
     async def stand_by(self, stop: asyncio.Event, clock: Clock) -> bool:
-        """Take the lock as soon as it is free; return False where the stop event was set before.
+        """Take the lock as soon as it is free; return False if the stop event was set before.
 
         Raises as `take` does.
         """
         waited = False
         while not self.take():
             if not waited:
-                message = "another mail-sender has this ledger; this one takes over as soon as that one ends"
+                message = "another mail-sender uses this ledger; this one takes over when the other one ends"
                 _log.warning("standing_by", holder=self.holder(), folder=str(self._state.path), message=message)
                 waited = True
             if await clock.wait(stop, LOOK_AGAIN):
@@ -69,7 +69,7 @@ class Lock:
 
 
 def _locked(path: Path) -> int | None:
-    """Return the descriptor of a lock file that is locked now, or None where somebody else holds it."""
+    """Return the descriptor of a lock file that is locked now, or None if somebody else holds it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

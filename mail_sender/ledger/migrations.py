@@ -1,6 +1,6 @@
 """The tables of the ledger's file: made, brought up to date, or refused.
 
-1. A file that another program made is refused, and so is one of a newer mail-sender. Neither is changed.
+1. A file of another program, or of a newer mail-sender, is refused and not changed.
 2. A damaged file is refused.
 3. The numbered files in `schema` make the tables. `user_version` says how many of them the file has seen; the others
    are run, each in a transaction of its own.
@@ -24,7 +24,7 @@ def prepare(db: sqlite3.Connection, path: Path | None) -> None:
     application = db.execute("PRAGMA application_id").fetchone()[0]
     empty = not version and not db.execute("SELECT 1 FROM sqlite_master").fetchone()
     if not empty and application != _APPLICATION:
-        raise LedgerFault("foreign", f"{path} belongs to another program", "set [ledger] path to a folder of our own")
+        raise LedgerFault("foreign", f"{path} belongs to another program", "set [ledger] path to another folder")
     folder = files("mail_sender.ledger") / "schema"
     scripts = [script.read_text() for script in sorted(folder.iterdir(), key=lambda file: file.name)]
     if version > len(scripts):

@@ -1,7 +1,7 @@
 """A delivery's move from one state to the next: checked, written, and its message completed by it.
 
-A change names the claim under which its delivery was read. If the row has another claim by now, nothing is changed
-(`Fenced`); if the states do not follow each other, nothing is either (`IllegalMove`).
+A change names the claim under which its delivery was read. Nothing is changed if the row has another claim by now
+(`Fenced`), or if the move between the two states is not allowed (`IllegalMove`).
 """
 
 import sqlite3

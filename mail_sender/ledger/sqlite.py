@@ -31,7 +31,7 @@ class SqliteLedger:
 
     @classmethod
     async def open(cls, path: Path | None) -> Self:
-        """Open the ledger at a path, making it where there is none; None keeps it in memory.
+        """Open the ledger at a path, making it if there is none; None keeps it in memory.
 
         Raises `LedgerFault`, also for a file that is damaged, newer than this program or not a ledger.
         """

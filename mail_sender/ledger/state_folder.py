@@ -6,11 +6,11 @@
 
 1. The folder is the configured one, else systemd's, else /var/lib/mail-sender. Only its last part is made: a parent
    that is missing may be a volume that is not mounted.
-2. If nobody named a folder, no ledger is there and none can be made, the ledger is kept in memory, with a warning.
-   Any other fault ends the start: a ledger is never replaced in silence.
+2. If no folder was named, and the default folder has no ledger and none can be made, the ledger is kept in memory,
+   with a warning. Any other fault ends the start: a ledger is never replaced silently.
 3. Root works here as the owner of what is there (`as_owner`), so that `exec` into a container never leaves a file
    that the sender cannot open. The effective user is changed, rather than the owner of files afterwards: there is
-   no moment in which a file is root's, and a link that the owner has laid leads root nowhere that he cannot go.
+   no moment in which root owns a file, and a link that the owner has made leads root only where the owner may go.
 """
 
 import errno
@@ -121,7 +121,7 @@ class StateFolder:
     def has_ledger(self) -> bool:
         """Say whether a ledger is there, for us to read and write.
 
-        Raises `OSError` where it is not for us, or where that cannot be told.
+        Raises `OSError` if it is not for us, or if that cannot be told.
         """
         try:
             with self.as_owner():
@@ -153,7 +153,7 @@ def ready(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> 
         if not _may_do_without(state, error):
             raise _unusable(state, error) from None
         why = f"{state.path} cannot be written ({_reason(error)}), and no other folder is set"
-        _log.warning("ledger_in_memory", message=f"{why}: {_NOT_PROMISED}; set [ledger] path to a folder that can be")
+        _log.warning("ledger_in_memory", message=f"{why}: {_NOT_PROMISED}; set [ledger] path to a writable folder")
         return None
     return state
 
@@ -164,14 +164,14 @@ def existing(config: LedgerConfig, environment: Mapping[str, str] = os.environ) 
     Raises `NoLedger`, `NotAllowed`, `UnusableLedger`.
     """
     if config.kind == "memory":
-        raise NoLedger("the ledger is kept in memory ([ledger] kind): only the sender's log tells of it")
+        raise NoLedger("the ledger is kept in memory ([ledger] kind): read the sender's log instead")
     state = place(config, environment)
     try:
         if state.has_ledger():
             return state
     except OSError as error:
         raise _not_ours(state, error) from None
-    hint = "set [ledger] path, or give the sender's config by -m" if not state.named else "look at [ledger] path"
+    hint = "set [ledger] path, or give the sender's config with -m" if not state.named else "check [ledger] path"
     raise NoLedger(f"no ledger is in {state.path}: no sender has worked there; {hint}")
 
 
@@ -207,11 +207,11 @@ def in_words(state: StateFolder) -> Iterator[None]:
 def _unusable(state: StateFolder, error: OSError) -> MailSenderError:
     path = state.path
     if error.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}:
-        return UnusableLedger(f"{path}: files cannot be locked there ({_reason(error)}); use a local disk")
+        return UnusableLedger(f"{path}: files cannot be locked in this folder ({_reason(error)}); use a local disk")
     cure = {
-        errno.ENOENT: "make the folder above it, or mount it",
+        errno.ENOENT: "create its parent folder, or mount it",
         errno.ENOTDIR: "name a folder in [ledger] path",
-        errno.ENOSPC: "make room on that disk",
+        errno.ENOSPC: "free some space on that disk",
         errno.EROFS: "mount it writable, or name another folder in [ledger] path",
     }.get(error.errno or 0, f"make it writable for uid {state.user}, or name another folder in [ledger] path")
     return UnusableLedger(f"the state folder {path} cannot be used ({_reason(error)}); {cure}")
@@ -221,14 +221,14 @@ def _not_ours(state: StateFolder, error: OSError) -> MailSenderError:
     if error.errno not in {errno.EACCES, errno.EPERM}:
         return _unusable(state, error)
     return NotAllowed(
-        f"the ledger in {state.path} is not for uid {os.geteuid()} to open; run this as the sender's user, or as root"
+        f"uid {os.geteuid()} may not open the ledger in {state.path}; run this as the sender's user, or as root"
     )
 
 
 def _reason(error: OSError) -> str:
-    return (error.strerror or "it fails").lower()
+    return (error.strerror or "unknown error").lower()
 
 
 _NOT_PROMISED = (
-    "what was sent is remembered while this runs; a restart may repeat mail, and `mail-sender queue` sees nothing"
+    "what was sent is forgotten at a stop; a restart may repeat mail, and `mail-sender queue` shows nothing"
 )

@@ -180,26 +180,26 @@ def _sqlite_in_words(path: Path | None) -> Iterator[None]:
         kind = getattr(error, "sqlite_errorname", None) or "SQLITE_ERROR"
         if "decode" in str(error):  # what SQLite holds for text is none; it quotes it
             kind = "SQLITE_CORRUPT"
-        detail, advice = _WORDS.get(kind, _WORDS.get("_".join(kind.split("_")[:2]), (f"{error}", "look at the disk")))
+        detail, advice = _WORDS.get(kind, _WORDS.get("_".join(kind.split("_")[:2]), (f"{error}", "check the disk")))
         raise LedgerFault(kind, f"{place}: {detail}", advice) from error
     except (Unreadable, UnicodeDecodeError) as error:
         what = error if isinstance(error, Unreadable) else "it is damaged"  # the other one quotes the row
         raise LedgerFault("SQLITE_CORRUPT", f"{place}: {what}", _DAMAGED) from error
     except OSError as error:
         detail = (error.strerror or "it cannot be read").lower()
-        raise LedgerFault("disk", f"{place}: {detail}", "look at the disk") from error
+        raise LedgerFault("disk", f"{place}: {detail}", "check the disk") from error
 
 
-_DAMAGED = "restore it, or move it aside: what it knows is then forgotten, and mail may be repeated"
-_OWNER = "make it and its folder readable and writable for the user that this runs as"
-_ELSEWHERE = "close it there: it goes on by itself"
+_DAMAGED = "restore it, or move it away: mail-sender then forgets what was sent, and may repeat mail"
+_OWNER = "make it and its folder readable and writable for mail-sender's user"
+_ELSEWHERE = "close that program: mail then goes on by itself"
 _WORDS = {
-    "SQLITE_FULL": ("the disk is full", "make room: it goes on by itself"),
-    "SQLITE_IOERR": ("the disk cannot be read or written", "look at it and its free space: it goes on by itself"),
+    "SQLITE_FULL": ("the disk is full", "free some space: mail then goes on by itself"),
+    "SQLITE_IOERR": ("the disk cannot be read or written", "check the disk: mail then goes on by itself"),
     "SQLITE_READONLY": ("it cannot be written", _OWNER),
     "SQLITE_CANTOPEN": ("it cannot be opened", _OWNER),
-    "SQLITE_BUSY": ("another program holds it", _ELSEWHERE),
-    "SQLITE_LOCKED": ("another program holds it", _ELSEWHERE),
+    "SQLITE_BUSY": ("another program has locked it", _ELSEWHERE),
+    "SQLITE_LOCKED": ("another program has locked it", _ELSEWHERE),
     "SQLITE_CORRUPT": ("it is damaged", _DAMAGED),
-    "SQLITE_NOTADB": ("it is no ledger", _DAMAGED),
+    "SQLITE_NOTADB": ("it is not a ledger", _DAMAGED),
 }

@@ -66,7 +66,7 @@ class SampleMail:
         html = self.html
         contents = {".eml": self.mail.content, ".txt": self.text.encode(), ".html": html.encode() if html else b""}
         if path.suffix not in contents:
-            raise UsageError(f"{path}: the name must end in .eml, .html or .txt, which says what is written")
+            raise UsageError(f"{path}: the name must end in .eml, .html or .txt, which chooses what is written")
         if not (content := contents[path.suffix]):
             raise MailSenderError("mails have no HTML part: the configuration says html = false")
         try:

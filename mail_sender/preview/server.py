@@ -1,7 +1,7 @@
 """Serves the page of previews to this machine alone, until Ctrl-C.
 
-It listens on 127.0.0.1 and answers GET and HEAD. A request that names another host is refused, so that no web page
-elsewhere can reach it under a name of its own (DNS rebinding). A Content-Security-Policy keeps the page from
+It listens on 127.0.0.1 and answers GET and HEAD. A request that names another host is refused, so that no other web
+site can reach the page through a name that points here (DNS rebinding). A Content-Security-Policy keeps the page from
 loading anything but its own files, and a mail from loading or running anything at all.
 """
 
@@ -71,7 +71,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The address of the page."""
         return f"http://{LOOPBACK}:{self.address[1]}/"
 
     def serve(self) -> None:

@@ -7,8 +7,8 @@
     host:25, :587, :2525  STARTTLS, mandatory
     host:port             found out on the first connection; TLS is mandatory either way
 
-A URL may carry user and password, and a path, which Kanidm's sender takes for the EHLO name. Its query means
-nothing there either, so that `?tls=opportunistic` cannot switch TLS off.
+A URL may carry user and password, and a path, which is the EHLO name, as in Kanidm's sender. Its query is ignored, so
+that `?tls=opportunistic` cannot switch TLS off.
 """
 
 import re
@@ -80,7 +80,7 @@ def parse(text: str) -> Endpoint:
     authority, _, path = re.split(r"[?#]", place, maxsplit=1)[0].partition("/")
     host, port = _host_and_port(authority)
     if path.strip("/") and not EHLO_NAME.fullmatch(path.strip("/")):
-        raise BadRelay("its path is no EHLO name")
+        raise BadRelay("its path is not an EHLO name")
     username, _, password = login.partition(":")
     return Endpoint(
         host=host,

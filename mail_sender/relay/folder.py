@@ -47,7 +47,7 @@ class FolderTransport:
 
     def _refusal(self, error: OSError) -> RelayDown:
         detail = f"the folder {self._path} cannot be written ({(error.strerror or 'it fails').lower()})"
-        return RelayDown(Stage.CONNECT, detail, "make room in it, make it writable, or name another", lasting=False)
+        return RelayDown(Stage.CONNECT, detail, "free space, make it writable, or name another", lasting=False)
 
 
 def file_name(message_id: str) -> str:

@@ -1,6 +1,6 @@
-"""The login at the relay (RFC 4954): which mechanism, what is said, and what of it must never be shown.
+"""The login at the relay (RFC 4954): the mechanism, the commands, and the secrets in them that must never be shown.
 
-One mechanism is tried, once: a second try would only help to lock the account. PLAIN (RFC 4616) goes before LOGIN.
+One mechanism is tried, once: a second try could lock the account. PLAIN (RFC 4616) goes before LOGIN.
 """
 
 import base64

@@ -22,7 +22,7 @@ class SmtpTransport:
     """A relay over TLS.
 
     `discovered` is called with how TLS starts, if that had to be found out.
-    Raises `OSError` or `tls.BadPem` where a certificate cannot be used.
+    Raises `OSError` or `tls.BadPem` if a certificate cannot be used.
     """
 
     def __init__(self, config: RelayConfig, discovered: Discovered) -> None:

@@ -1,4 +1,4 @@
-"""What a relay quotes in its replies, without what nobody should read there.
+"""Removes secrets from what a relay quotes in its replies.
 
 Relays repeat what they were sent: addresses, names, whole links, the login. A reply is cleaned as soon as it is read,
 so that no log, error or ledger ever holds the rest. A secret is found in pieces, whatever stands between its

@@ -77,7 +77,7 @@ def blame(reply: Reply) -> Blame:
 
 
 def asked_wait(reply: Reply) -> timedelta:
-    """Return how long a temporary refusal (4xx) asks us to wait, as greylisting does; 0 where it does not."""
+    """Return how long a temporary refusal (4xx) asks us to wait, as greylisting does; 0 if it does not."""
     found = _WAIT.search(reply.text)
     if found is None:
         return timedelta(0)

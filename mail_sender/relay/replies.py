@@ -1,4 +1,4 @@
-"""From what happened to a verdict: the one table, by stage (RFC 5321, sections 4.2 and 4.3.2).
+"""Makes verdicts of replies and faults, by one table of stages (RFC 5321, sections 4.2 and 4.3.2).
 
     stage                   4xx, 421 apart  421             5xx             cut, time-out, garbage
     resolve ... starttls    relay down      relay down      relay down      relay down
@@ -31,9 +31,9 @@ from mail_sender.verdict import Deferred, Refused, RelayDown, Reply, Stage, Unce
 FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUtf8, ValueError)
 """What a conversation raises when it does not end well; a `ValueError` is a host name that none can be."""
 
-_CHECK_LOG = "look at the relay's log or the provider's dashboard"
+_CHECK_LOG = "read the relay's log or the provider's dashboard"
 _OF_UTF8 = frozenset({"5.6.7", "5.6.9"})  # RFC 6531, section 3.5
-_NO_UTF8 = "the relay takes no address with letters beyond ASCII before its @ (no SMTPUTF8, RFC 6531)"
+_NO_UTF8 = "the relay does not accept non-ASCII letters before the @ of an address (no SMTPUTF8, RFC 6531)"
 _LOGIN_WANTED = frozenset({530, 534, 535, 538})
 
 
@@ -74,13 +74,13 @@ def _of_reply(stage: Stage, reply: Reply, config: RelayConfig) -> Verdict:
         if reply.code == 552 or reply.enhanced == "5.3.4":
             return Refused(stage, "too large for the relay", reply)
         if reply.enhanced in _OF_UTF8:
-            return Refused(stage, "the relay cannot take this address on", reply)
+            return Refused(stage, "the relay does not accept this address", reply)
     return RelayDown(stage, f"the relay answers {reply}", _advice(stage, reply, config), permanent, reply)
 
 
 def _advice(stage: Stage, reply: Reply, config: RelayConfig) -> str:
     if reply.code in _LOGIN_WANTED and config.username is None:
-        return "it wants a login: set mail_username and mail_password"
+        return "it needs a login: set mail_username and mail_password"
     match stage:
         case Stage.AUTH if reply.code >= 500:
             return "check mail_username and mail_password (an app password or API key with some providers)"
@@ -89,7 +89,7 @@ def _advice(stage: Stage, reply: Reply, config: RelayConfig) -> str:
         case Stage.MAIL if reply.code >= 500:
             return "this login may not send as mail_from_address: allow the address or domain at the provider"
         case Stage.BANNER if reply.code >= 500:
-            return "it refuses this machine or port: ask its operator, or try 465, 587 or 2525"
+            return "it refuses this machine or port: ask its operator, or try port 465, 587 or 2525"
         case _:
             return _CHECK_LOG
 
@@ -109,11 +109,11 @@ def _of_fault(stage: Stage, error: BaseException, config: RelayConfig, security:
 
 def _of_offer(error: NoStartTls | NoLogin, config: RelayConfig) -> tuple[str, str, bool]:
     if isinstance(error, NoLogin):
-        return f"it offers {error}, and no login that we speak (PLAIN, LOGIN)", "set no user, or another port", True
+        return f"it offers {error}, but we need PLAIN or LOGIN", "remove the user, or try another port", True
     return (
         "it does not offer STARTTLS, so nothing was sent: no login, no mail",
         f"if the port speaks TLS from the first byte, write smtps://{config.place}; "
-        "else somebody in between may have stripped it",
+        "otherwise somebody between here and the relay may have removed the offer",
         True,
     )
 
@@ -122,38 +122,36 @@ def _of_silence(stage: Stage, config: RelayConfig, security: Security) -> tuple[
     place = config.place
     match stage:
         case Stage.CONNECT:
-            advice = (
-                "is it running there? a firewall or the hosting provider may block the port: try 465, 587 or 2525"
-            )
+            advice = "check that it runs; a firewall or the hosting provider may block the port: try 465, 587 or 2525"
             return f"no connection to {place}", advice
         case Stage.BANNER if security is Security.STARTTLS:
             return f"{place} sends no greeting", f"if the port speaks TLS from the first byte, write smtps://{place}"
         case Stage.BANNER | Stage.EHLO if config.client_cert_path is None:
             return (
                 f"the conversation with {place} broke right after its start",
-                f"{_CHECK_LOG}; if it wants a client certificate, set [relay] client_cert_path and client_key_path",
+                f"{_CHECK_LOG}; if it needs a client certificate, set [relay] client_cert_path and client_key_path",
             )
         case Stage.TLS:
-            return f"{place} does not complete TLS", f"if the port wants STARTTLS, write smtp://{place}"
+            return f"{place} does not complete TLS", f"if the port uses STARTTLS, write smtp://{place}"
         case _:
             return f"the conversation with {place} broke", _CHECK_LOG
 
 
 def _of_name(error: BaseException, config: RelayConfig) -> tuple[str, str, bool]:
     if isinstance(error, socket.gaierror) and error.errno in {socket.EAI_NONAME, socket.EAI_NODATA}:
-        return f'there is no host "{config.host}"', "check mail_relay, as seen from where this runs", False
+        return f'there is no host "{config.host}"', "check mail_relay, and whether this machine knows the name", False
     return f'the name "{config.host}" cannot be looked up ({_event(error)})', "check this machine's DNS", False
 
 
 def _of_tls(error: ssl.SSLError, config: RelayConfig) -> tuple[str, str, bool]:
     detail = f"{config.place}: {tls.fault(error, config.host)}"
     if "CERTIFICATE_REQUIRED" in (error.reason or "") or "HANDSHAKE_FAILURE" in (error.reason or ""):
-        return detail, "it may want a client certificate: set [relay] client_cert_path and client_key_path", True
+        return detail, "it may need a client certificate: set [relay] client_cert_path and client_key_path", True
     if isinstance(error, ssl.SSLCertVerificationError):
-        advice = "set [relay] ca_path to the CA that signed it, or have the relay's certificate mended"
+        advice = "set [relay] ca_path to the CA that signed it, or correct the relay's certificate"
         return detail, advice, True
     if tls.speaks_plain(error):
-        return detail, f"it wants STARTTLS: write smtp://{config.place}", True
+        return detail, f"it uses STARTTLS: write smtp://{config.place}", True
     return detail, _CHECK_LOG, True
 
 

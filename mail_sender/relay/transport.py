@@ -1,4 +1,4 @@
-"""What the worker asks of a transport, whichever it is."""
+"""What the worker needs from any transport."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol

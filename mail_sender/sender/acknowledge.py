@@ -1,14 +1,13 @@
-"""Acknowledge: mark on the server what is sent, until it has taken the mark; never a reason for another mail.
+"""Acknowledge: marks sent messages on the server, until the server has the mark; a mark never causes a mail.
 
-1. Whenever a message becomes unmarked, and at every later chance, each unmarked message is marked, oldest first, two
-   at a time. One whose mark fails waits, longer each time, and holds up no other.
-2. Where the server fails for two different messages in a row, or asks to be left alone, everything waits, longer each
-   time.
-3. 404 means that the server does not know the message any more, or that our account has lost its group: the account's
-   standing tells which of the two. 401 and 403 are the token's fault, unless its standing is good: then they concern
-   this message alone (docs/kanidm-wire.md).
+1. Unmarked messages are marked oldest first, two at a time. A message whose mark fails waits, longer each time, and
+   delays no other message.
+2. If the server fails for two different messages in a row, or asks for a pause, all marks wait, longer each time.
+3. 404 means that the server does not have the message any more, or that our account has lost its group. The account's
+   standing tells which. 401 and 403 are the token's fault; if the account's standing is good, they concern only this
+   message (docs/kanidm-wire.md).
 
-What is left over when the program ends is marked after the next start, since the ledger knows.
+Messages that are unmarked when the program ends are marked after the next start, because the ledger knows them.
 """
 
 import asyncio
@@ -127,8 +126,7 @@ class Acknowledger:
             _log.info("marked", message_id=message)
         except MessageGone:
             await self._parts.source.standing()
-            text = "mailed, but the server does not know it any more"
-            _log.warning("message_gone", message_id=message, message=text)
+            _log.warning("message_gone", message_id=message, message="mailed, but the message is gone on the server")
 
     async def _blame(self, message: UUID, fault: ServerFault) -> None:
         """Raise what concerns every message; return where it may concern this one alone."""
@@ -143,7 +141,7 @@ class Acknowledger:
 
     def _wait_with(self, message: UUID, fault: ServerFault) -> None:
         if message not in self._put_off:
-            text = f"{fault.detail}; {fault.advice}; it is mailed, and marked again until the server takes it"
+            text = f"{fault.detail}; {fault.advice}; it is mailed; the mark is repeated until the server accepts it"
             _log.warning("mark_failed", message_id=message, message=text)
         self._put_off[message] = self._wait(MARK_WAITS.longer(self._put_off.get(message, _NO_WAIT).seconds))
 

@@ -3,12 +3,12 @@
     current message -> mail -> claim -> handover -> end -> record and report
 
 1. The message is the one that the last poll saw, or is read from the server again (`current_message`).
-2. Its mail is made. One that may have arrived already is made again as it was: same Date, same Message-ID.
+2. Its mail is made. If the mail may have arrived already, it is made with the same Date and Message-ID.
 3. The ledger commits the claim before the conversation with the relay begins, the dot before the dot goes out
    (`handover`), and the outcome after the relay's reply (`ledger_gate`).
 
-Each step takes what the one before returned. One that finds that there is nothing to mail returns the `End` of the
-attempt instead, and every end is recorded and reported in the same way.
+Each step takes the result of the step before. A step that finds nothing to mail returns the `End` of the attempt
+instead. Every end is recorded and reported in the same way.
 """
 
 from dataclasses import replace

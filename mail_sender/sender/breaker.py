@@ -6,8 +6,8 @@ It asks three parts, each with its table:
     sender.circuit        whether mails go, wait, or one goes as a probe: closed, open, half-open
     sender.concurrency    how many mails are in flight at once
 
-A mail is judged by all three: first whose fault its end is, then whether the relay has only turned down one
-connection too many, and if not, what follows for the circuit.
+All three judge a mail: first whose fault its end is; then whether the relay only had too many connections; if not,
+what follows for the circuit.
 """
 
 from mail_sender.ledger.base import Key
@@ -53,7 +53,7 @@ class Breaker:
         self._circuit.probe_now()
 
     def acquire(self, key: Key, now: float) -> Permit | None:
-        """Return the permission to send a mail, or None where it has to wait."""
+        """Return the permission to send a mail, or None if it has to wait."""
         if self.is_closed and self._concurrency.next_start_in(now) > 0:
             return None
         permit = self._circuit.acquire(key, now)

@@ -13,8 +13,8 @@
 The waits double, within bounds that depend on what failed (`mail_sender.backoff`). Only the probe's end counts while
 the circuit is open: a mail that was in flight before changes nothing, neither now nor after the circuit was closed
 again.
-A probe that has come to its final dot may hang there for minutes: the next one need not wait for it, but goes after
-one more wait of the same length. The end of either counts.
+A probe may hang at its final dot for minutes. The next probe does not wait for it, but goes after one more wait of
+the same length. The end of either probe counts.
 
 A failure at RCPT or later may be the fault of the recipient's domain. While that is in doubt, mails to other domains
 do not wait for their turn: up to ten domains probe, one mail after the other.
@@ -110,7 +110,7 @@ class Circuit:
             self._state = replace(self._state, probe_at=None)
 
     def acquire(self, key: Key, now: float) -> Permit | None:
-        """Return the permission to send a mail, or None where it has to wait."""
+        """Return the permission to send a mail, or None if it has to wait."""
         if isinstance(self._state, Closed):
             return Permit(self._period, key, is_probe=False)
         probe = Permit(self._period, key, is_probe=True)

@@ -7,7 +7,7 @@
     served others: it allows no more at a time
 
 A new configuration is tried by one mail at first, so that a wrong password is not tried four times before the first
-answer. Where that mail hangs, it keeps the next one waiting for no more than a second.
+answer. If that mail hangs, it keeps the next one waiting for no more than a second.
 """
 
 from mail_sender.sender.circuit import Permit

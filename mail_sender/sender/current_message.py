@@ -1,9 +1,10 @@
 """The current message: whether the message of a delivery is still to be mailed, and what it says now.
 
-1. What a poll has seen after the delivery became due, and within the last minutes, is current.
-2. Anything else is read from the server again. What is gone there, marked there, past its deadline or without this
-   recipient is not mailed.
-3. Where the server cannot be read, what the last good poll saw is good enough; without that the delivery is put off.
+1. A message that a poll saw after the delivery became due, and within the last minutes, is current.
+2. Any other message is read from the server again. It is not mailed if it is gone there, marked there, past its
+   deadline or without this recipient.
+3. If the server cannot be read, the message is used as the last good poll saw it. If that poll did not see it, the
+   delivery is put off.
 
 404 means that the message is gone, or that our account has lost its group and everything is hidden from it: the
 account's standing tells which (docs/kanidm-wire.md).
@@ -31,12 +32,12 @@ class CurrentMessage:
     async def of(self, delivery: Delivery) -> Message | End:
         """Return the message to be mailed, or how the attempt ends without a mail.
 
-        Raises `ServerFault` where the token is at fault: then nothing may be mailed.
+        Raises `ServerFault` if the token is at fault: then nothing may be mailed.
         """
         known = self._snapshot.messages.get(delivery.message)
         found = known if known is not None and self._is_current(delivery) else await self._read(delivery, known)
         if isinstance(found, Message) and delivery.recipient not in found.recipients:
-            return self._withdrawn(delivery, "the server's message does not name this recipient")
+            return self._withdrawn(delivery, "the message on the server does not name this recipient")
         return found
 
     def _is_current(self, delivery: Delivery) -> bool:
@@ -60,7 +61,7 @@ class CurrentMessage:
 
     def _still_wanted(self, delivery: Delivery, found: Found) -> Message | End:
         if found.sent_at is not None and not delivery.copy and not delivery.marked:
-            return self._withdrawn(delivery, "it is marked as sent on the server, by somebody else")
+            return self._withdrawn(delivery, "somebody else marked it as sent on the server")
         if found.message.deadline <= (now := self._clock.now()):
             return end.expired(delivery, now)
         return found.message
@@ -72,7 +73,7 @@ class CurrentMessage:
             if fault.kind.is_of_the_token:
                 raise
             return self._put_off(delivery)
-        return self._withdrawn(delivery, "the server does not know it any more")
+        return self._withdrawn(delivery, "the server does not have it any more")
 
     def _put_off(self, delivery: Delivery) -> End:
         return end.put_off(delivery, self._clock.now(), PUT_OFF)

@@ -1,13 +1,13 @@
-"""Dispatch: make attempts of what is due, up to four at a time.
+"""Dispatch: starts an attempt for each delivery that is due, up to four at a time.
 
     due -> plan -> attempt (current message -> mail -> claim -> handover -> end)
 
-1. First of all, what was in flight when the last process ended is settled (`ledger_gate`), and what was held is
-   queued again.
-2. The plan takes from what is due as many deliveries as the relay has capacity for. While the breaker is open, one
-   goes as a probe when its time comes.
-3. Every attempt is a task of its own (`attempt`), so that one that hangs holds up nothing but itself.
-4. While the ledger gate is closed nothing new begins; an outcome that the ledger did not take is offered again first.
+1. First, deliveries that were in flight when the last process ended are settled (`ledger_gate`), and held deliveries
+   are queued again.
+2. The plan takes as many due deliveries as the relay has capacity for. While the breaker is open, one goes as a probe
+   when its time comes.
+3. Every attempt is its own task (`attempt`), so that a hanging attempt delays no other.
+4. While the ledger gate is closed, nothing new begins. Outcomes that the ledger could not write are offered first.
 """
 
 import asyncio

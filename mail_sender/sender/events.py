@@ -30,26 +30,25 @@ _log = structlog.get_logger()
 def odd(entries: Sequence[OddEntry]) -> None:
     """Log entries of the queue that cannot be read; of very many only the first, so that the log stays readable."""
     for entry in entries[:MOST_NAMED]:
-        text = f"{entry.problem}; left in the queue, the others go on"
+        text = f"{entry.problem}; left in the queue; other mail goes on"
         _log.error("malformed_entry", message_id=entry.id, message=text)
     if more := len(entries[MOST_NAMED:]):
-        _log.error("malformed_entries", more=more, message="left in the queue as well")
+        _log.error("malformed_entries", more=more, message="these stay in the queue, too")
 
 
 def unsent(messages: Sequence[UUID]) -> None:
     """Log messages that the server lists again although they were marked or withdrawn long ago."""
     for message in messages[:MOST_NAMED]:
-        cure = f"mailed only by `mail-sender queue resend {message}`"
+        cure = f"only `mail-sender queue resend {message}` mails it"
         text = f"sent or withdrawn, but listed again: somebody un-sent it; {cure}"
         _log.warning("unsent", message_id=message, message=text)
     if more := len(messages[MOST_NAMED:]):
-        _log.warning("unsent", more=more, message="un-sent as well")
+        _log.warning("unsent", more=more, message="these were un-sent, too")
 
 
 def operator_command(verb: str, message: str | None, count: int) -> None:
-    """Log an operator's command; `message` is None where it changed several messages."""
-    text = f"{count} changed by an operator"
-    _log.info("operator_command", verb=verb, message_id=message or "several", message=text)
+    """Log an operator's command; `message` is None if it changed several messages."""
+    _log.info("operator_command", verb=verb, message_id=message or "several", message=f"an operator changed {count}")
 
 
 def expired(delivery: Delivery, state: State) -> None:
@@ -58,7 +57,7 @@ def expired(delivery: Delivery, state: State) -> None:
         text = "cut off after the final dot once, and no time is left: it may have arrived"
         _log.warning("unknown", **_facts(delivery), message=text)
     else:
-        _log.warning("expired", **_facts(delivery), message="not mailed: its link or its time has run out")
+        _log.warning("expired", **_facts(delivery), message="not mailed: its link or its time in the queue ran out")
 
 
 def withdrawn(delivery: Delivery, state: State, why: str) -> None:
@@ -72,35 +71,35 @@ def withdrawn(delivery: Delivery, state: State, why: str) -> None:
 def interrupted(delivery: Delivery, state: State) -> None:
     """Log what becomes of a delivery that was in flight when the last process ended."""
     if not delivery.dot:
-        _log.info("interrupted", **_facts(delivery), message="it was not sent yet; tried again")
+        _log.info("interrupted", **_facts(delivery), message="it was not sent yet; it is tried again")
     elif state is State.UNKNOWN:
-        text = "ended at the final dot, a second time: it may have arrived"
+        text = "cut off at the final dot a second time: it may have arrived"
         _log.warning("unknown", **_facts(delivery), message=text)
     else:
-        text = f"ended at the final dot: it may have arrived; sent once more in {_WAIT} minutes, the same mail"
+        text = f"cut off at the final dot: it may have arrived; the same mail is sent once more in {_WAIT} minutes"
         _log.warning("interrupted", **_facts(delivery), message=text)
 
 
 def put_off(delivery: Delivery, fault: RelayDown) -> None:
     """Log that the connection broke during one mail while others went through."""
-    text = f"{fault.detail}; others go through; tried again"
+    text = f"{fault.detail}; other mail goes on; tried again"
     _log.info("put_off", **_facts(delivery), stage=fault.stage, message=text)
 
 
 def changed(delivery: Delivery) -> None:
     """Log that a mail that is sent once more is not the same any more."""
-    text = "it goes out again with the same Message-ID, but its text has changed since"
-    _log.warning("mail_changed", **_facts(delivery), message=f"{text} (a template, the configuration)")
+    text = "sent once more with the same Message-ID, but a new text: a template or the configuration has changed"
+    _log.warning("mail_changed", **_facts(delivery), message=text)
 
 
 def held(delivery: Delivery, reason: str) -> None:
     """Log that a message waits until its template is repaired."""
-    _log.error("held", **_facts(delivery), message=f"{reason}; left in the queue, the others go on")
+    _log.error("held", **_facts(delivery), message=f"{reason}; left in the queue; other mail goes on")
 
 
 def template_failed(delivery: Delivery, fault: str) -> None:
     """Log that a template of the operator's failed, and the built-in one made the mail."""
-    _log.error("template_failed", **_facts(delivery), message=f"{fault}; the built-in one is mailed instead")
+    _log.error("template_failed", **_facts(delivery), message=f"{fault}; the built-in one is used instead")
 
 
 def failed(delivery: Delivery, reason: str) -> None:
@@ -112,7 +111,7 @@ def crashed(delivery: Delivery, error: Exception) -> None:
     """Log a fault of this program and its place, without the exception's text, which may hold a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
-    text = f"a fault of mail-sender ({type(error).__name__} at {where}): please report it; the others go on"
+    text = f"a fault of mail-sender ({type(error).__name__} at {where}): please report it; other mail goes on"
     _log.error("internal_error", **_facts(delivery), message=text)
 
 
@@ -128,11 +127,11 @@ def verdict(found: Verdict, delivery: Delivery, outcome: Outcome, now: datetime)
         case Refused(stage, reason, reply):
             _log.error("failed", **facts, stage=stage, reply=reply, message=f"{reason}; it is not tried again")
         case Deferred(stage, reply) if outcome.state is State.QUEUED:
-            text = f"not taken now; tried again in {_span(outcome, now)}"
+            text = f"refused for now; tried again in {_span(outcome, now)}"
             _log.warning("deferred", **facts, stage=stage, reply=reply, message=text)
         case Deferred(stage, reply):
             again = f"`mail-sender queue retry {delivery.message}` starts over"
-            text = f"not taken in {outcome.attempts} attempts; {again}"
+            text = f"not accepted in {outcome.attempts} attempts; {again}"
             _log.error("abandoned", **facts, stage=stage, reply=reply, message=text)
         case Uncertain(detail) if outcome.state is State.UNKNOWN:
             text = f"cut off after the final dot a second time ({detail}): it may have arrived; not sent again"

@@ -1,9 +1,9 @@
-"""The handover of one mail to the relay: what the relay says of it, who is to blame, and what follows.
+"""The handover of one mail to the relay: what the relay answers, whose fault a refusal is, and what follows.
 
-1. The ledger commits the dot, with the mail's imprint, before the dot goes out: after a crash it says that the mail
-   may have arrived. Where it cannot, the mail is stopped before its dot.
-2. The breaker judges the verdict: a refusal may be the relay's fault, or our configuration's, and not this mail's.
-3. The verdict is reported at once, since it is a fact whatever the ledger does next; `settle` says what the delivery
+1. The ledger commits the dot, with the mail's imprint, before the dot goes out: after a crash the ledger says that
+   the mail may have arrived. If the commit fails, the mail is stopped before its dot.
+2. The breaker judges the verdict: the relay or our configuration may have caused a refusal, not this mail.
+3. The verdict is reported at once, because it is true even if the ledger fails next. `settle` says what the delivery
    becomes.
 """
 
@@ -37,7 +37,7 @@ class Handover:
         self._dice = random.Random().random  # noqa: S311 - it spreads retries, and keeps no secret
 
     async def send(self, claimed: Delivery, mail: Mail, permit: Permit) -> End:
-        """Hand a mail over, and return how that ended. Raises `ChangedMeanwhile` where the claim does not hold."""
+        """Hand a mail over, and return how that ended. Raises `ChangedMeanwhile` if the claim does not hold."""
         at, started = self._clock.now(), self._clock.monotonic()
         try:
             verdict = await self._parts.transport.send(mail, lambda: self._before_dot(claimed, mail, permit))
@@ -67,4 +67,4 @@ class Handover:
         if self._breaker.is_closed:
             relay.up(now)
         elif isinstance(verdict, Uncertain):
-            relay.down(Stage.DOT, _CUT_TWICE, "look at the relay's log: it may be slow, or fail", now)
+            relay.down(Stage.DOT, _CUT_TWICE, "read the relay's log: the relay may be slow, or fail", now)

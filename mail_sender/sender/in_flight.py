@@ -1,7 +1,7 @@
-"""What is in flight: the deliveries that attempts are being made of, and the ends that the ledger has not taken yet.
+"""What is in flight: the deliveries whose attempts are running, and the ends that the ledger could not write yet.
 
-It outlives a change of the configuration: an attempt that has reached the dot by then ends beside the new parts, and
-nobody takes its delivery for one that was left behind.
+This record outlives a change of the configuration. An attempt that has reached the dot by then may end while the new
+parts run, and they do not take its delivery for one that was left behind.
 """
 
 import asyncio

@@ -1,12 +1,12 @@
 """The ledger gate: what the flow does while the ledger cannot be written.
 
 1. A fault of the ledger closes the gate for a few seconds: no attempt begins meanwhile. Attempts in flight go on.
-2. An outcome that cannot be found out again is kept where the ledger does not take it, and is offered again before
-   anything new begins. A message that is sent by it is marked on the server meanwhile, where it has no other
-   recipient.
-3. A fault may leave a claim in the ledger that nobody works on. Such claims are looked for once the ledger answers
-   again, and at the start of the process: what was before its dot is queued again and not counted, what was at its
-   dot may have arrived.
+2. If the ledger cannot write an outcome that cannot be found out again, the outcome is kept in memory, and offered
+   again before anything new begins. If the mail was sent and its message has no other recipient, the message is
+   marked on the server meanwhile.
+3. A fault may leave a claim in the ledger that no attempt works on. Such claims are searched when the ledger answers
+   again, and at the start of the process. A mail before its dot is queued again and not counted; a mail at its dot
+   may have arrived.
 """
 
 from contextlib import suppress
@@ -32,7 +32,7 @@ class LedgerGate:
 
     @property
     def closed_for(self) -> float:
-        """The seconds for which no attempt is to begin; 0 where the gate is open."""
+        """The seconds for which no attempt is to begin; 0 if the gate is open."""
         return max(0.0, self._closed_until - self._clock.monotonic())
 
     def close(self, fault: LedgerFault) -> None:
@@ -48,7 +48,7 @@ class LedgerGate:
     async def record(self, ended: End) -> None:
         """Write what an attempt ended with, and report it; nothing is raised for a ledger that fails.
 
-        Where the delivery was changed meanwhile (an operator was faster), that stays and nothing is reported.
+        If the delivery was changed meanwhile (an operator was faster), that stays and nothing is reported.
         """
         try:
             await self._write(ended)
@@ -65,7 +65,7 @@ class LedgerGate:
         """Offer the ledger what it did not take. Raises `LedgerFault` while it still does not take it."""
         async with self._parts.in_flight.writing:
             while unwritten := self._parts.in_flight.unwritten:
-                # Where it was written after all, and only the answer was lost, it has changed meanwhile.
+                # If it was written after all, and only the answer was lost, it has changed meanwhile.
                 with suppress(ChangedMeanwhile):
                     await self._write(unwritten[0])
                 unwritten.pop(0)

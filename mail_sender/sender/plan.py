@@ -3,9 +3,9 @@
 A pure function of the deliveries that are due, the addresses in flight, the free capacity and the time.
 
 1. A delivery past its deadline is expired, not mailed: a dead link helps nobody.
-2. Of the others the first go, as many as there is capacity for. The ledger gives them in order: those due longest
-   first, and among those the oldest message.
-3. Never do two mails go to one address at once, so that two messages to one person arrive in their order.
+2. Of the others, the first ones go, as many as there is capacity for. The ledger gives them in order: first those
+   that have been due longest, and among those the oldest message.
+3. Two mails to one address never go at once, so that two messages to one person arrive in their order.
 """
 
 from collections.abc import Iterable

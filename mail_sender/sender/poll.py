@@ -1,15 +1,15 @@
 """Poll: list the queue on the schedule, and admit what is new.
 
-1. The account's standing is checked first, where it is not known to be good: no mail goes out under a token that
-   could never mark it.
+1. The account's standing is checked first, unless it is known to be good: no mail goes out under a token that could
+   never mark it.
 2. The queue is listed. An entry that cannot be read is reported once and left there. The listing becomes the
    snapshot, which the dispatcher reads; the ledger admits what is new, and forgets what is long gone.
 3. A fault of the server is reported once, and the next tick tries again. The snapshot stays good meanwhile, unless
    the token is at fault.
 
-The first poll is at once. Polls do not overlap, and ticks that pass meanwhile are not made up for. A wait that the
-server asks for (Retry-After) goes over the schedule. After a poll that took long the server is left alone for a
-while: a list of thousands costs both sides seconds, and reading it must not become what they do all the time.
+The first poll is at once. Polls do not overlap, and ticks that pass during a poll are skipped. A wait that the server
+asks for (Retry-After) overrides the schedule. After a long poll, the next one waits for a while: a list of thousands
+costs both sides seconds, and they must not spend all their time on it.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ class Poller:
             now = self._clock.now()
             tick = self._config.schedule.next_after(now + timedelta(seconds=leave_alone))
             if tick is None:
-                text = "there is no tick to come; ending"
+                text = "the schedule has no further tick; mail-sender ends"
                 _log.warning("schedule_over", schedule=self._config.schedule, message=text)
                 return
             await self._clock.wait(stop, (tick - now).total_seconds())
@@ -101,7 +101,7 @@ class Poller:
             self._greeted = True
             _log.info("server_ready", account=standing.account, may_write=standing.may_write)
             if standing.excess_groups:
-                text = "a sender needs no other group than idm_message_senders"
+                text = "a sender needs only the group idm_message_senders: remove the account from the others"
                 _log.warning("excess_groups", groups=", ".join(standing.excess_groups), message=text)
         self._standing_until = self._clock.monotonic() + STANDING_LASTS
 
@@ -137,6 +137,6 @@ class Poller:
             detail = f"this machine's clock is {abs(skew).total_seconds():.0f} s {ahead} the identity server's"
             # Reported once, since by how much it is wrong changes all the time.
             if not self._skew.fault:
-                self._skew.down("skew", detail, "set it; the server's time counts meanwhile", self._clock.now())
+                self._skew.down("skew", detail, "set it; the server's time is used meanwhile", self._clock.now())
         else:
             self._skew.up(self._clock.now())

@@ -51,7 +51,7 @@ class BadSchedule(ValueError):
 
 
 class Schedule:
-    """A cron expression as Kanidm means it. Raises `BadSchedule` where the expression cannot be read."""
+    """A cron expression as Kanidm means it. Raises `BadSchedule` if the expression cannot be read."""
 
     def __init__(self, expression: str) -> None:
         self.expression = expression

@@ -12,7 +12,7 @@ All functions are pure: of the delivery, the verdict, the time, the limits and t
     uncertain    queued, and the same mail goes once more after a       no (`ambiguous` counts it)
                  while; the second time unknown
 
-What may have arrived is never called failed, abandoned, expired or withdrawn, but unknown.
+A delivery that may have arrived is never called failed, abandoned, expired or withdrawn, but unknown.
 
 A retry wait comes from `mail_sender.backoff`, or is what the relay asks for, if that is longer. A wait that would
 outlast the delivery's deadline ends two minutes before it.

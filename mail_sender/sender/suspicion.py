@@ -1,6 +1,6 @@
 """Whether a refusal may be the fault of our own configuration, and whether cuts at the dot are the relay's.
 
-One reply does not say it. What the relay answered before, to this delivery and to others, decides:
+One reply alone does not show this. The relay's earlier answers, to this delivery and to others, decide:
 
     a refusal at RCPT or later says (`relay.refusals`)    and before                             it is the fault of
     the recipient, the message                                                                   this mail
@@ -76,8 +76,8 @@ def _ours(stage: Stage, reply: Reply) -> RelayDown:
     return RelayDown(
         stage,
         f"the relay answers {reply}",
-        "if it says so to everybody, this login may not send from mail_from_address, or not to other domains: "
-        "look at mail_username and at the provider's verified senders; mail waits until one is accepted",
+        "if it says so to every mail, this login may not send from mail_from_address, or not to other domains: "
+        "check mail_username and the provider's verified senders; mail waits until one is accepted",
         lasting=True,
         reply=reply,
     )

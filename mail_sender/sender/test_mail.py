@@ -79,7 +79,7 @@ class TestMail:
         except ServerFault as fault:
             return f"{fault.detail}; {fault.advice}", False
         except TimeoutError:
-            return f"no answer within {_SERVER_SECONDS:.0f} s; look at the server", False
+            return f"no answer within {_SERVER_SECONDS:.0f} s; check the server", False
         marks = " and mark it" if standing.may_write else "; this server does not show whether it may mark it"
         return f"{standing.account} may read the queue{marks}; {len(listing.messages)} ready", True
 

@@ -72,5 +72,5 @@ class Worker:
         return self._parts.conditions.faults
 
     def probes_in(self) -> float | None:
-        """Return the seconds until the next probe; None where the breaker is closed, or a probe is in flight."""
+        """Return the seconds until the next probe; None if the breaker is closed, or a probe is in flight."""
         return None if self._breaker.is_closed else self._breaker.retry_in(self._clock.monotonic())

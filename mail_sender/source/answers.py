@@ -1,4 +1,4 @@
-"""What an identity server's answers mean when they are not the ones asked for, and what mends it."""
+"""What an identity server's unexpected answers mean, and the cure."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _AN_ERRORS_NAME = re.compile(r"[a-z][a-z0-9_]{1,47}")  # anything else may be a 
 
 
 def standing(name: str, groups: frozenset[str], may_write: bool | None) -> Standing:
-    """Return the account's standing. Raises `ServerFault` where it is no sender, or its token may not write."""
+    """Return the account's standing. Raises `ServerFault` if it is no sender, or its token may not write."""
     if SENDERS not in groups:
         raise ServerFault(
             ServerFaultKind.NOT_A_SENDER,
@@ -37,7 +37,7 @@ def read_only(name: str) -> ServerFault:
     """Return the fault of a token that may not write."""
     return ServerFault(
         ServerFaultKind.TOKEN_READ_ONLY,
-        "the token is read-only: mail could be sent, but never be marked as sent",
+        "the token is read-only: mail could be sent, but not marked as sent",
         f"kanidm service-account api-token generate {name} mail-sender --readwrite, and put it into the config",
     )
 
@@ -57,15 +57,15 @@ def fault(server: str, status: int, answer: object, headers: Mapping[str, str]) 
             return read_only("NAME")
         case 408 | 429 | 502 | 503 | 504:
             wait = _retry_after(headers.get("retry-after"))
-            advice = "it should pass" if wait is None else f"it asks to be left alone for {wait:.0f} s"
+            advice = "this usually passes by itself" if wait is None else f"it asks for a pause of {wait:.0f} s"
             return ServerFault(ServerFaultKind.OVERLOADED, f"{server} answers {status}", advice, wait)
         case _ if 300 <= status < 400:
-            return not_kanidm(server, f"it redirects ({status}), and the token is not sent along")
+            return not_kanidm(server, f"it redirects ({status}), and the token is not sent elsewhere")
         case _ if answer is UNREADABLE and status < 500:
-            return not_kanidm(server, f"it answers {status}, and not as Kanidm does")
+            return not_kanidm(server, f"it answers {status}, but not as Kanidm does")
         case _:
             detail = f"{server} answers {status} {said}".rstrip()
-            return ServerFault(ServerFaultKind.ERROR, detail, "look at the server's log")
+            return ServerFault(ServerFaultKind.ERROR, detail, "read the server's log")
 
 
 def not_kanidm(server: str, detail: str) -> ServerFault:
@@ -73,7 +73,7 @@ def not_kanidm(server: str, detail: str) -> ServerFault:
     return ServerFault(
         ServerFaultKind.NOT_KANIDM,
         f"{server} does not answer like a Kanidm with a message queue: {detail}",
-        "check uri in the client config; a proxy or login page in between also looks like this",
+        "check uri in the client config; or a proxy or login page answers instead",
     )
 
 
@@ -96,7 +96,7 @@ def _retry_after(value: str | None) -> float | None:
 
 
 def date(value: str | None) -> datetime | None:
-    """Return the time in a Date header, or None where there is none (RFC 9110, section 6.6.1)."""
+    """Return the time in a Date header, or None if there is none (RFC 9110, section 6.6.1)."""
     try:
         time = None if value is None else _time(value).astimezone(UTC)
     except (ValueError, OverflowError):

@@ -1,6 +1,6 @@
-"""What the worker asks of an identity server, whichever it is.
+"""What the worker needs from any identity server.
 
-Every call ends within a deadline of the source's own. What the server or the token does wrong is raised as
+Every call ends within the source's own deadline. A fault of the server, the token or the network is raised as
 `ServerFault`; there is no other exception for the network.
 """
 
@@ -16,7 +16,7 @@ from mail_sender.message import Found, Listing
 class Standing:
     """Who we are to the server, where that is enough to send mail with.
 
-    `may_write` is None where the server does not say; `excess_groups` are those that a sender does not need.
+    `may_write` is None if the server does not say; `excess_groups` are those that a sender does not need.
     """
 
     account: str
@@ -43,14 +43,14 @@ class Source(Protocol):
     async def read(self, message: UUID) -> Found:
         """Return one message, sent or not.
 
-        Raises `MessageGone` where the server does not know it or does not show it to us, `ServerFault` where it
+        Raises `MessageGone` if the server does not know it or does not show it to us, `ServerFault` where it
         does not answer, or with something that cannot be read.
         """
 
     async def mark_sent(self, message: UUID) -> None:
         """Mark the message as sent; doing so twice does no harm.
 
-        Raises `MessageGone` where the server does not know it, `ServerFault` where it could not be marked.
+        Raises `MessageGone` if the server does not know it, `ServerFault` where it could not be marked.
         """
 
     async def close(self) -> None:

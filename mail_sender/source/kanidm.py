@@ -1,11 +1,11 @@
 """The queue of a Kanidm server over HTTPS (docs/kanidm-wire.md): the only file that knows httpx.
 
-Reading a list, from the plainest way to the most patient one, each tried where the one before failed:
+There are three ways to read the list; each is tried if the one before it failed:
 
 1. `_ready`: one answer, all of it. At 16,384 unsent messages the server answers 500.
 2. `Message?filter=not (sent_at pr)`: one answer again; what is held back by `send_after` is left out here.
-3. The same in pages. Pages of a real server overlap and miss entries, so each id is taken once, and an entry
-   that is not there is not gone: the next poll sweeps again.
+3. The same in pages. Pages of a real server overlap and miss entries, so each id is taken once. An entry that no page
+   has is not gone: the next poll reads the pages again.
 
 Every call has a deadline and a limit of bytes. Redirects are not followed, since the token would go along.
 `answers` says what answers mean, `_network_fault` what the network does; both end in `ServerFault`.
@@ -48,7 +48,7 @@ _CUT = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
 class KanidmSource:
-    """A Kanidm server. Raises `OSError` or `tls.BadPem` where `ca_path` cannot be used."""
+    """A Kanidm server. Raises `OSError` or `tls.BadPem` if `ca_path` cannot be used."""
 
     def __init__(self, config: SourceConfig) -> None:
         self._config = config
@@ -85,7 +85,7 @@ class KanidmSource:
         except (KeyError, IndexError, TypeError, AttributeError):
             account, groups = "", frozenset()
         if not account or not account.isprintable():
-            raise answers.not_kanidm(self._server, "/v1/self answered something else than an account")
+            raise answers.not_kanidm(self._server, "/v1/self answered something that is not an account")
         return answers.standing(account, groups, await self._may_write(account))
 
     async def list_ready(self, now: datetime) -> Listing:
@@ -236,7 +236,7 @@ def _network_fault(config: SourceConfig, error: BaseException) -> ServerFault:
         if isinstance(cause, ssl.SSLError):
             host = httpx.URL(config.uri).host
             advice = (
-                "set ca_path in the client config to the PEM file of its CA, or have its certificate mended"
+                "set ca_path in the client config to the PEM file of its CA, or correct the server's certificate"
                 if isinstance(cause, ssl.SSLCertVerificationError)
                 else "check scheme and port of uri in the client config"
             )
@@ -244,7 +244,7 @@ def _network_fault(config: SourceConfig, error: BaseException) -> ServerFault:
     return ServerFault(
         ServerFaultKind.UNREACHABLE,
         f"{server} cannot be reached: {_network_detail(error)}",
-        "is it running, and is uri in the client config right as seen from here?",
+        "check that it runs, and that uri in the client config is right from this machine",
     )
 
 

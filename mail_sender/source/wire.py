@@ -86,7 +86,7 @@ def ids(answer: object) -> set[str]:
 
 
 def total(answer: object) -> int:
-    """Return how many entries the server has, whatever the page shows; 0 where it does not say."""
+    """Return how many entries the server has, whatever the page shows; 0 if it does not say."""
     found = answer.get("totalResults") if isinstance(answer, dict) else None
     return found if isinstance(found, int) else 0
 
@@ -108,7 +108,7 @@ def listing(raw: Iterable[object], now: datetime) -> Listing:
 
 
 def found(answer: object) -> Found:
-    """Return the message that an answer holds. Raises `NotAList` where it holds none that can be read."""
+    """Return the message that an answer holds. Raises `NotAList` if it holds none that can be read."""
     try:
         entry = _Entry.model_validate(answer)
         return Found(_message(entry), entry.sent_at)

@@ -1,8 +1,8 @@
 """The templating room: which words and which template make a mail, and how it looks.
 
 In come the built-in templates, an operator's override folder, and the language, time zone and brand of the
-configuration; out goes an `Appearance`, with which the mail room renders. All files are read when the configuration
-is: no mail depends on what a disk holds at that time.
+configuration; out goes an `Appearance`, with which the mail room renders. All files are read together with the
+configuration: no mail depends on a later state of the disk.
 
 Open `template_set` first: it decides which file makes which part. The sentences themselves are in
 `templates/wording/`. `kinds` lists the variables of templates, `dates` writes times ("in 55 minutes"), `languages`

@@ -66,7 +66,7 @@ def _wording(tag: str, found: Mapping[str, Mapping[str, Any]]) -> Wording:
     try:
         wording.locale(tag)
     except wording.BadLanguage as error:
-        raise BadFile(f"wording/{tag}.toml", f"is no language: {error}") from None
+        raise BadFile(f"wording/{tag}.toml", f"is not a language: {error}") from None
     tables: dict[str, Any] = {}
     for name in dict.fromkeys((wording.base_language(tag), tag)):  # what a region's lacks is its language's
         _merge(tables, found.get(name, {}))

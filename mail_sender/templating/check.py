@@ -177,7 +177,7 @@ def _wording_faults(templates: TemplateSet, name: str) -> Iterator[Finding]:
         known = _texts(table)
         for sentence, text in sentences.items():
             for place in sorted(places(text) - known - {"support"}):
-                expected = f"[{table}] may name {', '.join(sorted(known))}"
+                expected = f"[{table}] may use {', '.join(sorted(known))}"
                 line = _line(templates.theirs[name], sentence, place)
                 yield Finding(name, line, f'{sentence} names "{{{place}}}", which does not exist', expected)
 

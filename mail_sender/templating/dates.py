@@ -1,7 +1,6 @@
 """Writes times as a mail shows them, in its language and zone: "in 55 minutes", "21 November 2026, 14:05 CET".
 
-The words and formats are those of CLDR, which Babel brings. How long it is until a time is counted from the mail's
-Date.
+The words and formats are those of CLDR, which Babel contains. A relative time is counted from the mail's Date.
 """
 
 from dataclasses import dataclass

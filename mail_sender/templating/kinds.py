@@ -13,27 +13,27 @@ COMMON = {
     "message_id": "the id of the message in the identity server's queue",
     "language": "the mail's (first) language",
     "say": "the sentences of the current language, by name: `{{ say.greeting }}`",
-    "languages": "the sentences of each language of the mail, one or two: the frame goes through them",
+    "languages": "the sentences of each language of the mail, one or two; the frame repeats its text for each",
     "brand": "`brand.name`, `brand.color`, `brand.on_color` (for text on it), `brand.outline` (a line around it), "
-    "`brand.logo` (its link, or nothing), "
-    "`brand.logo_width`, `brand.logo_height` (in pixels, as it is to be shown), `brand.support`, `brand.footer`",
-    "subject": "the finished subject; in the bodies only",
+    "`brand.logo` (the link to the logo, or nothing), "
+    "`brand.logo_width`, `brand.logo_height` (its shown size in pixels), `brand.support`, `brand.footer`",
+    "subject": "the finished subject; only in the bodies",
 }
 """Variables of every kind, and what each holds."""
 
 KINDS = {
-    TestMessage.kind: {"display_name": "the person's name, cleaned; empty where it cannot be shown safely"},
+    TestMessage.kind: {"display_name": "the person's name, cleaned; empty if it cannot be shown safely"},
     CredentialReset.kind: {
-        "display_name": "the person's name, cleaned; empty where it cannot be shown safely",
+        "display_name": "the person's name, cleaned; empty if it cannot be shown safely",
         "reset_url": "the link that resets the credentials",
-        "revoke_url": "the link that cancels it",
-        "expires_in": 'how long it still works: "in 55 minutes"',
-        "expires_at": 'until when: "21 November 2026, 14:05 CET"',
+        "revoke_url": "the link that cancels the reset",
+        "expires_in": 'how long the link still works: "in 55 minutes"',
+        "expires_at": 'when the link expires: "21 November 2026, 14:05 CET"',
     },
 }
 """The other variables of each known kind."""
 
-FIELDS = {"fields": "all that the message holds, by the names that the server gave"}
+FIELDS = {"fields": "all fields of the message, with the names that the server gave them"}
 """The other variables of a kind that this version does not know, if an override folder has templates for it."""
 
 

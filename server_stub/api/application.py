@@ -1,8 +1,7 @@
 """Kanidm's HTTP API, as far as its message queue reaches (docs/kanidm-wire.md, Endpoints).
 
-Each handler reads its parameters first, then asks who is calling, then acts: in that order a real server answers
-when several things are wrong at once. The login comes as further routes, misbehaviour as an application around
-this one.
+Each handler reads its parameters first, then asks who is calling, then acts. If several things are wrong at once, a
+real server answers in this order, too. The login adds further routes; misbehaviour is an application around this one.
 """
 
 from __future__ import annotations

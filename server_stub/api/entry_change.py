@@ -1,7 +1,7 @@
 """PUT and POST /scim/v1/Entry set or remove times of a message (docs/kanidm-wire.md, Changing an entry).
 
-The order of the questions is Kanidm's: can every value be read, is the entry there for this caller, may the caller
-change it, and does what is left still fit the schema.
+The checks have Kanidm's order: every value can be read, the entry is visible to this caller, the caller may change
+it, and the changed entry fits the schema.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Request bodies of JSON, refused in plain text where they are none (docs/kanidm-wire.md, Error bodies).
+"""Request bodies of JSON; a body that is not JSON is refused in plain text (docs/kanidm-wire.md, Error bodies).
 
 The words before the last colon are those of the framework that Kanidm is built on; what follows is its parser's
 wording, which no client should read.

@@ -2,7 +2,7 @@
 
 Only the administrator has a password; people and service accounts cannot log in, and the answer says so. An attempt
 lives for five minutes and in memory: a restart forgets it, as it does on a real server, whose key for these sessions
-is made anew at each start. The captures show the way through; the answers off it follow Kanidm's source.
+is made anew at each start. The captures show a login that succeeds; all other answers follow Kanidm's source.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class LoginAttempts:
         return Outcome(session, {"continue": [MECHANISM]}, goes_on=True)
 
     def choose(self, session: str | None, step: How, now: float) -> Outcome:
-        """Take the mechanism. Raises OperationError where no name was given before, or one was chosen already."""
+        """Take the mechanism. Raises OperationError if no name was given before, or one was chosen already."""
         key, attempt = self._find(session, Stage.HOW, now)
         if step.mechanism != MECHANISM:
             attempt.stage = Stage.NOTHING
@@ -92,7 +92,7 @@ class LoginAttempts:
         return Outcome(key, {"continue": [MECHANISM]}, goes_on=True)
 
     def prove(self, session: str | None, step: Proof, now: float) -> Outcome:
-        """Take the proof, once, and hand out a token. Raises OperationError where the steps before it lack."""
+        """Take the proof, once, and hand out a token. Raises OperationError if the steps before it lack."""
         key, attempt = self._find(session, Stage.PROOF, now)
         attempt.stage = Stage.NOTHING
         if step.password is None:

@@ -1,6 +1,7 @@
 """What a request's path, query and body say, read as strictly as Kanidm reads them.
 
-What cannot be read is answered in plain text, before anybody asks who is calling (docs/kanidm-wire.md, Error bodies).
+A parameter that cannot be read is refused in plain text, before the token is checked (docs/kanidm-wire.md, Error
+bodies).
 """
 
 from __future__ import annotations

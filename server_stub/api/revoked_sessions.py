@@ -1,10 +1,10 @@
 """The tokens that are revoked before they expire: `DIR/destroyed`, one in a line.
 
-A logout writes its session's id there. People may add the id of a token, or the token itself as it stands in
-`tokens.json`, to see what a sender does then. The file is read again for each request.
+A logout writes its session's id there. People may add the id of a token, or the token itself from `tokens.json`, to
+see what a sender does then. The file is read again for each request.
 
-A session that was ended is refused from then on, as Kanidm's source has it (`SessionState::RevokedAt`). A service
-account's token is still good until five minutes after it was issued (docs/kanidm-wire.md, Authentication).
+A session is refused as soon as it has ended, as in Kanidm's source (`SessionState::RevokedAt`). A service account's
+token stays valid until five minutes after it was issued (docs/kanidm-wire.md, Authentication).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class RevokedSessions:
     path: Path | None = None
 
     def keys(self) -> list[str]:
-        """Return all ids and tokens that are revoked. Raises OSError where the file cannot be read."""
+        """Return all ids and tokens that are revoked. Raises OSError if the file cannot be read."""
         try:
             return self.path.read_text(encoding="utf-8", errors="replace").split() if self.path else []
         except FileNotFoundError:

@@ -67,12 +67,12 @@ class Pair:
 
 
 def ensure_ca(directory: Directory, now: dt.datetime) -> Pair:
-    """Return the CA of DIR, making it where there is none. Raises StubError where its files are damaged."""
+    """Return the CA of DIR, making it if there is none. Raises StubError if its files are damaged."""
     return _load_ca(directory) or _store(_make_ca(now), directory.ca, directory.ca_key)
 
 
 def existing_ca(directory: Directory) -> Pair:
-    """Return the CA that DIR had at the start. Raises StubError where its files are damaged or gone."""
+    """Return the CA that DIR had at the start. Raises StubError if its files are damaged or gone."""
     if ca := _load_ca(directory):
         return ca
     raise corrupt(directory.ca_key, "the CA cannot be read")
@@ -83,17 +83,17 @@ def _load_ca(directory: Directory) -> Pair | None:
     # A key alone is what a stop in the first start left; a certificate alone may be trusted by somebody already.
     if certificate.exists() and not key.exists():
         raise StubError(
-            f"The key {key} of the CA {certificate} is missing: restore it, or move the certificate away "
-            "and a new CA is made at the next start."
+            f"The key {key} of the CA {certificate} is missing: restore it, or move the certificate away: "
+            "the next start then makes a new CA."
         )
     ca = load_pair(certificate, key)
     if ca and not ca.belong_together:
-        raise corrupt(certificate, f"{key} is the key of another")
+        raise corrupt(certificate, f"{key} is the key of another certificate")
     return ca
 
 
 def load_pair(certificate: Path, key: Path) -> Pair | None:
-    """Read both PEM files, None where one is missing. Raises StubError where one is damaged."""
+    """Read both PEM files, None if one is missing. Raises StubError if one is damaged."""
     if not (certificate.exists() and key.exists()):
         return None
     try:

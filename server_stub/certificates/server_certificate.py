@@ -1,7 +1,7 @@
 """The certificate of the API and the relay, for `localhost` and the host that the stub listens on.
 
-It is made anew when it nears its end or does not fit, which is possible because the CA's key lies beside it. A second
-one, expired since yesterday, is what the relay shows when a rule wants that.
+It is made anew when it expires soon or does not fit; this is possible because the CA's key is kept beside it. The
+relay shows a second one, which expired yesterday, if a rule says so.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ServerCertificate:
 def ensure(directory: Directory, now: dt.datetime, host: str = "localhost") -> ServerCertificate:
     """Return the certificate for localhost and `host`; make it, and the CA, where missing, damaged in part or old.
 
-    Raises StubError where a file that is there cannot be read as what it should be.
+    Raises StubError if a file that is there cannot be read as what it should be.
     """
     ca = ensure_ca(directory, now)
     chain, key = directory.server_certificate

@@ -31,11 +31,11 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="A stub identity server: Kanidm's message queue, and a relay that catches the mail.",
+    help="Try mail-sender without a Kanidm: a stub of its message queue, and a relay that keeps the mail.",
 )
-queue_app = typer.Typer(no_args_is_help=True, help="The queue, as `kanidm system message-queue` shows it.")
-person_app = typer.Typer(no_args_is_help=True, help="People, as `kanidm person` treats them.")
-credential_app = typer.Typer(no_args_is_help=True, help="People's credentials.")
+queue_app = typer.Typer(no_args_is_help=True, help="Show and change the queue, like `kanidm system message-queue`.")
+person_app = typer.Typer(no_args_is_help=True, help="Queue reset links to people, like `kanidm person`.")
+credential_app = typer.Typer(no_args_is_help=True, help="Queue reset links, like `kanidm person credential`.")
 system_app = typer.Typer(no_args_is_help=True, help="The same commands under the words that `kanidm` uses.")
 app.add_typer(queue_app, name="message-queue")
 app.add_typer(queue_app, name="message", hidden=True)
@@ -47,7 +47,7 @@ person_app.add_typer(credential_app, name="credential")
 
 Dir = Annotated[Path, typer.Option("--dir", help="The folder of the stub.", show_default=False)]
 Output = Annotated[str, typer.Option("-o", "--output", help="`json`; anything else is text.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="0 means any free one.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 means any free one.")]
 
 
 def _not_empty(host: str) -> str:
@@ -72,7 +72,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one argument for each flag of the contrac
         Path | None, typer.Option(help="A TOML file with rules of misbehaviour; see docs/misbehaviour.md.")
     ] = None,
     ready_file: Annotated[
-        Path | None, typer.Option(help="This file is written, with all ports, once everything answers.")
+        Path | None, typer.Option(help="The file to write all ports into, once everything answers.")
     ] = None,
     has_sender: Annotated[
         bool, typer.Option("--has-sender", hidden=True, help="A sender is started anyway.")
@@ -96,9 +96,9 @@ def queue(
     dir: Dir,  # noqa: A002 - the flag's name
     file: Annotated[Path, typer.Option("--file", help="A JSON list of raw entries.", show_default=False)],
 ) -> None:
-    """Queue raw entries from a file and print their ids; entries may be malformed or have several recipients.
+    """Queue raw entries from a file and print their ids. Entries may be malformed or have several recipients.
 
-    Missing ids, classes, schemas and times are filled in, unless the entry has "raw": true.
+    Missing ids, classes, schemas and times are added, unless the entry has "raw": true.
     """
     directory = _started(dir)
     entries = [_completed(entry) for entry in _read_entries(file)]
@@ -115,20 +115,20 @@ def fill(
     count: Annotated[int, typer.Argument(min=1, metavar="N", help="How many messages.", show_default=False)],
     dir: Dir,  # noqa: A002 - the flag's name
 ) -> None:
-    """Queue N messages, test messages and credential resets, as fast as possible, up to 100,000 and more."""
+    """Queue N messages (test messages and credential resets) as fast as possible; 100,000 and more are possible."""
     directory = _started(dir)
     with closing(Store.open(directory.queue, create=False)) as store:
         try:
             filling.fill(store, count, time.time_ns())
         except sqlite3.Error as error:
-            raise StubError(f"The queue {directory.queue} could not be filled to the end: {error}.") from error
+            raise StubError(f"The queue {directory.queue} could not be filled completely: {error}.") from error
     typer.echo(f"{count} messages are queued, all of them due.\n{where_to_look(directory, count)}")
 
 
 def _started(path: Path) -> Directory:
     directory = Directory.at(path)
     if not directory.queue.exists():
-        raise StubError(f"No stub has been started on {directory.root}: server-stub serve --dir {directory.root}")
+        raise StubError(f"No stub was started on {directory.root}. Run: server-stub serve --dir {directory.root}")
     return directory
 
 

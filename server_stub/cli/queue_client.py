@@ -32,7 +32,7 @@ class QueueClient:
 
     @classmethod
     def open(cls, directory: Directory) -> Self:
-        """Read DIR/config and DIR/tokens.json. Raises StubError where no stub has been there."""
+        """Read DIR/config and DIR/tokens.json. Raises StubError if no stub has been there."""
         try:
             config = tomllib.loads(directory.client_config.read_text())
             token = json.loads(directory.tokens.read_text())["admin"]
@@ -80,7 +80,7 @@ class QueueClient:
 
 
 def _not_there(directory: Directory, why: str) -> StubError:
-    return StubError(f"No stub is running on {directory.root} ({why}): server-stub serve --dir {directory.root}")
+    return StubError(f"No stub is running on {directory.root} ({why}). Run: server-stub serve --dir {directory.root}")
 
 
 def _refused(response: httpx.Response) -> StubError:

@@ -104,10 +104,10 @@ class Directory:
         return self.root / "destroyed"
 
     def prepare(self) -> None:
-        """Make the folders. Raises StubError where they cannot be made or written."""
+        """Make the folders. Raises StubError if they cannot be made or written."""
         if not str(self.root).isprintable():
             raise StubError(
-                "Configuration files could not name the folder that --dir names: use printable characters."
+                "The folder in --dir must have a name of printable characters: configuration files contain it."
             )
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ class Directory:
         except OSError as error:
             raise StubError(
                 f"Cannot write into the folder {self.root} ({error.strerror}): name another with --dir, "
-                f"or give it to the user who runs this (uid {os.geteuid()})."
+                f"or make it writable for uid {os.geteuid()}."
             ) from error
 
     @contextmanager

@@ -1,6 +1,6 @@
 """How the files of a stub are written and read.
 
-Every file is replaced in one step, so that neither a reader nor a crash ever meets half of one. A damaged file is
+Every file is replaced in one step, so that no reader sees half a file, and no crash leaves one. A damaged file is
 never repaired or replaced silently.
 """
 
@@ -39,7 +39,7 @@ def sweep(folder: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, object]:
-    """Return the JSON object in a state file. Raises StubError where it cannot be read as one."""
+    """Return the JSON object in a state file. Raises StubError if it cannot be read as one."""
     try:
         content = json.loads(path.read_text())
     except OSError as error:
@@ -54,6 +54,6 @@ def read_json(path: Path) -> dict[str, object]:
 def corrupt(path: Path, fault: str) -> StubError:
     """Return the sentence about a state file that is never repaired or replaced silently."""
     return StubError(
-        f"The state file {path} is corrupt ({fault}): restore it, or move it away "
-        "and a new one is made at the next start."
+        f"The state file {path} is corrupt ({fault}): restore it, or move it away: "
+        "the next start then makes a new one."
     )

@@ -1,4 +1,4 @@
-"""What a stub is from its first start on: keys, account ids, tokens and passwords, kept in one file.
+"""The identity of a stub since its first start: keys, account ids, tokens and passwords, kept in one file.
 
 `identity.json` is written once. `tokens.json`, which people and tests read, is a copy of its tokens, made at
 each start.
@@ -43,7 +43,7 @@ class Identity:
     relay_password: str
 
     def keyring(self) -> Keyring:
-        """Return the signing keys. Raises ValueError where they are not keys."""
+        """Return the signing keys. Raises ValueError if they are not keys."""
         private = serialization.load_pem_private_key(self.es256_key.encode(), password=None)
         if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
             raise TypeError
@@ -61,7 +61,7 @@ class Identity:
 
 
 def ensure(directory: Directory, now: int) -> Identity:
-    """Return the kept identity, or make one; `now` is in unix seconds. Raises StubError where the file is corrupt."""
+    """Return the kept identity, or make one; `now` is in unix seconds. Raises StubError if the file is corrupt."""
     if directory.identity.exists():
         return _load(directory)
     identity = _make(now)

@@ -109,7 +109,7 @@ class Misbehaviour:
         try:
             self._add(entries)
         except sqlite3.Error as error:
-            raise StubError(f"The queue does not take what [queue] wants queued ({error}): try again.") from error
+            raise StubError(f"The entries of [queue] could not be queued ({error}): try again.") from error
 
 
 def _content(path: Path) -> str:

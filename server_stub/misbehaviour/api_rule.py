@@ -5,8 +5,8 @@ call = "ready"          # which call; see CALLS
 status = 503            # answer this, and do nothing; or:
 retry_after = 5         #   with this header, in seconds
 body = "html"           #   json (Kanidm's error, the default), html (a proxy's page), empty, truncated, huge
-cut = "before"          # hang up before anything is done; "in_body": when half of the answer is out
-lose_answer = true      # do the work, then hang up without an answer
+cut = "before"          # disconnect before any work; "in_body": after half of the answer
+lose_answer = true      # do the work, then disconnect without an answer
 latency_ms = 500        # wait first; alone, or with one of the above
 
 A call that a rule answers never reaches the application, as with a proxy in front of it.
@@ -59,7 +59,7 @@ class ApiAct:
 
     @property
     def ends(self) -> bool:
-        """True where the answer, or that there is none, is settled."""
+        """True if the answer, or that there is none, is settled."""
         return bool(self.status or self.cut or self.lose_answer)
 
     @property
@@ -69,7 +69,7 @@ class ApiAct:
             f"waits {self.latency_ms} ms" if self.latency_ms else "",
             f"answers {self.status}, {self.body} body" if self.status else "",
             f"Retry-After {self.retry_after} s" if self.retry_after is not None else "",
-            {"before": "hangs up before any work", "in_body": "hangs up in the body"}.get(self.cut or "", ""),
+            {"before": "disconnects before any work", "in_body": "disconnects in the body"}.get(self.cut or "", ""),
             "does the work and loses the answer" if self.lose_answer else "",
         ]
         return ", ".join(filter(None, said))
@@ -109,5 +109,5 @@ def _act(table: Table) -> ApiAct:
     if answers + bool(act.cut) + act.lose_answer > 1:
         raise StubError(f"{table.name} can do one of these: answer (status, body), cut, lose_answer.")
     if act.retry_after is not None and not answers:
-        raise table.wrong("retry_after", "it goes with a status")
+        raise table.wrong("retry_after", "it needs a status")
     return act

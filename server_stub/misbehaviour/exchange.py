@@ -1,7 +1,7 @@
 """One exchange between the API's server and its application, and the ways in which it can go wrong.
 
-To hang up, one needs the connection itself. `HangUpProtocol` is uvicorn's own HTTP/1.1 that puts it into the state of
-each request, where ASGI has a place for what a server gives to its application.
+To disconnect, the application needs the connection itself. `HangUpProtocol` is uvicorn's own HTTP/1.1, and puts the
+connection into the state of each request, where ASGI lets a server give objects to its application.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ASGI middleware around the API that does to each call what the rules want."""
+"""ASGI middleware around the API that applies the rules to each call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with the queue itself: the [queue] table.
+"""Faults of the queue itself: the [queue] table.
 
     [queue]
     lagging_seconds = 10        # listings show the queue of a while ago, as a replica that lags
@@ -8,8 +8,8 @@
     many_recipients = 1         # ... messages to three recipients each
     expired_reset = 1           # ... credential resets whose link has run out already
 
-The first two last as long as the rules do. The others are queued once, as ordinary entries, when the rules come into
-force: they can be listed, got and marked like any other, and stay when the rules go.
+The first two act as long as the rules are active. The entries of the others are queued once, when the rules are
+applied: they can be listed, read and marked like any other, and stay when the rules are cleared.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rules about conversations with the relay, as they stand in [[relay]] tables.
 
 [[relay]]
-at = "rcpt"                     # the stage; see STAGES. Needed where what it does fits several
+at = "rcpt"                     # the stage; see STAGES. Needed if the rule could act at several stages
 recipient = "*@example.com"     # at rcpt and later: only for these recipients; * and ? as in a shell
 reply = "450 4.2.0 Greylisted"  # send this instead; after a 421 the relay disconnects
 cut = true                      # disconnect; at the dot before the mail is taken
@@ -14,7 +14,7 @@ no_starttls = true              # STARTTLS is not offered
 expired_certificate = true      # TLS with a certificate that ended yesterday
 client_certificate = "required" # ask for a client certificate; "optional": take none as well
 
-Replies can only be errors: against a relay that says 250 and loses the mail, no sender can do anything.
+Replies can only be errors, because no sender can notice a relay that answers 250 and loses the mail.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class RelayAct:
 
     @property
     def ends(self) -> bool:
-        """True where nothing else can happen at this stage."""
+        """True if nothing else can happen at this stage."""
         return bool(self.reply or self.cut or self.lose_answer or self.stall == math.inf)
 
     def then(self, later: RelayAct) -> RelayAct:
@@ -201,17 +201,17 @@ def _words(table: Table, deed: str) -> str:
         case "reply":
             return f"replies {value}"
         case "stall":
-            return "falls silent" if _for_ever(value) else f"is silent for {value} s"
+            return "stays silent for ever" if _for_ever(value) else f"stays silent for {value} s"
         case "tarpit":
-            return f"replies by one character in {value} s"
+            return f"replies with one character in {value} s"
         case "greylist_seconds":
             return f"greylists for {value} s"
         case "client_certificate":
             return f"asks for a client certificate ({value})"
     return {
-        "cut": "hangs up",
-        "lose_answer": "takes the mail and loses the answer",
-        "one_connection": "takes one connection at a time",
+        "cut": "disconnects",
+        "lose_answer": "accepts the mail and loses the answer",
+        "one_connection": "accepts one connection at a time",
         "no_starttls": "does not offer STARTTLS",
         "expired_certificate": "shows an expired certificate",
     }[deed]

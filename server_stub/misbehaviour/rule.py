@@ -21,7 +21,7 @@ class Act(Protocol):
 
     @property
     def ends(self) -> bool:
-        """True where no further rule may act."""
+        """True if no further rule may act."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""A TOML table from a person's hand, read key by key: whatever is wrong is a sentence that names table and key."""
+"""A TOML table that a person wrote, read key by key. Each fault is a sentence that names table and key."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Table:
         return cls(name, content)
 
     def flag(self, key: str) -> bool:
-        """Return a boolean, False where it is not there."""
+        """Return a boolean, False if it is not there."""
         value = self.values.get(key, False)
         if not isinstance(value, bool):
             raise self.wrong(key, "it must be true or false")

@@ -63,7 +63,7 @@ class Actions:
         """Make an entry as if it had not been sent."""
         if not self.store.unsend(request.path_params["key"]):
             raise not_found()
-        return done("Un-sent: the sender gets it again.")
+        return done("Un-sent: a sender sees it in the queue again.")
 
     async def delete(self, request: Request) -> Response:
         """Delete one mail; one that is gone already is no fault."""
@@ -82,12 +82,12 @@ class Actions:
         except UnicodeDecodeError as error:
             raise StubError("The rules are not UTF-8.") from error
         self.misbehaviour.set(text)
-        return done("Applied: it counts from the next request on.")
+        return done("Applied: the rules act from the next request on.")
 
     async def behave(self, _: Request) -> Response:
         """Drop all rules."""
         self.misbehaviour.clear()
-        return done("Cleared: everything behaves.")
+        return done("Cleared: no rule is active.")
 
     def _person(self, request: Request) -> Person:
         person = self.people.find(request.path_params["person"])

@@ -1,9 +1,9 @@
-"""A mail's HTML with what could act taken out: what is left is words, tables, pictures and style.
+"""Removes active elements from a mail's HTML: words, tables, pictures and style stay.
 
-It is not this that makes a hostile mail harmless: that is the sandboxed frame and its Content-Security-Policy, under
-which no script runs and nothing is loaded. But no policy keeps a browser from looking up and connecting to what
-`<link rel=preconnect>` or an inner frame names (Chromium does both, seen), and a link that is followed would leave an
-error in the frame. So elements and attributes are those of a list, and where a link led to is said in its title.
+The sandboxed frame and its Content-Security-Policy make a hostile mail harmless: no script runs, and nothing is
+loaded. But no policy stops a browser from looking up and connecting to the hosts that `<link rel=preconnect>` or an
+inner frame names (Chromium does both, seen), and a link that is followed would leave an error in the frame. So only
+listed elements and attributes stay, and a link's title shows its address.
 """
 
 from __future__ import annotations

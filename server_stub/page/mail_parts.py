@@ -1,8 +1,8 @@
 """What is in a mail: its headers, its text, its HTML and the pictures that the HTML refers to.
 
 Mails are written by others and may be broken in every way. So headers are decoded one by one (the structured parsers
-of the standard library stumble over hostile ones), bodies are decoded with replacement characters, and where a part
-cannot be made out at all, it is as if it were not there.
+of the standard library fail on hostile ones), bodies are decoded with replacement characters, and a part that cannot
+be read at all is left out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BROKEN = (AttributeError, HeaderParseError, KeyError, LookupError, RecursionErro
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of a mail, ready to be shown as text. `html` and `text` are None where the mail has none."""
+    """The parts of a mail, ready to be shown as text. `html` and `text` are None if the mail has none."""
 
     headers: list[tuple[str, str]]
     text: str | None
@@ -38,7 +38,7 @@ class Parts:
     pictures: dict[str, str]
 
     def header(self, name: str) -> str:
-        """Return the first header of that name, empty where there is none."""
+        """Return the first header of that name, empty if there is none."""
         return next((value for key, value in self.headers if key.lower() == name), "")
 
     @property

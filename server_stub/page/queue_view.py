@@ -1,6 +1,6 @@
 """A queue entry as the page shows it.
 
-An entry may be anything that somebody queued by hand, a number even: whatever cannot be read is shown as absent.
+An entry may be anything that somebody queued by hand, even a number. A value that cannot be read is shown as absent.
 
 | state | meaning |
 |---|---|
@@ -25,7 +25,7 @@ LATEST = timestamps.read("9999-12-31T23:59:59Z") or 0
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry; all times in nanoseconds since 1970, None where the entry has none that can be read."""
+    """One entry; all times in nanoseconds since 1970, None if the entry has none that can be read."""
 
     body: str
     attributes: dict[str, object]
@@ -38,7 +38,7 @@ class Entry:
 
     @property
     def key(self) -> str | None:
-        """The id by which the entry is asked for, None where it has none that a path can hold."""
+        """The id by which the entry is asked for, None if it has none that a path can hold."""
         try:
             return str(uuid.UUID(str(self.attributes.get("id"))))
         except ValueError:

@@ -1,9 +1,9 @@
 """Who may talk to the page, and what a browser may do with its answers.
 
-A web page of somebody else's could call this one: by its address (cross-site requests), or by a name of its own that
-it lets point to this machine (DNS rebinding). So the Host must be `localhost`, the host that the stub listens on, or
-an address, which no DNS can rebind; and what changes something must come from the page itself, which browsers tell in
-`Origin` and `Sec-Fetch-Site`. Programs that send neither, like curl, are no browsers and may.
+Another web site could call this page: by the page's address (cross-site requests), or by a name of the site that
+points to this machine (DNS rebinding). So the Host must be `localhost`, the host that the stub listens on, or an
+address, which no DNS can rebind. A request that changes something must come from the page itself; browsers say so in
+`Origin` and `Sec-Fetch-Site`. A program that sends neither, like curl, is not a browser and may change everything.
 
 Every answer, errors too, carries the security headers: nothing is loaded from elsewhere, nothing is kept, and no
 site may frame it.
@@ -59,9 +59,9 @@ class SameOriginOnly:
     def _refusal(self, method: str, headers: Headers) -> JSONResponse | None:
         host = headers.get("host", "")
         if not self._is_ours(host):
-            return _refused(421, f"This page answers to localhost and to addresses, not to {host!r}.")
+            return _refused(421, f"Open this page as localhost or by an IP address, not as {host!r}.")
         if method not in READING and not _is_from_the_page(headers, host):
-            return _refused(403, "Another site asked for this; only the page itself may.")
+            return _refused(403, "Another site sent this request; only the page itself may.")
         return None
 
     def _is_ours(self, host: str) -> bool:

@@ -1,8 +1,9 @@
 """What the page shows now, made anew only when something changed.
 
 The page asks twice a second. An answer stays good until the queue, the mails or the misbehaviour change, or until a
-shown entry's state changes by itself, as when its link runs out; so asking costs three small looks and answers 304.
-However much there is, only the newest are sent, with how many there are.
+shown entry's state changes by itself, as when its link runs out; until then a request costs three small checks and
+gets
+304. Only the newest entries and mails are sent, with the total number.
 """
 
 from __future__ import annotations

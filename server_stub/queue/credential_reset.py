@@ -1,4 +1,4 @@
-"""A link with which a person sets a new credential: how long it lives, what it is called, where it is sent.
+"""A link with which a person sets a new credential: its lifetime, its id and its address.
 
 The lifetime is clamped to 5 minutes .. 1 day and is 1 hour by default; the address must be one of the account's
 (docs/kanidm-wire.md, Queueing a mail).

@@ -1,7 +1,7 @@
 """A long queue in a few seconds: test messages and credential resets to a made-up staff.
 
 Everything is unsent and due, in the order in which it was queued; a message comes a millisecond after the one before
-it, and the last of them just before now. Who gets what depends on the count alone, ids and links are random.
+it, and the last of them just before now. The recipients depend only on the count; ids and links are random.
 """
 
 from __future__ import annotations

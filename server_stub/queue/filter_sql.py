@@ -1,7 +1,7 @@
 """Filters turned into SQL, as far as Kanidm can run them.
 
 Kanidm can test presence (`pr`) of what it knows, and equality of `class` and `uuid`; `and`, `or` and `not (...)` join
-them. Everything else is refused, each in its own way, and so is what has too many parts (docs/kanidm-wire.md, Query
+them. Every other filter, and one with too many parts, is refused as Kanidm refuses it (docs/kanidm-wire.md, Query
 parameters).
 """
 
@@ -34,7 +34,7 @@ NOTHING = Condition("0")
 
 
 def compile_filter(tree: Filter | None) -> Condition:
-    """Return the condition that a filter, or none, stands for. Raises OperationError where Kanidm cannot run it."""
+    """Return the condition that a filter, or none, stands for. Raises OperationError if Kanidm cannot run it."""
     if tree is None:
         return EVERYTHING
     if _elements(tree) > MAX_ELEMENTS or _depth(tree) > MAX_DEPTH:

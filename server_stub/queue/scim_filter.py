@@ -1,7 +1,7 @@
 """SCIM filters (RFC 7644 section 3.4.2.2), read into a tree.
 
-What cannot be read is refused in plain text before anybody asks who is calling; what can be read and yet not be run
-is found out later, by `filter_sql`.
+A filter that cannot be read is refused in plain text before the token is checked. `filter_sql` refuses a filter that
+can be read but not run.
 """
 
 from __future__ import annotations

@@ -131,19 +131,19 @@ class Store:
         return [body for (body,) in found], self._count(EVERYTHING)
 
     def mark_sent(self, key: str, now: int) -> bool:
-        """Set `sent_at` to `now`, whatever it was; False where there is no such entry."""
+        """Set `sent_at` to `now`, whatever it was; False if there is no such entry."""
         return self.change(key, {"sent_at": now})
 
     def unsend(self, key: str) -> bool:
-        """Take `sent_at` away, so that the entry is ready again; False where there is no such entry."""
+        """Take `sent_at` away, so that the entry is ready again; False if there is no such entry."""
         return self.change(key, {"sent_at": None})
 
     def delay(self, key: str, send_after: int) -> bool:
-        """Set `send_after`; `delete_after` stays, as on a real server. False where there is no such entry."""
+        """Set `send_after`; `delete_after` stays, as on a real server. False if there is no such entry."""
         return self.change(key, {"send_after": send_after})
 
     def change(self, key: str, times: Mapping[str, int | None]) -> bool:
-        """Set `sent_at` and `send_after`, or take `sent_at` away (None); False where there is no such entry."""
+        """Set `sent_at` and `send_after`, or take `sent_at` away (None); False if there is no such entry."""
         with self._writing():
             known = self._connection.execute(KEEP, (self._clock(), key)).rowcount > 0
             for attribute, time_ns in times.items():

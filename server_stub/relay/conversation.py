@@ -1,7 +1,7 @@
 """One conversation with the relay: aiosmtpd's, which asks the rules of misbehaviour at each stage.
 
-A conversation that is to be cut off or to fall silent waits for its end, which aiosmtpd brings about by cancelling it
-when the connection is lost.
+A conversation that is cut off or stays silent waits until aiosmtpd cancels it, which happens when the connection is
+lost.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ class Hooks:
     async def handle_exception(self, error: Exception) -> str:
         """Answer what went wrong on our side as temporary, and say it on stderr."""
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            typer.echo(f"The disk is full: a mail was not taken ({error.filename}).", err=True)
+            typer.echo(f"The disk is full: a mail was not accepted ({error.filename}).", err=True)
             return "452 4.3.1 Insufficient system storage"
         if not isinstance(error, TLSSetupException):  # a client that does not trust us, which is its good right
             typer.echo(f"The relay could not answer: {type(error).__name__}: {error}", err=True)
@@ -257,7 +257,7 @@ def _tls_version(server: SMTP) -> str:
 
 
 def _client_certificate(server: SMTP) -> str:
-    """Return the common name that the client's certificate gives, empty where it showed none."""
+    """Return the common name that the client's certificate gives, empty if it showed none."""
     shown = (server.transport and server.transport.get_extra_info("peercert")) or {}
     names = [value for part in shown.get("subject", ()) for key, value in part if key == "commonName"]
     return str(names[0]) if names else ""

@@ -1,8 +1,8 @@
 """The mails that the relay accepted, each as two files under `DIR/mail`.
 
-`00000042.eml` holds exactly the bytes that were received, `00000042.json` what only the conversation knew: envelope,
+`00000042.eml` holds exactly the bytes that were received, `00000042.json` the facts of the conversation: envelope,
 TLS version, client certificate, login, EHLO name, time. The numbers are the order of arrival. The sidecar is written
-first, so that whoever sees a mail also finds its envelope, and deleted last.
+first and deleted last, so that every mail has its envelope.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from server_stub.folder.files import write_atomically
 class Envelope:
     """What the SMTP conversation said about a mail. `received_at` is RFC 3339, `listener` is `smtps` or `smtp`.
 
-    `client_certificate` is the common name of the certificate that the client showed, empty where it showed none.
+    `client_certificate` is the common name of the certificate that the client showed, empty if it showed none.
     """
 
     mail_from: str
@@ -82,7 +82,7 @@ class Mailbox:
         return [mail for mail in found if mail], len(numbers)
 
     def read(self, number: str, length: int) -> Mail | None:
-        """Return the first `length` bytes of a mail; None where there is no mail of that number."""
+        """Return the first `length` bytes of a mail; None if there is no mail of that number."""
         path = self._path(number)
         try:
             with path.open("rb") as file:

@@ -5,8 +5,8 @@
     code = 550
     text = "5.1.1 No such user here"
 
-No file means that nobody is refused. A broken one refuses everybody for the time being (451), since nobody can tell
-what it was meant to say, and says so on stderr.
+Without the file nobody is refused. While the file is broken, everybody is refused for now (451), because its meaning
+is unknown, and stderr says so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from server_stub.errors import StubError
 
 
 def reply_for(recipient: str, path: Path) -> str | None:
-    """Return the SMTP reply that refuses `recipient`, None where it is welcome.
+    """Return the SMTP reply that refuses `recipient`, None if it is welcome.
 
     Raises StubError for a broken file.
     """

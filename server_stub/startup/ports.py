@@ -44,13 +44,13 @@ def _bind_one(host: str, port: int, flag: str) -> socket.socket:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:
-            cure = f"choose another with {flag}, 0 means any free one"
+            cure = f"choose another port with {flag}; 0 means any free one"
         else:
-            cure = "name an address of this machine with --host"
+            cure = "give an address of this machine with --host"
         why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise StubError(f"Cannot listen on {host} port {port} ({why}): {cure}.") from error
     except UnicodeError as error:
-        raise StubError(f"{host!r} is no name: name an address of this machine with --host.") from error
+        raise StubError(f"{host!r} is not a valid name: give an address of this machine with --host.") from error
     # asyncio does this only for sockets that it opened itself; without it each answer in two parts waits 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

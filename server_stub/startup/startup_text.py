@@ -1,7 +1,7 @@
 """What `serve` prints once everything answers, and what `fill` prints: where things are, and what to do next.
 
-The commands are written so that they can be copied: with the path of a program that was not found by its name, and
-with `-s` for the sender where root runs this, which it refuses otherwise.
+The commands can be copied as they are: they have a program's path if its name alone is not found, and `-s` for the
+sender if root runs this, because the sender otherwise refuses to run as root.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def where_to_look(directory: Directory, queued: int) -> str:
 
 
 def program(name: str) -> str:
-    """Return how to call a program that lies beside the one that runs: by its name where that finds it."""
+    """Return how to call a program that lies beside the one that runs: by its name if that finds it."""
     beside = Path(sys.argv[0]).absolute().with_name(name)
     found = shutil.which(name)
     by_path = beside.exists() and not (found and Path(found).samefile(beside))

@@ -63,7 +63,7 @@ def test_a_bad_value_is_reported_with_file_line_key_and_what_was_expected(
     [
         ({"mail_password": None}, "mail_username: is set, but mail_password is not"),
         ({"mail_username": None}, "mail_password: is set, but mail_username is not"),
-        ({"mail_username": None, "mail_password": None, "mail_relay": "smtps://me@relay"}, "half a login"),
+        ({"mail_username": None, "mail_password": None, "mail_relay": "smtps://me@relay"}, "has only a user"),
         ({"relay": {"client_cert_path": "/x"}}, "relay.client_cert_path: is set, but client_key_path is not"),
         ({"relay": {"ca_path": "/nowhere.pem"}}, "relay.ca_path: /nowhere.pem: no such file"),
         ({"relay": {"ca_paht": "/x"}}, 'relay.ca_paht: unknown key; did you mean "ca_path"?'),

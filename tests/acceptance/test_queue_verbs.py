@@ -100,7 +100,7 @@ def test_the_verbs_do_what_they_say_beside_a_running_sender(brisk: Stub, state: 
         )
         shown = queue(brisk, "show", bob[:8])
         assert "550 5.1.1 No such user here" in shown.stdout
-        assert "Next: mend what the reply names" in shown.stdout
+        assert "Next: correct what the reply names" in shown.stdout
 
         (brisk.dir / "refuse.toml").unlink()
         assert queue(brisk, "retry", bob).returncode == 0
@@ -125,7 +125,7 @@ def test_flush_tries_what_waits_and_counts_what_became_of_it(brisk: Stub, state:
         mail_to(brisk, "ellie@example.com")
         sender.wait_for("deferred")
         done = queue(brisk, "flush")
-        assert (done.returncode, done.stdout) == (0, "1 delivery: 1 not taken now, tried again later\n")
+        assert (done.returncode, done.stdout) == (0, "1 delivery: 1 refused for now, tried again later\n")
         assert "1 of 1 tried" in done.stderr
         (brisk.dir / "refuse.toml").unlink()
         *steps, end = [json.loads(line) for line in queue(brisk, "flush", "-o", "json").stdout.splitlines()]
@@ -165,7 +165,7 @@ def test_a_flush_on_a_terminal_shows_a_bar(brisk: Stub, state: StateFolder) -> N
         done = queue(brisk, "flush", env={**os.environ, "TERM": "xterm"}, **rest)
     os.close(theirs)
     shown = _all_of(ours)
-    assert done.stdout == "1 delivery: 1 not taken now, tried again later\n"
+    assert done.stdout == "1 delivery: 1 refused for now, tried again later\n"
     assert "1/1" in shown
     assert "\x1b" in shown
     assert state.ledger.exists()
@@ -246,7 +246,7 @@ def test_resend_asks_first_and_without_a_terminal_refuses(brisk: Stub, state: St
         sender.wait_for("marked")
         alone = queue(brisk, "resend", ellie)
         assert alone.returncode == 2
-        assert "say -y" in alone.stderr
+        assert "add -y" in alone.stderr
         ours, theirs = pty.openpty()
         os.write(ours, b"n\n")
         refused = queue(brisk, "resend", ellie, stdin=theirs)
@@ -356,7 +356,7 @@ def test_a_broken_config_does_not_hide_the_queue(tmp_path: Path, small: Path) ->
     small.write_text("this is no TOML")
     done = queue_of(small, "list", env={**os.environ, "STATE_DIRECTORY": str(tmp_path / "state")})
     assert done.returncode == 0
-    assert "looking where the ledger is by default" in done.stderr
+    assert "the default state folder is used" in done.stderr
     done = queue_of(small, "resend", "-y", "ffffffff", env={**os.environ, "STATE_DIRECTORY": str(tmp_path / "state")})
     assert done.returncode == 78
 
@@ -382,7 +382,7 @@ def test_a_ledger_that_somebody_holds_is_exit_75(tmp_path: Path, small: Path) ->
     busy = queue_of(small, "flush")
     other.close()
     assert busy.returncode == 75
-    assert "another program holds it" in busy.stderr
+    assert "another program has locked it" in busy.stderr
 
 
 def test_a_damaged_ledger_is_exit_78(tmp_path: Path, small: Path) -> None:

@@ -171,14 +171,14 @@ def test_faulty_data_are_wrong_usage_with_a_sentence(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["preview"], "say which KIND"),
+        (["preview"], "name a KIND"),
         (["preview", "no_such_kind"], "there are credential_reset_v1, test_message_v1"),
         (["show", "no_such_kind"], "there are credential_reset_v1"),
         (["preview", RESET, "--language", "xx"], "no such language"),
-        (["preview", RESET, "--language", "sw"], "no sentences in sw; there are cs, de, en"),
+        (["preview", RESET, "--language", "sw"], "no sentences in sw, only in cs, de, en"),
         (["preview", RESET, "--out", "mail.pdf"], ".eml, .html or .txt"),
-        (["preview", RESET, "--out", "mail.eml", "--serve", "0"], "give one of the two"),
-        (["preview", "--data", "x.json", "--serve"], "say which KIND"),
+        (["preview", RESET, "--out", "mail.eml", "--serve", "0"], "use only one of them"),
+        (["preview", "--data", "x.json", "--serve"], "name the KIND"),
         (["preview", "--serve", "99999"], "less than or equal to 65535"),
         (["export", "somewhere", "--kind", "nonsense"], "there are credential_reset_v1"),
     ],
@@ -197,7 +197,7 @@ def test_a_template_that_fails_is_shown_as_what_would_happen(config: Path, folde
     done = template(config, "preview", RESET, "--language", "en")
     assert done.returncode == 1
     assert (
-        f"the template {RESET}/body.txt.j2, line 2, failed (ZeroDivisionError); the built-in one stands in"
+        f"the template {RESET}/body.txt.j2, line 2, failed (ZeroDivisionError); this preview uses the built-in one"
         in done.stderr
     )
     assert "To set a new password" in done.stdout
@@ -237,7 +237,7 @@ def test_check_lists_every_fault_with_file_and_line(config: Path, folder: Path) 
     assert f'{words}:2: greeting names "{{nobody}}"' in done.stdout
     assert "warning: " in done.stdout
     assert "stray.txt: nothing uses this file" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("2 faults, 2 warnings; looked at 3 files in ")
+    assert done.stdout.splitlines()[-1].startswith("2 faults, 2 warnings; checked 3 files in ")
     *findings, end = lines(template(config, "check", "-o", "json"))
     assert [(one["file"], one["line"]) for one in findings if "file" in one] == [(str(html), 2), (str(words), 2)]
     assert end["exit"] == 1
@@ -260,7 +260,7 @@ def test_check_of_good_templates_is_exit_0_with_its_warnings(config: Path, folde
     done = template(config, "check")
     assert done.returncode == 0, done.stdout
     assert "body.txt.j2 is yours and credential_reset_v1/body.html.j2 is built in" in done.stdout
-    assert "0 faults, 1 warning; looked at 1 file in " in done.stdout
+    assert "0 faults, 1 warning; checked 1 file in " in done.stdout
 
 
 def test_faults_elsewhere_in_the_configuration_hide_no_fault_of_the_templates(tmp_path: Path, folder: Path) -> None:

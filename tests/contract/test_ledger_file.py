@@ -297,7 +297,7 @@ async def test_another_program_that_holds_it_is_trouble_for_a_while(
     (found,) = await ledger.deliveries(of.id)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(LedgerFault, match="another program holds it"):
+    with pytest.raises(LedgerFault, match="another program has locked it"):
         await ledger.begin(found)
     other.execute("ROLLBACK")
     other.close()

@@ -106,7 +106,7 @@ def test_greylisting_knows_each_pair_of_sender_and_recipient() -> None:
             "can do one of these: answer (status, body), cut, lose",
         ),
         ("[[api]]\ncall = 'get'\nlose_answer = 1", "`lose_answer = 1` is not possible: it must be true or false."),
-        ("[[api]]\ncall = 'get'\nlatency_ms = 5\nretry_after = 5", "`retry_after = 5` is not possible: it goes with"),
+        ("[[api]]\ncall = 'get'\nlatency_ms = 5\nretry_after = 5", "`retry_after = 5` is not possible: it needs"),
         (
             "[[api]]\ncall = 'get'\nstatus = 500\ntimes = 0",
             "`times = 0` is not possible: it must be a whole number from 1",
@@ -193,8 +193,8 @@ def test_each_rule_says_what_it_does_and_how_often_it_did() -> None:
     misbehaviour.at_call("ready")
     assert misbehaviour.fired() == [
         ("API, ready: answers 503, html body, Retry-After 5 s (2 times)", 1),
-        ("Relay, rcpt, *@example.com: replies 450 4.2.0 Later, is silent for 1 s (each 2nd time)", 0),
-        ("Relay, mail: falls silent (every time)", 0),
+        ("Relay, rcpt, *@example.com: replies 450 4.2.0 Later, stays silent for 1 s (each 2nd time)", 0),
+        ("Relay, mail: stays silent for ever (every time)", 0),
         ("Queue: listings lag by 10 s", 1),
         ("Queue: pages overlap and miss entries", 1),
         ("Queue: adds malformed entries", 2),
@@ -238,7 +238,7 @@ def test_a_queue_that_takes_nothing_is_a_sentence(tmp_path: Path) -> None:
     misbehaviour = rules("")
     misbehaviour.queue_into(store.add)
     store.close()
-    with pytest.raises(StubError, match="does not take"):
+    with pytest.raises(StubError, match="could not be queued"):
         misbehaviour.set("[queue]\nmalformed = 1\n")
     assert misbehaviour.text == ""
 

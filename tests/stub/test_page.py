@@ -173,7 +173,7 @@ async def test_an_empty_page_says_what_to_do(opened: Page) -> None:
     """No empty lists: a sentence in each pane."""
     await expect(opened.get_by_text("Nothing is queued. Queue a test message above")).to_be_visible()
     await expect(opened.get_by_text("No mail yet. Queue a test message")).to_be_visible()
-    await expect(opened.get_by_text("No rules: everything behaves.")).to_be_visible()
+    await expect(opened.get_by_text("No rule is active.")).to_be_visible()
     await expect(opened.get_by_role("button", name="Delete all")).to_be_hidden()
 
 
@@ -390,7 +390,7 @@ async def test_misbehaviour_is_set_counted_and_cleared(backend: Backend, opened:
     await rules.press("End")
     await rules.type("# unfinished")
     backend.misbehaviour.set("")
-    await expect(opened.get_by_text("No rules: everything behaves.")).to_be_visible()
+    await expect(opened.get_by_text("No rule is active.")).to_be_visible()
     assert "# unfinished" in await rules.input_value()
     await opened.get_by_role("button", name="Clear").click()
     await expect(rules).to_have_value("")

@@ -82,7 +82,7 @@ export class MailPane {
     showText("text", mail.text ?? { text: "", shown: 0, length: 0 });
     showText("source", mail.source);
     definitions(byId("headers"), mail.headers);
-    definitions(byId("facts"), [...mail.facts, ["Queue entry", mail.entry ?? "none that it names"]]);
+    definitions(byId("facts"), [...mail.facts, ["Queue entry", mail.entry ?? "not named in the mail"]]);
     this.#tabs.show((tab) => ({ "tab-html": mail.html, "tab-text": Boolean(mail.text) })[tab] ?? true);
     byId("panel-text").scrollTop = byId("panel-source").scrollTop = 0;
   }

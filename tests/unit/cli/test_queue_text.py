@@ -92,15 +92,13 @@ def test_a_row_says_what_the_server_does_not_know() -> None:
     assert "not marked as sent" not in queue_text.row(line(State.SENT, accepted, marked_at=NOW), NOW)
     unsent = line(State.SENT, accepted, marked_at=NOW, unsent_at=NOW)
     assert "un-sent on the server" in queue_text.row(unsent, NOW)
-    assert "mailed again only by `queue resend`" in queue_text.page([unsent], NOW)
+    assert "only `queue resend` mails it again" in queue_text.page([unsent], NOW)
 
 
 def test_a_page_of_a_withdrawn_message_says_what_the_server_did_with_it() -> None:
     """Un-sent later: only `resend` mails it. A copy that could not be made does not hide that the first was sent."""
     unsent = line(State.WITHDRAWN, GREYLISTED, unsent_at=NOW)
-    assert "by somebody else, but found un-sent there now; mailed only by `queue resend`" in queue_text.page(
-        [unsent], NOW
-    )
+    assert "not by us, and un-sent on the server now; only `queue resend` mails it" in queue_text.page([unsent], NOW)
     copy = queue_text.page([line(State.WITHDRAWN, GREYLISTED, copy=1)], NOW)
     assert "The copy was not sent" in copy
     assert "what became of the first one" in copy
@@ -138,8 +136,8 @@ def test_what_is_wrong_names_who_is_unusable(name: str, kind: str, words: str) -
 def test_a_page_of_what_was_given_up_says_by_whom_and_what_may_have_arrived() -> None:
     """A mail that was accepted once is not said to have been taken by nobody."""
     given_up = Attempt(NOW, "operator", "given up", None, "by hand", 0.0)
-    assert "not take it in any of its attempts" in queue_text.page([line(State.ABANDONED, GREYLISTED)], NOW)
-    assert "Somebody gave it up." in queue_text.page([line(State.ABANDONED, given_up)], NOW)
+    assert "not accept it in any attempt" in queue_text.page([line(State.ABANDONED, GREYLISTED)], NOW)
+    assert "An operator gave it up." in queue_text.page([line(State.ABANDONED, given_up)], NOW)
     assert "this copy" in queue_text.page([line(State.ABANDONED, given_up, copy=1)], NOW)
     assert "may have arrived" in queue_text.page([line(State.ABANDONED, given_up, ambiguous=1)], NOW)
 

@@ -141,7 +141,7 @@ def test_a_folder_without_files_is_warned_of(files: Files) -> None:
     """It is named for a reason."""
     (files.folder / "templates").mkdir()
     (warning,) = about_words(files.load(override(files)))
-    assert "there is no file in it" in warning
+    assert "it has no files" in warning
 
 
 def test_a_rule_for_a_domain_beyond_ascii_counts(files: Files) -> None:

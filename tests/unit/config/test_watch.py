@@ -278,7 +278,9 @@ async def test_a_reading_that_breaks_is_logged_and_the_sender_goes_on(
         edit(files.sender, "correct horse", "horse correct")
         await times(5, compared)
     assert not watched.task.done()
-    assert [event["message"] for event in events] == ["cannot be read (RecursionError); going on with the one before"]
+    assert [event["message"] for event in events] == [
+        "cannot be read (RecursionError); the previous configuration stays in use"
+    ]
     watched.task.cancel()
 
 

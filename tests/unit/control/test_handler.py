@@ -374,7 +374,7 @@ async def test_flush_waits_until_each_had_its_attempt_and_counts_what_became_of_
     assert [line["progress"]["total"] for line in lines] == [6] * len(lines)
     assert lines[-1]["progress"]["done"] == 6
     assert (worker.probes, end["end"]["exit"]) == (1, Exit.DONE)
-    for part in ("6 deliveries", "3 sent", "1 failed", "1 held", "1 not taken now"):
+    for part in ("6 deliveries", "3 sent", "1 failed", "1 held", "1 refused for now"):
         assert part in end["end"]["message"]
 
 
@@ -397,7 +397,7 @@ async def test_flush_does_not_wait_for_ever_for_a_sender_that_tries_nothing(ledg
     *_, end = await ask(handler_on(ledger, worker=FakeWorker(), clock=clock), "flush")
     assert end["end"]["exit"] == Exit.TEMPORARY
     assert "none was tried" in end["end"]["message"]
-    assert "look at the sender's log" in end["end"]["message"]
+    assert "read the sender's log" in end["end"]["message"]
     assert 30 <= clock.monotonic() < 40
 
 
@@ -469,5 +469,5 @@ async def test_what_an_operator_does_is_said_in_the_log_of_the_sender(ledger: Sq
     assert (event["event"], event["verb"], event["message"]) == (
         "operator_command",
         "retry",
-        "3 changed by an operator",
+        "an operator changed 3",
     )

@@ -105,7 +105,7 @@ async def test_in_a_folder_of_somebody_else_root_leaves_no_file_of_its_own(place
 
 def test_a_missing_parent_is_not_made(tmp_path: Path) -> None:
     """It may be a volume that is not mounted."""
-    with pytest.raises(UnusableLedger, match="make the folder above it, or mount it") as error:
+    with pytest.raises(UnusableLedger, match="create its parent folder, or mount it") as error:
         state_folder.ready(LedgerConfig(tmp_path / "volume" / "state"))
     assert error.value.exit_code == Exit.BAD_CONFIG
     assert list(tmp_path.iterdir()) == []
@@ -187,7 +187,7 @@ async def test_a_ledger_that_cannot_be_used_ends_the_start_and_stays_as_it_is(tm
     assert (state.ledger.read_bytes() if state.ledger.is_file() else b"") == before
 
 
-@pytest.mark.parametrize(("number", "cure"), [(errno.ENOSPC, "make room"), (errno.ENOLCK, "use a local disk")])
+@pytest.mark.parametrize(("number", "cure"), [(errno.ENOSPC, "free some space"), (errno.ENOLCK, "use a local disk")])
 def test_what_the_disk_says_comes_with_its_cure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, cure: str
 ) -> None:
@@ -229,7 +229,7 @@ async def test_a_ledger_that_another_program_holds_is_tried_again_later(
     state = await filled(tmp_path / "state")
     other = sqlite3.connect(state.ledger, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(BusyLedger, match="another program holds it") as error:
+    with pytest.raises(BusyLedger, match="another program has locked it") as error:
         await state_folder.open_ledger(state)
     other.close()
     assert error.value.exit_code == Exit.TEMPORARY

@@ -187,7 +187,7 @@ async def test_what_was_never_tried_says_why_in_its_history() -> None:
         ]  # fmt: skip
         assert "not a mail address" in lasts[0].reply
         assert "account_expiry_v1" in lasts[1].reply
-        assert "by somebody else" in lasts[2].reply
+        assert "somebody else marked it" in lasts[2].reply
 
 
 async def test_a_crash_leaves_a_line() -> None:

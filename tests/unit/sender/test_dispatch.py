@@ -159,7 +159,7 @@ async def test_a_relay_that_limits_connections_is_not_called_down() -> None:
         await table.run(300)
         assert await table.counts() == {State.SENT: 20}
         assert table.said("relay_down", "relay_up", "put_off") == ["put_off", "put_off"]
-        assert "421 too many connections; others go through" in table.facts("put_off")[0]["message"]
+        assert "421 too many connections; other mail goes on" in table.facts("put_off")[0]["message"]
 
 
 async def test_a_retry_that_no_poll_comes_for_is_made_on_its_time() -> None:

@@ -44,7 +44,7 @@ VERDICTS: list[tuple[Verdict, Outcome, str, str, str]] = [
     (NO, becomes(State.UNKNOWN), "unknown", "error", "may have arrived"),
     (LATER, becomes(State.QUEUED, 30), "deferred", "warning", "tried again in 30 s"),
     (LATER, becomes(State.QUEUED, 720), "deferred", "warning", "tried again in 12 min"),
-    (LATER, becomes(State.ABANDONED), "abandoned", "error", "not taken in 6 attempts; `mail-sender queue retry"),
+    (LATER, becomes(State.ABANDONED), "abandoned", "error", "not accepted in 6 attempts; `mail-sender queue retry"),
     (LATER, becomes(State.UNKNOWN), "unknown", "error", "may have arrived"),
     (CUT, becomes(State.QUEUED, 120), "uncertain", "warning", "sent once more in 2 min"),
     (CUT, becomes(State.UNKNOWN), "unknown", "warning", "not sent again"),

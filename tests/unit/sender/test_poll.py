@@ -210,7 +210,7 @@ async def test_a_machine_whose_clock_is_wrong_is_reported_once(off: timedelta, w
         table.source.date = lambda: table.clock.true
         await table.run(60)
         assert [event["message"] for event in table.facts("clock_down")] == [
-            f"this machine's clock is 3600 s {word} the identity server's; set it; the server's time counts meanwhile"
+            f"this machine's clock is 3600 s {word} the identity server's; set it; the server's time is used meanwhile"
         ]
         table.clock.off = timedelta(0)
         await table.run(60)

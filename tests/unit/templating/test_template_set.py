@@ -115,8 +115,8 @@ BAD_CATALOGUES = {
     "en": ("[common", "not TOML"),
     "de": ("common = 1", "common must be a table of sentences"),
     "fr": ("[common]\ngreeting = 1", "common must be a table of sentences"),
-    "xx": ("[common]", "is no language"),
-    "english": ("[common]", "is no language"),
+    "xx": ("[common]", "is not a language"),
+    "english": ("[common]", "is not a language"),
     "it": ("a = " + "[" * 100_000, "not TOML"),
     "nl": ("a = " + "9" * 5_000, "not TOML"),
 }
