@@ -2,21 +2,7 @@
 
 email-validator knows the grammar (RFC 5321, 5322, 6531, 5890). It also refuses special-use and dotless
 domains, which are normal inside a company (`corp.local`, `localhost`): here they are valid.
-
-A plain address in lower case is its own envelope form. Nearly all addresses are such, and a sender that meets no
-other never imports the library, which takes longer to import than any other module.
 """
-
-import re
-
-_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_PLAIN = re.compile(
-    r"(?=.{1,64}@)"
-    r"(?!.*(?:=\?|@.*--))"  # what looks like an encoded word or like Punycode is left to the library
-    rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*"
-)
-_LONGEST = 254  # RFC 3696, erratum 1690
 
 
 class BadAddress(ValueError):
@@ -29,13 +15,8 @@ def parse(text: str) -> str:
     Raises `BadAddress` for anything but `local@domain`: display names, comments, quoted local parts,
     address literals, control characters, parts that are too long.
     """
-    if len(text) <= _LONGEST and _PLAIN.fullmatch(text):
-        return text
-    return _parsed(text)
-
-
-def _parsed(text: str) -> str:
-    import email_validator  # noqa: PLC0415 - see the module's text
+    # It takes longer to import than any other module, and not every command needs it.
+    import email_validator  # noqa: PLC0415
 
     # Its documentation says to allow them like this.
     email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()

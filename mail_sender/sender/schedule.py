@@ -2,15 +2,13 @@
 
 An expression is read as Kanidm's sender reads it: 6 or 7 fields, seconds first, the optional last one is the year;
 Sunday is 1; a day must fit both day-of-month and day-of-week; `@hourly` and its like are known. Each field becomes
-a list of numbers. The next tick is the first day that fits, and on it the first time of day; if today's are over,
-those of the next day that fits.
+a plain list of numbers, and croniter does the calendar. croniter would read the expression itself differently: it
+counts weekdays from 0, joins the two day fields with "or", and expects the seconds last.
 """
 
 import re
-from calendar import monthrange
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 
 ALIASES = {
     "@yearly": "0 0 0 1 1 * *",
@@ -42,7 +40,9 @@ _FIELDS = (
     _Field("day of week", 1, 7, _DAYS),
     _Field("year", 1970, 2100),
 )
-_LAST_YEAR = 2099  # of a list of years; every year has no last one
+_WEEKDAY = 5
+_YEAR = 6
+_LAST_YEAR = 2099  # of croniter's calendar
 _LONGEST_WAIT = 130  # years
 
 
@@ -60,53 +60,43 @@ class Schedule:
             raise BadSchedule(f"{len(fields)} field{'s'[: len(fields) != 1]}, not 6 or 7 (seconds first)")
         texts = [*fields, "*"][: len(_FIELDS)]
         numbers = [_read(field, text) for field, text in zip(_FIELDS, texts, strict=True)]
-        self._seconds, self._minutes, self._hours, self._days, self._months, self._weekdays, years = numbers
-        is_every_year = len(years) == len(_item(_FIELDS[-1], "*"))
-        self._years = None if is_every_year else [year for year in years if year <= _LAST_YEAR]
+        if weekdays := numbers[_WEEKDAY]:
+            numbers[_WEEKDAY] = [day - 1 for day in weekdays]
+        if years := numbers[_YEAR]:
+            numbers[_YEAR] = [year for year in years if year <= _LAST_YEAR]
+        self._cron = " ".join("*" if field is None else ",".join(map(str, field)) for field in numbers)
+        self._ever = [] not in numbers
 
     def __str__(self) -> str:
         """Give the expression as it was written."""
         return self.expression
 
-    def next_after(self, instant: datetime) -> datetime | None:
+    def next_after(self, time: datetime) -> datetime | None:
         """Return the first tick after an aware time, in UTC, or None where no more will come."""
-        start = instant.astimezone(UTC).replace(microsecond=0, tzinfo=None) + timedelta(seconds=1)
-        for day in self._days_from(start.date()):
-            earliest = start.time() if day == start.date() else time.min
-            if (at := self._time_from(earliest)) is not None:
-                return datetime.combine(day, at, UTC)
-        return None
+        if not self._ever:
+            return None
+        # It takes as long to import as a web framework, and only a sender that polls needs it.
+        from croniter import CroniterBadDateError, croniter  # noqa: PLC0415
 
-    def _days_from(self, first: date) -> Iterator[date]:
-        """Return the days that fit, in order, beginning with `first`."""
-        years = range(first.year, min(first.year + _LONGEST_WAIT, MAXYEAR) + 1)
-        days = (
-            date(year, month, day)
-            for year in years
-            if self._years is None or year in self._years
-            for month in self._months
-            if (year, month) >= (first.year, first.month)
-            for day in self._days
-            if day <= monthrange(year, month)[1]
-        )
-        return (day for day in days if day >= first and day.isoweekday() % 7 + 1 in self._weekdays)
-
-    def _time_from(self, earliest: time) -> time | None:
-        """Return the first time of day that fits, beginning with `earliest`."""
-        times = (
-            time(hour, minute, second)
-            for hour in self._hours
-            if hour >= earliest.hour
-            for minute in self._minutes
-            if (hour, minute) >= (earliest.hour, earliest.minute)
-            for second in self._seconds
-        )
-        return next((at for at in times if at >= earliest), None)
+        try:
+            cron = croniter(
+                self._cron,
+                time.astimezone(UTC),
+                day_or=False,
+                second_at_beginning=True,
+                max_years_between_matches=_LONGEST_WAIT,
+            )
+            tick: datetime = cron.get_next(datetime)
+        except CroniterBadDateError:
+            return None
+        return tick
 
 
-def _read(field: _Field, text: str) -> list[int]:
-    """Return the field's values in order."""
-    return sorted({value for item in text.split(",") for value in _item(field, item)})
+def _read(field: _Field, text: str) -> list[int] | None:
+    """Return the field's values in order, or None for all of them."""
+    values = {value for item in text.split(",") for value in _item(field, item)}
+    everything = len(values) == field.high - field.low + 1
+    return None if everything else sorted(values)
 
 
 def _item(field: _Field, item: str) -> range:

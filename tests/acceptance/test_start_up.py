@@ -13,11 +13,9 @@ from mail_sender.ledger.config import LedgerConfig
 from tests.support.config_files import Files
 
 SLOW = [
-    "aiosmtplib", "babel", "css_inline", "http.server", "httpx", "jinja2", "rich", "starlette", "uvicorn",
+    "aiosmtplib", "babel", "croniter", "css_inline", "http.server", "httpx", "jinja2", "rich", "starlette", "uvicorn",
 ]  # fmt: skip
-NEVER_IN_A_SENDER = [
-    "click", "email_validator", "httpx._main", "mail_sender.preview", "pygments", "rich", "starlette", "uvicorn",
-]  # fmt: skip
+NEVER_IN_A_SENDER = ["click", "httpx._main", "mail_sender.preview", "pygments", "rich", "starlette", "uvicorn"]
 SLOWER_THAN_HELP = ["asyncio", "sqlite3", "structlog", "mail_sender.ledger.base", "mail_sender.preview"]
 RUN = """
 import json, sys

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail_sender import address
 from mail_sender.address import BadAddress, domain, mask, parse
 
 GOOD = {
@@ -54,14 +53,6 @@ def test_no_text_crashes_the_parser(text: str) -> None:
     assert not set(found) & set(" <>\r\n")
 
 
-@given(st.text("az09.-_+'=?", min_size=1, max_size=70), st.text("az09.-", min_size=1, max_size=70))
-def test_a_plain_address_is_what_the_library_makes_of_it(local: str, host: str) -> None:
-    """What is taken without the library is a valid address in its envelope form to the library as well."""
-    text = f"{local}@{host}"
-    if address._PLAIN.fullmatch(text):
-        assert address._parsed(text) == text
-
-
 def test_the_domain_is_what_follows_the_last_at() -> None:
     """Also of what is no address."""
     assert (domain("a@b.example"), domain("a@b@c"), domain("x")) == ("b.example", "c", "x")
@@ -78,7 +69,7 @@ MASKS = {
 }
 
 
-@pytest.mark.parametrize("whole", MASKS)
-def test_a_mask_shows_the_first_mail_and_the_domain(whole: str) -> None:
+@pytest.mark.parametrize("address", MASKS)
+def test_a_mask_shows_the_first_mail_and_the_domain(address: str) -> None:
     """Enough to recognise it, too little to harvest it."""
-    assert mask(whole) == MASKS[whole]
+    assert mask(address) == MASKS[address]

@@ -129,7 +129,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("expression", REFUSED)
 def test_what_kanidm_cannot_read_is_refused_by_its_field(expression: str) -> None:
-    """Another number of fields, values out of range, and what other crons know besides are errors that name the field."""
+    """Another number of fields, values out of range, and croniter's own extras are errors that name the field."""
     with pytest.raises(BadSchedule, match=REFUSED[expression]):
         Schedule(expression)
 
@@ -147,7 +147,7 @@ def test_a_schedule_whose_years_are_over_has_no_next_tick() -> None:
 
 
 def test_the_year_2100_can_be_written() -> None:
-    """2100 is a year to Kanidm's crate, though a list of years is kept up to 2099 only."""
+    """2100 is a year to Kanidm's crate, though the calendar below ends at 2099."""
     assert Schedule("0 0 0 1 1 * 2100").next_after(FROM) is None
     assert next_ticks("0 0 0 1 1 * 2099-2100", datetime(2098, 6, 1, tzinfo=UTC)) == ["2099-01-01 00:00:00"]
 
@@ -175,5 +175,5 @@ def test_aliases_are_read_in_any_case(alias: str) -> None:
 
 
 def test_a_schedule_shows_itself_as_it_was_written() -> None:
-    """What people see is what they wrote, not what became of it."""
+    """What people see is what they wrote, not what croniter is given."""
     assert str(Schedule("0 0 0 * * Sunday *")) == "0 0 0 * * Sunday *"
