@@ -33,7 +33,7 @@ FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUt
 
 _CHECK_LOG = "read the relay's log or the provider's dashboard"
 _OF_UTF8 = frozenset({"5.6.7", "5.6.9"})  # RFC 6531, section 3.5
-_NO_UTF8 = "the relay does not accept non-ASCII letters before the @ of an address (no SMTPUTF8, RFC 6531)"
+_NO_UTF8 = "the relay does not accept non-ASCII characters before the @ of an address (no SMTPUTF8, RFC 6531)"
 _LOGIN_WANTED = frozenset({530, 534, 535, 538})
 
 
