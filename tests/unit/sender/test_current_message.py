@@ -7,19 +7,18 @@ from itertools import pairwise
 from mail_sender.errors import ServerFaultKind
 from mail_sender.ledger.states import State
 from tests.support.memory_source import fault
-from tests.support.samples import HOUR, LATER, NOW, SECOND, message, reset
+from tests.support.samples import HOUR, LATER, NOW, SECOND, A, B, crowd, message, reset
 from tests.support.virtual_time import VIRTUAL_TIME
 from tests.support.worker_bench import bench
 
 pytestmark = VIRTUAL_TIME
 
-A, B, C = "a@example.com", "b@example.com", "c@example.com"
 HOURLY = "@hourly"
 
 
 async def test_what_the_current_poll_listed_is_not_read_again() -> None:
     """The poll has just seen it."""
-    async with bench(*(message(f"{number}@example.com") for number in range(20))) as table:
+    async with bench(*crowd(20)) as table:
         await table.run()
         assert len(table.source.sent) == 20
         assert "read" not in table.source.calls
@@ -37,7 +36,7 @@ async def test_a_retry_that_the_last_poll_could_not_know_of_is_read_again() -> N
 
 async def test_a_backlog_that_outlasts_its_poll_is_read_again() -> None:
     """What was listed minutes ago may have been withdrawn since."""
-    async with bench(*(message(f"{number}@example.com") for number in range(12)), schedule=HOURLY) as table:
+    async with bench(*crowd(12), schedule=HOURLY) as table:
         table.transport.take(65.0)
         await table.run(200)
         assert len(table.source.sent) == 12
@@ -83,21 +82,6 @@ async def test_what_is_gone_is_withdrawn_where_our_standing_is_good() -> None:
         assert len(table.transport.tried) == 1
 
 
-async def test_what_is_hidden_from_us_is_not_gone() -> None:
-    """404 without the group is the account's fault: the message stays queued, and goes when the group is back."""
-    of = message(A)
-    async with bench(of) as table:
-        await table.defer(of)
-        table.source.has_group = False
-        await table.run(120)
-        assert await table.states(of) == [State.QUEUED]
-        assert len(table.transport.tried) == 1
-        assert table.said("server_down") == ["server_down"]
-        table.source.has_group = True
-        await table.run(60)
-        assert await table.states(of) == [State.SENT]
-
-
 async def test_without_the_group_nothing_is_withdrawn_between_two_polls_either() -> None:
     """The reading itself finds it out, and all sending stops; the next good poll lets it go on."""
     first, second = message(A), message(B)
@@ -134,21 +118,6 @@ async def test_a_link_that_was_cut_short_meanwhile_expires() -> None:
         await table.run(600)
         assert await table.states(of) == [State.EXPIRED]
         assert len(table.transport.tried) == 1
-
-
-async def test_while_the_server_is_down_what_the_snapshot_has_still_goes() -> None:
-    """Mail does not depend on the server's answer, only its mark does."""
-    of = message(A)
-    async with bench(of) as table:
-        await table.defer(of)
-        table.source.down = fault(ServerFaultKind.UNREACHABLE)
-        await table.run(600)
-        assert await table.states(of) == [State.SENT]
-        assert table.source.sent == set()
-        table.source.down = None
-        await table.run(61)
-        assert table.source.sent == {of.id}
-        assert len(table.transport.tried) == 2
 
 
 async def test_a_message_that_nobody_can_read_is_put_off_and_not_counted() -> None:

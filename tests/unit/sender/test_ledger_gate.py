@@ -9,13 +9,12 @@ import pytest
 from mail_sender.ledger.base import Delivery
 from mail_sender.ledger.states import State
 from mail_sender.verdict import Stage
-from tests.support.samples import CUT, DOWN, HOUR, LATER, NO, NOW, SECOND, message
+from tests.support.samples import CUT, DOWN, HOUR, LATER, NO, NOW, SECOND, A, B, message
 from tests.support.virtual_time import VIRTUAL_TIME
 from tests.support.worker_bench import bench
 
 pytestmark = VIRTUAL_TIME
 
-A, B, C = "a@example.com", "b@example.com", "c@example.com"
 HOURLY = "@hourly"
 
 
