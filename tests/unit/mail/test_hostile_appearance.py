@@ -55,9 +55,11 @@ def sound(mail: Mail, extra: list[str] | None = None) -> str:
     assert parsed.keys() == [*HEADERS[:9], *(extra or []), *HEADERS[9:]]
     assert f"\r\nTo: {mail.recipient}\r\n".encode() in mail.content
     assert mail.recipient.count("@") == 1
+    assert mail.recipient.isprintable()
     assert not {*' <>,;:()"\\'} & {*mail.recipient}
     assert [len(parsed[name].addresses) for name in ("From", "Reply-To")] == [1, 1]
     assert not any(part.defects for part in parsed.walk())
+    assert mail.needs_utf8 != mail.content.isascii()
     found = mail.content.split(b"\r\n")
     assert max(map(len, found)) <= 998
     octets = set(mail.content.replace(f"\r\nTo: {mail.recipient}\r\n".encode(), b"").replace(b"\r\n", b""))

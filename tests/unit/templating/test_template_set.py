@@ -234,12 +234,3 @@ def test_a_template_reaches_its_variables_and_nothing_else(template: str) -> Non
     """Neither what is behind a value, nor a file outside the set, nor a change of what it was given."""
     with pytest.raises(jinja2.TemplateError):
         rendered(template, name="Ellie", items=[1], mapping={"a": 1})
-
-
-def test_html_is_escaped_and_text_is_not() -> None:
-    """By the name of the file, in every language."""
-    for name, expected in (
-        ("k/body.html.j2", "&lt;b&gt;"), ("k/body.de.html.j2", "&lt;b&gt;"), ("_x.html.j2", "&lt;b&gt;"),
-        ("k/body.txt.j2", "<b>"), ("k/subject.txt.j2", "<b>"),
-    ):  # fmt: skip
-        assert TemplateSet({}, {name: "{{ value }}"}).get(name).render(value="<b>") == expected
