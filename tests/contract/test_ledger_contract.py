@@ -17,7 +17,7 @@ from mail_sender.ledger.admission import LAGGING
 from mail_sender.ledger.base import Attempt, Delivery, Fenced, Ledger, Outcome, Query
 from mail_sender.ledger.moves import MOST_ATTEMPTS_KEPT
 from mail_sender.ledger.sqlite import KEPT_AFTER, SqliteLedger
-from mail_sender.ledger.states import State
+from mail_sender.ledger.states import FINAL, State
 from mail_sender.message import Message
 from tests.support.samples import ELLIE, HOUR, IMPRINT, MINUTE, NOW, SECOND, message, reset
 
@@ -239,6 +239,18 @@ async def test_a_call_that_is_cancelled_does_no_harm(ledger: Ledger) -> None:
 # Marks
 
 
+@pytest.mark.parametrize("last", State)
+async def test_a_message_is_unmarked_when_all_are_final_and_one_is_sent(ledger: Ledger, last: State) -> None:
+    """Only the step that makes the last one final says so; what may still become mail holds the mark back."""
+    of, nobody = message(A, B), message(A, B)
+    await admit(ledger, of, nobody)
+    for recipient in (A, B):
+        await become(ledger, nobody, State.FAILED if last is State.SENT else last, recipient)
+    assert await become(ledger, of, State.SENT, A) is False
+    assert await become(ledger, of, last, B) is (last in FINAL)
+    assert await unmarked(ledger) == [of.id] * (last in FINAL)
+
+
 async def test_what_is_listed_long_after_its_mark_is_newly_un_sent_once(ledger: Ledger) -> None:
     """A quarter of an hour is a replica that lags; later it is told, once, and shown; a new mark ends it."""
     of, other = message(), message()
@@ -275,6 +287,21 @@ async def test_what_is_listed_long_after_it_was_withdrawn_is_newly_un_sent_once(
     assert (found.unsent_at, found.delivery.state) == (None, State.QUEUED)
     await become(ledger, of, State.SENT)
     assert await unmarked(ledger) == [of.id]
+
+
+async def test_a_copy_of_a_marked_message_does_not_make_it_unmarked(ledger: Ledger) -> None:
+    """The server knows already; while it is not marked yet, the copy holds the mark back like any other."""
+    marked, fresh = message(), message()
+    await admit(ledger, marked, fresh)
+    for of in (marked, fresh):
+        await become(ledger, of, State.SENT)
+    await ledger.marked(marked.id, NOW)
+    for of in (marked, fresh):
+        await ledger.apply_command(await of_one(ledger, of), outcome(State.QUEUED, copy=1), NOW)
+    assert await unmarked(ledger) == []
+    assert await become(ledger, marked, State.SENT) is False
+    assert await become(ledger, fresh, State.SENT) is True
+    assert await unmarked(ledger) == [fresh.id]
 
 
 # Forgetting

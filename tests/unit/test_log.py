@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 import structlog
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender import log
@@ -208,7 +208,6 @@ def test_a_reset_link_is_cut_out_of_every_text(stderr: Output, form: log.Format,
     assert "d1c2s" not in stderr.getvalue()
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60), st.sampled_from(["text", "json"]))
 def test_no_text_breaks_its_line_or_the_terminal(text: str, form: log.Format) -> None:
     """What a relay or a server says is shown in one printable line."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender.errors import ServerFault, ServerFaultKind
@@ -116,7 +116,6 @@ def test_the_wait_may_be_a_date() -> None:
         assert least <= wait <= most
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.text(max_size=40))
 def test_no_retry_after_crashes_the_sender(value: str) -> None:
     """Whatever the header holds, it is a wait or none."""

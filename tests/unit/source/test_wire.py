@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender.message import Content, CredentialReset, IntentId, Message, OddEntry, TestMessage, UnknownContent
@@ -261,7 +261,6 @@ BROKEN: dict[str, Callable[[str], object]] = {
 }
 
 
-@settings(max_examples=300, deadline=None)
 @given(HIDDEN, st.sampled_from(sorted(BROKEN)), st.booleans())
 def test_what_is_said_of_an_odd_entry_never_holds_what_stood_there(secret: str, place: str, more: bool) -> None:
     """Neither values nor keys that the entry brought along, since each may be an intent id."""
@@ -271,7 +270,6 @@ def test_what_is_said_of_an_odd_entry_never_holds_what_stood_there(secret: str, 
     assert secret not in found.id
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=10)),
