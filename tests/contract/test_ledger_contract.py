@@ -404,13 +404,3 @@ async def test_a_query_means_what_fits_every_field(ledger: Ledger) -> None:
 
 
 # The end
-
-
-async def test_closing_twice_does_no_harm(ledger: Ledger) -> None:
-    """What was handed over before is written."""
-    of = message()
-    writing = asyncio.ensure_future(admit(ledger, of))
-    await asyncio.sleep(0)
-    await ledger.close()
-    assert await writing == []
-    await ledger.close()

@@ -99,17 +99,6 @@ async def a_day_of_work(ledger: SqliteLedger) -> list[Message]:
 # It outlives its process
 
 
-async def test_everything_is_there_after_it_was_closed(ledger: SqliteLedger, path: Path) -> None:
-    """Each state, each count, each line, each mark."""
-    await a_day_of_work(ledger)
-    before = await everything(ledger)
-    await ledger.close()
-    again = await SqliteLedger.open(path)
-    assert await everything(again) == before
-    assert len(before[0]) == len(PEOPLE)
-    await again.close()
-
-
 async def test_everything_that_was_answered_is_there_after_a_kill(
     ledger: SqliteLedger, path: Path, tmp_path: Path
 ) -> None:

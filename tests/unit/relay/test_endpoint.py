@@ -10,27 +10,19 @@ IMPLICIT, STARTTLS, DISCOVER = Security.IMPLICIT, Security.STARTTLS, Security.DI
 
 PLACES = {
     "smtps://relay.example.com": ("relay.example.com", 465, IMPLICIT),
-    "smtps://relay.example.com:465": ("relay.example.com", 465, IMPLICIT),
     "smtps://relay.example.com:587": ("relay.example.com", 587, IMPLICIT),
     "smtps://relay.example.com:10465/": ("relay.example.com", 10465, IMPLICIT),
     "SMTPS://relay.example.com": ("relay.example.com", 465, IMPLICIT),
     "smtp://relay.example.com": ("relay.example.com", 587, STARTTLS),
-    "smtp://relay.example.com:465": ("relay.example.com", 465, STARTTLS),
-    "smtp://relay.example.com:25": ("relay.example.com", 25, STARTTLS),
     "relay.example.com": ("relay.example.com", 465, IMPLICIT),
     " relay.example.com ": ("relay.example.com", 465, IMPLICIT),
-    "relay.example.com/": ("relay.example.com", 465, IMPLICIT),
-    "relay.example.com:465": ("relay.example.com", 465, IMPLICIT),
     "relay.example.com:25": ("relay.example.com", 25, STARTTLS),
     "relay.example.com:587": ("relay.example.com", 587, STARTTLS),
     "relay.example.com:2525": ("relay.example.com", 2525, STARTTLS),
     "relay.example.com:10025": ("relay.example.com", 10025, DISCOVER),
-    "localhost:1": ("localhost", 1, DISCOVER),
     "localhost:65535": ("localhost", 65535, DISCOVER),
-    "192.0.2.1:587": ("192.0.2.1", 587, STARTTLS),
     "smtps://[2001:db8::1]": ("2001:db8::1", 465, IMPLICIT),
     "smtp://[2001:db8::1]:2587": ("2001:db8::1", 2587, STARTTLS),
-    "[2001:db8::1]": ("2001:db8::1", 465, IMPLICIT),
     "[2001:db8::1]:587": ("2001:db8::1", 587, STARTTLS),
     "smtps://[fe80::1%eth0]": ("fe80::1%eth0", 465, IMPLICIT),
 }
@@ -92,28 +84,11 @@ def test_every_password_survives_the_url(password: str) -> None:
 
 
 BAD = [
-    "",
-    " ",
-    "smtps://",
-    "smtps://:465",
-    "smtps:// relay.example.com",
-    "http://relay.example.com",
-    "smtp+starttls://relay.example.com",
-    "relay.example.com:",
-    "relay.example.com:0",
-    "relay.example.com:65536",
-    "relay.example.com:port",
-    "smtps://relay.example.com:99999",
-    "two words",
-    "2001:db8::1",
-    "[2001:db8::1",
-    "[nonsense]:25",
-    "idm@relay.example.com",
-    "relay.example.com/path",
-    "smtps://relay.example.com/two words",
-    "smtps://relay.example.com/naïve",
+    "", "smtps://", "smtps://:465", "http://relay.example.com", "smtp+starttls://relay.example.com",
+    "relay.example.com:", "relay.example.com:0", "relay.example.com:port", "two words", "2001:db8::1",
+    "[2001:db8::1", "idm@relay.example.com", "relay.example.com/path", "smtps://relay.example.com/naïve",
     "smtps://relay.example.com/x\r\nRSET",
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", BAD)

@@ -42,9 +42,15 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
     monkeypatch.setattr(socket, "getaddrinfo", made)
     yield made
     made.answer.set()
+    end_of_threads()
+
+
+def end_of_threads() -> None:
+    """Wait until no resolver's thread is left."""
     for thread in threading.enumerate():
         if thread.name == "resolver":
             thread.join(DEADLINE)
+            assert not thread.is_alive()
 
 
 def run(work: Any) -> Any:
@@ -90,10 +96,7 @@ def test_an_answer_after_the_end_of_the_loop_is_dropped(resolver: Resolver) -> N
     run(leave())
     assert resolver.asked.acquire(timeout=DEADLINE)
     resolver.answer.set()
-    for thread in threading.enumerate():
-        if thread.name == "resolver":
-            thread.join(DEADLINE)
-            assert not thread.is_alive()
+    end_of_threads()
 
 
 def test_concurrent_look_ups_of_a_name_share_a_thread(resolver: Resolver) -> None:
@@ -166,9 +169,7 @@ def test_an_error_that_nobody_waits_for_any_more_is_not_reported(resolver: Resol
             async with asyncio.timeout(0.01):
                 await ask()
         resolver.answer.set()
-        for thread in threading.enumerate():
-            if thread.name == "resolver":
-                await asyncio.to_thread(thread.join, DEADLINE)
+        await asyncio.to_thread(end_of_threads)
         resolver.error = None
         gc.collect()  # asyncio complains when it collects the future
 
