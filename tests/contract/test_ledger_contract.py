@@ -1,84 +1,21 @@
 """What every ledger promises, whichever it is; its states, claims, marks and orders are in `test_ledger_model.py`.
 
-A ledger joins by a line in `LEDGERS`: a function that opens a fresh, empty one in a folder.
+A ledger joins by a line in `ledgers.LEDGERS`: a function that opens a fresh, empty one in a folder.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 import pytest
 
+from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger.admission import LAGGING
-from mail_sender.ledger.base import Attempt, Delivery, Fenced, Ledger, Outcome, Query
-from mail_sender.ledger.moves import MOST_ATTEMPTS_KEPT
-from mail_sender.ledger.sqlite import KEPT_AFTER, SqliteLedger
+from mail_sender.ledger.base import Delivery, Fenced, Ledger, Query
+from mail_sender.ledger.sqlite import KEPT_AFTER
 from mail_sender.ledger.states import FINAL, State
-from mail_sender.message import Message
-from tests.support.samples import ELLIE, HOUR, IMPRINT, MINUTE, NOW, SECOND, message, reset
-
-LEDGERS: dict[str, Callable[[Path], Awaitable[Ledger]]] = {
-    "file": lambda folder: SqliteLedger.open(folder / "ledger.db"),
-    "memory": lambda _: SqliteLedger.open(None),
-}
-A, B, C = "a@example.com", "b@example.com", "c@example.com"
-WEEK = timedelta(days=7)
-
-
-@pytest.fixture(params=LEDGERS)
-async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
-    """Give a fresh ledger."""
-    opened = await LEDGERS[request.param](tmp_path)
-    yield opened
-    await opened.close()
-
-
-async def admit(ledger: Ledger, *messages: Message, now: datetime = NOW, max_age: timedelta = WEEK) -> Sequence[UUID]:
-    """Take messages up."""
-    return await ledger.admit(messages, now, max_age)
-
-
-async def of_one(ledger: Ledger, of: Message) -> Delivery:
-    """Return the one delivery of a message."""
-    (found,) = await ledger.deliveries(of.id)
-    return found
-
-
-async def states(ledger: Ledger, of: Message) -> list[State]:
-    """Return where a message stands for each recipient."""
-    return [found.state for found in await ledger.deliveries(of.id)]
-
-
-def outcome(state: State, next_attempt: datetime = NOW, **rest: int) -> Outcome:
-    """Return an outcome."""
-    return Outcome(state, next_attempt, **{"attempts": 1, "ambiguous": 0, **rest})
-
-
-async def become(ledger: Ledger, of: Message, state: State, recipient: str = ELLIE, now: datetime = NOW) -> bool:
-    """Lead a queued delivery to a state by the way that the worker takes; return what the last step said."""
-    found = next(found for found in await ledger.deliveries(of.id) if found.recipient == recipient)
-    if state in {State.SENT, State.FAILED, State.ABANDONED, State.UNKNOWN, State.PROCESSING}:
-        found = await ledger.begin(found)
-    if state is State.PROCESSING:
-        return False
-    if state in {State.SENT, State.UNKNOWN}:
-        await ledger.dot(found, IMPRINT)
-    return await ledger.settle(found, outcome(state), now)
-
-
-async def unmarked(ledger: Ledger, now: datetime = NOW) -> list[UUID]:
-    """Return the messages to mark as sent."""
-    return list(await ledger.unmarked(now))
-
-
-async def due(ledger: Ledger, now: datetime = NOW, limit: int = 100, without: Sequence[str] = ()) -> list[UUID]:
-    """Return the messages of what is due, in its order."""
-    return [found.message for found in await ledger.due(now, limit, without)]
-
+from tests.contract.ledgers import WEEK, admit, become, due, of_one, outcome, states, unmarked
+from tests.support.samples import ELLIE, HOUR, IMPRINT, MINUTE, NOW, SECOND, A, B, C, message, reset
 
 # Taking up
 
@@ -183,6 +120,16 @@ async def test_many_of_one_recipient_do_not_fill_the_limit_of_the_others(ledger:
     await admit(ledger, *crowd, now=NOW - HOUR)
     await admit(ledger, other)
     assert await due(ledger, limit=1, without=[ELLIE]) == [other.id]
+
+
+async def test_a_next_attempt_too_far_ahead_counts_as_due(ledger: Ledger) -> None:
+    """No wait is that long: the clock was wrong when it was written."""
+    of = message()
+    await admit(ledger, of)
+    claimed = await ledger.begin(await of_one(ledger, of))
+    await ledger.settle(claimed, outcome(State.QUEUED, NOW + LONGEST_WAIT), NOW)
+    assert await due(ledger) == []
+    assert await due(ledger, NOW - SECOND) == [of.id]
 
 
 async def test_what_the_caller_changes_meanwhile_changes_no_answer(ledger: Ledger) -> None:
@@ -304,6 +251,26 @@ async def test_a_copy_of_a_marked_message_does_not_make_it_unmarked(ledger: Ledg
     assert await unmarked(ledger) == [fresh.id]
 
 
+async def test_unmarked_messages_come_as_they_became_so_until_the_server_deletes_them(ledger: Ledger) -> None:
+    """Whatever the order of their admission; from its `delete_after` on, nobody wants to know of one."""
+    first, deleted, last = message(), message(delete_after=NOW + HOUR), message()
+    await admit(ledger, first, deleted, last)
+    for minute, of in enumerate((last, deleted, first)):
+        await become(ledger, of, State.SENT, now=NOW + minute * MINUTE)
+    assert await unmarked(ledger, NOW + HOUR - SECOND) == [last.id, deleted.id, first.id]
+    assert await unmarked(ledger, NOW + HOUR) == [last.id, first.id]
+
+
+async def test_giving_up_the_last_open_delivery_makes_the_message_unmarked(ledger: Ledger) -> None:
+    """The others are sent, and nothing more is to come."""
+    of = message(A, B)
+    await admit(ledger, of)
+    await become(ledger, of, State.SENT, A)
+    _, second = await ledger.deliveries(of.id)
+    await ledger.apply_command(second, outcome(State.ABANDONED), NOW)
+    assert await unmarked(ledger) == [of.id]
+
+
 # Forgetting
 
 
@@ -319,88 +286,3 @@ async def test_a_message_is_forgotten_a_day_after_the_server_deletes_it(ledger: 
     assert len(await ledger.find(Query(), 10)) == 2
     assert await states(ledger, other) == await states(ledger, listed) == [State.QUEUED]
     assert timedelta(days=1) == KEPT_AFTER
-
-
-# The operator's questions
-
-
-def attempt(number: int, **rest: Any) -> Attempt:
-    """Return a line of history."""
-    values = {
-        "at": NOW + number * SECOND,
-        "stage": "rcpt",
-        "verdict": "deferred",
-        "code": 450,
-        "reply": f"no. {number}",
-        "seconds": 0.25,
-    }
-    return Attempt(**{**values, **rest})
-
-
-async def test_a_history_is_told_oldest_first_with_the_relays_name_for_the_mail(ledger: Ledger) -> None:
-    """All that was written of each attempt, and of the delivery when it was admitted and changed."""
-    of = message()
-    await admit(ledger, of)
-    first, last = attempt(1), attempt(2, stage="dot", verdict="accepted", code=None, reply="é\n'", queue_id="4D2F")
-    for line, state in ((first, State.QUEUED), (last, State.SENT)):
-        await ledger.settle(await ledger.begin(await of_one(ledger, of)), outcome(state), NOW + MINUTE, line)
-    (found,) = await ledger.find(Query(), 10)
-    assert found.history == (first, replace(last, queue_id=None))
-    assert found.queue_id == "4D2F"
-    assert (found.admitted_at, found.changed_at, found.marked_at, found.unsent_at) == (NOW, NOW + MINUTE, None, None)
-    assert found.delivery == await of_one(ledger, of)
-
-
-async def test_a_history_is_bounded(ledger: Ledger) -> None:
-    """The last lines are kept, of this delivery alone."""
-    of, other = message(), message()
-    await admit(ledger, of, other)
-    await ledger.settle(await ledger.begin(await of_one(ledger, other)), outcome(State.QUEUED), NOW, attempt(0))
-    for number in range(MOST_ATTEMPTS_KEPT + 7):
-        found = await ledger.begin(await of_one(ledger, of))
-        await ledger.settle(found, outcome(State.QUEUED), NOW, attempt(number))
-    newest, oldest = await ledger.find(Query(), 10)
-    assert len(newest.history) == 1
-    assert [line.reply for line in oldest.history] == [f"no. {number}" for number in range(7, MOST_ATTEMPTS_KEPT + 7)]
-
-
-async def test_a_list_is_told_newest_first_in_pages(ledger: Ledger) -> None:
-    """A page begins below the last number of the one before; what is new meanwhile disturbs none."""
-    messages = [message(f"{number}@example.com") for number in range(25)]
-    await admit(ledger, *messages)
-    recipients: list[str] = []
-    before: int | None = None
-    while page := await ledger.find(Query(), 10, before):
-        recipients += [found.delivery.recipient for found in page]
-        before = page[-1].number
-        await admit(ledger, message())
-    assert recipients == [f"{number}@example.com" for number in reversed(range(25))]
-
-
-async def test_a_query_means_what_fits_every_field(ledger: Ledger) -> None:
-    """State, recipient in whatever case, and the start of an id; `count` counts the same."""
-    sent = message("Ellie@Example.com", B, number=0xABCDEF0000000000_0000000000000001)
-    queued = message(ELLIE, number=0xABCDEF0000000000_0000000000000002)
-    await admit(ledger, sent, queued)
-    await become(ledger, sent, State.SENT, "Ellie@Example.com")
-    table = {
-        Query(): 3,
-        Query(recipient=ELLIE): 2,
-        Query(recipient="ELLIE@EXAMPLE.COM", states=frozenset({State.SENT})): 1,
-        Query(states=frozenset({State.SENT, State.QUEUED})): 3,
-        Query(states=frozenset()): 0,
-        Query(message="00000000-0000-0000-abcd"): 0,
-        Query(message="abcdef00-0000-0000-0000-00000000000"): 3,
-        Query(message="abcdef00-0000-0000-0000-000000000001"): 2,
-        Query(message="abcdef00-0000-0000-0000-000000000001", recipient=B): 1,
-        Query(message="%"): 0,
-        Query(message="ABCDEF00"): 0,
-        Query(message="a' OR 1"): 0,
-        Query(recipient="e%"): 0,
-    }
-    for query, expected in table.items():
-        assert len(await ledger.find(query, 10)) == expected, query
-        assert sum((await ledger.count(query)).values()) == expected, query
-
-
-# The end
