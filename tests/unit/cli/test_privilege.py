@@ -40,14 +40,10 @@ def test_the_refusal_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 @pytest.mark.parametrize(
     ("uid_map", "expected"),
     [
-        (REAL, True),
-        (ROOTLESS, False),
-        ("1 100000 65536\n0 1000 1\n", False),
-        ("0 0 1\n1 100000 65536\n", True),
-        ("garbage here now\n", True),
-        ("0 1000\n", True),
+        (REAL, True), (ROOTLESS, False), ("1 100000 65536\n0 1000 1\n", False), ("0 0 1\n1 100000 65536\n", True),
+        ("garbage here now\n", True), ("0 1000\n", True),
     ],
-)
+)  # fmt: skip
 def test_root_is_real_where_the_uid_map_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, uid: int, euid: int, uid_map: str, *, expected: bool
 ) -> None:

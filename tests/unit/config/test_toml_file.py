@@ -22,11 +22,9 @@ def test_a_byte_order_mark_is_no_fault(files: Files) -> None:
 
 
 BROKEN = [
-    ("a = 1\nb = \n", 2, "not TOML"),
-    ("a = 1\na = 2\n", 2, "not TOML"),
-    ("token = eyJhbGciOi\n", 1, "not TOML"),
+    ("a = 1\nb = \n", 2, "not TOML"), ("a = 1\na = 2\n", 2, "not TOML"), ("token = eyJhbGciOi\n", 1, "not TOML"),
     ("x = " + "[" * 5000, 1, ""),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "line", "words"), BROKEN)

@@ -95,13 +95,10 @@ def test_bodies_of_all_line_endings_end_in_crlf() -> None:
 
 
 FOREIGN = [
-    ("Subject", "x\r\nBcc: y@example.com"),
-    ("Subject", "x\nBcc: y@example.com"),
-    ("Subject", "x\rBcc: y@example.com"),
-    ("Subject", "x\r\n\r\nbody"),
-    ("Subject: x\r\nBcc", "y"),
+    ("Subject", "x\r\nBcc: y@example.com"), ("Subject", "x\nBcc: y@example.com"),
+    ("Subject", "x\rBcc: y@example.com"), ("Subject", "x\r\n\r\nbody"), ("Subject: x\r\nBcc", "y"),
     ("Sub ject", "x"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "value"), FOREIGN)

@@ -229,12 +229,8 @@ def test_a_logo_that_no_template_shows_does_not_go_out() -> None:
 def test_nothing_is_loaded_from_elsewhere() -> None:
     """No address but those that a person opens stands in the page."""
     html = bodies(rendered(reset(), with_appearance(brand=Brand(logo=LOGO))))[1]
-    loading = [
-        (tag, name, value)
-        for tag, found in Elements(html).elements
-        for name, value in found
-        if name in {"src", "background"}
-    ]
+    attributes = [(tag, *attribute) for tag, found in Elements(html).elements for attribute in found]
+    loading = [attribute for attribute in attributes if attribute[1] in {"src", "background"}]
     assert loading == [("img", "src", "cid:logo@mail")]
     assert "url(" not in html
     assert "@import" not in html

@@ -52,21 +52,12 @@ def test_the_path_is_the_name_for_ehlo() -> None:
 
 
 LOGINS = {
-    "me:secret": ("me", "secret"),
-    "me%40example.com:secret": ("me@example.com", "secret"),
-    "me@example.com:secret": ("me@example.com", "secret"),
-    "me:a/b": ("me", "a/b"),
-    "me:a#b": ("me", "a#b"),
-    "me:a?b": ("me", "a?b"),
-    "me:a@b": ("me", "a@b"),
-    "me:a:b": ("me", "a:b"),
-    "me:100%sure": ("me", "100%sure"),
-    "me:a%2Fb%23c%40d%25e": ("me", "a/b#c@d%e"),
-    "me:SG.abc-def_123+/=": ("me", "SG.abc-def_123+/="),
-    "apikey": ("apikey", None),
-    "me:": ("me", None),
-    ":secret": (None, "secret"),
-}
+    "me:secret": ("me", "secret"), "me%40example.com:secret": ("me@example.com", "secret"),
+    "me@example.com:secret": ("me@example.com", "secret"), "me:a/b": ("me", "a/b"), "me:a#b": ("me", "a#b"),
+    "me:a?b": ("me", "a?b"), "me:a@b": ("me", "a@b"), "me:a:b": ("me", "a:b"), "me:100%sure": ("me", "100%sure"),
+    "me:a%2Fb%23c%40d%25e": ("me", "a/b#c@d%e"), "me:SG.abc-def_123+/=": ("me", "SG.abc-def_123+/="),
+    "apikey": ("apikey", None), "me:": ("me", None), ":secret": (None, "secret"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("login", LOGINS)
@@ -104,16 +95,12 @@ PASSWORD = "hunter2-secret"
 @pytest.mark.parametrize(
     "text",
     [
-        f"me:{PASSWORD}@relay.example.com",
-        f"http://me:{PASSWORD}@relay.example.com",
-        f"smtps://me:{PASSWORD}@",
-        f"smtps://me:{PASSWORD}",
-        f"smtps://relay.example.com:{PASSWORD}",
-        f"me:{PASSWORD}@smtps://relay.example.com",
-        f"smtps:me:{PASSWORD}@relay.example.com",
+        f"me:{PASSWORD}@relay.example.com", f"http://me:{PASSWORD}@relay.example.com", f"smtps://me:{PASSWORD}@",
+        f"smtps://me:{PASSWORD}", f"smtps://relay.example.com:{PASSWORD}",
+        f"me:{PASSWORD}@smtps://relay.example.com", f"smtps:me:{PASSWORD}@relay.example.com",
         f"smtps//me:{PASSWORD}@relay.example.com",
     ],
-)
+)  # fmt: skip
 def test_an_error_never_repeats_a_password(text: str) -> None:
     """However the URL is broken, no part of a password stands in the error."""
     with pytest.raises(BadRelay) as caught:

@@ -32,16 +32,14 @@ def test_a_reply_that_quotes_nothing_stays_as_it_is(text: str) -> None:
     ("text", "expected"),
     [
         (f"blocked: https://idm.example.com/ui/reset?token={SECRET} (spam)", "***"),
-        (f"blocked token=3D{SECRET}", "***"),
-        (f"<{SECRET}>", "<***>"),
+        (f"blocked token=3D{SECRET}", "***"), (f"<{SECRET}>", "<***>"),
         ("bad login correct horse", "bad login ***"),
         ("AUTH PLAIN AGlkbQBjb3JyZWN0 unknown", "AUTH PLAIN *** unknown"),
         (f"<{ELLIE}> unknown", "<e***@example.com> unknown"),
-        ("<ELLIE@Example.COM> unknown", "<e***@example.com> unknown"),
-        ("Dear Ellie Émile, no", "Dear ***, no"),
+        ("<ELLIE@Example.COM> unknown", "<e***@example.com> unknown"), ("Dear Ellie Émile, no", "Dear ***, no"),
         ("dear ELLIE ÉMILE: no", "dear ***: no"),
     ],
-)
+)  # fmt: skip
 def test_what_it_quotes_is_hidden(text: str, expected: str) -> None:
     """The login, the link's secret, the person's name; the address is masked."""
     found = clean(text)

@@ -85,15 +85,10 @@ def test_what_may_have_arrived_is_never_called_abandoned() -> None:
 
 
 ASKED = [
-    ("4.7.1 Greylisted, please try again in 300 seconds", 305),
-    ("4.2.0 try again in 5 minutes", 305),
-    ("4.2.0 come back in 15m", 905),
-    ("4.2.0 wait 90s please", 95),
-    ("4.2.0 retry in 10 seconds", 30),
-    ("4.2.0 retry in 99999 seconds", 1800),
-    ("4.2.0 retry in 3 hours", 30),
-    ("4.2.0 no number here", 30),
-]
+    ("4.7.1 Greylisted, please try again in 300 seconds", 305), ("4.2.0 try again in 5 minutes", 305),
+    ("4.2.0 come back in 15m", 905), ("4.2.0 wait 90s please", 95), ("4.2.0 retry in 10 seconds", 30),
+    ("4.2.0 retry in 99999 seconds", 1800), ("4.2.0 retry in 3 hours", 30), ("4.2.0 no number here", 30),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "seconds"), ASKED)

@@ -9,26 +9,17 @@ from tests.support.breakers import RELAYING, acquire, in_use, key, refused, send
 from tests.support.samples import CUT, LATER, NO, OK
 
 SUSPICIOUS = [
-    RELAYING,
-    refused("Relay access denied", 554),
-    refused("relaying not permitted", 550, Stage.RCPT),
-    refused("5.7.0 policy", 554, Stage.DATA),
-    refused("5.7.26 This mail is unauthenticated", 550, Stage.DOT),
+    RELAYING, refused("Relay access denied", 554), refused("relaying not permitted", 550, Stage.RCPT),
+    refused("5.7.0 policy", 554, Stage.DATA), refused("5.7.26 This mail is unauthenticated", 550, Stage.DOT),
     refused("Sender address rejected: not owned by user", 553),
-    refused("Email address is not verified", 554, Stage.DOT),
-    refused("Authentication required", 530),
-]
+    refused("Email address is not verified", 554, Stage.DOT), refused("Authentication required", 530),
+]  # fmt: skip
 ITS_OWN = [
-    NO,
-    refused("5.1.1 relaying denied, says a confused relay"),
-    refused("5.2.1 mailbox disabled"),
-    refused("5.2.2 mailbox full", 552),
-    refused("5.3.4 too big", 552, Stage.MAIL),
-    refused("5.2.3 too big", 552, Stage.DOT),
-    refused("no such user here"),
-    refused("5.7.1 no", 550, Stage.MAIL),
+    NO, refused("5.1.1 relaying denied, says a confused relay"), refused("5.2.1 mailbox disabled"),
+    refused("5.2.2 mailbox full", 552), refused("5.3.4 too big", 552, Stage.MAIL),
+    refused("5.2.3 too big", 552, Stage.DOT), refused("no such user here"), refused("5.7.1 no", 550, Stage.MAIL),
     Refused(None, "no mail"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("verdict", SUSPICIOUS, ids=str)

@@ -47,21 +47,14 @@ def test_a_sender_that_could_not_mark_gets_the_command_that_mends_it(
 
 HTML = answers.UNREADABLE
 MEANINGS: list[tuple[int, object, ServerFaultKind]] = [
-    (401, "notauthenticated", ServerFaultKind.TOKEN_REFUSED),
-    (401, HTML, ServerFaultKind.TOKEN_REFUSED),
-    (403, "accessdenied", ServerFaultKind.TOKEN_READ_ONLY),
-    (408, None, ServerFaultKind.OVERLOADED),
-    (429, HTML, ServerFaultKind.OVERLOADED),
-    (502, HTML, ServerFaultKind.OVERLOADED),
-    (503, "x", ServerFaultKind.OVERLOADED),
-    (504, HTML, ServerFaultKind.OVERLOADED),
-    (301, HTML, ServerFaultKind.NOT_KANIDM),
-    (400, HTML, ServerFaultKind.NOT_KANIDM),
-    (404, "nomatchingentries", ServerFaultKind.ERROR),
-    (500, "backend", ServerFaultKind.ERROR),
-    (500, {"missingattribute": "mail"}, ServerFaultKind.ERROR),
-    (599, HTML, ServerFaultKind.ERROR),
-]
+    (401, "notauthenticated", ServerFaultKind.TOKEN_REFUSED), (401, HTML, ServerFaultKind.TOKEN_REFUSED),
+    (403, "accessdenied", ServerFaultKind.TOKEN_READ_ONLY), (408, None, ServerFaultKind.OVERLOADED),
+    (429, HTML, ServerFaultKind.OVERLOADED), (502, HTML, ServerFaultKind.OVERLOADED),
+    (503, "x", ServerFaultKind.OVERLOADED), (504, HTML, ServerFaultKind.OVERLOADED),
+    (301, HTML, ServerFaultKind.NOT_KANIDM), (400, HTML, ServerFaultKind.NOT_KANIDM),
+    (404, "nomatchingentries", ServerFaultKind.ERROR), (500, "backend", ServerFaultKind.ERROR),
+    (500, {"missingattribute": "mail"}, ServerFaultKind.ERROR), (599, HTML, ServerFaultKind.ERROR),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("status", "answer", "kind"), MEANINGS)

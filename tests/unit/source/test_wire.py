@@ -184,36 +184,23 @@ def test_an_unknown_template_is_a_value(tag: str, kind: str) -> None:
 # Odd entries
 
 ODD: dict[str, object] = {
-    "null": None,
-    "list": [],
-    "empty": {},
-    "no id": raw(id=...),
-    "bad id": raw(id="not-a-uuid"),
-    "no send_after": raw(send_after=...),
-    "naive send_after": raw(send_after="2026-11-20T23:15:11"),
-    "bad delete_after": raw(delete_after=[]),
-    "bad sent_at": raw(sent_at="x"),
-    "no destination": raw(mail_destination=...),
-    "empty destinations": raw(mail_destination=[]),
+    "null": None, "list": [], "empty": {}, "no id": raw(id=...), "bad id": raw(id="not-a-uuid"),
+    "no send_after": raw(send_after=...), "naive send_after": raw(send_after="2026-11-20T23:15:11"),
+    "bad delete_after": raw(delete_after=[]), "bad sent_at": raw(sent_at="x"),
+    "no destination": raw(mail_destination=...), "empty destinations": raw(mail_destination=[]),
     "destination without value": raw(mail_destination=[{"primary": True}]),
     "empty destination": raw(mail_destination=[{"value": ""}]),
     "one good, one bad destination": raw(mail_destination=[{"value": "a@b"}, {"value": 5}]),
-    "no template": raw(message_template=...),
-    "empty template": raw(message_template={}),
+    "no template": raw(message_template=...), "empty template": raw(message_template={}),
     "two templates": raw(message_template={"TestMessageV1": {}, "CredentialResetV1": {}}),
     "template of nothing": raw(message_template={"TestMessageV1": None}),
-    "no display name": template(display_name=...),
-    "no intent id": template(intent_id=...),
-    "empty intent id": template(intent_id=""),
-    "intent id is no text": template(intent_id="\ud800"),
-    "no expiry": template(expiry_time=...),
-    "expiry is a float": template(expiry_time=1795220111.5),
-    "expiry is text": template(expiry_time="2026-11-21T12:00:00Z"),
-    "expiry is true": template(expiry_time=True),
-    "expiry is negative": template(expiry_time=-1),
-    "expiry beyond the calendar": template(expiry_time=10**18),
+    "no display name": template(display_name=...), "no intent id": template(intent_id=...),
+    "empty intent id": template(intent_id=""), "intent id is no text": template(intent_id="\ud800"),
+    "no expiry": template(expiry_time=...), "expiry is a float": template(expiry_time=1795220111.5),
+    "expiry is text": template(expiry_time="2026-11-21T12:00:00Z"), "expiry is true": template(expiry_time=True),
+    "expiry is negative": template(expiry_time=-1), "expiry beyond the calendar": template(expiry_time=10**18),
     "expiry is not finite": template(expiry_time=float("inf")),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ODD)

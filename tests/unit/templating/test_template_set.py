@@ -164,14 +164,10 @@ def test_a_mount_of_kubernetes_is_read(tmp_path: Path) -> None:
 # What serves what
 
 SERVES = {
-    "_base.html.j2": "the frame of every kind",
-    "_style.css.j2": "the frame of every kind",
-    "wording/en.toml": "sentences in en",
-    "wording/sv.toml": "sentences in sv",
-    f"{KIND}/body.txt.j2": KIND,
-    f"{KIND}/body.de-CH.html.j2": KIND,
-    "new_v1/subject.txt.j2": "new_v1",
-}
+    "_base.html.j2": "the frame of every kind", "_style.css.j2": "the frame of every kind",
+    "wording/en.toml": "sentences in en", "wording/sv.toml": "sentences in sv", f"{KIND}/body.txt.j2": KIND,
+    f"{KIND}/body.de-CH.html.j2": KIND, "new_v1/subject.txt.j2": "new_v1",
+}  # fmt: skip
 NOBODY_ASKS = {
     f"{KIND}/body.html": f"did you mean {KIND}/body.html.j2?",
     f"{KIND}/body.txt.jinja2": f"did you mean {KIND}/body.txt.j2?",

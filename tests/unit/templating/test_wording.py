@@ -84,7 +84,9 @@ def test_a_sentence_without_its_variable_is_left_out() -> None:
     assert WORDS.filled("other", {}, str) == {"bye": "Bye"}
 
 
-TAGS = {"de": "de", "de-CH": "de", "zh-Hant": "zh", "zh-Hant-TW": "zh", "pt-BR": "pt"}
+TAGS = {
+    "de": "de", "de-CH": "de", "zh-Hant": "zh", "zh-Hant-TW": "zh", "pt-BR": "pt",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("tag", TAGS)
