@@ -176,14 +176,6 @@ def test_an_override_that_is_no_folder_is_a_fault(files: Files) -> None:
     assert (found.key, found.expected) == ("templates.override_path", "expected a folder of templates")
 
 
-def test_a_template_that_is_no_text_is_a_fault(files: Files) -> None:
-    """Named by its file."""
-    tables = override(files, **{"_base.txt.j2": "x"})
-    (files.folder / "templates/_base.txt.j2").write_bytes(b"\xff\xfe")
-    found = fault(files, tables)
-    assert (found.path.name, found.found) == ("_base.txt.j2", "is not UTF-8")
-
-
 def test_every_file_of_the_appearance_has_a_say_in_the_configuration(files: Files) -> None:
     """A change of one of them is a change of the configuration: so is a new one, by its folder."""
     (files.folder / "logo.png").write_bytes(PNG)
