@@ -91,23 +91,16 @@ def test_no_secret_is_shown_whatever_it_is(many: Files, token: str, password: st
 
 
 MISPLACED = [
-    f'mail_relay = "me:{PASSWORD}@relay.example.com"',
-    f'mail_relay = "me:{PASSWORD}@smtps://relay.example.com"',
+    f'mail_relay = "me:{PASSWORD}@relay.example.com"', f'mail_relay = "me:{PASSWORD}@smtps://relay.example.com"',
     f'mail_relay = "http://me:{PASSWORD}@relay.example.com"',
     f'mail_relay = ["smtps://me:{PASSWORD}@relay.example.com"]',
-    f'relay = "smtps://me:{PASSWORD}@relay.example.com"',
-    f'relay = "smtps://me:a/b-{PASSWORD}@relay.example.com"',
-    f'relay = "smtps://me:a@b-{PASSWORD}@relay.example.com"',
-    f'relay = "me:{PASSWORD}@relay.example.com"',
+    f'relay = "smtps://me:{PASSWORD}@relay.example.com"', f'relay = "smtps://me:a/b-{PASSWORD}@relay.example.com"',
+    f'relay = "smtps://me:a@b-{PASSWORD}@relay.example.com"', f'relay = "me:{PASSWORD}@relay.example.com"',
     f'schedule = "smtps://me:a/b-{PASSWORD}@relay.example.com"',
-    f'instance_url = "https://me:a/b-{PASSWORD}@idm.example.com"',
-    f'[relay]\npassword = "{PASSWORD}"',
-    f'[relay.password]\nx = "{PASSWORD}"',
-    f'tokens = "{PASSWORD}"',
-    f'mail_passwort = "{PASSWORD}"',
-    f"mail_passwort = {PASSWORD}",
-    f'worker = ["{PASSWORD}"]',
-]
+    f'instance_url = "https://me:a/b-{PASSWORD}@idm.example.com"', f'[relay]\npassword = "{PASSWORD}"',
+    f'[relay.password]\nx = "{PASSWORD}"', f'tokens = "{PASSWORD}"', f'mail_passwort = "{PASSWORD}"',
+    f"mail_passwort = {PASSWORD}", f'worker = ["{PASSWORD}"]',
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", MISPLACED)

@@ -33,9 +33,6 @@ def test_the_same_mail_can_be_made_again() -> None:
     assert render(of, ELLIE, MAIL, NOW + timedelta(minutes=1), "<7@example.com>").digest != first.digest
 
 
-# Bytes
-
-
 # What it says
 
 

@@ -22,9 +22,6 @@ pytestmark = VIRTUAL_TIME
 HOURLY = "@hourly"
 
 
-# Perhaps arrived
-
-
 async def test_what_was_cut_at_the_dot_goes_once_more_and_is_the_same_mail() -> None:
     """After two minutes, when the server still wants it: same Message-ID, same Date, same bytes."""
     of = message(A, content=reset())
@@ -99,9 +96,6 @@ async def test_a_mail_that_was_only_deferred_has_a_date_of_its_own() -> None:
         assert first.date < second.date
 
 
-# A fault of ours
-
-
 class Chokes(Exception):
     """A fault that nobody has foreseen."""
 
@@ -154,9 +148,6 @@ async def test_a_fault_in_the_transport_loses_nothing(stage: Stage) -> None:
         assert table.said("internal_error") == ["internal_error"]
 
 
-# History
-
-
 async def test_every_attempt_leaves_a_line() -> None:
     """When, how far, what was said, and how long it took; the reply's queue id is the delivery's."""
     of = message(A)
@@ -186,9 +177,6 @@ async def test_what_was_never_tried_says_why_in_its_history() -> None:
         assert "not a mail address" in lasts[0].reply
         assert "account_expiry_v1" in lasts[1].reply
         assert "by somebody else" in lasts[2].reply
-
-
-# Copies that the operator asks for
 
 
 async def test_a_copy_has_a_message_id_of_its_own_and_is_read_from_the_server() -> None:
@@ -227,9 +215,6 @@ async def test_a_copy_that_is_cut_is_the_same_copy_again() -> None:
         await table.run(200)
         _, second, third = table.transport.tried
         assert second == third
-
-
-# Clocks
 
 
 @pytest.mark.parametrize("off", [timedelta(days=1), -timedelta(days=1), timedelta(days=400), -timedelta(days=400)])

@@ -18,7 +18,6 @@ from tests.support.samples import (
     IMPRINT,
     INTENT,
     LATER,
-    MINUTE,
     NO,
     NOW,
     OK,
@@ -170,4 +169,3 @@ def test_a_wait_is_written_as_a_person_would() -> None:
             events.verdict(Uncertain("cut"), TO, becomes(State.QUEUED, seconds), NOW)
         said.append(logged[0]["message"].rpartition("once more in ")[2])
     assert said == ["0 s", "0 s", "30 s", "119 s", "2 min", "20 min"]
-    assert MINUTE == 60 * SECOND

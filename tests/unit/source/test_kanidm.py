@@ -30,8 +30,6 @@ from tests.unit.source.answering import (
     fault_of_list,
 )
 
-# What is asked
-
 
 async def test_a_request_has_the_token_and_no_cookie_and_wants_no_compression(
     server: respx.MockRouter, source: KanidmSource
@@ -54,9 +52,6 @@ async def test_a_redirect_is_not_followed(server: respx.MockRouter, source: Kani
     login = server.get("/login").respond(200)
     assert (await fault_of_list(source)).kind is ServerFaultKind.NOT_KANIDM
     assert not login.called
-
-
-# Standing
 
 
 @pytest.mark.parametrize(
@@ -96,9 +91,6 @@ async def test_an_account_name_that_is_none_is_no_crash(
         assert fault.detail.isprintable()  # noqa: PT017 - either outcome is right
 
 
-# Messages, one by one
-
-
 async def test_a_message_that_the_server_does_not_know_is_gone(
     server: respx.MockRouter, source: KanidmSource
 ) -> None:
@@ -129,9 +121,6 @@ async def test_only_200_and_json_is_a_mark(
     with pytest.raises(ServerFault) as caught:
         await source.mark_sent(ONE)
     assert caught.value.kind is kind
-
-
-# Lists
 
 
 async def test_a_list_comes_with_the_servers_time(server: respx.MockRouter, source: KanidmSource) -> None:

@@ -87,9 +87,6 @@ def content(tag: str, fields: dict[str, Any]) -> Content:
     return CredentialReset(fields["display_name"], IntentId(fields["intent_id"]), expires_at)
 
 
-# What a real server answered
-
-
 @pytest.mark.parametrize("capture", LISTS, ids=lambda capture: capture["name"])
 def test_every_captured_answer_decodes(capture: dict[str, Any]) -> None:
     """No entry of a real server is odd; what is unsent and due by then is a message with all that stands there."""
@@ -107,9 +104,6 @@ def test_every_captured_answer_decodes(capture: dict[str, Any]) -> None:
         assert message.recipients == tuple(place["value"] for place in entry["mail_destination"])
         ((tag, fields),) = entry["message_template"].items()
         assert message.content == content(tag, fields)
-
-
-# Good entries
 
 
 def test_an_entry_becomes_a_message() -> None:
@@ -180,8 +174,6 @@ def test_an_unknown_template_is_a_value(tag: str, kind: str) -> None:
         assert one(raw(message_template={tag: fields})).content == UnknownContent(kind, known)
         assert SECRET not in repr(one(raw(message_template={tag: fields})))
 
-
-# Odd entries
 
 ODD: dict[str, object] = {
     "null": None, "list": [], "empty": {}, "no id": raw(id=...), "bad id": raw(id="not-a-uuid"),
@@ -271,9 +263,6 @@ def test_no_json_crashes_the_reader(entry: object) -> None:
     """Any JSON at all is read or set aside, beside a good entry."""
     listing = wire.listing([entry, raw()], NOW)
     assert UUID(ID) in {message.id for message in listing.messages}
-
-
-# Lists
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", {}, {"resources": None}, {"resources": {}}, {"Resources": []}])
