@@ -2,14 +2,13 @@
 
 from datetime import datetime
 from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import default
 from html.parser import HTMLParser
 
 from mail_sender.mail.config import MailConfig
 from mail_sender.mail.mail import Mail
 from mail_sender.mail.render import render
 from mail_sender.message import Content
+from tests.golden.samples import parsed
 from tests.support.samples import ELLIE, MAIL, NOW, message
 
 HEADERS = [
@@ -20,9 +19,7 @@ HEADERS = [
 
 def mail_of(mail: Mail) -> EmailMessage:
     """Return the mail as a mail program reads it."""
-    parsed = BytesParser(policy=default).parsebytes(mail.content)
-    assert isinstance(parsed, EmailMessage)
-    return parsed
+    return parsed(mail.content)
 
 
 def bodies(mail: Mail) -> tuple[str, str]:

@@ -1,24 +1,16 @@
 """The bytes of a mail: what a reader gets back is what was put in, and nothing else got in."""
 
 from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import default
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mail_sender.mail import mime
+from tests.golden.samples import parsed
 
 HEADERS = [("From", "a@example.com"), ("To", "b@example.com"), ("Subject", "Hello")]
 SEED = "<1@example.com>"
-
-
-def parsed(content: bytes) -> EmailMessage:
-    """Return the mail as a mail program reads it."""
-    mail = BytesParser(policy=default).parsebytes(content)
-    assert isinstance(mail, EmailMessage)
-    return mail
 
 
 def compose(text: str = "Hello\n", html: str = "<p>Hello</p>\n") -> bytes:

@@ -1,13 +1,12 @@
 """A template set of Ory Kratos', moved as the page of templates says, makes the same mail."""
 
 import re
-from email.parser import BytesParser
-from email.policy import default
 from pathlib import Path
 
 from mail_sender.mail.render import render
 from tests.support.config_files import Files, override
 from tests.support.samples import ELLIE, INTENT, NOW, message, reset
+from tests.unit.mail.reading import mail_of
 
 PAGE = (Path(__file__).parents[3] / "docs/templates.md").read_text().partition("## Coming from Ory Kratos")[2]
 
@@ -75,7 +74,7 @@ def test_a_moved_set_makes_the_mail_without_a_fault_or_a_warning(tmp_path: Path)
     assert not [warning for warning in loaded.warnings if "templates" in warning]
     mail = render(message(content=reset()), ELLIE, loaded.mail, NOW)
     assert mail.fault is None
-    parsed = BytesParser(policy=default).parsebytes(mail.content)
+    parsed = mail_of(mail)
     text, html = (part.get_content() for part in parsed.iter_parts())
     link = f"https://idm.example.com/ui/reset?token={INTENT}"
     assert parsed["Subject"] == "Recover access, ELLIE"
