@@ -4,6 +4,8 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
+
 from mail_sender.errors import ServerFaultKind
 from mail_sender.ledger.states import State
 from tests.support.memory_source import fault
@@ -43,12 +45,13 @@ async def test_a_backlog_that_outlasts_its_poll_is_read_again() -> None:
         assert table.source.calls.count("read") == 4
 
 
-async def test_what_somebody_else_has_marked_is_withdrawn() -> None:
-    """It is not mailed, nor marked by us; said once."""
+@pytest.mark.parametrize("purged", [False, True])
+async def test_what_somebody_else_has_marked_or_purged_is_withdrawn(purged: bool) -> None:
+    """It is not mailed, nor marked by us; said once. 404 means purged where our standing is good."""
     of = message(A)
     async with bench(of, schedule=HOURLY) as table:
         await table.defer(of)
-        table.source.sent.add(of.id)
+        table.source.delete(of) if purged else table.source.sent.add(of.id)
         await table.run(600)
         assert await table.states(of) == [State.WITHDRAWN]
         assert (len(table.transport.tried), table.source.marks) == (1, [])
@@ -69,17 +72,6 @@ async def test_what_was_withdrawn_and_is_un_sent_later_is_said_and_mailed_on_com
         await table.run(60)
         assert await table.states(of) == [State.SENT]
         assert (len(table.transport.arrived), table.source.marks) == (1, [of.id])
-
-
-async def test_what_is_gone_is_withdrawn_where_our_standing_is_good() -> None:
-    """404 with a good standing: it was purged."""
-    of = message(A)
-    async with bench(of, schedule=HOURLY) as table:
-        await table.defer(of)
-        table.source.delete(of)
-        await table.run(600)
-        assert await table.states(of) == [State.WITHDRAWN]
-        assert len(table.transport.tried) == 1
 
 
 async def test_without_the_group_nothing_is_withdrawn_between_two_polls_either() -> None:
