@@ -108,10 +108,12 @@ def logged_to_a_file(path: Path, monkeypatch: pytest.MonkeyPatch, form: log.Form
 
 
 def test_a_line_for_the_journal_begins_with_its_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From <7> for debug to <3> for an error (sd-daemon(3)); the rest of the line is as it is elsewhere."""
+    """From <7> for debug to <3> for an error (sd-daemon(3)), before what stands elsewhere; JSON has its level inside."""
     found = logged_to_a_file(tmp_path / "journal", monkeypatch, "text", "it")
     assert [line[:3] for line in found] == ["<7>", "<6>", "<4>", "<3>"]
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\S+Z [ !x] event +field=1", line[3:]) for line in found)
+    found = logged_to_a_file(tmp_path / "journal", monkeypatch, "json", "it")
+    assert [json.loads(line)["level"] for line in found] == LEVELS
 
 
 @pytest.mark.parametrize("stream", [None, "", "1:2", "0:0", "nonsense"])
@@ -120,12 +122,6 @@ def test_where_standard_error_is_another_file_no_line_has_a_priority(
 ) -> None:
     """$JOURNAL_STREAM is inherited by programs whose standard error was redirected since (systemd.exec(5))."""
     assert "<" not in "".join(logged_to_a_file(tmp_path / "file", monkeypatch, "text", stream))
-
-
-def test_json_has_no_priority_in_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its level stands in the object."""
-    found = logged_to_a_file(tmp_path / "journal", monkeypatch, "json", "it")
-    assert [json.loads(line)["level"] for line in found] == LEVELS
 
 
 def test_debug_is_said_only_where_it_is_asked_for(stderr: Output) -> None:
