@@ -299,5 +299,7 @@ class Machine(RuleBasedStateMachine):
         raise AssertionError(f"{kind.__name__} was expected")
 
 
-Machine.TestCase.settings = settings(stateful_step_count=40, deadline=timedelta(seconds=10))
+Machine.TestCase.settings = settings(
+    max_examples=settings().max_examples // 2, stateful_step_count=40, deadline=timedelta(seconds=10)
+)
 TestLedgerAgainstItsModel = Machine.TestCase
