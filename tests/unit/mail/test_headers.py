@@ -47,6 +47,13 @@ def test_extra_headers_follow_in_their_order() -> None:
     assert (mail["X-Tag"], mail["X-Other"]) == ("one", "two")
 
 
+@pytest.mark.parametrize("name", ["x" * 2000, "Example Identity " * 100, "é" * 2000])
+def test_a_very_long_instance_name_makes_no_long_line(name: str) -> None:
+    """No line of a mail is longer than 998 octets (RFC 5322, section 2.1.1), whatever the configuration says."""
+    mail = rendered(reset(), replace(MAIL, instance_display_name=name.strip()))
+    assert max(map(len, mail.content.split(b"\r\n"))) <= 998
+
+
 @pytest.mark.parametrize("html", [True, False])
 def test_a_header_that_every_mail_has_cannot_be_set_by_the_configuration(html: bool) -> None:
     """It would stand there twice."""

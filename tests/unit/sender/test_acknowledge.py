@@ -44,15 +44,23 @@ async def test_a_mark_that_fails_is_tried_again_until_the_server_takes_it(kind: 
         assert len(table.transport.tried) == 1
 
 
-async def test_a_backlog_is_marked_two_at_a_time() -> None:
-    """Each mark takes a second; where the server is away, it is not asked for the rest before the next round."""
+async def test_a_server_that_is_away_gets_two_marks_at_a_time_and_not_the_whole_backlog() -> None:
+    """The rest waits for the next round."""
     messages = crowd(100)
     async with bench(*messages, schedule="@hourly") as table:
-        table.source.slow["mark_sent"] = 1.0
         table.source.script("mark_sent", *[fault(ServerFaultKind.UNREACHABLE)] * 8)
-        await table.run(1.5)
+        await table.run(0.5)
         assert len(table.source.marks) <= 4
         await table.run(120)
+        assert table.source.sent == {of.id for of in messages}
+
+
+async def test_a_long_backlog_is_marked_two_at_a_time() -> None:
+    """A hundred, each taking a second: the server is not flooded, nor is anything left."""
+    messages = crowd(100)
+    async with bench(*messages) as table:
+        table.source.slow["mark_sent"] = 1.0
+        await table.run(60)
         assert table.source.sent == {of.id for of in messages}
         assert max(Counter(table.source.times_of("mark_sent")).values()) <= 2
 

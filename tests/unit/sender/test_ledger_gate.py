@@ -27,6 +27,7 @@ async def test_an_outcome_that_the_ledger_does_not_take_is_written_later(when: s
         await table.run(600)
         assert len(table.transport.tried) == 1
         assert table.source.sent == {of.id}
+        assert table.source.marks == [of.id]
         table.faults.mend()
         await table.run(60)
         (found,) = await table.deliveries(of)
