@@ -139,3 +139,16 @@ async def test_a_reading_that_hangs_holds_up_only_its_own_mail() -> None:
         await table.run(120)
         assert B in table.transport.recipients
         await table.kill()
+
+
+async def test_a_token_that_is_refused_at_a_reading_stops_the_sending() -> None:
+    """Where its standing is bad as well; the next good poll lets it go on."""
+    of = message(A)
+    async with bench(of, schedule=HOURLY) as table:
+        await table.defer(of)
+        for call in ("read", "standing"):
+            table.source.script(call, fault(ServerFaultKind.TOKEN_REFUSED))
+        await table.run(600)
+        assert (table.said("server_down"), len(table.transport.tried)) == (["server_down"], 1)
+        await table.run(3600)
+        assert await table.states(of) == [State.SENT]
