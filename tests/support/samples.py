@@ -18,6 +18,7 @@ MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 
 ELLIE = "ellie@example.com"
+A, B, C, D, E = (f"{name}@example.com" for name in "abcde")
 INTENT = IntentId("d1c2s-tuyyh-kcpx2-zhfqx")
 HELLO = TestMessage("Ellie")
 MAIL = MailConfig("Example Identity", "https://idm.example.com", "idm@example.com", "support@example.com")
@@ -42,6 +43,11 @@ def message(
     """Return a message with an id of its own."""
     id_ = UUID(int=next(_numbers) if number is None else number)
     return Message(id_, send_after, delete_after, recipients or (ELLIE,), content)
+
+
+def crowd(count: int) -> list[Message]:
+    """Return so many messages, each to somebody else."""
+    return [message(f"{number}@example.com") for number in range(count)]
 
 
 def reset(name: str = "Ellie", expires_at: datetime = NOW + timedelta(minutes=55)) -> CredentialReset:

@@ -7,7 +7,6 @@ each configuration.
 import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -44,7 +43,6 @@ class Bench:
         *,
         schedule: str = "*/5 * * * * *",
         retry: RetryConfig = RETRY,
-        path: Path | None = None,
         off: timedelta = timedelta(0),
     ) -> None:
         self.source = MemorySource(messages, odd)
@@ -53,7 +51,6 @@ class Bench:
         self.events: list[Any] = []
         self._schedule = schedule
         self._retry = retry
-        self._path = path
         self._off = off
         self._stop = asyncio.Event()
         self.in_flight = InFlight()
@@ -83,7 +80,7 @@ class Bench:
         """Open the ledger; whatever the worker does with it may be made to fail."""
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
-        opening = asyncio.ensure_future(SqliteLedger.open(self._path))
+        opening = asyncio.ensure_future(SqliteLedger.open(None))
         loop.wait_for(lambda: not opening.done())
         self.ledger = await opening
         loop.wait_for(lambda: self.ledger._writer.pending)

@@ -10,7 +10,6 @@ from mail_sender.errors import Exit, NotAllowed
 
 REAL = "         0          0 4294967295\n"
 ROOTLESS = "         0     100000      65536\n"
-PODMAN = "         0       1000          1\n         1     100000      65536\n"
 
 
 def become(monkeypatch: pytest.MonkeyPatch, uid: int, euid: int) -> None:
@@ -41,27 +40,16 @@ def test_the_refusal_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 @pytest.mark.parametrize(
     ("uid_map", "expected"),
     [
-        (REAL, True),
-        (ROOTLESS, False),
-        (PODMAN, False),
-        ("0 0 1\n1 100000 65536\n", True),
-        ("1 100000 65536\n0 1000 1\n", False),
-        ("", True),
-        ("garbage here now\n", True),
-        ("0 1000\n", True),
+        (REAL, True), (ROOTLESS, False), ("1 100000 65536\n0 1000 1\n", False), ("0 0 1\n1 100000 65536\n", True),
+        ("garbage here now\n", True), ("0 1000\n", True),
     ],
-)
+)  # fmt: skip
 def test_root_is_real_where_the_uid_map_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, uid: int, euid: int, uid_map: str, *, expected: bool
 ) -> None:
     """Uid or euid 0 is refused where 0 is 0 outside as well, or where the map does not tell."""
     (tmp_path / "uid_map").write_text(uid_map)
     assert refused(monkeypatch, tmp_path / "uid_map", uid, euid) is expected
-
-
-def test_without_a_map_root_is_real(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where there is no such file, nothing says that this root is harmless."""
-    assert refused(monkeypatch, tmp_path / "none", 0, 0)
 
 
 @pytest.mark.parametrize("uid_map", [REAL, ROOTLESS, ""])

@@ -20,15 +20,11 @@ def test_a_ca_and_a_whole_client_certificate_load(files: Files, pems: dict[str, 
 
 
 PAIRS = [
-    ("cert", None, "client_key_path is not"),
-    (None, "key", "client_cert_path is not"),
-    ("cert", "other", "not the certificate's"),
-    ("nothing", "key", "holds no PEM certificate"),
-    ("cert", "nothing", "holds no PEM private key"),
-    ("cert", "cert", "holds no PEM private key"),
-    ("broken", "key", "cannot be read"),
-    ("missing", "key", "no such file"),
-]
+    ("cert", None, "client_key_path is not"), (None, "key", "client_cert_path is not"),
+    ("cert", "other", "not the certificate's"), ("nothing", "key", "holds no PEM certificate"),
+    ("cert", "nothing", "holds no PEM private key"), ("cert", "cert", "holds no PEM private key"),
+    ("broken", "key", "cannot be read"), ("missing", "key", "no such file"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("cert", "key", "words"), PAIRS)

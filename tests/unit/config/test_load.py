@@ -38,11 +38,8 @@ def test_every_key_reaches_its_stage(files: Files) -> None:
         mail_connect_timeout_seconds="4",
     )
     assert config.source.uri == "https://idm.example.org:8443"
-    assert (config.source.verify_ca, config.source.verify_hostnames, config.source.connect_timeout) == (
-        True,
-        False,
-        3,
-    )
+    source = config.source
+    assert (source.verify_ca, source.verify_hostnames, source.connect_timeout) == (True, False, 3)
     relay = relay_of(config)
     assert (relay.place, relay.security, relay.connect_timeout) == ("relay.example.org:2587", Security.STARTTLS, 4)
     assert (relay.local_name, relay.username) == ("mx.example.org", "idm")

@@ -11,12 +11,6 @@ from mail_sender.errors import ConfigError, Exit
 from tests.support.config_files import CLIENT, SENDER, Files, lines, only
 
 
-def test_toml_1_1_is_read(files: Files) -> None:
-    """What Kanidm's parser takes, a table over several lines with a comma at its end, is taken."""
-    config = files.load('headers = {\n  "X-One" = "1",\n  "X-Two" = "2",\n}\n')
-    assert config.mail.headers == (("X-One", "1"), ("X-Two", "2"))
-
-
 def test_a_byte_order_mark_is_no_fault(files: Files) -> None:
     """An editor's mark at the beginning of a file is skipped, and lines keep their numbers."""
     files.write("\ufeff" + lines(SENDER), "\ufeff" + lines(CLIENT))
@@ -28,13 +22,9 @@ def test_a_byte_order_mark_is_no_fault(files: Files) -> None:
 
 
 BROKEN = [
-    ("a = 1\nb = \n", 2, "not TOML"),
-    ("a = 1\n\n[x\n", 3, "not TOML"),
-    ("a = 1\na = 2\n", 2, "not TOML"),
-    ('a = "x\n', 1, "not TOML"),
-    ("token = eyJhbGciOi\n", 1, "not TOML"),
+    ("a = 1\nb = \n", 2, "not TOML"), ("a = 1\na = 2\n", 2, "not TOML"), ("token = eyJhbGciOi\n", 1, "not TOML"),
     ("x = " + "[" * 5000, 1, ""),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "line", "words"), BROKEN)

@@ -1,7 +1,7 @@
 """Which values the keys take, and what is said of the others."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -52,38 +52,24 @@ FAULTS: list[tuple[dict[str, str | None], str, str]] = [
     ({"token": '""'}, "token", "empty"),
     ({"token": '"abc\\ndef"'}, "token", "line break"),
     ({"token": '"abc def"'}, "token", "7 characters"),
-    ({"token": "5"}, "token", "text in quotes"),
-    ({"instance_display_name": None}, "instance_display_name", "is missing"),
     ({"instance_display_name": '" "'}, "instance_display_name", "one line of text"),
     ({"instance_display_name": '"a\\nBcc: x@example.com"'}, "instance_display_name", "one line of text"),
     ({"instance_url": '"idm.example.com"'}, "instance_url", '"idm.example.com"'),
-    ({"instance_url": '"ftp://idm.example.com"'}, "instance_url", "expected a URL"),
-    ({"instance_url": '"https://"'}, "instance_url", "expected a URL"),
     ({"instance_url": '"https://idm.example.com:99999"'}, "instance_url", "expected a URL"),
-    ({"instance_url": '"https://idm.example.com/a b"'}, "instance_url", "expected a URL"),
     ({"instance_url": '"https://idm\\u0007.example.com"'}, "instance_url", "expected a URL"),
     ({"mail_from_address": '"Identity <idm@example.com>"'}, "mail_from_address", "expected a bare address"),
-    ({"mail_from_address": '"idm"'}, "mail_from_address", "expected a bare address"),
-    ({"mail_from_address": '"idm@example.com\\nBcc: x@y"'}, "mail_from_address", "expected a bare address"),
     ({"mail_from_address": '"jürgen@example.com"'}, "mail_from_address", "expected a bare address"),
     ({"mail_reply_to_address": '"a@b@c"'}, "mail_reply_to_address", "expected a bare address"),
-    ({"mail_reply_to_address": '"jürgen@example.com"'}, "mail_reply_to_address", "expected a bare address"),
     ({"mail_relay": '"http://relay.example.com"'}, "mail_relay", "smtps://host[:465]"),
-    ({"mail_relay": '""'}, "mail_relay", "smtps://host[:465]"),
     ({"mail_relay": '"smtps://relay.example.com/two words"'}, "mail_relay", "expected"),
     ({"mail_username": "5"}, "mail_username", "text in quotes"),
-    ({"mail_password": "5"}, "mail_password", "text in quotes"),
     ({"mail_username": "[]", "mail_password": '""'}, "mail_username", "text in quotes"),
-    ({"mail_username": "{}", "mail_password": '""'}, "mail_username", "text in quotes"),
     ({"mail_connect_timeout_seconds": '"15"'}, "mail_connect_timeout_seconds", "a whole number without quotes"),
     ({"mail_connect_timeout_seconds": "0"}, "mail_connect_timeout_seconds", "at least 1"),
-    ({"mail_connect_timeout_seconds": "-3"}, "mail_connect_timeout_seconds", "-3"),
     ({"mail_connect_timeout_seconds": "1.5"}, "mail_connect_timeout_seconds", "1.5"),
-    ({"mail_connect_timeout_seconds": "true"}, "mail_connect_timeout_seconds", "true"),
     ({"mail_connect_timeout_seconds": "99999999"}, "mail_connect_timeout_seconds", "at most"),
     ({"schedule": '"*/5 * * * *"'}, "schedule", "5 fields"),
     ({"schedule": '"0 0 0 30 2 * *"'}, "schedule", "never fires"),
-    ({"schedule": '"0 0 0 * * * 2020"'}, "schedule", "never fires"),
     ({"schedule": "5"}, "schedule", "text in quotes"),
 ]
 
@@ -105,11 +91,8 @@ CLIENT_FAULTS: list[tuple[dict[str, str | None], str, str]] = [
     ({"uri": None}, "uri", "is missing"),
     ({"uri": '"idm.example.com"'}, "uri", "expected a URL"),
     ({"uri": '"https://idm\\u0007.example.com"'}, "uri", "expected a URL"),
-    ({"uri": "5"}, "uri", "text in quotes"),
     ({"verify_ca": '"false"'}, "verify_ca", "true or false without quotes"),
-    ({"verify_hostnames": "1"}, "verify_hostnames", "true or false without quotes"),
     ({"connect_timeout": '"x"'}, "connect_timeout", "a whole number without quotes"),
-    ({"ca_path": "5"}, "ca_path", "text in quotes"),
     ({"ca_path": '"/nowhere/ca.pem"'}, "ca_path", "no such file"),
     ({"ca_path": '"a\\u0000b"'}, "ca_path", "expected"),
     ({"uri": None, "url": '"https://x"'}, "url", 'did you mean "uri"?'),
@@ -131,36 +114,23 @@ TABLE_FAULTS = [
     ("[relay]\nlocal_nam = 'x'\n", "relay.local_nam", 'did you mean "local_name"?', 10),
     ("[relay]\nzzz = 1\n", "relay.zzz", "[relay] has ca_path", 10),
     ("[relay]\nlocal_name = 'two words'\n", "relay.local_name", "expected a host name", 10),
-    ("[relay]\nlocal_name = ''\n", "relay.local_name", "expected a host name", 10),
     ('[relay]\nlocal_name = "a\\r\\nb"\n', "relay.local_name", "expected a host name", 10),
-    ("[worker]\n\nbatch_size = 500\n", "worker.batch_size", "[worker] has stop_grace_seconds", 11),
     ("[retry]\n\nmessage_retries = -1\n", "retry.message_retries", "at least 0", 11),
     ("[retry]\nmessage_retries = 101\n", "retry.message_retries", "at most 100", 10),
     ("[retry]\nmessage_retries = 2.5\n", "retry.message_retries", "a whole number", 10),
-    ("[retry]\nmessage_retries = true\n", "retry.message_retries", "a whole number", 10),
-    ("[retry]\nmessage_retry = 5\n", "retry.message_retry", 'did you mean "message_retries"?', 10),
     ("[retry]\nmax_age_seconds = 59\n", "retry.max_age_seconds", "at least 60", 10),
     ("[retry]\nmax_age_seconds = 2592001\n", "retry.max_age_seconds", "at most 2592000", 10),
     ("[ledger]\npath = ''\n", "ledger.path", "an empty text", 10),
-    ("[ledger]\npath = 5\n", "ledger.path", "text in quotes", 10),
     ("[ledger]\nkind = 'postgres'\n", "ledger.kind", '"postgres"; expected', 10),
-    ("[ledger]\nkin = 'memory'\n", "ledger.kin", 'did you mean "kind"?', 10),
-    ("retry = 5\n", "retry", "a table", 9),
     ("[worker]\nstop_grace_seconds = -1\n", "worker.stop_grace_seconds", "at least 0", 10),
     ("[worker]\nstop_grace_seconds = nan\n", "worker.stop_grace_seconds", "nan", 10),
-    ("[worker]\nstop_grace_seconds = inf\n", "worker.stop_grace_seconds", "inf", 10),
     ("[observe]\nlog_format = 'xml'\n", "observe.log_format", '"xml"; expected', 10),
-    ("[observe]\nlevel = 'x'\n", "observe.level", "[observe] has log_format", 10),
     ("[observe]\n[observe.deeper]\nx = 1\n", "observe.deeper", "unknown key", 10),
     ("retry.message_retries = '5'\n", "retry.message_retries", "a whole number", 9),
-    ("relay = 5\n", "relay", "a table", 9),
     ("headers = 'x'\n", "headers", "a table", 9),
     ("[headers]\nX-Tag = 5\n", "headers.X-Tag", "text in quotes", 10),
     ("[headers]\n'X Tag' = 'x'\n", "headers.X Tag", "not a header name", 10),
-    ("[headers]\n'X-Tag:' = 'x'\n", "headers.X-Tag:", "not a header name", 10),
     ("[headers]\n'' = 'x'\n", "headers.", "not a header name", 10),
-    ("[headers]\n'X-Täg' = 'x'\n", "headers.X-Täg", "not a header name", 10),
-    ("[headers]\nX-Tag = ' '\n", "headers.X-Tag", "one line of ASCII", 10),
     ("[headers]\nX-Tag = 'grün'\n", "headers.X-Tag", "one line of ASCII", 10),
     ('[headers]\nX-Tag = "a\\r\\nBcc: x@y.example"\n', "headers.X-Tag", "one line of ASCII", 10),
 ]
@@ -190,11 +160,3 @@ async def test_a_uri_that_loads_can_be_asked(files: Files, uri: str) -> None:
     except ConfigError:
         return
     await KanidmSource(config.source).close()
-
-
-def test_a_schedule_that_loads_fires_again(files: Files) -> None:
-    """The first tick of the default schedule is within five seconds."""
-    now = datetime.now(UTC)
-    tick = files.load().sender.schedule.next_after(now)
-    assert tick is not None
-    assert timedelta() < tick - now <= timedelta(seconds=5)

@@ -41,3 +41,11 @@ async def listening(state: StateFolder, ledger_on_disk: SqliteLedger) -> AsyncIt
     await control.start()
     yield control
     await control.close()
+
+
+@pytest.fixture
+async def ledger() -> AsyncIterator[SqliteLedger]:
+    """Give an empty ledger in memory."""
+    ledger = await SqliteLedger.open(None)
+    yield ledger
+    await ledger.close()

@@ -71,16 +71,10 @@ async def test_the_socket_is_for_its_owner_alone(state: StateFolder) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        b"",
-        b"\n",
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"[]\n",
-        b'{"verb": "drop"}\n',
-        b"\xff\xfe\x00\n",
-        b"[" * 5000 + b"\n",
-        b"x" * (unix_socket.LONGEST_COMMAND + 4096),
+        b"", b"\n", b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b'{"verb": "drop"}\n', b"\xff\xfe\x00\n",
+        b"[" * 5000 + b"\n", b"x" * (unix_socket.LONGEST_COMMAND + 4096),
     ],
-)
+)  # fmt: skip
 async def test_what_is_no_command_gets_a_sentence_and_harms_nobody(
     state: StateFolder, listening: Control, raw: bytes
 ) -> None:

@@ -1,18 +1,14 @@
 """Reads mails back as a mail program does, and pages as a browser does."""
 
 from datetime import datetime
-from email import message_from_bytes
-from email.header import decode_header, make_header
 from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import default
-from email.utils import parseaddr
 from html.parser import HTMLParser
 
 from mail_sender.mail.config import MailConfig
 from mail_sender.mail.mail import Mail
 from mail_sender.mail.render import render
 from mail_sender.message import Content
+from tests.golden.samples import parsed
 from tests.support.samples import ELLIE, MAIL, NOW, message
 
 HEADERS = [
@@ -23,15 +19,7 @@ HEADERS = [
 
 def mail_of(mail: Mail) -> EmailMessage:
     """Return the mail as a mail program reads it."""
-    parsed = BytesParser(policy=default).parsebytes(mail.content)
-    assert isinstance(parsed, EmailMessage)
-    return parsed
-
-
-def name_in(mail: Mail, header: str) -> str:
-    """Return a mailbox's display name; the policy `default` reads long ones wrongly before Python 3.13."""
-    phrase, _ = parseaddr(str(message_from_bytes(mail.content)[header]))
-    return str(make_header(decode_header(phrase)))
+    return parsed(mail.content)
 
 
 def bodies(mail: Mail) -> tuple[str, str]:

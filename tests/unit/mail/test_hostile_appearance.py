@@ -7,9 +7,6 @@ hostile value there is text, or a fault in words.
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import default
 from functools import cache
 
 import pytest
@@ -29,7 +26,7 @@ from mail_sender.templating.languages import Languages
 from mail_sender.templating.template_set import TemplateSet
 from tests.support.config_files import CLIENT, SENDER, lines
 from tests.support.samples import ELLIE, INTENT, MAIL, NOW, message
-from tests.unit.mail.reading import HEADERS, Elements
+from tests.unit.mail.reading import HEADERS, Elements, mail_of
 
 OURS = template_set.built_in().ours
 TAGS = sorted(template_set.built_in().wordings)
@@ -50,14 +47,15 @@ MANY = settings(phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_h
 
 def sound(mail: Mail, extra: list[str] | None = None) -> str:
     """Check what holds for every mail; return its page."""
-    parsed = BytesParser(policy=default).parsebytes(mail.content)
-    assert isinstance(parsed, EmailMessage)
+    parsed = mail_of(mail)
     assert parsed.keys() == [*HEADERS[:9], *(extra or []), *HEADERS[9:]]
     assert f"\r\nTo: {mail.recipient}\r\n".encode() in mail.content
     assert mail.recipient.count("@") == 1
+    assert mail.recipient.isprintable()
     assert not {*' <>,;:()"\\'} & {*mail.recipient}
     assert [len(parsed[name].addresses) for name in ("From", "Reply-To")] == [1, 1]
     assert not any(part.defects for part in parsed.walk())
+    assert mail.needs_utf8 != mail.content.isascii()
     found = mail.content.split(b"\r\n")
     assert max(map(len, found)) <= 998
     octets = set(mail.content.replace(f"\r\nTo: {mail.recipient}\r\n".encode(), b"").replace(b"\r\n", b""))

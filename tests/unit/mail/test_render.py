@@ -3,17 +3,17 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender.mail.config import MailConfig
 from mail_sender.mail.render import BrokenTemplate, Unrenderable, render
-from mail_sender.message import Content, CredentialReset, IntentId, Message, TestMessage, UnknownContent
+from mail_sender.message import CredentialReset, IntentId, TestMessage, UnknownContent
 from mail_sender.templating import template_set
 from mail_sender.templating.appearance import Appearance
 from mail_sender.templating.brand import Brand, Logo
@@ -31,24 +31,6 @@ def test_the_same_mail_can_be_made_again() -> None:
     assert (again, again.digest) == (first, first.digest)
     assert re.search(rb"(?m)^Message-ID: <7@example\.com>\r$", first.content)
     assert render(of, ELLIE, MAIL, NOW + timedelta(minutes=1), "<7@example.com>").digest != first.digest
-
-
-# Bytes
-
-
-@given(st.text(), st.integers(0, 10**9), st.sampled_from(["test", "reset"]))
-def test_the_same_input_makes_the_same_bytes(name: str, number: int, kind: str) -> None:
-    """A mail that must be sent twice is the same mail, byte for byte."""
-    content: Content = TestMessage(name) if kind == "test" else reset(name)
-    of = message(content=content, number=number)
-    assert render(of, ELLIE, MAIL, NOW) == render(of, ELLIE, MAIL, NOW)
-
-
-def test_ascii_goes_as_7bit_and_the_rest_as_quoted_printable() -> None:
-    """A plain name leaves the text readable as it is; another one is quoted."""
-    for name, encoding in (("Ellie", "7bit"), ("Éllie", "quoted-printable")):
-        parts = list(mail_of(rendered(TestMessage(name))).iter_parts())
-        assert [part["Content-Transfer-Encoding"] for part in parts] == [encoding, encoding]
 
 
 # What it says
@@ -84,52 +66,7 @@ def test_a_message_carries_its_id_for_the_helpdesk() -> None:
         assert "00000000-0000-0000-0000-000000000001" in body
 
 
-# Hostile names
-
-
-HOSTILE = [
-    "", "Ellie", "\r\nBcc: x@evil.example\r\n\r\nhello", "\nBcc: x", "\rBcc: x", "\x00", "\u2028Bcc: x\u2029", "\x85",
-    "\x0b\x0c\x1c\x1d\x1e", "=?utf-8?q?=0D=0ABcc:_x?=", "=?utf-8?b?DQpCY2M6IHg=?=", "=?=?=?utf-8?q?x?=?=",
-    "\u202eevil\u2066", "<script>alert(1)</script>", "</title><img src=x onerror=alert(1)>", "<a href='https://x'>y</a>",
-    '" onmouseover="x', "' style='x", "&lt;b&gt;", "&#60;b&#62;", "<!-- x -->", "<?php ?>", "]]>", "{{ 7 * 7 }}",
-    "{% raw %}", "{{ ''.__class__.__mro__ }}", "{#", "x" * 10_000, ".\n.\n..", "\r\n.\r\nMAIL FROM:<x>", "From me",
-    "--=_x", "\ud800\udc00\ud800", "💥" * 5_000, "a" + "\u0301" * 5_000, "%s%n{0}", "\\r\\nBcc: x", "*" * 999,
-    "Ellie, your account is at risk: http://evil.example/login", "=\r\n=", "=3D", "-- ",
-]  # fmt: skip
-HOSTILE_TEXT = st.one_of(
-    st.sampled_from(HOSTILE),
-    st.text(st.characters(), max_size=300),
-    st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=5)), max_size=4).map("".join),
-)
-
-
-def skeleton(content: Content) -> list[tuple[str, tuple[tuple[str, str | None], ...]]]:
-    """Return the elements of the mail's HTML."""
-    return Elements(bodies(rendered(content))[1]).elements
-
-
-PLAIN_SKELETONS = {"test": skeleton(TestMessage("")), "reset": skeleton(reset(""))}
-
-
-@given(HOSTILE_TEXT, st.sampled_from(["test", "reset"]))
-@example("<b>", "test")
-@example(HOSTILE[2], "reset")
-@example("\ud800", "reset")
-def test_a_hostile_name_makes_a_harmless_mail(name: str, kind: str) -> None:
-    """No header, part, element or attribute comes from a name; lines stay short, and nothing crashes."""
-    content: Content = TestMessage(name) if kind == "test" else reset(name)
-    mail = rendered(content)
-    parsed = mail_of(mail)
-    assert parsed.keys() == HEADERS
-    assert not parsed.defects
-    assert [part.get_content_type() for part in parsed.iter_parts()] == ["text/plain", "text/html"]
-    assert parsed["To"] == ELLIE
-    lines = mail.content.split(b"\r\n")
-    assert max(map(len, lines)) <= 998
-    assert not {b"\r", b"\n", b"\x00"} & {bytes([octet]) for octet in b"".join(lines)}
-    page = Elements(bodies(mail)[1])
-    assert page.elements == PLAIN_SKELETONS[kind]
-    assert page.oddities == []
+# Hostile values
 
 
 @pytest.mark.parametrize("name", ["<b>Ellie</b> & \"co\" 'x'", "{{ 7 * 7 }} {% if x %}", "&lt;b&gt; &amp;"])
@@ -146,44 +83,19 @@ def test_an_intent_id_cannot_leave_its_link(before: str, after: str) -> None:
     token = IntentId((f'{before}"><b>\r\n{after}').encode("utf-8", "replace").decode())
     mail = rendered(CredentialReset("", token, NOW + timedelta(hours=1)))
     assert mail_of(mail).keys() == HEADERS
-    elements = Elements(bodies(mail)[1]).elements
-    assert [tag for tag, _ in elements] == [tag for tag, _ in PLAIN_SKELETONS["reset"]]
+    made, plain = (Elements(bodies(one)[1]).elements for one in (mail, rendered(reset(""))))
+    assert [tag for tag, _ in made] == [tag for tag, _ in plain]
 
 
 # Faults
 
-UNKNOWN = "account_expiry_v1"
-BAD_RECIPIENTS = [
-    "", "ellie", "@example.com", "ellie@", "a@b@c", "Ellie <ellie@example.com>", "ellie@example.com\r\nBcc: x@y.example",
-    "ellie@example.com\x00", "a b@example.com", "ellie@exam ple.com", "x" * 65 + "@example.com", "ellie@[192.0.2.1]",
-    '"quoted local"@example.com', "ellie@example.com>", "<ellie@example.com>", "ellie@example.com, bob@example.com",
-    "\ud800@example.com", "ellie@\ud800.example", "\u202eellie@example.com", "a@" + "b." * 200 + "example", "ellie@-x-.example",
-    "ellie@example.com ", "..@example.com", "ellie@example..com",
-]  # fmt: skip
 
-
-@pytest.mark.parametrize("recipient", BAD_RECIPIENTS)
+@pytest.mark.parametrize("recipient", ["", "ellie@example.com\r\nBcc: x@y.example", "Ellie <ellie@example.com>"])
 def test_a_recipient_that_is_no_address_makes_no_mail(recipient: str) -> None:
-    """What no envelope can carry is the message's own fault, and the address is not repeated."""
+    """What no envelope can carry (test_address) is the message's own fault, and the address is not repeated."""
     with pytest.raises(Unrenderable) as caught:
         render(message(recipient), recipient, MAIL, NOW)
-    assert len(recipient) < 6 or recipient not in str(caught.value)
-
-
-@given(st.one_of(st.text(), st.tuples(st.text(max_size=70), st.text(max_size=70)).map("@".join), st.emails()))
-def test_a_recipient_makes_a_good_mail_or_is_refused(recipient: str) -> None:
-    """There is no third way: a clean mail to one address, or `Unrenderable`."""
-    try:
-        mail = render(message(recipient, number=1), recipient, MAIL, NOW)
-    except Unrenderable:
-        return
-    parsed = mail_of(mail)
-    assert parsed.keys() == HEADERS
-    # The parser keeps UTF-8 in a header as escaped octets.
-    to = [found.addr_spec.encode("utf-8", "surrogateescape").decode() for found in parsed["To"].addresses]
-    assert to == [mail.recipient]
-    assert mail.recipient.isprintable()
-    assert mail.needs_utf8 != mail.content.isascii()
+    assert not recipient or recipient not in str(caught.value)
 
 
 def test_an_address_beyond_ascii_stands_in_the_mail_as_it_is_and_its_domain_in_ascii() -> None:
@@ -196,9 +108,11 @@ def test_an_address_beyond_ascii_stands_in_the_mail_as_it_is_and_its_domain_in_a
 
 
 def test_an_unknown_kind_has_no_template() -> None:
-    """A kind of some newer server is named, and is not the message's fault."""
+    """A kind of some newer server, or one whose files are gone, is named, and is not the message's fault."""
     with pytest.raises(BrokenTemplate, match="account_expiry_v1"):
         rendered(UnknownContent("account_expiry_v1"))
+    with pytest.raises(BrokenTemplate, match="credential_reset_v1"):
+        rendered(reset(), with_files({}, GOOD))
 
 
 GOOD = {
@@ -247,27 +161,10 @@ def test_a_fault_names_the_line_that_failed() -> None:
     assert "_more.txt.j2, line 3," in str(rendered(TestMessage("x"), with_files(files)).fault)
 
 
-def test_a_missing_template_is_named() -> None:
-    """A kind whose files are gone is held like an unknown one."""
-    with pytest.raises(BrokenTemplate, match="credential_reset_v1"):
-        rendered(reset(), with_files({}, GOOD))
-
-
 def test_a_subject_over_several_lines_becomes_one() -> None:
     """Line breaks in a subject's template cannot make headers."""
     config = with_files({"test_message_v1/subject.txt.j2": "One\r\nBcc: two\n\nthree"})
     assert mail_of(rendered(TestMessage("x"), config))["Subject"] == "One Bcc: two three"
-
-
-def test_a_mail_of_a_message_hides_its_secret() -> None:
-    """A message's repr, which a traceback may show, does not hold the intent id."""
-    of: Message = message(content=reset())
-    assert INTENT not in repr(of)
-
-
-def test_the_date_may_be_in_any_zone() -> None:
-    """The Date header is the time that was given."""
-    assert mail_of(rendered(TestMessage("x"), date=NOW.astimezone(UTC)))["Date"].datetime == NOW
 
 
 # Appearance
@@ -280,18 +177,9 @@ def with_appearance(**appearance: Any) -> MailConfig:
     return replace(MAIL, appearance=Appearance(**appearance))
 
 
-def test_a_mail_is_in_its_recipients_language() -> None:
-    """Headers, subject, text and page say so."""
-    mail = rendered(reset(), with_appearance(languages=Languages("en", None, {"example.com": "de"})))
-    text, html = bodies(mail)
-    assert mail_of(mail)["Content-Language"] == "de"
-    assert text.startswith("Guten Tag Ellie,")
-    assert 'lang="de"' in html
-
-
-def test_two_languages_are_in_one_mail() -> None:
+def test_a_mail_is_in_its_recipients_language_and_in_a_second_one() -> None:
     """One after the other in all three parts, each with its own times; that the second follows is said in it first."""
-    mail = rendered(reset(), with_appearance(languages=Languages("de", "fr")))
+    mail = rendered(reset(), with_appearance(languages=Languages("en", "fr", {"example.com": "de"})))
     parsed = mail_of(mail)
     assert parsed["Content-Language"] == "de, fr"
     assert parsed["Subject"].index("Zugangsdaten") < parsed["Subject"].index("identifiants")
@@ -338,12 +226,8 @@ def test_a_logo_that_no_template_shows_does_not_go_out() -> None:
 def test_nothing_is_loaded_from_elsewhere() -> None:
     """No address but those that a person opens stands in the page."""
     html = bodies(rendered(reset(), with_appearance(brand=Brand(logo=LOGO))))[1]
-    loading = [
-        (tag, name, value)
-        for tag, found in Elements(html).elements
-        for name, value in found
-        if name in {"src", "background"}
-    ]
+    attributes = [(tag, *attribute) for tag, found in Elements(html).elements for attribute in found]
+    loading = [attribute for attribute in attributes if attribute[1] in {"src", "background"}]
     assert loading == [("img", "src", "cid:logo@mail")]
     assert "url(" not in html
     assert "@import" not in html
@@ -387,14 +271,6 @@ def test_a_complete_document_of_an_operators_stays_one() -> None:
     assert "Hi &lt;Ellie&gt;," in html
     assert f"https://idm.example.com/ui/reset?token={INTENT}" in html
     assert html.count("<html") == html.count("<body") == 1
-
-
-def test_a_fragment_of_an_operators_is_html_too() -> None:
-    """A body without a document around it."""
-    html = bodies(
-        rendered(reset(), with_files({"credential_reset_v1/body.html.j2": "<p>Hi {{ display_name }}</p>"}))
-    )[1]
-    assert "<p>Hi Ellie</p>" in html
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What a relay quotes is cleaned at birth: no log and no ledger ever holds the rest."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,16 +32,14 @@ def test_a_reply_that_quotes_nothing_stays_as_it_is(text: str) -> None:
     ("text", "expected"),
     [
         (f"blocked: https://idm.example.com/ui/reset?token={SECRET} (spam)", "***"),
-        (f"blocked token=3D{SECRET}", "***"),
-        (f"<{SECRET}>", "<***>"),
+        (f"blocked token=3D{SECRET}", "***"), (f"<{SECRET}>", "<***>"),
         ("bad login correct horse", "bad login ***"),
         ("AUTH PLAIN AGlkbQBjb3JyZWN0 unknown", "AUTH PLAIN *** unknown"),
         (f"<{ELLIE}> unknown", "<e***@example.com> unknown"),
-        ("<ELLIE@Example.COM> unknown", "<e***@example.com> unknown"),
-        ("Dear Ellie Émile, no", "Dear ***, no"),
+        ("<ELLIE@Example.COM> unknown", "<e***@example.com> unknown"), ("Dear Ellie Émile, no", "Dear ***, no"),
         ("dear ELLIE ÉMILE: no", "dear ***: no"),
     ],
-)
+)  # fmt: skip
 def test_what_it_quotes_is_hidden(text: str, expected: str) -> None:
     """The login, the link's secret, the person's name; the address is masked."""
     found = clean(text)
@@ -62,16 +62,13 @@ def test_without_a_mail_only_the_login_is_known() -> None:
     assert clean(said, None) == shown
 
 
-def test_a_short_name_hides_nothing() -> None:
-    """A person called "Jo" would blot out the words of every reply."""
-    mail = Mail("<1@example.com>", NOW, "idm@example.com", ELLIE, b"x", (), ("Jo",))
-    assert clean("Jo: no such job", mail) == "Jo: no such job"
-
-
-def test_a_name_hides_whole_words_only() -> None:
-    """A person called "Post" does not hide what "Postfix" says."""
-    mail = Mail("<1@example.com>", NOW, "idm@example.com", ELLIE, b"x", (), ("Post",))
-    assert clean("Postfix: post? no", mail) == "Postfix: ***? no"
+@pytest.mark.parametrize(
+    ("name", "said", "shown"),
+    [("Jo", "Jo: no such job", "Jo: no such job"), ("Post", "Postfix: post? no", "Postfix: ***? no")],
+)
+def test_a_name_hides_whole_words_only_and_a_short_one_nothing(name: str, said: str, shown: str) -> None:
+    """It would blot out the words of every reply."""
+    assert clean(said, replace(MAIL, names=(name,))) == shown
 
 
 def test_a_reply_is_one_short_line() -> None:

@@ -42,9 +42,15 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
     monkeypatch.setattr(socket, "getaddrinfo", made)
     yield made
     made.answer.set()
+    end_of_threads()
+
+
+def end_of_threads() -> None:
+    """Wait until no resolver's thread is left."""
     for thread in threading.enumerate():
         if thread.name == "resolver":
             thread.join(DEADLINE)
+            assert not thread.is_alive()
 
 
 def run(work: Any) -> Any:
@@ -68,15 +74,16 @@ def test_an_answer_arrives() -> None:
 
 
 def test_a_hanging_look_up_does_not_keep_the_loop_from_ending(resolver: Resolver) -> None:
-    """The asker gives up at its own deadline, and the loop ends while the resolver still hangs."""
+    """Asyncio's own connections give up at the asker's deadline; the loop ends while the resolver still hangs."""
 
     async def give_up() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await ask()
+                await asyncio.get_running_loop().create_connection(asyncio.Protocol, "relay.example.com", 25)
 
     run(give_up())
     assert not resolver.answer.is_set()
+    assert resolver.questions == ["relay.example.com"]
 
 
 def test_an_answer_after_the_end_of_the_loop_is_dropped(resolver: Resolver) -> None:
@@ -90,10 +97,7 @@ def test_an_answer_after_the_end_of_the_loop_is_dropped(resolver: Resolver) -> N
     run(leave())
     assert resolver.asked.acquire(timeout=DEADLINE)
     resolver.answer.set()
-    for thread in threading.enumerate():
-        if thread.name == "resolver":
-            thread.join(DEADLINE)
-            assert not thread.is_alive()
+    end_of_threads()
 
 
 def test_concurrent_look_ups_of_a_name_share_a_thread(resolver: Resolver) -> None:
@@ -166,23 +170,9 @@ def test_an_error_that_nobody_waits_for_any_more_is_not_reported(resolver: Resol
             async with asyncio.timeout(0.01):
                 await ask()
         resolver.answer.set()
-        for thread in threading.enumerate():
-            if thread.name == "resolver":
-                await asyncio.to_thread(thread.join, DEADLINE)
+        await asyncio.to_thread(end_of_threads)
         resolver.error = None
         gc.collect()  # asyncio complains when it collects the future
 
     run(leave())
     assert reports == []
-
-
-def test_a_connection_of_asyncio_asks_this_resolver(resolver: Resolver) -> None:
-    """`create_connection` goes through the loop's own look-up, hanging or not."""
-
-    async def connect() -> None:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await asyncio.get_running_loop().create_connection(asyncio.Protocol, "relay.example.com", 25)
-
-    run(connect())
-    assert resolver.questions == ["relay.example.com"]

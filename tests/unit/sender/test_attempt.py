@@ -8,23 +8,18 @@ from typing import Any
 
 import pytest
 
-from mail_sender.ledger.base import Outcome, Query
 from mail_sender.ledger.states import State
 from mail_sender.mail.render import render as original
 from mail_sender.message import Message, UnknownContent
 from mail_sender.sender import attempt
 from mail_sender.verdict import Stage
-from tests.support.samples import CUT, DOWN, HOUR, LATER, MAIL, MINUTE, NOW, SECOND, message, reset
+from tests.support.samples import CUT, HOUR, LATER, MAIL, MINUTE, NOW, SECOND, A, B, C, message, reset
 from tests.support.virtual_time import VIRTUAL_TIME
 from tests.support.worker_bench import bench
 
 pytestmark = VIRTUAL_TIME
 
-A, B, C = "a@example.com", "b@example.com", "c@example.com"
 HOURLY = "@hourly"
-
-
-# Perhaps arrived
 
 
 async def test_what_was_cut_at_the_dot_goes_once_more_and_is_the_same_mail() -> None:
@@ -101,9 +96,6 @@ async def test_a_mail_that_was_only_deferred_has_a_date_of_its_own() -> None:
         assert first.date < second.date
 
 
-# A fault of ours
-
-
 class Chokes(Exception):
     """A fault that nobody has foreseen."""
 
@@ -156,9 +148,6 @@ async def test_a_fault_in_the_transport_loses_nothing(stage: Stage) -> None:
         assert table.said("internal_error") == ["internal_error"]
 
 
-# History
-
-
 async def test_every_attempt_leaves_a_line() -> None:
     """When, how far, what was said, and how long it took; the reply's queue id is the delivery's."""
     of = message(A)
@@ -188,23 +177,6 @@ async def test_what_was_never_tried_says_why_in_its_history() -> None:
         assert "not a mail address" in lasts[0].reply
         assert "account_expiry_v1" in lasts[1].reply
         assert "somebody else marked it" in lasts[2].reply
-
-
-async def test_a_crash_leaves_a_line() -> None:
-    """The operator sees that there was an attempt, and how far it came."""
-    of = message(A)
-    async with bench(of) as table:
-        table.transport.slow(A, math.inf, Stage.DOT)
-        await table.run(1)
-        await table.kill()
-        table.transport.slow(A, 0.0)
-        await table.run(300)
-        lines = [(line.stage, line.verdict) for line in (await table.entry(of)).history]
-        assert lines == [("dot", "interrupted"), ("dot", "accepted")]
-        assert table.said("interrupted") == ["interrupted"]
-
-
-# Copies that the operator asks for
 
 
 async def test_a_copy_has_a_message_id_of_its_own_and_is_read_from_the_server() -> None:
@@ -245,9 +217,6 @@ async def test_a_copy_that_is_cut_is_the_same_copy_again() -> None:
         assert second == third
 
 
-# Clocks
-
-
 @pytest.mark.parametrize("off", [timedelta(days=1), -timedelta(days=1), timedelta(days=400), -timedelta(days=400)])
 async def test_a_machine_whose_clock_is_wrong_sends_what_lives_and_nothing_else(off: timedelta) -> None:
     """The server's time is the one in which links end; that the machine's is wrong is said once."""
@@ -276,24 +245,3 @@ async def test_a_step_of_the_machines_clock_during_a_wait_changes_nothing(step: 
         waits = [later - earlier for earlier, later in pairwise(table.transport.times)]
         assert waits == pytest.approx([30, 120], rel=0.21)
         assert abs(table.transport.tried[2].date - (NOW + table.transport.times[2] * SECOND)) < MINUTE
-
-
-async def test_a_ledger_written_by_a_clock_that_ran_ahead_holds_nothing_back() -> None:
-    """A next attempt days from now is none: it is due."""
-    of = message(A)
-    async with bench(of) as table:
-        table.transport.script(A, DOWN)
-        await table.run(1)
-        await table.kill()
-        (found,) = await table.deliveries(of)
-        ahead = Outcome(State.QUEUED, NOW + timedelta(days=3), 0, 0)
-        await table.ledger.settle(found, ahead, NOW)
-        await table.run(60)
-        assert await table.states(of) == [State.SENT]
-
-
-async def test_the_query_for_everything_is_the_ledgers_whole() -> None:
-    """The bench itself: what it counts is what there is."""
-    async with bench(message(A, B)) as table:
-        await table.run()
-        assert len(await table.ledger.find(Query(), 10)) == sum((await table.counts()).values()) == 2

@@ -9,16 +9,10 @@ from tests.support.samples import CUT, DOWN, LATER, NO, OK
 
 TABLE = [
     (DOWN, NETWORK, [5, 10, 20, 30, 30, 30]),
+    (RelayDown(Stage.AUTH, "454", "wait", lasting=False), NETWORK, [5, 10, 20, 30]),
     (BAD_CERTIFICATE, NEEDS_A_PERSON, [30, 60, 120, 240, 300, 300]),
     (BAD_LOGIN, LOGIN, [60, 120, 240, 480, 900, 900]),
 ]
-
-
-def test_a_closed_circuit_lets_every_mail_go() -> None:
-    """As many as come."""
-    breaker = in_use()
-    assert [acquire(breaker, 0.0).is_probe for _ in range(10)] == [False] * 10
-    assert (breaker.is_closed, breaker.retry_in(0.0)) == (True, 0.0)
 
 
 @pytest.mark.parametrize("verdict", [OK, NO, LATER, CUT])
@@ -47,13 +41,6 @@ def test_an_open_circuit_is_probed_after_waits_that_double(
         assert breaker.acquire(key(), now) is None
         assert breaker.retry_in(now) is None
         assert breaker.judge(probe, verdict, now) == verdict
-
-
-def test_a_login_that_fails_for_now_is_a_fault_of_the_network() -> None:
-    """454 to AUTH passes by itself."""
-    breaker = in_use()
-    send(breaker, RelayDown(Stage.AUTH, "454", "wait", lasting=False), 0.0)
-    assert breaker.retry_in(0.0) == NETWORK.first
 
 
 def test_a_probe_that_succeeds_closes_the_circuit_and_the_next_wait_is_the_first() -> None:

@@ -4,22 +4,23 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
+
 from mail_sender.errors import ServerFaultKind
 from mail_sender.ledger.states import State
 from tests.support.memory_source import fault
-from tests.support.samples import HOUR, LATER, NOW, SECOND, message, reset
+from tests.support.samples import HOUR, LATER, NOW, SECOND, A, B, crowd, message, reset
 from tests.support.virtual_time import VIRTUAL_TIME
 from tests.support.worker_bench import bench
 
 pytestmark = VIRTUAL_TIME
 
-A, B, C = "a@example.com", "b@example.com", "c@example.com"
 HOURLY = "@hourly"
 
 
 async def test_what_the_current_poll_listed_is_not_read_again() -> None:
     """The poll has just seen it."""
-    async with bench(*(message(f"{number}@example.com") for number in range(20))) as table:
+    async with bench(*crowd(20)) as table:
         await table.run()
         assert len(table.source.sent) == 20
         assert "read" not in table.source.calls
@@ -37,19 +38,20 @@ async def test_a_retry_that_the_last_poll_could_not_know_of_is_read_again() -> N
 
 async def test_a_backlog_that_outlasts_its_poll_is_read_again() -> None:
     """What was listed minutes ago may have been withdrawn since."""
-    async with bench(*(message(f"{number}@example.com") for number in range(12)), schedule=HOURLY) as table:
+    async with bench(*crowd(12), schedule=HOURLY) as table:
         table.transport.take(65.0)
         await table.run(200)
         assert len(table.source.sent) == 12
         assert table.source.calls.count("read") == 4
 
 
-async def test_what_somebody_else_has_marked_is_withdrawn() -> None:
-    """It is not mailed, nor marked by us; said once."""
+@pytest.mark.parametrize("purged", [False, True])
+async def test_what_somebody_else_has_marked_or_purged_is_withdrawn(purged: bool) -> None:
+    """It is not mailed, nor marked by us; said once. 404 means purged where our standing is good."""
     of = message(A)
     async with bench(of, schedule=HOURLY) as table:
         await table.defer(of)
-        table.source.sent.add(of.id)
+        table.source.delete(of) if purged else table.source.sent.add(of.id)
         await table.run(600)
         assert await table.states(of) == [State.WITHDRAWN]
         assert (len(table.transport.tried), table.source.marks) == (1, [])
@@ -70,32 +72,6 @@ async def test_what_was_withdrawn_and_is_un_sent_later_is_said_and_mailed_on_com
         await table.run(60)
         assert await table.states(of) == [State.SENT]
         assert (len(table.transport.arrived), table.source.marks) == (1, [of.id])
-
-
-async def test_what_is_gone_is_withdrawn_where_our_standing_is_good() -> None:
-    """404 with a good standing: it was purged."""
-    of = message(A)
-    async with bench(of, schedule=HOURLY) as table:
-        await table.defer(of)
-        table.source.delete(of)
-        await table.run(600)
-        assert await table.states(of) == [State.WITHDRAWN]
-        assert len(table.transport.tried) == 1
-
-
-async def test_what_is_hidden_from_us_is_not_gone() -> None:
-    """404 without the group is the account's fault: the message stays queued, and goes when the group is back."""
-    of = message(A)
-    async with bench(of) as table:
-        await table.defer(of)
-        table.source.has_group = False
-        await table.run(120)
-        assert await table.states(of) == [State.QUEUED]
-        assert len(table.transport.tried) == 1
-        assert table.said("server_down") == ["server_down"]
-        table.source.has_group = True
-        await table.run(60)
-        assert await table.states(of) == [State.SENT]
 
 
 async def test_without_the_group_nothing_is_withdrawn_between_two_polls_either() -> None:
@@ -136,21 +112,6 @@ async def test_a_link_that_was_cut_short_meanwhile_expires() -> None:
         assert len(table.transport.tried) == 1
 
 
-async def test_while_the_server_is_down_what_the_snapshot_has_still_goes() -> None:
-    """Mail does not depend on the server's answer, only its mark does."""
-    of = message(A)
-    async with bench(of) as table:
-        await table.defer(of)
-        table.source.down = fault(ServerFaultKind.UNREACHABLE)
-        await table.run(600)
-        assert await table.states(of) == [State.SENT]
-        assert table.source.sent == set()
-        table.source.down = None
-        await table.run(61)
-        assert table.source.sent == {of.id}
-        assert len(table.transport.tried) == 2
-
-
 async def test_a_message_that_nobody_can_read_is_put_off_and_not_counted() -> None:
     """Not listed any more, and the reading fails: half a minute later it is read again."""
     of = message(A)
@@ -178,3 +139,16 @@ async def test_a_reading_that_hangs_holds_up_only_its_own_mail() -> None:
         await table.run(120)
         assert B in table.transport.recipients
         await table.kill()
+
+
+async def test_a_token_that_is_refused_at_a_reading_stops_the_sending() -> None:
+    """Where its standing is bad as well; the next good poll lets it go on."""
+    of = message(A)
+    async with bench(of, schedule=HOURLY) as table:
+        await table.defer(of)
+        for call in ("read", "standing"):
+            table.source.script(call, fault(ServerFaultKind.TOKEN_REFUSED))
+        await table.run(600)
+        assert (table.said("server_down"), len(table.transport.tried)) == (["server_down"], 1)
+        await table.run(3600)
+        assert await table.states(of) == [State.SENT]

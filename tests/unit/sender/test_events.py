@@ -10,14 +10,14 @@ from mail_sender.ledger.base import Delivery, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.message import OddEntry
 from mail_sender.sender import events
-from mail_sender.verdict import Deferred, Refused, RelayDown, Stage, Uncertain, Verdict
+from mail_sender.verdict import Refused, Uncertain, Verdict
 from tests.support.samples import (
     CUT,
+    DOWN,
     ELLIE,
     IMPRINT,
     INTENT,
     LATER,
-    MINUTE,
     NO,
     NOW,
     OK,
@@ -58,34 +58,19 @@ def test_each_verdict_is_one_event(verdict: Verdict, outcome: Outcome, event: st
         events.verdict(verdict, TO, outcome, NOW)
     (found,) = logged
     assert (found["event"], found["log_level"]) == (event, level)
-    assert (found["message_id"], found["kind"], found["recipient"]) == (
-        OF.id,
-        "credential_reset_v1",
-        "e***@example.com",
-    )
+    facts = (found["message_id"], found["kind"], found["recipient"])
+    assert facts == (OF.id, "credential_reset_v1", "e***@example.com")
     assert words in found.get("message", "")
 
 
-def test_a_sent_mail_has_the_relays_name_for_it() -> None:
-    """The queue id is what the relay's operator searches for."""
+def test_a_verdict_is_logged_with_the_relays_words_and_a_relay_that_is_down_is_not() -> None:
+    """As in the relay's own log: the reply, its stage, the queue id; what is down is its condition's to log."""
     with capture_logs() as logged:
-        events.verdict(OK, TO, becomes(State.SENT), NOW)
-    assert (logged[0]["queue_id"], str(logged[0]["reply"])) == ("4D2F", "250 2.0.0 Ok: queued as 4D2F")
-
-
-@pytest.mark.parametrize(("verdict", "outcome"), [(NO, becomes(State.FAILED)), (LATER, becomes(State.QUEUED))])
-def test_a_refusal_has_its_stage_and_reply(verdict: Refused | Deferred, outcome: Outcome) -> None:
-    """What the relay said stands there as it does in the relay's own log."""
-    with capture_logs() as logged:
-        events.verdict(verdict, TO, outcome, NOW)
-    assert (logged[0]["stage"], str(logged[0]["reply"])) == ("rcpt", str(verdict.reply))
-
-
-def test_a_relay_that_is_down_is_not_logged_per_mail() -> None:
-    """Its condition logs it once for all."""
-    with capture_logs() as logged:
-        events.verdict(RelayDown(Stage.CONNECT, "x", "y", lasting=False), TO, becomes(State.QUEUED), NOW)
-    assert logged == []
+        for verdict, state in ((OK, State.SENT), (NO, State.FAILED), (LATER, State.QUEUED), (DOWN, State.QUEUED)):
+            events.verdict(verdict, TO, becomes(state), NOW)
+    assert [(found.get("stage"), found.get("queue_id"), str(found["reply"])) for found in logged] == [
+        (None, "4D2F", "250 2.0.0 Ok: queued as 4D2F"), ("rcpt", None, str(NO.reply)), ("rcpt", None, str(LATER.reply))
+    ]  # fmt: skip
 
 
 OTHERS: list[tuple[Callable[[Delivery], None], str, str]] = [
@@ -184,4 +169,3 @@ def test_a_wait_is_written_as_a_person_would() -> None:
             events.verdict(Uncertain("cut"), TO, becomes(State.QUEUED, seconds), NOW)
         said.append(logged[0]["message"].rpartition("once more in ")[2])
     assert said == ["0 s", "0 s", "30 s", "119 s", "2 min", "20 min"]
-    assert MINUTE == 60 * SECOND

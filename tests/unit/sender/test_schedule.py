@@ -25,48 +25,37 @@ GOLDEN = {
     "*/5 * * * * * *": ["2026-11-21 12:00:05", "2026-11-21 12:00:10"],
     "*/5 * * * * *": ["2026-11-21 12:00:05", "2026-11-21 12:00:10"],
     "0 */5 * * * *": ["2026-11-21 12:05:00", "2026-11-21 12:10:00"],
-    "30 0 * * * *": ["2026-11-21 12:00:30", "2026-11-21 13:00:30"],
     "0 0 0 * * *": ["2026-11-22 00:00:00", "2026-11-23 00:00:00"],
     # The seventh field is the year.
-    "0 0 0 1 1 * 2028": ["2028-01-01 00:00:00"],
     "0 0 0 1 1 * 2028,2030": ["2028-01-01 00:00:00", "2030-01-01 00:00:00"],
     "0 0 0 1 1 * 2027-2028": ["2027-01-01 00:00:00", "2028-01-01 00:00:00"],
     "0 0 0 1 1 * */10": ["2030-01-01 00:00:00", "2040-01-01 00:00:00"],
     "0 0 0 1 1 * 2030/5": ["2030-01-01 00:00:00", "2035-01-01 00:00:00"],
     "0 0 0 1 1 * 2028-2100": ["2028-01-01 00:00:00", "2029-01-01 00:00:00"],
-    "0 0 0 1 1 * 2090": ["2090-01-01 00:00:00"],
     # Sunday is 1, Saturday is 7.
     "0 0 0 * * 1 *": ["2026-11-22 00:00:00", "2026-11-29 00:00:00"],
-    "0 0 0 * * 2 *": ["2026-11-23 00:00:00", "2026-11-30 00:00:00"],
-    "0 0 0 * * 6 *": ["2026-11-27 00:00:00", "2026-12-04 00:00:00"],
     "0 0 0 * * 7 *": ["2026-11-28 00:00:00", "2026-12-05 00:00:00"],
     "0 0 0 * * 2-6 *": ["2026-11-23 00:00:00", "2026-11-24 00:00:00"],
     "0 0 0 * * 1,7 *": ["2026-11-22 00:00:00", "2026-11-28 00:00:00"],
     "0 0 0 * * 1/3 *": ["2026-11-22 00:00:00", "2026-11-25 00:00:00"],
     "0 0 0 * * */6 *": ["2026-11-22 00:00:00", "2026-11-28 00:00:00"],
-    "0 0 0 * * 1-7 *": ["2026-11-22 00:00:00", "2026-11-23 00:00:00"],
     # Names: short (Mon), whole (Monday), and the two that Kanidm knows besides; in any case.
     "0 0 0 * * MON *": ["2026-11-23 00:00:00", "2026-11-30 00:00:00"],
     "0 0 0 * * Monday *": ["2026-11-23 00:00:00", "2026-11-30 00:00:00"],
     "0 0 0 * * sun,wednesday *": ["2026-11-22 00:00:00", "2026-11-25 00:00:00"],
     "0 0 0 * * Mon-Fri *": ["2026-11-23 00:00:00", "2026-11-24 00:00:00"],
-    "0 0 0 * * Tues *": ["2026-11-24 00:00:00", "2026-12-01 00:00:00"],
     "0 0 0 * * Tues-Thurs *": ["2026-11-24 00:00:00", "2026-11-25 00:00:00"],
     "0 0 0 1 JAN * *": ["2027-01-01 00:00:00", "2028-01-01 00:00:00"],
-    "0 0 0 1 January * *": ["2027-01-01 00:00:00", "2028-01-01 00:00:00"],
     "0 0 0 1 feb-april/2 * *": ["2027-02-01 00:00:00", "2027-04-01 00:00:00"],
     # A day must fit day-of-month and day-of-week.
     "0 0 0 13 * 6 *": ["2027-08-13 00:00:00", "2028-10-13 00:00:00"],
-    "0 0 0 1-7 * Mon *": ["2026-12-07 00:00:00", "2027-01-04 00:00:00"],
     "0 0 0 29 2 1 *": ["2032-02-29 00:00:00", "2060-02-29 00:00:00"],
     # Lists, ranges and steps, and their mixture.
     "0,20,40 * * * * *": ["2026-11-21 12:00:20", "2026-11-21 12:00:40"],
-    "10-12 * * * * *": ["2026-11-21 12:00:10", "2026-11-21 12:00:11"],
     "10-20/5 * * * * *": ["2026-11-21 12:00:10", "2026-11-21 12:00:15"],
     "5/50 * * * * *": ["2026-11-21 12:00:05", "2026-11-21 12:00:55"],
     "59/15 * * * * *": ["2026-11-21 12:00:59", "2026-11-21 12:01:59"],
     "0-5,58 0 * * * *": ["2026-11-21 12:00:01", "2026-11-21 12:00:02"],
-    "0 0 */12 * * *": ["2026-11-22 00:00:00", "2026-11-22 12:00:00"],
     "0 0 0 31 * *": ["2026-12-31 00:00:00", "2027-01-31 00:00:00"],
     "0 0 0 ? * ? *": ["2026-11-22 00:00:00", "2026-11-23 00:00:00"],
     "  0   0 0\t* * *  ": ["2026-11-22 00:00:00", "2026-11-23 00:00:00"],
@@ -86,45 +75,16 @@ def test_an_expression_ticks_when_kanidms_does(expression: str) -> None:
 
 
 REFUSED = {
-    "": "0 fields",
-    "*": "1 field,",
-    "*/5 * * * *": "5 fields",
-    "* * * * * * * *": "8 fields",
-    "@reboot": "1 field,",
-    "@midnight": "1 field,",
-    "0 0 0 * * 0 *": "day of week 0",
-    "0 0 0 * * 8 *": "day of week 8",
-    "60 * * * * *": "second 60",
-    "* 60 * * * *": "minute 60",
-    "* * 24 * * *": "hour 24",
-    "0 0 0 0 * *": "day of month 0",
-    "0 0 0 32 * *": "day of month 32",
-    "0 0 0 1 0 *": "month 0",
-    "0 0 0 1 13 *": "month 13",
-    "0 0 0 1 1 * 1969": "year 1969",
-    "0 0 0 1 1 * 2101": "year 2101",
-    "22-2 * * * * *": "backwards",
-    "0 0 0 * * FRI-SUN *": "backwards",
-    "0 0 0 1 NOV-FEB * *": "backwards",
-    "*/0 * * * * *": "step",
-    "*/61 * * * * *": "step",
-    "-5 * * * * *": "second",
-    "1,,2 * * * * *": "second",
-    "1- * * * * *": "second",
-    "1.5 * * * * *": "second",
-    "10-12/* * * * * *": "second",
-    "MON * * * * *": "second",
-    "0 0 0 L * *": "day of month",
-    "0 0 0 15W * *": "day of month",
-    "0 0 0 * * 6L *": "day of week",
-    "0 0 0 * * 6#3 *": "day of week",
-    "0 0 0 * * SUN#1 *": "day of week",
-    "R * * * * *": "second",
-    "R(0-30) * * * * *": "second",
-    "H * * * * *": "second",
-    "0 0 0 * * MOON *": "day of week",
+    "": "0 fields", "*": "1 field,", "*/5 * * * *": "5 fields", "* * * * * * * *": "8 fields",
+    "@reboot": "1 field,", "0 0 0 * * 0 *": "day of week 0", "0 0 0 * * 8 *": "day of week 8",
+    "60 * * * * *": "second 60", "0 0 0 32 * *": "day of month 32", "0 0 0 1 13 *": "month 13",
+    "0 0 0 1 1 * 1969": "year 1969", "0 0 0 1 1 * 2101": "year 2101", "22-2 * * * * *": "backwards",
+    "0 0 0 * * FRI-SUN *": "backwards", "*/0 * * * * *": "step", "*/61 * * * * *": "step", "-5 * * * * *": "second",
+    "1,,2 * * * * *": "second", "1.5 * * * * *": "second", "10-12/* * * * * *": "second", "MON * * * * *": "second",
+    "0 0 0 L * *": "day of month", "0 0 0 * * 6L *": "day of week", "0 0 0 * * 6#3 *": "day of week",
+    "R(0-30) * * * * *": "second", "H * * * * *": "second", "0 0 0 * * MOON *": "day of week",
     "0 0 0 1 Sept * *": "month",
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("expression", REFUSED)
@@ -134,21 +94,18 @@ def test_what_kanidm_cannot_read_is_refused_by_its_field(expression: str) -> Non
         Schedule(expression)
 
 
-@pytest.mark.parametrize("expression", ["0 0 0 30 2 * *", "0 0 0 31 4,6,9,11 * *", "0 0 0 29 2 * 2027"])
-def test_a_day_that_does_not_exist_never_ticks(expression: str) -> None:
-    """A schedule that never fires is no error here: it has no next tick."""
+NEVER = ["0 0 0 30 2 * *", "0 0 0 31 4,6,9,11 * *", "0 0 0 29 2 * 2027", "0 0 0 1 1 * 2026", "0 0 0 1 1 * 2100"]
+
+
+@pytest.mark.parametrize("expression", NEVER)
+def test_a_day_that_does_not_exist_or_is_over_never_ticks(expression: str) -> None:
+    """That is no error here: there is no next tick. 2100 is a year to Kanidm's crate; the calendar ends before it."""
     assert Schedule(expression).next_after(FROM) is None
 
 
-def test_a_schedule_whose_years_are_over_has_no_next_tick() -> None:
-    """When the years are used up there is no tick, and the last one is followed by none."""
-    assert Schedule("0 0 0 1 1 * 2026").next_after(FROM) is None
+def test_the_last_tick_is_followed_by_none() -> None:
+    """When the years are used up."""
     assert next_ticks("0 0 0 1 1 * 2027") == ["2027-01-01 00:00:00"]
-
-
-def test_the_year_2100_can_be_written() -> None:
-    """2100 is a year to Kanidm's crate, though the calendar below ends at 2099."""
-    assert Schedule("0 0 0 1 1 * 2100").next_after(FROM) is None
     assert next_ticks("0 0 0 1 1 * 2099-2100", datetime(2098, 6, 1, tzinfo=UTC)) == ["2099-01-01 00:00:00"]
 
 

@@ -9,26 +9,17 @@ from tests.support.breakers import RELAYING, acquire, in_use, key, refused, send
 from tests.support.samples import CUT, LATER, NO, OK
 
 SUSPICIOUS = [
-    RELAYING,
-    refused("Relay access denied", 554),
-    refused("relaying not permitted", 550, Stage.RCPT),
-    refused("5.7.0 policy", 554, Stage.DATA),
-    refused("5.7.26 This mail is unauthenticated", 550, Stage.DOT),
+    RELAYING, refused("Relay access denied", 554), refused("relaying not permitted", 550, Stage.RCPT),
+    refused("5.7.0 policy", 554, Stage.DATA), refused("5.7.26 This mail is unauthenticated", 550, Stage.DOT),
     refused("Sender address rejected: not owned by user", 553),
-    refused("Email address is not verified", 554, Stage.DOT),
-    refused("Authentication required", 530),
-]
+    refused("Email address is not verified", 554, Stage.DOT), refused("Authentication required", 530),
+]  # fmt: skip
 ITS_OWN = [
-    NO,
-    refused("5.1.1 relaying denied, says a confused relay"),
-    refused("5.2.1 mailbox disabled"),
-    refused("5.2.2 mailbox full", 552),
-    refused("5.3.4 too big", 552, Stage.MAIL),
-    refused("5.2.3 too big", 552, Stage.DOT),
-    refused("no such user here"),
-    refused("5.7.1 no", 550, Stage.MAIL),
+    NO, refused("5.1.1 relaying denied, says a confused relay"), refused("5.2.1 mailbox disabled"),
+    refused("5.2.2 mailbox full", 552), refused("5.3.4 too big", 552, Stage.MAIL),
+    refused("5.2.3 too big", 552, Stage.DOT), refused("no such user here"), refused("5.7.1 no", 550, Stage.MAIL),
     Refused(None, "no mail"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("verdict", SUSPICIOUS, ids=str)
@@ -45,18 +36,10 @@ def test_a_refusal_that_may_be_our_fault_opens_the_circuit(verdict: Refused) -> 
 
 @pytest.mark.parametrize("verdict", ITS_OWN, ids=str)
 def test_a_refusal_of_an_address_or_a_size_is_the_mails_own(verdict: Refused) -> None:
-    """However many of them come."""
+    """However many domains they come from."""
     breaker = in_use()
-    for domain in ("a.example", "b.example"):
-        assert send(breaker, verdict, 0.0, key(f"x@{domain}")) == verdict
-    assert breaker.is_closed
-
-
-def test_refusals_of_addresses_never_open_the_circuit() -> None:
-    """A hundred in a row, to a hundred domains: 5.1.x and 5.2.x are what they say."""
-    breaker = in_use()
-    for number in range(100):
-        assert send(breaker, NO, 0.0, key(f"x@{number}.example")) == NO
+    for number in range(20 if verdict is NO else 2):
+        assert send(breaker, verdict, 0.0, key(f"x@{number}.example")) == verdict
     assert breaker.is_closed
 
 
@@ -168,19 +151,13 @@ def test_unclear_refusals_of_one_domain_are_its_own() -> None:
 
 
 def test_two_mails_cut_at_the_dot_in_a_row_are_the_relays_fault() -> None:
-    """One is an accident, as often as it is cut; two different ones open the circuit."""
+    """One is an accident, as often as it is cut; two different ones without a good one between them open the circuit."""
     breaker, same = in_use(), key()
     for _ in range(3):
         assert send(breaker, CUT, 0.0, same) == CUT
         assert breaker.is_closed
+    send(breaker, OK, 0.0)
+    send(breaker, CUT, 0.0)
+    assert breaker.is_closed
     assert send(breaker, CUT, 0.0, key()) == CUT
     assert breaker.retry_in(0.0) == NETWORK.first
-
-
-def test_one_accepted_between_two_cuts_makes_them_accidents() -> None:
-    """They were not in a row."""
-    breaker = in_use()
-    for _ in range(5):
-        send(breaker, CUT, 0.0)
-        send(breaker, OK, 0.0)
-    assert breaker.is_closed

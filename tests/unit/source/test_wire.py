@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender.message import Content, CredentialReset, IntentId, Message, OddEntry, TestMessage, UnknownContent
@@ -37,6 +37,7 @@ MESSAGES = [
     if capture["request"]["path"].startswith("/scim/v1/Message") and capture["response"]["status"] == 200
 ]
 LISTS = [capture for capture in MESSAGES if resources(capture) is not None]
+assert len(LISTS) >= 5
 
 
 def raw(**changes: object) -> dict[str, object]:
@@ -86,9 +87,6 @@ def content(tag: str, fields: dict[str, Any]) -> Content:
     return CredentialReset(fields["display_name"], IntentId(fields["intent_id"]), expires_at)
 
 
-# What a real server answered
-
-
 @pytest.mark.parametrize("capture", LISTS, ids=lambda capture: capture["name"])
 def test_every_captured_answer_decodes(capture: dict[str, Any]) -> None:
     """No entry of a real server is odd; what is unsent and due by then is a message with all that stands there."""
@@ -106,18 +104,6 @@ def test_every_captured_answer_decodes(capture: dict[str, Any]) -> None:
         assert message.recipients == tuple(place["value"] for place in entry["mail_destination"])
         ((tag, fields),) = entry["message_template"].items()
         assert message.content == content(tag, fields)
-
-
-def test_the_captures_hold_what_they_are_here_for() -> None:
-    """There are lists, single entries and both templates among them, so that the test above means something."""
-    assert len(LISTS) >= 5
-    tags = {
-        tag for capture in LISTS for entry in resources(capture) or () for tag in entry.get("message_template", ())
-    }
-    assert {"TestMessageV1", "CredentialResetV1"} <= tags
-
-
-# Good entries
 
 
 def test_an_entry_becomes_a_message() -> None:
@@ -144,18 +130,12 @@ def test_times_have_up_to_nine_digits_after_the_second(text: str) -> None:
     assert time.microsecond in {0, 600_000, 644_116}
 
 
-def test_one_mailbox_written_in_several_ways_is_one_recipient() -> None:
-    """Domains know no case (RFC 5321, section 2.4), and an envelope has them in ASCII."""
-    ways = ("ellie@münchen.example", "ellie@MÜNCHEN.example", "ellie@xn--mnchen-3ya.example", "Ellie@münchen.example")
-    entry = raw(mail_destination=[{"primary": True, "value": way} for way in ways])
-    assert one(entry).recipients == (ways[0], ways[3])
-
-
-def test_recipients_come_each_once_and_in_their_order() -> None:
-    """Several destinations are several recipients, whichever is primary."""
-    values = ["b@example.com", "a@example.com", "b@example.com", "not an address"]
-    entry = raw(mail_destination=[{"value": value, "primary": False} for value in values])
-    assert one(entry).recipients == ("b@example.com", "a@example.com", "not an address")
+def test_each_mailbox_is_one_recipient_in_its_order() -> None:
+    """Domains know no case (RFC 5321, section 2.4), and an envelope has them in ASCII; whichever is primary."""
+    ways = ("ellie@münchen.example", "ellie@MÜNCHEN.example", "ellie@xn--mnchen-3ya.example", "Ellie@münchen.example",
+            "b@example.com", "a@example.com", "b@example.com", "not an address")  # fmt: skip
+    entry = raw(mail_destination=[{"primary": way == "a@example.com", "value": way} for way in ways])
+    assert one(entry).recipients == (ways[0], ways[3], "b@example.com", "a@example.com", "not an address")
 
 
 def test_unknown_keys_are_ignored_everywhere() -> None:
@@ -195,50 +175,24 @@ def test_an_unknown_template_is_a_value(tag: str, kind: str) -> None:
         assert SECRET not in repr(one(raw(message_template={tag: fields})))
 
 
-# Odd entries
-
 ODD: dict[str, object] = {
-    "null": None,
-    "text": "hello",
-    "number": 5,
-    "list": [],
-    "empty": {},
-    "no id": raw(id=...),
-    "bad id": raw(id="not-a-uuid"),
-    "no send_after": raw(send_after=...),
-    "bad send_after": raw(send_after="yesterday"),
-    "naive send_after": raw(send_after="2026-11-20T23:15:11"),
-    "no delete_after": raw(delete_after=...),
-    "bad delete_after": raw(delete_after=[]),
-    "bad sent_at": raw(sent_at="x"),
-    "no destination": raw(mail_destination=...),
-    "null destination": raw(mail_destination=None),
-    "empty destinations": raw(mail_destination=[]),
+    "null": None, "list": [], "empty": {}, "no id": raw(id=...), "bad id": raw(id="not-a-uuid"),
+    "no send_after": raw(send_after=...), "naive send_after": raw(send_after="2026-11-20T23:15:11"),
+    "bad delete_after": raw(delete_after=[]), "bad sent_at": raw(sent_at="x"),
+    "no destination": raw(mail_destination=...), "empty destinations": raw(mail_destination=[]),
     "destination without value": raw(mail_destination=[{"primary": True}]),
     "empty destination": raw(mail_destination=[{"value": ""}]),
-    "destination is text": raw(mail_destination=["a@b"]),
     "one good, one bad destination": raw(mail_destination=[{"value": "a@b"}, {"value": 5}]),
-    "no template": raw(message_template=...),
-    "template is text": raw(message_template="TestMessageV1"),
-    "empty template": raw(message_template={}),
+    "no template": raw(message_template=...), "empty template": raw(message_template={}),
     "two templates": raw(message_template={"TestMessageV1": {}, "CredentialResetV1": {}}),
     "template of nothing": raw(message_template={"TestMessageV1": None}),
-    "no display name": template(display_name=...),
-    "null display name": template(display_name=None),
-    "test message without a name": template("TestMessageV1", display_name=...),
-    "no intent id": template(intent_id=...),
-    "empty intent id": template(intent_id=""),
-    "intent id is a number": template(intent_id=5),
-    "intent id is no text": template(intent_id="\ud800"),
-    "no expiry": template(expiry_time=...),
-    "expiry is a float": template(expiry_time=1795220111.5),
-    "expiry is text": template(expiry_time="2026-11-21T12:00:00Z"),
-    "expiry is digits in text": template(expiry_time="1795220111"),
-    "expiry is true": template(expiry_time=True),
-    "expiry is negative": template(expiry_time=-1),
-    "expiry beyond the calendar": template(expiry_time=10**18),
+    "no display name": template(display_name=...), "no intent id": template(intent_id=...),
+    "empty intent id": template(intent_id=""), "intent id is no text": template(intent_id="\ud800"),
+    "no expiry": template(expiry_time=...), "expiry is a float": template(expiry_time=1795220111.5),
+    "expiry is text": template(expiry_time="2026-11-21T12:00:00Z"), "expiry is true": template(expiry_time=True),
+    "expiry is negative": template(expiry_time=-1), "expiry beyond the calendar": template(expiry_time=10**18),
     "expiry is not finite": template(expiry_time=float("inf")),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -286,7 +240,6 @@ BROKEN: dict[str, Callable[[str], object]] = {
 }
 
 
-@settings(max_examples=300, deadline=None)
 @given(HIDDEN, st.sampled_from(sorted(BROKEN)), st.booleans())
 def test_what_is_said_of_an_odd_entry_never_holds_what_stood_there(secret: str, place: str, more: bool) -> None:
     """Neither values nor keys that the entry brought along, since each may be an intent id."""
@@ -296,7 +249,6 @@ def test_what_is_said_of_an_odd_entry_never_holds_what_stood_there(secret: str, 
     assert secret not in found.id
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=10)),
@@ -311,9 +263,6 @@ def test_no_json_crashes_the_reader(entry: object) -> None:
     """Any JSON at all is read or set aside, beside a good entry."""
     listing = wire.listing([entry, raw()], NOW)
     assert UUID(ID) in {message.id for message in listing.messages}
-
-
-# Lists
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", {}, {"resources": None}, {"resources": {}}, {"Resources": []}])

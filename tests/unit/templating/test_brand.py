@@ -9,21 +9,6 @@ from hypothesis import strategies as st
 
 from mail_sender.templating.brand import CARDS, LARGEST_LOGO, BadLogo, Brand, Logo
 
-ON = {
-    "#ffffff": "#000000",
-    "#000000": "#ffffff",
-    "#ffff00": "#000000",
-    "#1d4ed8": "#ffffff",
-    "#b45309": "#ffffff",
-    "#22c55e": "#000000",
-}
-
-
-@pytest.mark.parametrize("color", ON)
-def test_text_on_the_colour_is_white_or_black(color: str) -> None:
-    """Whichever is easier to read."""
-    assert Brand(color=color).on_color == ON[color]
-
 
 def contrast(one: str, other: str) -> float:
     """Return the contrast of two colours (WCAG 2.2, "contrast ratio"), from 1 to 21."""

@@ -19,18 +19,10 @@ def until(left: timedelta, language: str = "en") -> str:
 
 
 LENGTHS = {
-    -3600: "in 0 minutes",
-    29: "in 1 minute",
-    60: "in 1 minute",
-    91: "in 2 minutes",
-    55 * 60: "in 55 minutes",
-    3600: "in 60 minutes",
-    65 * 60: "in 65 minutes",
-    119 * 60: "in 119 minutes",
-    2 * 3600: "in 2 hours",
-    47 * 3600: "in 47 hours",
-    3 * 86_400 + 7200: "in 3 days",
-}
+    -3600: "in 0 minutes", 29: "in 1 minute", 60: "in 1 minute", 91: "in 2 minutes", 55 * 60: "in 55 minutes",
+    3600: "in 60 minutes", 65 * 60: "in 65 minutes", 119 * 60: "in 119 minutes", 2 * 3600: "in 2 hours",
+    47 * 3600: "in 47 hours", 3 * 86_400 + 7200: "in 3 days",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("seconds", LENGTHS)
@@ -40,14 +32,10 @@ def test_how_long_it_is_in_words(seconds: int) -> None:
 
 
 PLURALS = {
-    "de": ["in 1 Minute", "in 2 Minuten"],
-    "pl": ["za 1 minutę", "za 2 minuty", "za 5 minut"],
-    "cs": ["za 1 minutu", "za 2 minuty", "za 5 minut"],
-    "ru": ["через 1 минуту", "через 2 минуты", "через 5 минут"],
-    "uk": ["через 1 хвилину", "через 2 хвилини", "через 5 хвилин"],
-    "ja": ["1 分後"],
-    "zh": ["1分钟后"],
-}
+    "de": ["in 1 Minute", "in 2 Minuten"], "pl": ["za 1 minutę", "za 2 minuty", "za 5 minut"],
+    "cs": ["za 1 minutu", "za 2 minuty", "za 5 minut"], "ru": ["через 1 минуту", "через 2 минуты", "через 5 минут"],
+    "uk": ["через 1 хвилину", "через 2 хвилини", "через 5 хвилин"], "ja": ["1 分後"], "zh": ["1分钟后"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("language", PLURALS)
@@ -58,13 +46,10 @@ def test_a_language_has_its_own_plurals(language: str) -> None:
 
 
 FULL = {
-    "en": "21 November 2026, 14:05 CET",
-    "en-US": "November 21, 2026, 2:05 PM CET",
-    "de": "21. November 2026, 14:05 MEZ",
-    "de-CH": "21. November 2026, 14:05 MEZ",
-    "fr": "21 novembre 2026, 14:05 CET",
-    "ja": "2026年11月21日 14:05 CET",
-}
+    "en": "21 November 2026, 14:05 CET", "en-US": "November 21, 2026, 2:05 PM CET",
+    "de": "21. November 2026, 14:05 MEZ", "de-CH": "21. November 2026, 14:05 MEZ",
+    "fr": "21 novembre 2026, 14:05 CET", "ja": "2026年11月21日 14:05 CET",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("tag", FULL)

@@ -6,17 +6,10 @@ from mail_sender.templating.languages import Languages
 
 RULES = {"ellie@example.de": "en", "example.de": "de", "fr.example.de": "fr", "com": "es"}
 FIRST = {
-    "ellie@example.de": "en",
-    "bob@example.de": "de",
-    "BOB@EXAMPLE.DE": "de",
-    "bob@mail.example.de": "de",
-    "bob@fr.example.de": "fr",
-    "bob@a.b.fr.example.de": "fr",
-    "ellie@fr.example.de": "fr",
-    "bob@notexample.de": "nl",
-    "bob@example.de.example.org": "nl",
-    "bob@example.com": "es",
-}
+    "ellie@example.de": "en", "bob@example.de": "de", "BOB@EXAMPLE.DE": "de", "bob@mail.example.de": "de",
+    "bob@fr.example.de": "fr", "bob@a.b.fr.example.de": "fr", "ellie@fr.example.de": "fr",
+    "bob@notexample.de": "nl", "bob@example.de.example.org": "nl", "bob@example.com": "es",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("recipient", FIRST)

@@ -1,0 +1,26 @@
+"""A source of a server that is `respx`: no socket is opened."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import respx
+from pydantic import SecretStr
+
+from mail_sender.source.config import SourceConfig
+from mail_sender.source.kanidm import KanidmSource
+from tests.unit.source.answering import SERVER
+
+
+@pytest.fixture
+def server() -> Iterator[respx.MockRouter]:
+    """Give a server that answers what a test routes; what is not routed fails the test."""
+    with respx.mock(base_url=SERVER, assert_all_called=False) as router:
+        yield router
+
+
+@pytest.fixture
+async def source(server: respx.MockRouter) -> AsyncIterator[KanidmSource]:
+    """Give a source of that server."""
+    made = KanidmSource(SourceConfig(SERVER, SecretStr("a-token")))
+    yield made
+    await made.close()
