@@ -390,7 +390,7 @@ def test_a_damaged_ledger_is_exit_78(tmp_path: Path, small: Path) -> None:
     (tmp_path / "state" / "ledger.db").write_bytes(b"no ledger" * 100)
     done = queue_of(small, "list")
     assert done.returncode == 78
-    assert "restore it, or move it aside" in done.stderr
+    assert "restore it, or move it away" in done.stderr
 
 
 # 100,000 rows
