@@ -12,7 +12,7 @@ what follows for the circuit.
 
 from mail_sender.ledger.base import Key
 from mail_sender.sender.circuit import Circuit, Permit
-from mail_sender.sender.concurrency import Concurrency
+from mail_sender.sender.concurrency import MOST_IN_FLIGHT, Concurrency
 from mail_sender.sender.suspicion import Suspicions
 from mail_sender.verdict import Verdict
 
@@ -25,7 +25,7 @@ class Breaker:
     Each permit from `acquire` ends with `judge` or `release`; both is fine.
     """
 
-    def __init__(self, most: int = 4) -> None:
+    def __init__(self, most: int = MOST_IN_FLIGHT) -> None:
         self._circuit = Circuit()
         self._concurrency = Concurrency(most)
         self._suspicions = Suspicions()

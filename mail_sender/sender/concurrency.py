@@ -2,7 +2,7 @@
 
     when                                              how many
     no mail has come through yet                      one more each second
-    usually                                           `most`
+    usually                                           `MOST_IN_FLIGHT`
     the relay turned a connection away while it       one fewer than were in flight, for five minutes
     served others: it allows no more at a time
 
@@ -13,6 +13,8 @@ answer. If that mail hangs, it keeps the next one waiting for no more than a sec
 from mail_sender.sender.circuit import Permit
 from mail_sender.verdict import Accepted, RelayDown, Verdict
 
+MOST_IN_FLIGHT = 4
+"""Mails in flight at once, each on a connection of its own."""
 STAGGER = 1.0
 """Seconds between the starts of two mails while none has come through yet."""
 LIMIT_LASTS = 300.0
@@ -24,7 +26,7 @@ SERVED_LATELY = 60.0
 class Concurrency:
     """The mails in flight. All times are monotonic, in seconds."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = MOST_IN_FLIGHT) -> None:
         self._most = most
         self._lowered_to = most
         self._lowered_until = float("-inf")

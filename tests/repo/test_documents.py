@@ -75,3 +75,15 @@ def test_every_exit_code_and_flag_stands_in_the_configuration_page() -> None:
         assert f"\n| {code} | " in page
     for flag in ("-c", "-m", "-t", "-d", "-s", "--version", "--help"):
         assert f"`{flag}`" in page or f"[{flag} " in page
+
+
+def test_every_path_that_a_page_names_is_there() -> None:
+    """Whoever opens what the architecture page names finds it; `<language>` and the like stand for any."""
+    named = re.compile(r"`((?:mail_sender|server_stub|templates|tests|docs|scripts|examples)/[^`\s]*)`")
+    missing = [
+        f"{page}: {path}"
+        for page in ("README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")))
+        for path in named.findall((ROOT / page).read_text())
+        if not any(ROOT.glob(re.sub(r"<\w+>", "*", path).rstrip("/")))
+    ]
+    assert missing == []
