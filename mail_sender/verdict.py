@@ -1,6 +1,7 @@
 """What a relay made of one mail to one recipient: a closed set of verdicts.
 
-A verdict is data. What follows from it is decided in `sender.settle` (the delivery) and `sender.breaker` (the relay).
+A verdict is data. `sender.settle` decides what follows for the delivery, `sender.relay_gate` what follows for the
+relay.
 """
 
 import re

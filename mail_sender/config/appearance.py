@@ -11,8 +11,9 @@ from mail_sender.errors import ConfigFault
 from mail_sender.mail.config import MailConfig
 from mail_sender.templating import check, override_folder, template_set
 from mail_sender.templating.appearance import Appearance
-from mail_sender.templating.brand import BadLogo, Brand, Logo
+from mail_sender.templating.brand import Brand
 from mail_sender.templating.languages import Languages
+from mail_sender.templating.logo import BadLogo, Logo
 from mail_sender.templating.template_files import BadFile
 from mail_sender.templating.template_set import TemplateSet
 

@@ -13,11 +13,8 @@ by a connection of its own, so a reader who pauses holds up nothing here.
 
 import asyncio
 import json
-import os
 import select
-import socket
 from contextlib import aclosing, suppress
-from pathlib import Path
 from typing import cast
 
 import structlog
@@ -47,7 +44,7 @@ class Control:
         """Listen, in the place of whatever socket is there: the lock is ours."""
         try:
             with self._state.as_owner():
-                listener = _listener(self._state.control)
+                listener = unix_socket.listener(self._state.control)
         except (OSError, MailSenderError) as error:
             message = f"{error}; mail goes out, but `mail-sender queue` cannot reach this sender"
             _log.warning("control_unavailable", message=message)
@@ -117,18 +114,3 @@ async def _write(writer: asyncio.StreamWriter, line: ResponseLine) -> None:
     if writer.transport.get_write_buffer_size() > _BUFFERED or writer.transport.is_closing():
         async with asyncio.timeout(unix_socket.SECONDS):
             await writer.drain()
-
-
-def _listener(path: Path) -> socket.socket:
-    with suppress(FileNotFoundError):
-        path.unlink()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        os.fchmod(listener.fileno(), 0o600)  # before it has a name, so that it never stands open
-        with unix_socket.address(path) as name:
-            listener.bind(name)
-    except BaseException:
-        listener.close()
-        raise
-    listener.setblocking(False)
-    return listener

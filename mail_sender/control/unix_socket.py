@@ -5,8 +5,9 @@ descriptor of its folder.
 """
 
 import os
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LONGEST_COMMAND = 16 * 1024
@@ -32,3 +33,19 @@ def address(path: Path) -> Iterator[str]:
         yield f"/proc/self/fd/{folder}/{path.name}"
     finally:
         os.close(folder)
+
+
+def listener(path: Path) -> socket.socket:
+    """Return a socket that listens at a path, for its owner alone; it replaces what is there. Raises `OSError`."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        os.fchmod(made.fileno(), 0o600)  # before it has a name, so that it never stands open
+        with address(path) as name:
+            made.bind(name)
+    except BaseException:
+        made.close()
+        raise
+    made.setblocking(False)
+    return made

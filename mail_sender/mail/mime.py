@@ -12,7 +12,7 @@ import hashlib
 from email import policy
 from email.parser import BytesParser
 
-from mail_sender.templating.brand import Logo
+from mail_sender.templating.logo import Logo
 
 LOGO = "cid:logo@mail"
 """The link by which HTML shows the brand's logo (RFC 2392)."""

@@ -1,8 +1,7 @@
 """One connection over which SMTP's commands and replies go (RFC 5321, section 4), built on aiosmtplib's protocol.
 
 1. `stage` is the step in progress. It alone decides whether a broken connection means "not sent" or "perhaps sent".
-2. Each step has a deadline. Only the dot's is as long as RFC 5321, section 4.5.3.2.6 wants it: a shorter one makes
-   copies.
+2. Each step has a deadline (`deadlines`).
 3. A reply that the step does not need raises `Rejected`. What the network or the TLS library raises passes through.
 4. A reply that nobody asked for raises `ConnectionError`.
 
@@ -20,12 +19,9 @@ from aiosmtplib.esmtp import parse_esmtp_extensions
 from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
-from mail_sender.relay import addresses
+from mail_sender.relay import addresses, deadlines
 from mail_sender.relay.config import RelayConfig
 from mail_sender.verdict import Reply, Stage
-
-_COMMAND_SECONDS = 60.0
-_SECONDS = {Stage.DATA: 120.0, Stage.BODY: 180.0, Stage.DOT: 600.0}
 
 
 class Rejected(Exception):
@@ -75,7 +71,7 @@ class Channel:
         """Say a line and return the reply; `expect` is its code, or its code's first digit."""
         self.stage = stage
         self._require_quiet()
-        async with asyncio.timeout(seconds or _SECONDS.get(stage, _COMMAND_SECONDS)):
+        async with asyncio.timeout(seconds or deadlines.of(stage)):
             response = await self._open_protocol.execute_command(line.encode(), timeout=None)
         self._expect(expect, response)
         return response
@@ -91,7 +87,7 @@ class Channel:
         try:
             self.stage = Stage.BODY
             protocol.write(stuffed)
-            async with asyncio.timeout(_SECONDS[Stage.BODY]):
+            async with asyncio.timeout(deadlines.of(Stage.BODY)):
                 await _drained(protocol, reading)
             if not reading.done():
                 await before_dot()
@@ -99,7 +95,7 @@ class Channel:
                 raise Rejected(self._reply(await reading))
             protocol.write(b".\r\n")
             self.stage = Stage.DOT
-            async with asyncio.timeout(_SECONDS[Stage.DOT]):
+            async with asyncio.timeout(deadlines.of(Stage.DOT)):
                 response = await reading
             self._expect(2, response)
             return self._reply(response)

@@ -17,7 +17,7 @@ from contextlib import suppress
 import structlog
 
 from mail_sender.mail.mail import Mail
-from mail_sender.relay import login, redaction
+from mail_sender.relay import deadlines, login, redaction
 from mail_sender.relay.channel import Channel, NoStartTls
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.endpoint import Security
@@ -26,8 +26,6 @@ from mail_sender.verdict import Reply, Stage
 
 _log = structlog.get_logger()
 
-_QUIT_SECONDS = 1.0
-_RESET_SECONDS = 5.0
 
 _LINE_START_DOT = re.compile(rb"(?m)^\.")
 
@@ -90,7 +88,7 @@ class Conversation:
             channel.stage = Stage.RCPT
             raise NoUtf8
         if self._begun:
-            await channel.command(Stage.MAIL, "RSET", seconds=_RESET_SECONDS)
+            await channel.command(Stage.MAIL, "RSET", seconds=deadlines.RESET)
         self._begun = True
         size = f" SIZE={len(mail.content)}" if "size" in self._extensions else ""
         # A relay that offers SMTPUTF8 takes 8BITMIME as well (RFC 6531, section 3.1).
@@ -106,7 +104,7 @@ class Conversation:
         """Say goodbye, briefly, and close; what goes wrong with that is ignored."""
         if self.is_open:
             with suppress(Exception):  # the mail is settled; nothing that QUIT does can matter
-                async with asyncio.timeout(_QUIT_SECONDS):
+                async with asyncio.timeout(deadlines.QUIT):
                     await self._channel.command(Stage.MAIL, "QUIT")
         self.abort()
 

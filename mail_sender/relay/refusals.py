@@ -3,7 +3,7 @@
 `RULES` is the one table of known refusals. The first rule that fits a reply decides, and a refusal that fits none
 is `UNCLEAR`. To recognise a new wording, add a rule with an example of it: a test asks each rule for its example.
 
-`sender.suspicion` decides what follows. Enhanced status codes are those of RFC 3463 and its IANA registry; where a
+`sender.own_fault` decides what follows. Enhanced status codes are those of RFC 3463 and its IANA registry; where a
 reply has none, its text is all there is.
 """
 

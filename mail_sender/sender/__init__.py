@@ -8,8 +8,8 @@ states in the ledger, marks at the source, log events. Open `worker` first: it m
     poll         loop: reads the queue on the `schedule`, fills the `snapshot`, admits new messages to the ledger
     dispatch     loop: takes what is due from the ledger and starts an attempt for each mail that may go
       plan         decides which deliveries go now, or have expired (pure)
-      breaker      decides whether the relay gets one more mail, and learns from each verdict; it asks
-                   `suspicion` (whose fault), `circuit` (closed, open, half-open), `concurrency` (how many)
+      relay_gate   decides whether the relay gets one more mail, and learns from each verdict; it asks `own_fault`
+                   (whose fault), `breaker` (closed, open, half-open), `in_flight_limit` (how many at a time)
       attempt      one mail: message -> mail -> claim -> relay -> verdict -> outcome
         settle       what a delivery becomes after a verdict or a crash (pure)
     acknowledge  loop: marks messages as sent at the identity server

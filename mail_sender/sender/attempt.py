@@ -21,13 +21,13 @@ from mail_sender.mail.config import MailConfig
 from mail_sender.mail.mail import Mail, message_id
 from mail_sender.mail.render import BrokenTemplate, Unrenderable, render
 from mail_sender.message import Message
-from mail_sender.sender import end, events
-from mail_sender.sender.breaker import Permit
+from mail_sender.sender import attempt_end, events
+from mail_sender.sender.attempt_end import End
 from mail_sender.sender.current_message import CurrentMessage
-from mail_sender.sender.end import End
 from mail_sender.sender.handover import Handover
 from mail_sender.sender.ledger_gate import LedgerGate
 from mail_sender.sender.parts import Parts
+from mail_sender.sender.relay_gate import Permit
 from mail_sender.sender.snapshot import Snapshot
 
 
@@ -57,7 +57,7 @@ class Attempts:
             pass  # an operator was faster
         except Exception as error:  # noqa: BLE001 - a fault of ours in one mail must not stop the others
             events.crashed(delivery, error)
-            await self._gate.record(end.crashed(self._parts.in_flight.latest(delivery), self._clock.now()))
+            await self._gate.record(attempt_end.crashed(self._parts.in_flight.latest(delivery), self._clock.now()))
 
     async def _end_of(self, delivery: Delivery, permit: Permit) -> End:
         message = await self._current_message.of(delivery)
@@ -76,9 +76,9 @@ class Attempts:
         try:
             mail = self._render(delivery, message)
         except Unrenderable as error:
-            return end.failed(delivery, str(error), self._clock.now())
+            return attempt_end.failed(delivery, str(error), self._clock.now())
         except BrokenTemplate as error:
-            return end.held(delivery, str(error), self._clock.now())
+            return attempt_end.held(delivery, str(error), self._clock.now())
         if mail.fault:
             events.template_failed(delivery, mail.fault)
         return mail

@@ -1,85 +1,176 @@
-"""The breaker: whether one more mail may go to the relay now, and what the end of each mail means for the others.
+"""The breaker relay_gate: whether mail may go to the relay.
 
-It asks three parts, each with its table:
+    state       a mail                 which ends as                              leads to
+    closed      goes                   accepted, refused, deferred, one cut       closed
+                                       relay down, cuts of several mails          open for the first wait
+                                       a refusal that may be our fault            open for no time: a probe at once
+    open        waits; when the wait is over it becomes the probe                 half-open
+    half-open   waits for the probe,   accepted                                   closed
+                which ends as          refused, deferred                          closed, but where our configuration
+                                                                                  is suspected open for no time
+                                       relay down, a cut, may be our fault        open for the next wait
 
-    sender.suspicion      whose fault it is that a mail was refused or cut off
-    sender.circuit        whether mails go, wait, or one goes as a probe: closed, open, half-open
-    sender.concurrency    how many mails are in flight at once
+The waits double, within bounds that depend on what failed (`mail_sender.backoff`). Only the probe's end counts while
+the breaker is open: a mail that was in flight before changes nothing, neither now nor after the breaker was closed
+again.
+A probe may hang at its final dot for minutes. The next probe does not wait for it, but goes after one more wait of
+the same length. The end of either probe counts.
 
-All three judge a mail: first whose fault its end is; then whether the relay only had too many connections; if not,
-what follows for the circuit.
+A failure at RCPT or later may be the fault of the recipient's domain. While that is in doubt, mails to other domains
+do not wait for their turn: up to ten domains probe, one mail after the other.
 """
 
-from mail_sender.ledger.base import Key
-from mail_sender.sender.circuit import Circuit, Permit
-from mail_sender.sender.concurrency import MOST_IN_FLIGHT, Concurrency
-from mail_sender.sender.suspicion import Suspicions
-from mail_sender.verdict import Verdict
+from dataclasses import dataclass, replace
 
-__all__ = ["Breaker", "Permit"]
+from mail_sender import address
+from mail_sender.backoff import LOGIN, NEEDS_A_PERSON, NETWORK, SUSPICION, Backoff
+from mail_sender.ledger.base import Key
+from mail_sender.verdict import Accepted, RelayDown, Stage, Uncertain, Verdict
+
+MOST_DOMAINS = 10
+"""Domains that may have probed in one outage, for one more to probe before the wait is over."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Permit:
+    """The permission to send one mail; `period` says how often the breaker had been closed again by then."""
+
+    period: int
+    key: Key
+    is_probe: bool
+
+    @property
+    def domain(self) -> str:
+        """The recipient's domain, in lower case."""
+        return address.domain(self.key[1]).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Mails go. `suspected` says that our configuration may be why one was refused."""
+
+    suspected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Mails wait; half-open while there is a `probe` in flight.
+
+    `wait` is the last wait, in seconds; `probe_at` is when it is over (None: at once). `in_doubt` says that the
+    recipient's domain may be to blame; `domains` are those that have probed, or failed.
+    """
+
+    wait: float
+    probe_at: float | None
+    suspected: bool
+    in_doubt: bool = False
+    domains: frozenset[str] = frozenset()
+    probe: Permit | None = None
+
+    def lets_probe(self, permit: Permit, now: float) -> bool:
+        """Say whether a mail may go as the probe, with this permit."""
+        if self.probe is not None:
+            return False
+        if self.probe_at is None or now >= self.probe_at:
+            return True
+        return self.in_doubt and permit.domain not in self.domains and len(self.domains) < MOST_DOMAINS
+
+
+State = Closed | Open
 
 
 class Breaker:
-    """The breaker of one relay, for at most `most` mails at once. All times are monotonic, in seconds.
+    """The breaker of one relay. All times are monotonic, in seconds."""
 
-    Each permit from `acquire` ends with `judge` or `release`; both is fine.
-    """
-
-    def __init__(self, most: int = MOST_IN_FLIGHT) -> None:
-        self._circuit = Circuit()
-        self._concurrency = Concurrency(most)
-        self._suspicions = Suspicions()
+    def __init__(self) -> None:
+        self._state: State = Closed()
+        self._period = 0
 
     @property
     def is_closed(self) -> bool:
         """Whether mails go without waiting for a probe."""
-        return self._circuit.is_closed
+        return isinstance(self._state, Closed)
 
     @property
     def in_doubt(self) -> bool:
-        """Whether a mail to another domain may probe before its turn."""
-        return self._circuit.in_doubt
-
-    def capacity(self, now: float) -> int:
-        """Return how many more mails may be in flight."""
-        return self._concurrency.capacity(now)
+        """Whether the recipient's domain may be to blame, so that another domain may probe at once."""
+        return isinstance(self._state, Open) and self._state.in_doubt
 
     def retry_in(self, now: float) -> float | None:
-        """Return the seconds until `acquire` may succeed again, or None while a probe is in flight."""
-        return self._concurrency.next_start_in(now) if self.is_closed else self._circuit.retry_in(now)
+        """Return the seconds until a mail may go, or None while a probe is in flight."""
+        if isinstance(self._state, Closed):
+            return 0.0
+        if self._state.probe is not None:
+            return None
+        return 0.0 if self._state.probe_at is None else max(0.0, self._state.probe_at - now)
 
     def probe_now(self) -> None:
-        """Let the next mail go as a probe, whatever the wait."""
-        self._circuit.probe_now()
+        """End the wait: the next mail may go as the probe."""
+        if isinstance(self._state, Open):
+            self._state = replace(self._state, probe_at=None)
 
     def acquire(self, key: Key, now: float) -> Permit | None:
         """Return the permission to send a mail, or None if it has to wait."""
-        if self.is_closed and self._concurrency.next_start_in(now) > 0:
+        if isinstance(self._state, Closed):
+            return Permit(self._period, key, is_probe=False)
+        probe = Permit(self._period, key, is_probe=True)
+        if not self._state.lets_probe(probe, now):
             return None
-        permit = self._circuit.acquire(key, now)
-        if permit is not None:
-            self._concurrency.start(permit, now)
-        return permit
+        self._state = replace(self._state, probe=probe, domains=self._state.domains | {probe.domain})
+        return probe
 
     def reached_dot(self, permit: Permit, now: float) -> None:
-        """Take in that all but the final dot went through: a slow reply to it keeps no other mail waiting."""
-        self._concurrency.came_through()
-        self._circuit.reached_dot(permit, now)
+        """Let the next probe go after one more wait: this one may hang at its dot for minutes."""
+        if isinstance(self._state, Open) and self._state.probe is permit:
+            self._state = replace(self._state, probe=None, probe_at=now + self._state.wait)
 
     def release(self, permit: Permit) -> None:
-        """Give a permission back."""
-        self._concurrency.end(permit)
-        self._circuit.release(permit)
+        """Forget a probe that ended without a verdict."""
+        if isinstance(self._state, Open) and self._state.probe is permit:
+            self._state = replace(self._state, probe=None)
 
-    def judge(self, permit: Permit, verdict: Verdict, now: float) -> Verdict:
-        """Take in a mail's verdict, and return the one that counts: `RelayDown` for what may be our own fault."""
-        judged = self._suspicions.judge(permit.key, verdict, now)
-        if judged is not verdict:
-            self._circuit.suspect()
-        self._concurrency.note(judged, now)
-        if self.is_closed and self._circuit.counts(permit) and self._concurrency.is_one_too_many(judged, now):
-            self._concurrency.lower(now)
-        else:
-            self._circuit.judge(permit, judged, now, several_cut=self._suspicions.several_cut)
-        self._concurrency.end(permit)
-        return judged
+    def suspect(self) -> None:
+        """Note that our configuration may be why a mail was refused."""
+        self._state = replace(self._state, suspected=True)
+
+    def counts(self, permit: Permit) -> bool:
+        """Say whether the end of a mail changes the state."""
+        return permit.period == self._period and (permit.is_probe or self.is_closed)
+
+    def judge(self, permit: Permit, verdict: Verdict, now: float, *, several_cut: bool) -> None:
+        """Take in how a mail ended; `several_cut` says that different mails in a row were cut off at the dot."""
+        if not self.counts(permit):
+            return
+        self.release(permit)
+        before, self._state = self._state, _after(self._state, permit, verdict, now, several_cut=several_cut)
+        if isinstance(before, Open) and isinstance(self._state, Closed):
+            self._period += 1
+
+
+def _after(state: State, permit: Permit, verdict: Verdict, now: float, *, several_cut: bool) -> State:
+    """Return the state that follows the end of a mail: the table above."""
+    is_open = isinstance(state, Open)
+    opened = state if isinstance(state, Open) else Open(wait=0.0, probe_at=now, suspected=state.suspected)
+    match verdict:
+        case RelayDown(stage):
+            opened = replace(opened, in_doubt=stage.has_recipient, domains=opened.domains | {permit.domain})
+            if opened.suspected:
+                return _wait(opened, SUSPICION, now) if is_open else opened
+            return _wait(opened, _backoff(verdict), now)
+        case Uncertain() if is_open or several_cut:
+            return _wait(opened, NETWORK, now)
+        case Accepted():
+            return Closed()
+        case _:
+            return replace(opened, probe_at=now) if opened.suspected else Closed()
+
+
+def _wait(state: Open, backoff: Backoff, now: float) -> Open:
+    wait = backoff.longer(state.wait)
+    return replace(state, wait=wait, probe_at=now + wait)
+
+
+def _backoff(verdict: RelayDown) -> Backoff:
+    if not verdict.lasting:
+        return NETWORK
+    return LOGIN if verdict.stage is Stage.AUTH else NEEDS_A_PERSON

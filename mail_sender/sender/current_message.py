@@ -15,8 +15,8 @@ from mail_sender.clock import Clock
 from mail_sender.errors import MessageGone, ServerFault
 from mail_sender.ledger.base import Delivery
 from mail_sender.message import Found, Message
-from mail_sender.sender import end
-from mail_sender.sender.end import End
+from mail_sender.sender import attempt_end
+from mail_sender.sender.attempt_end import End
 from mail_sender.sender.snapshot import Snapshot
 from mail_sender.source.base import Source
 
@@ -63,7 +63,7 @@ class CurrentMessage:
         if found.sent_at is not None and not delivery.copy and not delivery.marked:
             return self._withdrawn(delivery, "somebody else marked it as sent on the server")
         if found.message.deadline <= (now := self._clock.now()):
-            return end.expired(delivery, now)
+            return attempt_end.expired(delivery, now)
         return found.message
 
     async def _gone(self, delivery: Delivery) -> End:
@@ -76,7 +76,7 @@ class CurrentMessage:
         return self._withdrawn(delivery, "the server does not have it any more")
 
     def _put_off(self, delivery: Delivery) -> End:
-        return end.put_off(delivery, self._clock.now(), PUT_OFF)
+        return attempt_end.put_off(delivery, self._clock.now(), PUT_OFF)
 
     def _withdrawn(self, delivery: Delivery, why: str) -> End:
-        return end.withdrawn(delivery, why, self._clock.now())
+        return attempt_end.withdrawn(delivery, why, self._clock.now())

@@ -18,19 +18,19 @@ from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Delivery, Query
 from mail_sender.ledger.states import ChangedMeanwhile, State
-from mail_sender.sender import end, settle
+from mail_sender.sender import attempt_end, settle
 from mail_sender.sender.attempt import Attempts
-from mail_sender.sender.breaker import Breaker, Permit
 from mail_sender.sender.ledger_gate import LedgerGate
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.plan import Expire, Send, Step, plan
+from mail_sender.sender.relay_gate import Permit, RelayGate
 from mail_sender.sender.snapshot import Snapshot
 
 SHORTEST_WAIT = 0.05
 """Seconds between two readings of what is due, at least."""
 
 _TOGETHER = 64
-_ALL = 2_000  # deliveries among which one is looked for that a breaker in doubt may let through
+_ALL = 2_000  # deliveries among which one is looked for that a relay gate in doubt may let through
 _MOST_HELD = 10_000
 
 
@@ -38,14 +38,20 @@ class Dispatcher:
     """The loop that mails. `bell` is to be rung when there may be something to do."""
 
     def __init__(
-        self, attempts: Attempts, gate: LedgerGate, parts: Parts, snapshot: Snapshot, breaker: Breaker, clock: Clock
+        self,
+        attempts: Attempts,
+        ledger_gate: LedgerGate,
+        parts: Parts,
+        snapshot: Snapshot,
+        relay_gate: RelayGate,
+        clock: Clock,
     ) -> None:
         self.bell = asyncio.Event()
         self._attempts = attempts
-        self._gate = gate
+        self._ledger_gate = ledger_gate
         self._parts = parts
         self._snapshot = snapshot
-        self._breaker = breaker
+        self._relay_gate = relay_gate
         self._clock = clock
         self._held_are_queued = False
         self._due: list[Delivery] = []
@@ -65,17 +71,17 @@ class Dispatcher:
     async def _turn(self, group: asyncio.TaskGroup) -> float:
         """Start what can be started; return the seconds until there may be more."""
         try:
-            if self._gate.closed_for == 0:
-                await self._gate.catch_up()
+            if self._ledger_gate.closed_for == 0:
+                await self._ledger_gate.catch_up()
                 if self._snapshot.at is not None:  # before the first poll, the clock may be a day wrong
-                    await self._gate.recover()
+                    await self._ledger_gate.recover()
                     await self._queue_held()
             wait = await self._start(group)
         except LedgerFault as fault:
-            self._gate.close(fault)
-            return self._gate.closed_for
-        if self._gate.closed_for == 0 and not self._running:  # one that runs has its claim still to be written
-            self._gate.works()
+            self._ledger_gate.close(fault)
+            return self._ledger_gate.closed_for
+        if self._ledger_gate.closed_for == 0 and not self._running:  # one that runs has its claim still to be written
+            self._ledger_gate.works()
         return wait
 
     async def _queue_held(self) -> None:
@@ -92,8 +98,8 @@ class Dispatcher:
             await self._parts.ledger.settle(held, settle.put_off(held, now), now)
 
     async def _start(self, group: asyncio.TaskGroup) -> float:
-        while self._snapshot.at is not None and self._gate.closed_for == 0:
-            steps = self._next_steps() if self._breaker.is_closed else []
+        while self._snapshot.at is not None and self._ledger_gate.closed_for == 0:
+            steps = self._next_steps() if self._relay_gate.is_closed else []
             if not steps:
                 await self._read_due()
                 steps = self._next_steps()
@@ -102,31 +108,31 @@ class Dispatcher:
                 return await self._pause(refused=bool(steps))
             if self._room == 0 and any(isinstance(step, Send) for step in taken):
                 break  # an attempt that ends rings the bell
-        return self._gate.closed_for or IDLE_WAIT
+        return self._ledger_gate.closed_for or IDLE_WAIT
 
     def _next_steps(self) -> list[Step]:
-        # A breaker in doubt may let one through that stands further back.
-        room = len(self._due) if self._room and self._breaker.in_doubt else self._room
+        # A relay gate in doubt may let one through that stands further back.
+        room = len(self._due) if self._room and self._relay_gate.in_doubt else self._room
         return plan(self._due, self._parts.in_flight.mailboxes, room, self._clock.now())
 
     async def _read_due(self) -> None:
         """Read what is due. It may have changed when its turn comes: then its claim fails."""
-        limit = _ALL if self._breaker.in_doubt else _TOGETHER
+        limit = _ALL if self._relay_gate.in_doubt else _TOGETHER
         self._due = list(await self._parts.ledger.due(self._clock.now(), limit, self._parts.in_flight.recipients))
 
     @property
     def _room(self) -> int:
-        return self._breaker.capacity(self._clock.monotonic()) if self._snapshot.may_send else 0
+        return self._relay_gate.capacity(self._clock.monotonic()) if self._snapshot.may_send else 0
 
     async def _take(self, step: Step, group: asyncio.TaskGroup) -> bool:
         """Take a step; say whether it could be taken."""
         match step:
             case Expire(delivery):
                 self._due.remove(delivery)
-                await self._gate.record(end.expired(delivery, self._clock.now()))
+                await self._ledger_gate.record(attempt_end.expired(delivery, self._clock.now()))
                 return True
             case Send(delivery):
-                permit = self._breaker.acquire(delivery.key, self._clock.monotonic())
+                permit = self._relay_gate.acquire(delivery.key, self._clock.monotonic())
                 if permit is not None:
                     self._due.remove(delivery)
                     self._begin(delivery, permit, group)
@@ -141,17 +147,17 @@ class Dispatcher:
         def ended(task: asyncio.Task[None]) -> None:
             self._running.discard(task)
             self._parts.in_flight.remove(delivery)
-            self._breaker.release(permit)
+            self._relay_gate.release(permit)
             self.bell.set()
 
         task.add_done_callback(ended)
 
     async def _pause(self, *, refused: bool) -> float:
-        """Return the seconds until the breaker lets one through that it refused, or the next delivery is due."""
+        """Return the seconds until the relay gate lets one through that it refused, or the next delivery is due."""
         if self._room == 0:
             return IDLE_WAIT
         waits = [IDLE_WAIT]
-        if refused and (retry_in := self._breaker.retry_in(self._clock.monotonic())) is not None:
+        if refused and (retry_in := self._relay_gate.retry_in(self._clock.monotonic())) is not None:
             waits.append(retry_in)
         now = self._clock.now()
         if (at := await self._parts.ledger.next_due(now)) is not None:

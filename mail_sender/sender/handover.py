@@ -2,7 +2,7 @@
 
 1. The ledger commits the dot, with the mail's imprint, before the dot goes out: after a crash the ledger says that
    the mail may have arrived. If the commit fails, the mail is stopped before its dot.
-2. The breaker judges the verdict: the relay or our configuration may have caused a refusal, not this mail.
+2. The relay gate judges the verdict: the relay or our configuration may have caused a refusal, not this mail.
 3. The verdict is reported at once, because it is true even if the ledger fails next. `settle` says what the delivery
    becomes.
 """
@@ -14,12 +14,12 @@ from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Delivery, Imprint, Outcome
 from mail_sender.mail.mail import Mail
-from mail_sender.sender import end, events, settle
-from mail_sender.sender.breaker import Breaker, Permit
+from mail_sender.sender import attempt_end, events, settle
+from mail_sender.sender.attempt_end import End
 from mail_sender.sender.config import RetryConfig
-from mail_sender.sender.end import End
 from mail_sender.sender.ledger_gate import LedgerGate
 from mail_sender.sender.parts import Parts
+from mail_sender.sender.relay_gate import Permit, RelayGate
 from mail_sender.verdict import RelayDown, Stage, Uncertain, Verdict
 
 _CUT_TWICE = "several mails in a row were cut off after the final dot"
@@ -28,10 +28,12 @@ _CUT_TWICE = "several mails in a row were cut off after the final dot"
 class Handover:
     """Hands claimed mails over to the relay."""
 
-    def __init__(self, parts: Parts, gate: LedgerGate, breaker: Breaker, retry: RetryConfig, clock: Clock) -> None:
+    def __init__(
+        self, parts: Parts, ledger_gate: LedgerGate, relay_gate: RelayGate, retry: RetryConfig, clock: Clock
+    ) -> None:
         self._parts = parts
-        self._gate = gate
-        self._breaker = breaker
+        self._ledger_gate = ledger_gate
+        self._relay_gate = relay_gate
         self._retry = retry
         self._clock = clock
         self._dice = random.Random().random  # noqa: S311 - it spreads retries, and keeps no secret
@@ -42,9 +44,9 @@ class Handover:
         try:
             verdict = await self._parts.transport.send(mail, lambda: self._before_dot(claimed, mail, permit))
         except LedgerFault as fault:
-            self._gate.close(fault)
-            return end.stopped(claimed, at)
-        judged = self._breaker.judge(permit, verdict, self._clock.monotonic())
+            self._ledger_gate.close(fault)
+            return attempt_end.stopped(claimed, at)
+        judged = self._relay_gate.judge(permit, verdict, self._clock.monotonic())
         outcome = settle.outcome(claimed, judged, self._clock.now(), self._retry, self._dice)
         self._report(judged, claimed, outcome)
         line = settle.attempt(judged, at, self._clock.monotonic() - started)
@@ -53,18 +55,18 @@ class Handover:
     async def _before_dot(self, claimed: Delivery, mail: Mail, permit: Permit) -> None:
         await self._parts.ledger.dot(claimed, Imprint(mail.message_id, mail.date, mail.digest))
         self._parts.in_flight.put(replace(claimed, dot=True))
-        self._breaker.reached_dot(permit, self._clock.monotonic())
+        self._relay_gate.reached_dot(permit, self._clock.monotonic())
 
     def _report(self, verdict: Verdict, delivery: Delivery, outcome: Outcome) -> None:
         now, relay = self._clock.now(), self._parts.conditions.relay
         if isinstance(verdict, RelayDown):
-            if not self._breaker.is_closed:
+            if not self._relay_gate.is_closed:
                 relay.down(verdict.stage, verdict.detail, verdict.advice, now)
             else:
                 events.put_off(delivery, verdict)
             return
         events.verdict(verdict, delivery, outcome, now)
-        if self._breaker.is_closed:
+        if self._relay_gate.is_closed:
             relay.up(now)
         elif isinstance(verdict, Uncertain):
             relay.down(Stage.DOT, _CUT_TWICE, "read the relay's log: the relay may be slow, or fail", now)

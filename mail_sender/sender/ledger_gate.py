@@ -15,9 +15,9 @@ from mail_sender.backoff import LEDGER_WAIT
 from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.states import ChangedMeanwhile
-from mail_sender.sender import end
+from mail_sender.sender import attempt_end
 from mail_sender.sender.acknowledge import Acknowledger
-from mail_sender.sender.end import End
+from mail_sender.sender.attempt_end import End
 from mail_sender.sender.parts import Parts
 
 
@@ -79,7 +79,7 @@ class LedgerGate:
         for delivery in await self._parts.ledger.interrupted():
             if delivery.key not in ours:
                 with suppress(ChangedMeanwhile):
-                    await self._write(end.interrupted(delivery, self._clock.now()))
+                    await self._write(attempt_end.interrupted(delivery, self._clock.now()))
 
     async def _write(self, ended: End) -> None:
         if await self._parts.ledger.settle(ended.delivery, ended.outcome, self._clock.now(), ended.attempt):

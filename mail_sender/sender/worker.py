@@ -18,13 +18,13 @@ from mail_sender.condition import Fault
 from mail_sender.mail.config import MailConfig
 from mail_sender.sender.acknowledge import Acknowledger
 from mail_sender.sender.attempt import Attempts
-from mail_sender.sender.breaker import Breaker
 from mail_sender.sender.config import SenderConfig
 from mail_sender.sender.dispatch import Dispatcher
 from mail_sender.sender.handover import Handover
 from mail_sender.sender.ledger_gate import LedgerGate
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.poll import Poller
+from mail_sender.sender.relay_gate import RelayGate
 from mail_sender.sender.snapshot import Snapshot
 
 
@@ -33,14 +33,14 @@ class Worker:
 
     def __init__(self, parts: Parts, config: SenderConfig, mail: MailConfig, clock: Clock) -> None:
         self._parts = parts
-        self._breaker = Breaker()
+        self._relay_gate = RelayGate()
         self._clock = clock
         snapshot = Snapshot(parts.conditions)
         self._acknowledger = Acknowledger(parts, snapshot, clock)
         gate = LedgerGate(parts, self._acknowledger, clock)
-        handover = Handover(parts, gate, self._breaker, config.retry, clock)
+        handover = Handover(parts, gate, self._relay_gate, config.retry, clock)
         attempts = Attempts(parts, snapshot, mail, gate, handover, clock)
-        self._dispatcher = Dispatcher(attempts, gate, parts, snapshot, self._breaker, clock)
+        self._dispatcher = Dispatcher(attempts, gate, parts, snapshot, self._relay_gate, clock)
         self._poller = Poller(parts, snapshot, config, clock, self.wake)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -64,7 +64,7 @@ class Worker:
 
     def probe(self) -> None:
         """Read what is due at once; where the breaker is open, let the next mail probe the relay."""
-        self._breaker.probe_now()
+        self._relay_gate.probe_now()
         self.wake()
 
     def faults(self) -> list[Fault]:
@@ -73,4 +73,4 @@ class Worker:
 
     def probes_in(self) -> float | None:
         """Return the seconds until the next probe; None if the breaker is closed, or a probe is in flight."""
-        return None if self._breaker.is_closed else self._breaker.retry_in(self._clock.monotonic())
+        return None if self._relay_gate.is_closed else self._relay_gate.retry_in(self._clock.monotonic())

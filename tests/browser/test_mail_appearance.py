@@ -13,7 +13,8 @@ from playwright.async_api import Page
 
 from mail_sender.mail.config import MailConfig
 from mail_sender.message import IntentId
-from mail_sender.templating.brand import Brand, Logo
+from mail_sender.templating.brand import Brand
+from mail_sender.templating.logo import Logo
 from tests.golden import samples
 from tests.golden.samples import ACME, KIND_NAMES, REVIEWED, UNREVIEWED
 from tests.support.browser import keep_picture

@@ -7,17 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from mail_sender.relay import channel, conversation
+from mail_sender.relay import deadlines as relay_deadlines
 from mail_sender.verdict import Stage
 
 
 @contextmanager
 def deadlines(seconds: float) -> Iterator[None]:
-    """Have every deadline of the deliver stage be so many real seconds, the farewell's half of that at most."""
+    """Have every deadline of the room relay be so many real seconds, the farewell's half of that at most."""
     by_stage = dict.fromkeys((Stage.DATA, Stage.BODY, Stage.DOT), seconds)
     with (
-        patch.multiple(conversation, _RESET_SECONDS=seconds, _QUIT_SECONDS=min(1.0, seconds / 2)),
-        patch.multiple(channel, _COMMAND_SECONDS=seconds),
-        patch.dict(channel._SECONDS, by_stage),
+        patch.multiple(relay_deadlines, COMMAND=seconds, RESET=seconds, QUIT=min(1.0, seconds / 2)),
+        patch.dict(relay_deadlines._OF_STAGE, by_stage),
     ):
         yield

@@ -17,9 +17,10 @@ from mail_sender.mail.mail import Mail
 from mail_sender.mail.render import render
 from mail_sender.message import Content, CredentialReset, IntentId, Message, TestMessage
 from mail_sender.templating.appearance import Appearance
-from mail_sender.templating.brand import Brand, Logo
+from mail_sender.templating.brand import Brand
 from mail_sender.templating.kinds import KINDS
 from mail_sender.templating.languages import Languages
+from mail_sender.templating.logo import Logo
 
 REVIEWED = ("en", "de")
 UNREVIEWED = ("cs", "es", "fr", "it", "ja", "nl", "pl", "pt", "ru", "uk", "zh")

@@ -16,8 +16,9 @@ from mail_sender.mail.render import BrokenTemplate, Unrenderable, render
 from mail_sender.message import CredentialReset, IntentId, TestMessage, UnknownContent
 from mail_sender.templating import template_set
 from mail_sender.templating.appearance import Appearance
-from mail_sender.templating.brand import Brand, Logo
+from mail_sender.templating.brand import Brand
 from mail_sender.templating.languages import Languages
+from mail_sender.templating.logo import Logo
 from mail_sender.templating.template_set import TemplateSet
 from tests.support.samples import ELLIE, INTENT, MAIL, NOW, message, reset
 from tests.unit.mail.reading import HEADERS, Elements, bodies, mail_of, rendered

@@ -8,7 +8,8 @@ import pytest
 from mail_sender.errors import MailSenderError
 from mail_sender.preview import lenient_config, page
 from mail_sender.preview.sample_mail import render_sample
-from mail_sender.templating.brand import Brand, Logo
+from mail_sender.templating.brand import Brand
+from mail_sender.templating.logo import Logo
 from mail_sender.templating.template_set import TemplateSet
 from tests.golden import samples
 from tests.support import configs

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail_sender.templating.brand import CARDS, LARGEST_LOGO, BadLogo, Brand, Logo
+from mail_sender.templating.brand import CARDS, Brand
+from mail_sender.templating.logo import LARGEST_LOGO, BadLogo, Logo
 
 
 def contrast(one: str, other: str) -> float:

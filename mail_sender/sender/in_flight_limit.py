@@ -10,7 +10,7 @@ A new configuration is tried by one mail at first, so that a wrong password is n
 answer. If that mail hangs, it keeps the next one waiting for no more than a second.
 """
 
-from mail_sender.sender.circuit import Permit
+from mail_sender.sender.breaker import Permit
 from mail_sender.verdict import Accepted, RelayDown, Verdict
 
 MOST_IN_FLIGHT = 4
@@ -23,7 +23,7 @@ SERVED_LATELY = 60.0
 """A relay that accepted a mail within so many seconds is one that serves us."""
 
 
-class Concurrency:
+class InFlightLimit:
     """The mails in flight. All times are monotonic, in seconds."""
 
     def __init__(self, most: int = MOST_IN_FLIGHT) -> None:
