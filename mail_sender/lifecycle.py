@@ -31,16 +31,22 @@ def run(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) 
 
     `work` gets the stop event and is expected to return soon after it is set.
     """
-    gc.freeze()  # what start-up has made stays: no collection looks through it again
-    gc.set_threshold(_OBJECTS)
+    _collect_garbage_again()
     with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
         runner.run(_supervised(work, grace_seconds))
 
 
 def run_once(work: Coroutine[Any, Any, Result]) -> Result:
     """Run the work to its end and return its result; Ctrl-C raises `KeyboardInterrupt`, as in any program."""
+    _collect_garbage_again()
     with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
         return runner.run(work)
+
+
+def _collect_garbage_again() -> None:
+    """Undo what `__main__` set for start-up; what that has made stays, and no collection looks through it."""
+    gc.freeze()
+    gc.set_threshold(_OBJECTS)
 
 
 async def _supervised(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) -> None:

@@ -96,7 +96,8 @@ async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyn
         while config is not None:
             generation = Generation(config, lasting)
             config = await generation.run(workers, watch, stop)
-            lasting.conditions = lasting.conditions.succeeded()
+            if config is not None:
+                lasting.conditions = lasting.conditions.succeeded()
 
 
 class Generation:

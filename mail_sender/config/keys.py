@@ -101,7 +101,12 @@ class SenderFile(BaseModel):
 def is_secret(key: str) -> bool:
     """Say whether a top-level key of the mail-sender config holds a secret."""
     field = SenderFile.model_fields.get(key)
-    return field is not None and SecretStr in {field.annotation, *get_args(field.annotation)}
+    return field is not None and SecretStr in _parts_of(field.annotation)
+
+
+def _parts_of(annotation: object) -> set[object]:
+    """Return a type and all that it is made of, through unions and `Annotated`."""
+    return {annotation}.union(*map(_parts_of, get_args(annotation))) if get_args(annotation) else {annotation}
 
 
 def input_paths(model: BaseModel) -> Iterator[Path]:

@@ -92,7 +92,7 @@ class Watch:
 
 async def _reports(paths: Iterable[Path], clock: Clock) -> AsyncGenerator[None, None]:
     """Yield whenever one of the files may have changed, and at least every `COMPARE_EVERY` seconds; never end."""
-    folders = {folder for path in paths for folder in (path.parent, path) if folder.is_dir()}
+    folders = {folder for path in paths for folder in (path.parent, path) if _is_folder(folder)}
     try:
         async for _ in awatch(
             *folders,
@@ -123,3 +123,10 @@ def _state(path: Path) -> _State:
         return *identity, found.st_mtime_ns, found.st_size
     except (OSError, ValueError):  # ValueError: a NUL in the path of a configuration that was refused
         return None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # one that is closed to us, or whose name no folder can have
+        return False

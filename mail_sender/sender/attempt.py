@@ -58,6 +58,9 @@ class Attempts:
         except Exception as error:  # noqa: BLE001 - a fault of ours in one mail must not stop the others
             events.crashed(delivery, error)
             await self._gate.record(attempt_end.crashed(self._parts.in_flight.latest(delivery), self._clock.now()))
+        finally:
+            # At once: a recovery that begins before this task has ended would take its claim for one in flight.
+            self._parts.in_flight.remove(delivery)
 
     async def _end_of(self, delivery: Delivery, permit: Permit) -> End:
         message = await self._current_message.of(delivery)

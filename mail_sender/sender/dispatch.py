@@ -103,7 +103,12 @@ class Dispatcher:
             if not steps:
                 await self._read_due()
                 steps = self._next_steps()
-            taken = [step for step in steps if await self._take(step, group)]
+            taken = []
+            for step in steps:
+                if self._ledger_gate.closed_for > 0:  # the step before could not be written
+                    return self._ledger_gate.closed_for
+                if await self._take(step, group):
+                    taken.append(step)
             if not steps or len(taken) < len(steps):
                 return await self._pause(refused=bool(steps))
             if self._room == 0 and any(isinstance(step, Send) for step in taken):

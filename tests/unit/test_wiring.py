@@ -13,10 +13,11 @@ from mail_sender import wiring
 from mail_sender.config.config import Config
 from mail_sender.relay.config import FolderConfig
 from mail_sender.sender.config import SenderConfig
+from mail_sender.sender.parts import Parts
 from mail_sender.sender.schedule import Schedule
 from mail_sender.source.config import SourceConfig
 from tests.support.fake_clock import FakeClock
-from tests.support.samples import MAIL
+from tests.support.samples import MAIL, NOW
 from tests.support.virtual_time import VIRTUAL_TIME
 
 pytestmark = VIRTUAL_TIME
@@ -42,7 +43,8 @@ class Workers:
         self.cancelled: list[int] = []
         self._ends = ends
 
-    def __call__(self, *_parts: object) -> "Workers":
+    def __call__(self, parts: Parts, *_: object) -> "Workers":
+        self.conditions = parts.conditions
         return self
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -113,3 +115,16 @@ async def test_a_stop_waits_for_the_retired_worker_too(
         await running
     assert (workers.stopped, workers.cancelled) == ([0, 1], [])
     assert events[-1]["event"] == "stopped"
+
+
+async def test_a_fault_of_the_last_mail_is_logged_too(start: Callable[..., "asyncio.Task[None]"]) -> None:
+    """The stop has come, and a mail in flight meets a relay that is down: whoever looks for it finds it in the log."""
+    workers, stop = Workers(None), asyncio.Event()
+    with capture_logs() as events:
+        running = start(workers, stop)
+        await workers.begun[0].wait()
+        stop.set()
+        await asyncio.sleep(MAIL_SECONDS / 2)
+        workers.conditions.relay.down("rcpt", "cut", "read its log", NOW)
+        await running
+    assert "relay_down" in [event["event"] for event in events]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail_sender.config.keys import SenderFile, is_secret
 from mail_sender.config.load import load
 from mail_sender.errors import ConfigError
 from tests.support.config_files import SENDER, Files, lines
@@ -115,3 +116,10 @@ def test_the_secrets_of_the_configuration_are_known_to_the_log(files: Files) -> 
     config = files.load()
     assert config.secrets == {"eyJhbGciOi.eyJpc3Mi.c2lnbmF0dXJl", "correct horse"}
     assert shown_of(repr(config), tuple(config.secrets)) == ""
+
+
+def test_every_key_that_may_hold_a_secret_is_one() -> None:
+    """Whatever its type is wrapped in: what stands there is never repeated, not even a number."""
+    assert {key for key in SenderFile.model_fields if is_secret(key)} == {
+        "token", "mail_relay", "mail_username", "mail_password",
+    }  # fmt: skip

@@ -17,6 +17,7 @@ from mail_sender.config import watch as watching
 from mail_sender.config.config import Config
 from mail_sender.config.load import load
 from mail_sender.config.watch import Watch
+from tests.support import configs
 from tests.support.config_files import Files
 
 DEADLINE = 20.0
@@ -305,3 +306,12 @@ def test_the_thread_that_watches_ends_with_the_watch(
     (thread,) = asyncio.run(run_and_cancel())
     thread.join(DEADLINE)
     assert not thread.is_alive()
+
+
+async def test_a_path_that_cannot_even_be_looked_at_does_not_end_the_watch(files: Files) -> None:
+    """A configuration that was refused may name anything: a name too long, a folder that is closed to us."""
+    config = load(files.client, files.sender)
+    unreachable = Path("/" + "x" * 300) / "ca.pem"
+    watched = await Watched.start(files, replace(config, files=(*config.files, unreachable, Path("\0"))))
+    edit(files.sender, "battery staple", "changed")
+    assert configs.relay_of(await watched.next()).password != configs.relay_of(config).password

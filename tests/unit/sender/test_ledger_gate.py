@@ -9,9 +9,9 @@ import pytest
 from mail_sender.ledger.base import Delivery
 from mail_sender.ledger.states import State
 from mail_sender.verdict import Stage
-from tests.support.samples import CUT, DOWN, HOUR, LATER, NO, NOW, SECOND, A, B, crowd, message
+from tests.support.samples import CUT, DOWN, HOUR, LATER, NO, NOW, SECOND, A, B, C, D, crowd, message
 from tests.support.virtual_time import VIRTUAL_TIME
-from tests.support.worker_bench import bench
+from tests.support.worker_bench import FULL, bench
 
 pytestmark = VIRTUAL_TIME
 
@@ -142,3 +142,66 @@ async def test_a_mail_that_ends_while_lost_claims_are_looked_for_keeps_its_outco
         assert (found.state, found.attempts, found.ambiguous) == (State.SENT, 1, 0)
         assert await table.states(lost) == [State.SENT]
         assert [mail.recipient for mail in table.transport.tried] == [A, B]
+
+
+async def test_a_fault_ends_the_turn_nothing_more_is_written_or_begun() -> None:
+    """Of twenty that have expired one is tried: on a locked disk each try may take seconds, and a stop waits for it."""
+    slow = [message(recipient, send_after=NOW - HOUR) for recipient in (A, B, C, D)]
+    expired = [message(f"{number}@example.com", delete_after=NOW + 30 * SECOND) for number in range(20)]
+    async with bench(*slow, *expired, schedule=HOURLY) as table:
+        for recipient in (A, B, C, D):
+            table.transport.slow(recipient, 2_000.0, Stage.RCPT)
+        await table.run(40)
+        table.faults.after.add("settle")
+        table.worker.wake()
+        await table.run(1)
+        assert (await table.counts())[State.EXPIRED] == 1
+        table.faults.mend()
+        await table.run(10)
+        assert (await table.counts())[State.EXPIRED] == 20
+        await table.kill()
+
+
+async def test_a_claim_that_is_lost_while_another_recovery_begins_is_found() -> None:
+    """Both answers of the ledger come in one turn of the loop: the lost claim is not taken for one in flight."""
+    slow, lost = message(A, send_after=NOW - HOUR), message(B)
+    async with bench(slow, lost, schedule=HOURLY) as table:
+        table.transport.slow(A, 2.0, Stage.RCPT)
+        table.start()
+        begun, settled = asyncio.Event(), asyncio.Event()
+        ledger = _Late(table.worker._parts.ledger, begun, settled)
+        object.__setattr__(table.worker._parts, "ledger", ledger)
+        await table.run(9)
+        begun.set()
+        settled.set()
+        await table.run(1_800)
+        assert await table.states(slow, lost) == [State.SENT, State.SENT]
+
+
+class _Late:
+    """A ledger whose first settling fails, whose second one is answered late, and which loses the claim on B, late."""
+
+    def __init__(self, ledger: Any, begun: asyncio.Event, settled: asyncio.Event) -> None:
+        self._ledger = ledger
+        self._begun = begun
+        self._settled = settled
+        self._settlings = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def begin(self, delivery: Delivery) -> Delivery:
+        claimed: Delivery = await self._ledger.begin(delivery)
+        if delivery.recipient == B and not self._begun.is_set():
+            await self._begun.wait()
+            raise FULL
+        return claimed
+
+    async def settle(self, *given: Any) -> bool:
+        self._settlings += 1
+        if self._settlings == 1:
+            raise FULL
+        done: bool = await self._ledger.settle(*given)
+        if self._settlings == 2:
+            await self._settled.wait()
+        return done
