@@ -81,7 +81,7 @@ def retry(
     id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="The message's id, or its start.")] = None,
     status: Annotated[
         list[State] | None,
-        typer.Option("--status", metavar="STATUS", help="All of a state: held, failed, abandoned or queued."),
+        typer.Option("--status", metavar="STATUS", help="All that are held, failed, abandoned, expired or queued."),
     ] = None,
     recipient: Recipient = None,
     output: Output = "text",

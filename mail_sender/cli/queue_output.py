@@ -56,7 +56,7 @@ class Screen:
         if count == 0:
             _say("nothing to list")
         elif self._text and count == most:
-            _say(f"only the newest {most} are listed; --limit 0 lists all")
+            _say(f"the list shows the newest {most} only; --limit 0 lists all")
 
     def show(self, command: Command) -> None:
         """Print all that is known of a message."""

@@ -47,8 +47,10 @@ def unsent(messages: Sequence[UUID]) -> None:
 
 
 def operator_command(verb: str, message: str | None, count: int) -> None:
-    """Log an operator's command; `message` is None if it changed several messages."""
-    _log.info("operator_command", verb=verb, message_id=message or "several", message=f"an operator changed {count}")
+    """Log an operator's command; `message` is the id of the one that it named, None if it named none."""
+    named = {} if message is None else {"message_id": message}
+    changed = "1 delivery" if count == 1 else f"{count} deliveries"
+    _log.info("operator_command", verb=verb, **named, message=f"an operator changed {changed}")
 
 
 def expired(delivery: Delivery, state: State) -> None:

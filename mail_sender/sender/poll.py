@@ -122,7 +122,7 @@ class Poller:
     async def _admit(self, listing: Listing) -> None:
         self._compare_clocks(listing.at)
         now = self._clock.now()
-        _log.debug("polled", ready=len(listing.messages), odd=len(listing.odd))
+        _log.debug("polled", ready=len(listing.messages), malformed=len(listing.odd))
         events.odd([entry for entry in listing.odd if entry not in self._named])
         self._named = frozenset(listing.odd)
         unsent = await self._parts.ledger.admit(listing.messages, now, self._config.retry.max_age)

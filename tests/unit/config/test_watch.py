@@ -17,7 +17,6 @@ from mail_sender.config import watch as watching
 from mail_sender.config.config import Config
 from mail_sender.config.load import load
 from mail_sender.config.watch import Watch
-from tests.support import configs
 from tests.support.config_files import Files
 
 DEADLINE = 20.0
@@ -313,5 +312,5 @@ async def test_a_path_that_cannot_even_be_looked_at_does_not_end_the_watch(files
     config = load(files.client, files.sender)
     unreachable = Path("/" + "x" * 300) / "ca.pem"
     watched = await Watched.start(files, replace(config, files=(*config.files, unreachable, Path("\0"))))
-    edit(files.sender, "battery staple", "changed")
-    assert configs.relay_of(await watched.next()).password != configs.relay_of(config).password
+    edit(files.sender, "Example Identity", "Another Identity")
+    assert (await watched.next()).mail.instance_display_name == "Another Identity"

@@ -238,14 +238,17 @@ async def test_what_is_wrong_comes_before_anything_else(ledger: SqliteLedger) ->
 
 
 async def test_what_an_operator_does_is_said_in_the_log_of_the_sender(ledger: SqliteLedger) -> None:
-    """Once for each command, however many deliveries it means."""
-    for _ in range(3):
-        await become(ledger, message(), State.HELD)
+    """Once for each command, however many deliveries it means; a message that it names by its whole id."""
+    messages = [message() for _ in range(3)]
+    for of in messages:
+        await become(ledger, of, State.HELD)
+    handler = handler_on(ledger, worker=FakeWorker(), clock=Clock())
     with capture_logs() as events:
-        await ask(handler_on(ledger, worker=FakeWorker()), "retry", states=frozenset({State.HELD}))
-    (event,) = events
-    assert (event["event"], event["verb"], event["message"]) == (
-        "operator_command",
-        "retry",
-        "an operator changed 3",
-    )
+        await ask(handler, "retry", states=frozenset({State.HELD}))
+        await ask(handler, "abandon", message=str(messages[0].id))
+        await ask(handler, "flush")
+    assert [(event["event"], event["verb"], event.get("message_id"), event["message"]) for event in events] == [
+        ("operator_command", "retry", None, "an operator changed 3 deliveries"),
+        ("operator_command", "abandon", str(messages[0].id), "an operator changed 1 delivery"),
+        ("operator_command", "flush", None, "an operator changed 2 deliveries"),
+    ]
