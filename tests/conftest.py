@@ -13,6 +13,9 @@ pytest_plugins = ["tests.support.browser", "tests.support.debian", "tests.suppor
 CLONE = Path(__file__).parents[1]
 os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(CLONE / ".cache/hypothesis")
 
+# Unbuffered, a program meets a full disk at another place than it does for a user.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 # HYPOTHESIS_PROFILE=soak tries five times as many examples, wherever a test does not give a number of its own.
 settings.register_profile("default", max_examples=100, deadline=None)
 settings.register_profile("soak", max_examples=500, deadline=None)

@@ -41,7 +41,8 @@ def main() -> None:
     except MailSenderError as error:
         terminal.print_line(f"mail-sender: {error}", err=True)
         sys.exit(error.exit_code)
-    except OSError as error:  # typer's own output, into a full disk or a closed pipe
+    except OSError as error:  # a command's output, into a full disk or a closed pipe
+        terminal.discard(1)
         terminal.print_line(f"mail-sender: cannot write its output: {error.strerror}", err=True)
         sys.exit(Exit.FAILED)
 
@@ -107,8 +108,8 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
         return
     if not skip_root_check:
         privilege.refuse_real_root()
-    from mail_sender import log  # noqa: PLC0415 - as above
-    from mail_sender.config import load as configuration  # noqa: PLC0415 - see the module's text
+    from mail_sender import log  # noqa: PLC0415 - see the module's text
+    from mail_sender.config import load as configuration  # noqa: PLC0415 - as above
 
     recipient = _recipient(test_email)
     folder = dry_run.absolute() if dry_run else None

@@ -5,7 +5,6 @@ may close the output: a list then ends, but a command that changes something is 
 """
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 import typer
 
 from mail_sender.cli import queue_text
-from mail_sender.cli.terminal import Form, stream
+from mail_sender.cli.terminal import Form, discard, stream
 from mail_sender.control.client import Client
 from mail_sender.control.command import Command
 from mail_sender.control.response import ResponseLine
@@ -159,7 +158,7 @@ class Screen:
 
     def _close(self) -> None:
         self._open = False
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+        discard(self._out.fileno())
 
 
 @contextmanager

@@ -24,7 +24,12 @@ def print_line(text: str, *, err: bool = False) -> None:
     try:
         typer.echo(text, err=err)
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2 if err else 1)
+        discard(2 if err else 1)
+
+
+def discard(descriptor: int) -> None:
+    """Drop what a stream still holds back for a descriptor, and all that follows: at the end it would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def stream(standard: TextIO | None) -> TextIO:

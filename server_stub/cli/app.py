@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a sentence says what failed, 2 wrong usage.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import sys
 import time
@@ -216,6 +217,15 @@ def _say(text: str, output: str) -> None:
     typer.echo(json.dumps(text) if output == "json" else text)
 
 
+def _discard_what_cannot_be_written() -> None:
+    """Drop output that a full disk did not take: Python would try it again at its end, with a traceback."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def run() -> None:
     """Run the command line; whatever the machine refuses is a sentence and exit code 1."""
     try:
@@ -224,6 +234,7 @@ def run() -> None:
         sentence = str(error)
     except OSError as error:
         sentence = f"Cannot use {error.filename or 'what is needed'}: {error.strerror or error}."
+        _discard_what_cannot_be_written()
     else:
         return
     typer.echo(sentence, err=True)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from server_stub.cli import queue_text
-from tests.support.stub import Stub
+from tests.support.stub import SERVER_STUB, Stub
 from tests.support.stub_in_process import command
 
 ROOT = Path(__file__).parents[2]
@@ -277,6 +277,15 @@ def test_no_proxy_comes_between(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> 
     """A proxy of the environment does not keep the verbs from this machine's stub."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     assert stub.run("message-queue", "list").returncode == 0
+
+
+def test_output_that_cannot_be_written_makes_no_traceback() -> None:
+    """A full disk behind it is a sentence, also where Python holds output back until the end."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SERVER_STUB, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "Cannot use what is needed: No space left on device.\n")
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
