@@ -55,6 +55,7 @@ class Dispatcher:
         self._clock = clock
         self._held_are_queued = False
         self._due: list[Delivery] = []
+        self._read_at = float("-inf")
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -100,7 +101,7 @@ class Dispatcher:
     async def _start(self, group: asyncio.TaskGroup) -> float:
         while self._snapshot.at is not None and self._ledger_gate.closed_for == 0:
             steps = self._next_steps() if self._relay_gate.is_closed else []
-            if not steps:
+            if not steps and not self._can_wait_for_room:
                 await self._read_due()
                 steps = self._next_steps()
             taken = []
@@ -122,8 +123,15 @@ class Dispatcher:
 
     async def _read_due(self) -> None:
         """Read what is due. It may have changed when its turn comes: then its claim fails."""
+        self._read_at = self._clock.monotonic()
         limit = _ALL if self._relay_gate.in_doubt else _TOGETHER
         self._due = list(await self._parts.ledger.due(self._clock.now(), limit, self._parts.in_flight.recipients))
+
+    @property
+    def _can_wait_for_room(self) -> bool:
+        """Whether the relay has no capacity: to read then would only find what expires, which a minute can wait."""
+        now = self._clock.monotonic()
+        return self._relay_gate.capacity(now) == 0 and now < self._read_at + IDLE_WAIT
 
     @property
     def _room(self) -> int:
@@ -160,7 +168,7 @@ class Dispatcher:
     async def _pause(self, *, refused: bool) -> float:
         """Return the seconds until the relay gate lets one through that it refused, or the next delivery is due."""
         if self._room == 0:
-            return IDLE_WAIT
+            return max(self._read_at + IDLE_WAIT - self._clock.monotonic(), SHORTEST_WAIT)
         waits = [IDLE_WAIT]
         if refused and (retry_in := self._relay_gate.retry_in(self._clock.monotonic())) is not None:
             waits.append(retry_in)
