@@ -68,7 +68,7 @@ async def _some(lines: Lines) -> list[ResponseLine]:
 async def _settle_interrupted(ledger: Ledger, now: datetime) -> None:
     with suppress(LedgerFault):  # the command will meet it as well, and say it
         for delivery in await ledger.interrupted():
-            from mail_sender.sender import settle  # noqa: PLC0415 - rarely needed, and slow to import
+            from mail_sender.sender import attempt_end  # noqa: PLC0415 - rarely needed, and slow to import
 
-            outcome, line = settle.interrupted(delivery, now), settle.lost_track(delivery, now)
-            await ledger.settle(delivery, outcome, now, line)
+            end = attempt_end.interrupted(delivery, now)
+            await ledger.settle(delivery, end.outcome, now, end.attempt)

@@ -60,19 +60,15 @@ class Verb:
         return None if self.history is None else Attempt(now, "operator", self.history, None, "by hand", 0.0)
 
 
-def _make_due(delivery: Delivery, now: datetime) -> Outcome:
-    return Outcome(State.QUEUED, now, delivery.attempts, delivery.ambiguous, delivery.copy)
-
-
 def _start_over(delivery: Delivery, now: datetime) -> Outcome | str:
     if delivery.deadline <= now:
         return _too_late(delivery.deadline)
-    outcome = _make_due(delivery, now)
+    outcome = delivery.queued(now)
     return outcome if delivery.state is State.QUEUED else replace(outcome, attempts=0)
 
 
 def _give_up(delivery: Delivery, now: datetime) -> Outcome:
-    return replace(_make_due(delivery, now), state=State.ABANDONED)
+    return replace(delivery.queued(now), state=State.ABANDONED)
 
 
 def _copy(delivery: Delivery, now: datetime) -> Outcome | str:
@@ -101,7 +97,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "flush": Verb(
             takes=frozenset({State.QUEUED, State.HELD}),
-            change=_make_due,
+            change=Delivery.queued,
             # It changes nothing but the time, of thousands of deliveries at once: it adds no line to their history.
         ),
         "abandon": Verb(

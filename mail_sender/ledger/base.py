@@ -67,6 +67,10 @@ class Delivery:
         """What names it."""
         return self.message, self.recipient
 
+    def queued(self, next_attempt: datetime) -> "Outcome":
+        """Return the outcome by which it is queued and due at that time; what of it counts stays."""
+        return Outcome(State.QUEUED, next_attempt, self.attempts, self.ambiguous, self.copy)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

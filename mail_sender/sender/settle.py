@@ -35,7 +35,7 @@ MOST_AMBIGUOUS = 1
 
 def outcome(delivery: Delivery, verdict: Verdict, now: datetime, retry: RetryConfig, dice: Dice) -> Outcome:
     """Return what the verdict makes of the delivery."""
-    counted = replace(_as_it_is(delivery, now), attempts=delivery.attempts + 1)
+    counted = replace(delivery.queued(now), attempts=delivery.attempts + 1)
     match verdict:
         case Accepted():
             return replace(counted, state=State.SENT)
@@ -46,8 +46,7 @@ def outcome(delivery: Delivery, verdict: Verdict, now: datetime, retry: RetryCon
         case Deferred(_, reply):
             return replace(counted, next_attempt=_next_attempt(delivery, reply, now, dice))
         case RelayDown(stage):
-            due = now + STEP_BACK if stage.in_transaction else delivery.next_attempt
-            return replace(_as_it_is(delivery, now), next_attempt=due)
+            return delivery.queued(now + STEP_BACK if stage.in_transaction else delivery.next_attempt)
         case Uncertain():
             return _cut_at_the_dot(delivery, now)
         case _ as never:
@@ -59,17 +58,17 @@ def interrupted(delivery: Delivery, now: datetime) -> Outcome:
 
     A relay must drop a mail whose dot it did not see (RFC 5321, section 4.1.1.10).
     """
-    return _cut_at_the_dot(delivery, now) if delivery.dot else _as_it_is(delivery, now)
+    return _cut_at_the_dot(delivery, now) if delivery.dot else delivery.queued(now)
 
 
 def ended(delivery: Delivery, state: State, now: datetime) -> Outcome:
     """Return the end of a delivery that gets no further attempt."""
-    return replace(_as_it_is(delivery, now), state=_ended(delivery, state))
+    return replace(delivery.queued(now), state=_ended(delivery, state))
 
 
 def put_off(delivery: Delivery, now: datetime, wait: timedelta = timedelta(0)) -> Outcome:
     """Return a delivery that was not tried, due again after the wait."""
-    return replace(_as_it_is(delivery, now), next_attempt=now + wait)
+    return delivery.queued(now + wait)
 
 
 def attempt(verdict: Verdict, at: datetime, seconds: float) -> Attempt:
@@ -106,16 +105,12 @@ def not_written(at: datetime) -> Attempt:
     return Attempt(at, Stage.BODY, "interrupted", None, "the ledger could not be written: it was not sent", 0.0)
 
 
-def _as_it_is(delivery: Delivery, now: datetime) -> Outcome:
-    return Outcome(State.QUEUED, now, delivery.attempts, delivery.ambiguous, delivery.copy)
-
-
 def _ended(delivery: Delivery, state: State) -> State:
     return State.UNKNOWN if delivery.ambiguous and state in FINAL else state
 
 
 def _cut_at_the_dot(delivery: Delivery, now: datetime) -> Outcome:
-    found = replace(_as_it_is(delivery, now), ambiguous=delivery.ambiguous + 1)
+    found = replace(delivery.queued(now), ambiguous=delivery.ambiguous + 1)
     if delivery.ambiguous < MOST_AMBIGUOUS:
         return replace(found, next_attempt=now + AMBIGUOUS_WAIT)
     return replace(found, state=State.UNKNOWN)
