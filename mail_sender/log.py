@@ -116,7 +116,7 @@ def _text(_logger: object, _method: str, event: _Event) -> str:
     level, name, sentence = event.pop("level"), event.pop("event"), event.pop("message", None)
     fields = [f"{key}={_quoted(value)}" for key, value in event.items() if value is not None]
     head = f"{time}Z {_MARKS.get(level, ' ')} {name:<20}"
-    return _printable(" ".join([head, *fields, *([f"- {sentence}"] if sentence else [])]).rstrip())
+    return printable(" ".join([head, *fields, *([f"- {sentence}"] if sentence else [])]).rstrip())
 
 
 def _quoted(value: object) -> str:
@@ -124,6 +124,6 @@ def _quoted(value: object) -> str:
     return f'"{text}"' if re.search(r"[\s\"=]", text) or not text else text
 
 
-def _printable(text: str) -> str:
-    """Show control characters instead of obeying them: what a relay answers ends up on a terminal."""
+def printable(text: str) -> str:
+    """Return a text with its control characters shown, not obeyed: what a relay answers ends up on a terminal."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from mail_sender.cli import queue_meaning
 from mail_sender.control.response import ResponseLine
 from mail_sender.errors import ServerFaultKind
+from mail_sender.log import printable
 
 _WIDTH = 100
 _ID, _STATUS, _RECIPIENT, _KIND, _AGE = 8, 10, 22, 16, 6
@@ -20,8 +21,8 @@ _UNITS = ((timedelta(days=2), 86_400, "d"), (timedelta(hours=2), 3_600, "h"), (t
 
 def row(entry: ResponseLine, now: datetime, width: int | None = None) -> str:
     """Return a delivery as one line, cut to a width if there is one."""
-    recipient = _cut(plain(entry["recipient"]), _RECIPIENT)
-    kind = _cut(plain(entry["kind"].removesuffix("_v1")), _KIND)
+    recipient = _cut(printable(entry["recipient"]), _RECIPIENT)
+    kind = _cut(printable(entry["kind"].removesuffix("_v1")), _KIND)
     age = span(now - _time(entry["admitted_at"]))
     text = (
         f"{entry['message_id'][:_ID]}  {entry['status']:{_STATUS}}  {recipient:{_RECIPIENT}}  "
@@ -35,7 +36,7 @@ def page(entries: Sequence[ResponseLine], now: datetime) -> str:
     first = entries[0]
     admitted = _time(first["admitted_at"])
     head = [
-        f"Message {first['message_id']}  {plain(first['kind'])}",
+        f"Message {first['message_id']}  {printable(first['kind'])}",
         f"  first seen   {_clock(admitted)}  ({ago(admitted, now)})",
         f"  marked sent  {_marked(first, now)}",
     ]
@@ -44,7 +45,7 @@ def page(entries: Sequence[ResponseLine], now: datetime) -> str:
 
 def result(line: ResponseLine) -> str:
     """Return what became of a delivery that a command means."""
-    return f"{line['message_id'][:_ID]}  {plain(line['recipient'])}  {plain(line['message'])}"
+    return f"{line['message_id'][:_ID]}  {printable(line['recipient'])}  {printable(line['message'])}"
 
 
 def condition(line: ResponseLine, now: datetime) -> str:
@@ -53,7 +54,7 @@ def condition(line: ResponseLine, now: datetime) -> str:
     next_try = "" if seconds is None else f"; next try {ago(now + timedelta(seconds=seconds), now)}"
     since = f"for {span(now - _time(line['since']))}"
     what = _CONDITIONS.get((line["name"], line["kind"])) or _CONDITIONS[line["name"], None]
-    return f"{what} {since} ({plain(line['kind'])}): {plain(line['message'])}{next_try}"
+    return f"{what} {since} ({printable(line['kind'])}): {printable(line['message'])}{next_try}"
 
 
 def span(length: timedelta) -> str:
@@ -70,11 +71,6 @@ def ago(time: datetime, now: datetime) -> str:
     if abs(time - now) < timedelta(seconds=1):
         return "now"
     return f"{span(now - time)} ago" if time < now else f"in {span(time - now)}"
-
-
-def plain(text: str) -> str:
-    """Return a text with its control characters shown instead of obeyed."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _happened(entry: ResponseLine, now: datetime) -> str:
@@ -99,14 +95,14 @@ def _due(entry: ResponseLine, now: datetime) -> str | None:
 def _delivery(entry: ResponseLine, now: datetime) -> str:
     due = _due(entry, now) or "as soon as possible"
     meaning, advice = queue_meaning.of(entry, due)
-    head = f"{plain(entry['recipient'])}: {entry['status']}"
+    head = f"{printable(entry['recipient'])}: {entry['status']}"
     lines = [head, *_indented(meaning), *_indented(f"Next: {advice}")]
     attempts = "1 attempt" if entry["attempts"] == 1 else f"{entry['attempts']} attempts"
     facts = {
         "deadline": f"{_clock(_time(entry['deadline']))}  ({ago(_time(entry['deadline']), now)})",
         "counted": f"{attempts}, copy {entry['copy'] + 1}" if entry["copy"] else attempts,
-        "queue id": plain(entry["queue_id"] or ""),
-        "Message-ID": plain(entry["mail_message_id"] or ""),
+        "queue id": printable(entry["queue_id"] or ""),
+        "Message-ID": printable(entry["mail_message_id"] or ""),
     }
     lines += ["", *(f"  {name:<11}  {fact}" for name, fact in facts.items() if fact)]
     if entry["history"]:
@@ -128,7 +124,7 @@ def _indented(text: str) -> list[str]:
 
 
 def _reply(attempt: ResponseLine) -> str:
-    reply = plain(attempt["reply"])
+    reply = printable(attempt["reply"])
     return f"{attempt['code']} {reply}" if attempt["code"] else reply
 
 

@@ -13,7 +13,7 @@ from mail_sender.templating import check, override_folder, template_set
 from mail_sender.templating.appearance import Appearance
 from mail_sender.templating.brand import Brand
 from mail_sender.templating.languages import Languages
-from mail_sender.templating.logo import BadLogo, Logo
+from mail_sender.templating.logo import LARGEST_LOGO, BadLogo, Logo
 from mail_sender.templating.template_files import BadFile
 from mail_sender.templating.template_set import TemplateSet
 
@@ -87,7 +87,8 @@ def _logo(file: TomlFile, path: Path | None, faults: list[ConfigFault]) -> Logo 
     try:
         return Logo.read(path)
     except BadLogo as error:
-        faults.append(file.fault(key, f"{path} {error}", "expected a PNG, JPEG or GIF of at most 256 KiB"))
+        expected = f"expected a PNG, JPEG or GIF of at most {LARGEST_LOGO // 1024} KiB"
+        faults.append(file.fault(key, f"{path} {error}", expected))
     except FileNotFoundError:
         faults.append(file.fault(key, f"{path}: no such file", "expected an image"))
     except OSError as error:

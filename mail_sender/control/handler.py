@@ -93,7 +93,7 @@ class Handler:
                 done, left = done + changed, left + (not changed)
                 yield response.result(delivery, outcome, show_addresses=command.show_addresses)
         if done and self._worker:
-            events.operator_command(command.verb, query.message, done)
+            events.operator_command(command.verb, query.message, response.count(done))
             self._worker.wake()
         for line in self._conditions() if done else ():
             yield line
@@ -144,7 +144,7 @@ class Handler:
             due = f"{response.count(len(waiting))} made due"
             yield response.end(Exit.DONE, f"{due}; no sender runs: mail goes out when one starts")
         else:
-            events.operator_command(command.verb, None, len(waiting))
+            events.operator_command(command.verb, None, response.count(len(waiting)))
             self._worker.probe()
             flush = Flush(self._ledger, self._clock, waiting)
             async for step in flush.watch():

@@ -46,10 +46,9 @@ def unsent(messages: Sequence[UUID]) -> None:
         _log.warning("unsent", more=more, message="these were un-sent, too")
 
 
-def operator_command(verb: str, message: str | None, count: int) -> None:
-    """Log an operator's command; `message` is the id of the one that it named, None if it named none."""
+def operator_command(verb: str, message: str | None, changed: str) -> None:
+    """Log an operator's command; `message` is the id that it named, if any, `changed` how many deliveries."""
     named = {} if message is None else {"message_id": message}
-    changed = "1 delivery" if count == 1 else f"{count} deliveries"
     _log.info("operator_command", verb=verb, **named, message=f"an operator changed {changed}")
 
 

@@ -169,7 +169,7 @@ def _unknown_files(templates: TemplateSet, tree: nodes.Template, name: str) -> I
 
 
 def _wording_faults(templates: TemplateSet, name: str) -> Iterator[Finding]:
-    words = templates.wordings[name.removeprefix("wording/").removesuffix(".toml")]
+    words = templates.wordings[catalogues.language(name)]
     for table, sentences in words.tables.items():
         if table != COMMON and table not in templates.kinds:
             yield Finding(name, None, f"[{table}] is not a kind of mail", f"expected {', '.join(templates.kinds)}")

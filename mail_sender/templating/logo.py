@@ -40,7 +40,7 @@ class Logo:
             raise BadLogo("is not a regular file")
         if found.st_size > LARGEST_LOGO:
             size = found.st_size // 1024
-            raise BadLogo(f"has {size} KiB, and every mail would contain it; the limit is 256 KiB")
+            raise BadLogo(f"has {size} KiB, and every mail would contain it; the limit is {LARGEST_LOGO // 1024} KiB")
         return cls.of(path.read_bytes())
 
     @classmethod

@@ -20,6 +20,8 @@ from server_stub.folder.directory import Directory
 from server_stub.folder.files import corrupt, write_atomically
 
 CA_DAYS = 3650
+DAYS, RENEW_DAYS = 397, 30
+"""How long other certificates last, and for how many days at the least one is good enough to be kept."""
 ONE_DAY = dt.timedelta(days=1)  # by which a certificate begins early, for clocks that are late
 
 
@@ -45,6 +47,11 @@ class Pair:
     def belong_together(self) -> bool:
         """Whether the certificate is that of the key."""
         return self.certificate.public_key() == self.key.public_key()
+
+    def lasts(self, leaf: x509.Certificate, now: dt.datetime) -> bool:
+        """Say whether this CA issued a certificate that is good for a while."""
+        left = leaf.not_valid_after_utc - now
+        return leaf.issuer == self.certificate.subject and left > dt.timedelta(days=RENEW_DAYS)
 
     def issue(self, leaf: Leaf, certificate: Path, key: Path) -> None:
         """As a CA, sign a leaf with a key of its own and write both as PEM. Raises OSError."""

@@ -15,10 +15,9 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from server_stub.certificates.authority import ONE_DAY, Leaf, Pair, ensure_ca, existing_ca, load_pair
+from server_stub.certificates.authority import DAYS, ONE_DAY, Leaf, Pair, ensure_ca, existing_ca, load_pair
 from server_stub.folder.directory import Directory
 
-DAYS, RENEW_DAYS = 397, 30
 NAMES: tuple[x509.GeneralName, ...] = (
     x509.DNSName("localhost"),
     x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
@@ -50,7 +49,9 @@ def ensure(directory: Directory, now: dt.datetime, host: str = "localhost") -> S
     chain, key = directory.server_certificate
     leaf = load_pair(chain, key)
     names = tuple(dict.fromkeys((*NAMES, _name(host))))
-    if leaf is None or not (_lasts(leaf, ca, now) and _is_for(leaf.certificate, names)):
+    # A stop between the two files of a renewal leaves a new key beside an old certificate.
+    sound = leaf is not None and leaf.belong_together and ca.lasts(leaf.certificate, now)
+    if leaf is None or not (sound and _is_for(leaf.certificate, names)):
         _issue(ca, names, now + dt.timedelta(days=DAYS), now - ONE_DAY, (chain, key))
     return ServerCertificate(chain, key)
 
@@ -82,10 +83,3 @@ def _is_for(certificate: x509.Certificate, names: tuple[x509.GeneralName, ...]) 
     except x509.ExtensionNotFound:
         return False
     return set(names) <= set(found)
-
-
-def _lasts(leaf: Pair, ca: Pair, now: dt.datetime) -> bool:
-    issued_here = leaf.certificate.issuer == ca.certificate.subject
-    # A stop between the two files of a renewal leaves a new key beside an old certificate.
-    sound = issued_here and leaf.belong_together
-    return sound and leaf.certificate.not_valid_after_utc - now > dt.timedelta(days=RENEW_DAYS)
