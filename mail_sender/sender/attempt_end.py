@@ -1,8 +1,8 @@
 """The ends of an attempt: one value for all of them, which `ledger_gate` records and reports.
 
 An attempt ends early if the message is not to be mailed (withdrawn, expired), if no mail can be made of it (failed,
-held), or if the message cannot be read now (put off). Otherwise it ends with the relay's verdict, or
-because something broke: the ledger before the dot, this program, or the process that made the attempt.
+held), or if the message cannot be read now (put off). Otherwise it ends with the relay's verdict, or because
+something broke: the ledger before the dot, this program, or the process that made the attempt.
 """
 
 from collections.abc import Callable

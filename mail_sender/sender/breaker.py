@@ -1,4 +1,4 @@
-"""The breaker relay_gate: whether mail may go to the relay.
+"""The circuit breaker: whether mail may go to the relay.
 
     state       a mail                 which ends as                              leads to
     closed      goes                   accepted, refused, deferred, one cut       closed

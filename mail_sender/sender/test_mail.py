@@ -1,7 +1,7 @@
 """`-t`: one test mail, through the code that real mail takes, and nothing else.
 
-There is no ledger, no retry and no relay_gate. The identity server is checked at the same time, since a sender that
-cannot read the queue cannot work either; but only the relay's verdict decides the exit code.
+There is no ledger, no retry and no circuit breaker. The identity server is checked at the same time, since a sender
+that cannot read the queue cannot work either; but only the relay's verdict decides the exit code.
 """
 
 import asyncio
