@@ -45,6 +45,8 @@ AMBIGUOUS_WAIT = timedelta(minutes=2)
 """After a cut at the final dot, which the relay may have taken: time for it to say so before the copy goes."""
 STEP_BACK = timedelta(minutes=2)
 """After the connection broke during this mail: others go first, as this mail may be what breaks it."""
+MAKE_WAY = timedelta(seconds=10)
+"""After the relay wanted mail more slowly: others go first, in case that it means this mail."""
 PUT_OFF = timedelta(seconds=30)
 """After the identity server could not give the delivery's message."""
 
@@ -67,8 +69,13 @@ NEEDS_A_PERSON = Backoff(30.0, 300.0)
 """A certificate, STARTTLS, the greeting, a refused sender: it stays until somebody repairs it."""
 SUSPICION = Backoff(30.0, 60.0)
 """Refusals that may be the fault of our own configuration."""
+ALLOWANCE = Backoff(60.0, 600.0)
+"""The account has used up what it may send for now: each try may count against it, too."""
 LOGIN = Backoff(60.0, 900.0)
 """A refused login: each further try may help to lock the account."""
+
+PACE = Backoff(0.25, 32.0)
+"""Between the starts of two mails, to a relay that wants them more slowly."""
 
 # The ledger, the identity server, and loops without work
 

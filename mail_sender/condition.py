@@ -4,12 +4,21 @@ It is logged once when it begins, once when it changes and once when it ends, ho
 condition that occurs only sometimes (a full disk: reads succeed, writes fail) ends when it did not occur for a while.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
 _log = structlog.get_logger()
+
+_CODE = r"[245](?:\d\d|\.\d{1,3}\.\d{1,3})(?=[\s;:,]|$)"
+_VARIES = re.compile(rf"(?<!\S)(?!{_CODE})\S*[@\d*]\S*")
+
+
+def pattern(text: str) -> str:
+    """Return a text without the words that differ from one mail to the next: addresses, numbers, but no codes."""
+    return " ".join(_VARIES.sub("#", text).casefold().split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class Condition:
         """Note a fault; it is logged unless it is the same as before."""
         self._last = now
         before = self.fault
-        if before and (before.kind, before.detail) == (kind, detail) and not self._to_log:
+        if before and before.kind == kind and pattern(before.detail) == pattern(detail) and not self._to_log:
             return
         self.fault = Fault(self._name, kind, before.since if before else now, detail, advice)
         self._to_log = False

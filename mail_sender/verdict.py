@@ -6,7 +6,7 @@ relay.
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import ClassVar
 
 # RFC 3463: class, subject and detail, at the start of a reply's text.
@@ -41,9 +41,27 @@ class Stage(StrEnum):
         return self in {Stage.RCPT, Stage.DATA, Stage.BODY, Stage.DOT}
 
     @property
+    def is_greeting(self) -> bool:
+        """Whether the relay did not know yet who we are."""
+        return self in {Stage.TLS, Stage.BANNER, Stage.EHLO}
+
+    @property
     def is_admission(self) -> bool:
         """Whether a relay that has too many connections turns one away here."""
-        return self in {Stage.TLS, Stage.BANNER, Stage.EHLO, Stage.AUTH, Stage.MAIL}
+        return self.is_greeting or self in {Stage.AUTH, Stage.MAIL}
+
+
+class Blame(Enum):
+    """Whose fault a refusal is, as far as its words say (`relay.refusals`)."""
+
+    ACCOUNT = "our login, our sender address, or the account at the provider: it stays until a person mends it"
+    QUOTA = "the account has used up what it may send in an hour, a day or longer"
+    PACE = "too fast, or too many connections or mails at a time"
+    RELAY = "the relay itself, or the way to it"
+    RECIPIENT = "this recipient"
+    MESSAGE = "this mail"
+    AMBIGUOUS = "a policy: of the relay against us, or of the recipient"
+    UNCLEAR = "the reply does not say"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +110,19 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """The relay did not take this recipient or this message now (4xx)."""
+    """The relay did not take this recipient or this message now (4xx, or a 5xx that does not last)."""
 
     name: ClassVar[str] = "deferred"
+
+    stage: Stage
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """The relay takes mail from us, but fewer at a time or more slowly: no message has an attempt counted."""
+
+    name: ClassVar[str] = "throttled"
 
     stage: Stage
     reply: Reply
@@ -105,7 +133,8 @@ class RelayDown:
     """The relay, the login, its certificate or the network is to blame: no message has an attempt counted.
 
     `lasting` is true where a person must repair it (login, certificate, STARTTLS), false for what usually passes by
-    itself (network, overload). `detail` says what happened, `advice` what to do.
+    itself (network, overload, a quota). `detail` says what happened, `advice` what to do; `blame` is what a reply's
+    words say.
     """
 
     name: ClassVar[str] = "relay_down"
@@ -115,6 +144,7 @@ class RelayDown:
     advice: str
     lasting: bool
     reply: Reply | None = None
+    blame: Blame = Blame.RELAY
 
     def __str__(self) -> str:
         """Give stage, cause and cure in one line."""
@@ -130,4 +160,4 @@ class Uncertain:
     detail: str
 
 
-Verdict = Accepted | Refused | Deferred | RelayDown | Uncertain
+Verdict = Accepted | Refused | Deferred | Throttled | RelayDown | Uncertain

@@ -6,7 +6,7 @@ from mail_sender.config.config import Config
 from mail_sender.errors import Exit
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.sender.test_mail import Result
-from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Uncertain
+from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Throttled, Uncertain
 
 
 def send(config: Config, recipient: str) -> Exit:
@@ -39,7 +39,7 @@ def _relay(result: Result, *, dry: bool) -> str:
             )
         case Refused(stage, reason, reply):
             return f"Refused{f' at {stage}' if stage else ''}: {reason}{f': {reply}' if reply else ''}"
-        case Deferred(stage, reply):
+        case Deferred(stage, reply) | Throttled(stage, reply):
             return f"Not taken now, at {stage}: {reply}; try again later"
         case RelayDown():
             return f"Not sent: {result.verdict}"

@@ -1,85 +1,87 @@
-"""What a relay's refusal means, read from its words: whose fault it is, and how long to wait.
+"""What a relay's refusal means, read from its words: whose fault it is, what to do, and how long to wait.
 
-`RULES` is the one table of known refusals. The first rule that fits a reply decides, and a refusal that fits none
-is `UNCLEAR`. To recognise a new wording, add a rule with an example of it: a test asks each rule for its example.
+1. The text is made plain: lower case, without accents, as one line. A lead such as "Recipient address rejected:" is
+   left out if a reason follows it, because Postfix puts it before every refusal at RCPT.
+2. The first rule of the table (`known_refusals.toml`) that fits decides.
+3. Before RCPT no reply can be about a recipient, and only about a mail if that is its size (RFC 5321, section 3.3).
+   What says no more than that is the account's there if it is permanent, and the relay's if it is not.
 
-`sender.own_fault` decides what follows. Enhanced status codes are those of RFC 3463 and its IANA registry; where a
-reply has none, its text is all there is.
+`sender.own_fault` decides what follows.
 """
 
 import re
-from dataclasses import dataclass
+import unicodedata
 from datetime import timedelta
-from enum import Enum
 
 from mail_sender.backoff import LONGEST_ASKED
-from mail_sender.verdict import Reply
+from mail_sender.relay.known_refusals import rules
+from mail_sender.verdict import Blame, Reply, Stage
 
+_STATUS = re.compile(r"(?:^|(?<=#))[245]\.\d{1,3}\.\d{1,3}(?=\s|$|[);:,-])")
+_LEAD = re.compile(r"(recipient|rcpt)( address)? (rejected|refused):\s*(?=\S)")
+_WAIT = re.compile(r"\b(\d{1,5}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b", re.IGNORECASE)
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_LOGIN_WANTED = frozenset({530, 534, 535, 538})
+_BUSY = frozenset({421, 431, 441, 442, 447, 452})
+_OF_ANY_STAGE = frozenset({Blame.ACCOUNT, Blame.QUOTA, Blame.PACE, Blame.RELAY})
 
-class Blame(Enum):
-    """Whose fault a permanent refusal is."""
-
-    MAIL = "this recipient or this message"
-    CONFIGURATION = "our login, our sender address, or what the relay lets us do"
-    UNCLEAR = "the reply does not say"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A known refusal: its enhanced status begins with `status`, and its text has the pattern `words`."""
-
-    blame: Blame
-    example: str
-    status: str = ""
-    words: str = ""
-
-    def fits(self, reply: Reply) -> bool:
-        """Say whether a reply is such a refusal."""
-        has_status = (reply.enhanced or "").startswith(self.status)
-        return has_status and re.search(self.words, reply.text, re.IGNORECASE) is not None
-
-
-RULES = (
-    # The status code says it, whatever the text.
-    Rule(Blame.MAIL, "5.1.1 unknown", status="5.1."),
-    Rule(Blame.MAIL, "5.2.2 over its limit", status="5.2."),
-    Rule(Blame.MAIL, "5.3.4 message too big", status="5.3.4"),
-    Rule(Blame.CONFIGURATION, "5.7.26 this mail is unauthenticated", status="5.7."),
-    # The text: what we may not do.
-    Rule(Blame.CONFIGURATION, "Relay access denied", words=r"relay(ing)?\b.{0,40}\b(den|prohib|not (allow|permit))"),
-    Rule(Blame.CONFIGURATION, "not permitted to relay", words="not permitted to relay"),
-    Rule(
-        Blame.CONFIGURATION,
-        "Sender address rejected: not owned by user",
-        words=r"sender\b.{0,40}\b(not (allow|permit|verif|authori)|reject|den|unverified)",
-    ),
-    Rule(Blame.CONFIGURATION, "Email address is not verified", words="not verified"),
-    Rule(Blame.CONFIGURATION, "Authentication required", words="authentication (is )?required"),
-    # The text: what is wrong with the recipient.
-    Rule(Blame.MAIL, "no such user here", words="no such (user|mailbox|recipient)"),
-    Rule(
-        Blame.MAIL,
-        "Recipient not found",
-        words="(user|recipient|mailbox|address|account) (is )?"
-        "(unknown|not found|does not exist|unavailable|disabled|inactive)",
-    ),
-    Rule(Blame.MAIL, "Invalid recipient", words="(unknown|invalid) (user|recipient|mailbox|address)"),
-    Rule(Blame.MAIL, "Mailbox is full", words="mailbox (is )?full|over quota"),
-    Rule(Blame.MAIL, "That name does not exist", words="doesn't exist|does not exist"),
+_ADVICE = {
+    Blame.QUOTA: "the account has used up what it may send for now: mail waits, and goes out when the relay takes it "
+    "again; raise the limit at the provider if this comes again",
+    Blame.PACE: "the relay wants mail more slowly still: read the provider's limits; mail waits",
+    Blame.RELAY: "read the relay's log or the provider's status page; mail waits until the relay takes it again",
+}
+_ADVICE_ELSE = (
+    "if it says so to every mail, this login may not send from mail_from_address, or not to other domains: "
+    "check mail_username and the provider's verified senders; mail waits until one is accepted"
 )
 
-_WAIT = re.compile(r"\b(\d{1,5}) ?(s|sec|secs|seconds?|m|min|mins|minutes?)\b", re.IGNORECASE)
+
+def blame(stage: Stage, reply: Reply) -> Blame:
+    """Say whose fault a refusal (4xx or 5xx) is."""
+    found = _by_words(reply)
+    if stage.has_recipient or found in _OF_ANY_STAGE:
+        return found
+    if stage is Stage.MAIL and (found is Blame.MESSAGE or reply.code == 552):
+        return Blame.MESSAGE
+    if _WAIT.search(reply.text):
+        return Blame.PACE
+    return Blame.ACCOUNT if reply.code >= 500 else Blame.RELAY
 
 
-def blame(reply: Reply) -> Blame:
-    """Say whose fault a permanent refusal (5xx) is."""
-    return next((rule.blame for rule in RULES if rule.fits(reply)), Blame.UNCLEAR)
+def advice(found: Blame) -> str:
+    """Return what to do about a refusal that is not the mail's fault."""
+    return _ADVICE.get(found, _ADVICE_ELSE)
 
 
 def asked_wait(reply: Reply) -> timedelta:
-    """Return how long a temporary refusal (4xx) asks us to wait, as greylisting does; 0 if it does not."""
+    """Return how long a refusal asks us to wait, as greylisting does; 0 if it does not."""
     found = _WAIT.search(reply.text)
     if found is None:
         return timedelta(0)
-    number = int(found[1]) * (60 if found[2].lower().startswith("m") else 1)
-    return min(timedelta(seconds=number + 5), LONGEST_ASKED)
+    seconds = int(found[1]) * _SECONDS[found[2][0].lower()]
+    return min(timedelta(seconds=seconds + 5), LONGEST_ASKED)
+
+
+def plain(text: str) -> str:
+    """Return a text as the rules compare it: one line in lower case, without accents."""
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())
+
+
+def _by_words(reply: Reply) -> Blame:
+    text = plain(reply.text)
+    status = found[0] if (found := _STATUS.search(text)) else ""
+    reason = _LEAD.sub("", text, count=1)
+    if reason != text and status.startswith(("5.7.", "5.4.")):
+        status = ""  # the reason says more than these
+    rule = next((rule for rule in rules() if rule.fits(reason, status)), None)
+    if rule is not None:
+        return rule.blame
+    if reason != text:
+        return Blame.RECIPIENT
+    if reply.code in _LOGIN_WANTED:
+        return Blame.ACCOUNT
+    if reply.code == 552:
+        return Blame.AMBIGUOUS
+    return Blame.RELAY if reply.code in _BUSY else Blame.UNCLEAR

@@ -4,14 +4,18 @@
     resolve ... starttls    relay down      relay down      relay down      relay down
     auth                    relay down      relay down      relay down      relay down
     mail                    deferred        relay down      relay down *    relay down
-    rcpt, data, body        deferred        relay down      refused **      relay down
+    rcpt, data, body        deferred        relay down **   refused ***     relay down
     dot                     deferred        deferred        refused         uncertain
 
-    *   552 and 5.3.4 are the message's size, 5.6.7 and 5.6.9 its address beyond ASCII: refused. Anything else means
-        that this login may not send as From.
-    **  530, 534, 535 and 538 ask for a login: relay down.
+    *    552 and 5.3.4 are the message's size, 5.6.7 and 5.6.9 its address beyond ASCII: refused. Anything else means
+         that this login may not send as From.
+    **   deferred if the words are about the recipient.
+    ***  530, 534, 535 and 538 ask for a login: relay down.
 
-`RelayDown` carries what to try. This is the only file that names aiosmtplib's exceptions.
+This table goes by stage and code. `sender.own_fault` goes by words, and by what other mails met: it turns `Deferred`
+and `Refused` into `RelayDown` or `Throttled` where the mail is not to blame. `RelayDown` carries what to try.
+
+This is the only file that names aiosmtplib's exceptions.
 """
 
 import socket
@@ -21,12 +25,13 @@ import aiosmtplib
 
 from mail_sender import tls
 from mail_sender.errors import causes
+from mail_sender.relay import refusals
 from mail_sender.relay.channel import NoStartTls, Rejected
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.conversation import NoUtf8
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.login import NoLogin
-from mail_sender.verdict import Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
+from mail_sender.verdict import Blame, Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
 
 FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUtf8, ValueError)
 """What a conversation raises when it does not end well; a `ValueError` is a host name that none can be."""
@@ -35,6 +40,12 @@ _CHECK_LOG = "read the relay's log or the provider's dashboard"
 _OF_UTF8 = frozenset({"5.6.7", "5.6.9"})  # RFC 6531, section 3.5
 _NO_UTF8 = "the relay does not accept non-ASCII characters before the @ of an address (no SMTPUTF8, RFC 6531)"
 _LOGIN_WANTED = frozenset({530, 534, 535, 538})
+_ADVICE_TO_5XX = {
+    Stage.BANNER: "it refuses this machine or port: ask its operator, or try port 465, 587 or 2525",
+    Stage.AUTH: "check mail_username and mail_password (an app password or API key with some providers)",
+    Stage.MAIL: "this login may not send as mail_from_address: allow the address or domain at the provider",
+}
+_PASSING = frozenset({Blame.QUOTA, Blame.PACE, Blame.RELAY})
 
 
 def verdict(stage: Stage, error: BaseException, config: RelayConfig, security: Security) -> Verdict:
@@ -65,33 +76,28 @@ def _reply(error: BaseException) -> Reply | None:
 
 
 def _of_reply(stage: Stage, reply: Reply, config: RelayConfig) -> Verdict:
-    permanent = reply.code >= 500
-    if stage is Stage.DOT or (stage.has_recipient and reply.code not in {421, *_LOGIN_WANTED}):
+    permanent, found = reply.code >= 500, refusals.blame(stage, reply)
+    is_the_relays = reply.code in {421, *_LOGIN_WANTED} and stage is not Stage.DOT and found is not Blame.RECIPIENT
+    if stage.has_recipient and not is_the_relays:
         return Refused(stage, "refused by the relay", reply) if permanent else Deferred(stage, reply)
     if stage is Stage.MAIL and reply.code != 421:
         if not permanent:
             return Deferred(stage, reply)
-        if reply.code == 552 or reply.enhanced == "5.3.4":
-            return Refused(stage, "too large for the relay", reply)
-        if reply.enhanced in _OF_UTF8:
-            return Refused(stage, "the relay does not accept this address", reply)
-    return RelayDown(stage, f"the relay answers {reply}", _advice(stage, reply, config), permanent, reply)
+        if found is Blame.MESSAGE:
+            too_large = reply.enhanced not in _OF_UTF8
+            return Refused(stage, "too large for the relay" if too_large else "the relay does not take it", reply)
+    lasting = found is Blame.ACCOUNT or (permanent and found not in _PASSING)
+    return RelayDown(stage, f"the relay answers {reply}", _advice(stage, reply, found, config), lasting, reply, found)
 
 
-def _advice(stage: Stage, reply: Reply, config: RelayConfig) -> str:
+def _advice(stage: Stage, reply: Reply, found: Blame, config: RelayConfig) -> str:
+    if found in {Blame.QUOTA, Blame.PACE}:
+        return refusals.advice(found)
     if reply.code in _LOGIN_WANTED and config.username is None:
         return "it needs a login: set mail_username and mail_password"
-    match stage:
-        case Stage.AUTH if reply.code >= 500:
-            return "check mail_username and mail_password (an app password or API key with some providers)"
-        case Stage.EHLO:
-            return f'it may not like our name "{config.local_name}": set [relay] local_name'
-        case Stage.MAIL if reply.code >= 500:
-            return "this login may not send as mail_from_address: allow the address or domain at the provider"
-        case Stage.BANNER if reply.code >= 500:
-            return "it refuses this machine or port: ask its operator, or try port 465, 587 or 2525"
-        case _:
-            return _CHECK_LOG
+    if stage is Stage.EHLO:
+        return f'it may not like our name "{config.local_name}": set [relay] local_name'
+    return _ADVICE_TO_5XX.get(stage, _CHECK_LOG) if reply.code >= 500 else _CHECK_LOG
 
 
 def _of_fault(stage: Stage, error: BaseException, config: RelayConfig, security: Security) -> tuple[str, str, bool]:

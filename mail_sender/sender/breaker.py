@@ -10,25 +10,31 @@
                                                                                   is suspected open for no time
                                        relay down, a cut, may be our fault        open for the next wait
 
-The waits double, within bounds that depend on what failed (`mail_sender.backoff`). Only the probe's end counts while
+The waits double, within bounds that depend on what failed (`mail_sender.backoff`); a relay that names a longer one
+is left alone for that long. Only the probe's end counts while
 the breaker is open: a mail that was in flight before changes nothing, neither now nor after the breaker was closed
 again.
 A probe may hang at its final dot for minutes. The next probe does not wait for it, but goes after one more wait of
 the same length. The end of either probe counts.
 
-A failure at RCPT or later may be the fault of the recipient's domain. While that is in doubt, mails to other domains
-do not wait for their turn: up to ten domains probe, one mail after the other.
+A failure at RCPT or later may be the fault of the recipient's domain, unless the reply says that it is the account's,
+a quota's or our pace's. While that is in doubt, mails to other domains do not wait for their turn: up to ten domains
+probe, one mail after the other.
 """
 
 from dataclasses import dataclass, replace
 
 from mail_sender import address
-from mail_sender.backoff import LOGIN, NEEDS_A_PERSON, NETWORK, SUSPICION, Backoff
+from mail_sender.backoff import ALLOWANCE, LOGIN, NEEDS_A_PERSON, NETWORK, SUSPICION, Backoff
 from mail_sender.ledger.base import Key
-from mail_sender.verdict import Accepted, RelayDown, Stage, Uncertain, Verdict
+from mail_sender.relay.refusals import asked_wait
+from mail_sender.verdict import Accepted, Blame, RelayDown, Stage, Uncertain, Verdict
 
 MOST_DOMAINS = 10
 """Domains that may have probed in one outage, for one more to probe before the wait is over."""
+
+_OURS = frozenset({Blame.ACCOUNT, Blame.QUOTA, Blame.PACE})
+_TO_BE_SHOWN = frozenset({Blame.AMBIGUOUS, Blame.UNCLEAR, Blame.MESSAGE, Blame.RECIPIENT})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +102,11 @@ class Breaker:
         """Whether the recipient's domain may be to blame, so that another domain may probe at once."""
         return isinstance(self._state, Open) and self._state.in_doubt
 
+    @property
+    def has_failed_probe(self) -> bool:
+        """Whether mails wait, and not only for a first probe that goes at once."""
+        return isinstance(self._state, Open) and self._state.wait > 0
+
     def retry_in(self, now: float) -> float | None:
         """Return the seconds until a mail may go, or None while a probe is in flight."""
         if isinstance(self._state, Closed):
@@ -153,10 +164,12 @@ def _after(state: State, permit: Permit, verdict: Verdict, now: float, *, severa
     opened = state if isinstance(state, Open) else Open(wait=0.0, probe_at=now, suspected=state.suspected)
     match verdict:
         case RelayDown(stage):
-            opened = replace(opened, in_doubt=stage.has_recipient, domains=opened.domains | {permit.domain})
-            if opened.suspected:
-                return _wait(opened, SUSPICION, now) if is_open else opened
-            return _wait(opened, _backoff(verdict), now)
+            in_doubt = stage.has_recipient and verdict.blame not in _OURS
+            opened = replace(opened, in_doubt=in_doubt, domains=opened.domains | {permit.domain})
+            if opened.suspected and not is_open:
+                return opened
+            asked = asked_wait(verdict.reply).total_seconds() if verdict.reply else 0.0
+            return _wait(opened, _backoff(verdict), now, asked)
         case Uncertain() if is_open or several_cut:
             return _wait(opened, NETWORK, now)
         case Accepted():
@@ -165,12 +178,16 @@ def _after(state: State, permit: Permit, verdict: Verdict, now: float, *, severa
             return replace(opened, probe_at=now) if opened.suspected else Closed()
 
 
-def _wait(state: Open, backoff: Backoff, now: float) -> Open:
+def _wait(state: Open, backoff: Backoff, now: float, asked: float = 0.0) -> Open:
     wait = backoff.longer(state.wait)
-    return replace(state, wait=wait, probe_at=now + wait)
+    return replace(state, wait=wait, probe_at=now + max(wait, asked))
 
 
 def _backoff(verdict: RelayDown) -> Backoff:
+    if verdict.blame is Blame.QUOTA or (verdict.blame is Blame.PACE and not verdict.stage.is_greeting):
+        return ALLOWANCE
+    if verdict.blame in _TO_BE_SHOWN:
+        return SUSPICION
     if not verdict.lasting:
         return NETWORK
     return LOGIN if verdict.stage is Stage.AUTH else NEEDS_A_PERSON

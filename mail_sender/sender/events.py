@@ -17,7 +17,7 @@ from mail_sender.backoff import AMBIGUOUS_WAIT
 from mail_sender.ledger.base import Delivery, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.message import OddEntry
-from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Uncertain, Verdict
+from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Throttled, Uncertain, Verdict
 
 MOST_NAMED = 20
 
@@ -81,8 +81,15 @@ def interrupted(delivery: Delivery, state: State) -> None:
         _log.warning("interrupted", **_facts(delivery), message=text)
 
 
+def throttled(delivery: Delivery, found: Throttled, most: int, seconds: float) -> None:
+    """Log that the relay wants fewer mails at a time, or more slowly, and what it gets from now on."""
+    pace = f"one every {seconds:.2g} s" if seconds else f"{most} at a time"
+    text = f"the relay wants mail more slowly: it gets {pace}; no attempt is counted"
+    _log.warning("throttled", **_facts(delivery), stage=found.stage, reply=found.reply, message=text)
+
+
 def put_off(delivery: Delivery, fault: RelayDown) -> None:
-    """Log that the connection broke during one mail while others went through."""
+    """Log that the connection broke during one mail while others went through, or may go through."""
     text = f"{fault.detail}; other mail goes on; tried again"
     _log.info("put_off", **_facts(delivery), stage=fault.stage, message=text)
 
@@ -141,7 +148,7 @@ def verdict(found: Verdict, delivery: Delivery, outcome: Outcome, now: datetime)
             again = f"sent once more in {_span(outcome, now)}"
             text = f"cut off after the final dot ({detail}): it may have arrived; {again}"
             _log.warning("uncertain", **facts, message=text)
-        case RelayDown():
+        case RelayDown() | Throttled():
             pass
         case _ as never:
             assert_never(never)

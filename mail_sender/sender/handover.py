@@ -20,8 +20,9 @@ from mail_sender.sender.config import RetryConfig
 from mail_sender.sender.ledger_gate import LedgerGate
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.relay_gate import Permit, RelayGate
-from mail_sender.verdict import RelayDown, Stage, Uncertain, Verdict
+from mail_sender.verdict import Blame, RelayDown, Stage, Throttled, Uncertain, Verdict
 
+_OF_ONE_MAIL = frozenset({Blame.UNCLEAR, Blame.MESSAGE, Blame.RECIPIENT})
 _CUT_TWICE = "several mails in a row were cut off after the final dot"
 
 
@@ -60,13 +61,22 @@ class Handover:
     def _report(self, verdict: Verdict, delivery: Delivery, outcome: Outcome) -> None:
         now, relay = self._clock.now(), self._parts.conditions.relay
         if isinstance(verdict, RelayDown):
-            if not self._relay_gate.is_closed:
-                relay.down(verdict.stage, verdict.detail, verdict.advice, now)
-            else:
+            if self._is_one_mails(verdict):
                 events.put_off(delivery, verdict)
+            else:
+                relay.down(verdict.stage, verdict.detail, verdict.advice, now)
+            return
+        if isinstance(verdict, Throttled):
+            events.throttled(delivery, verdict, *self._relay_gate.pace(self._clock.monotonic()))
             return
         events.verdict(verdict, delivery, outcome, now)
         if self._relay_gate.is_closed:
             relay.up(now)
         elif isinstance(verdict, Uncertain):
             relay.down(Stage.DOT, _CUT_TWICE, "read the relay's log: the relay may be slow, or fail", now)
+
+    def _is_one_mails(self, down: RelayDown) -> bool:
+        """Say whether other mail goes on, or goes at once to show whether this one mail is to blame."""
+        if self._relay_gate.is_closed:
+            return True
+        return down.blame in _OF_ONE_MAIL and not self._relay_gate.has_failed_probe

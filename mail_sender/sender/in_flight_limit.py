@@ -3,8 +3,9 @@
     when                                              how many
     no mail has come through yet                      one more each second
     usually                                           `MOST_IN_FLIGHT`
-    the relay turned a connection away while it       one fewer than were in flight, for five minutes
-    served others: it allows no more at a time
+    the relay turned a connection or a mail away      one fewer than were in flight, for five minutes
+    while it served others: it allows no more at a
+    time
 
 A new configuration is tried by one mail at first, so that a wrong password is not tried four times before the first
 answer. If that mail hangs, it keeps the next one waiting for no more than a second.
@@ -30,15 +31,18 @@ class InFlightLimit:
         self._most = most
         self._lowered_to = most
         self._lowered_until = float("-inf")
-        self._in_flight: set[Permit] = set()
+        self._in_flight: dict[Permit, int] = {}
         self._is_proven = False
         self._started_at: float | None = None
         self._accepted_at: float | None = None
 
+    def most(self, now: float) -> int:
+        """Return how many mails may be in flight."""
+        return self._lowered_to if now < self._lowered_until else self._most
+
     def capacity(self, now: float) -> int:
         """Return how many more mails may be in flight."""
-        most = self._lowered_to if now < self._lowered_until else self._most
-        return max(0, most - len(self._in_flight))
+        return max(0, self.most(now) - len(self._in_flight))
 
     def next_start_in(self, now: float) -> float:
         """Return the seconds until the next mail may start, as far as the start of a new relay goes."""
@@ -48,12 +52,12 @@ class InFlightLimit:
 
     def start(self, permit: Permit, now: float) -> None:
         """Count a mail in."""
-        self._in_flight.add(permit)
+        self._in_flight[permit] = len(self._in_flight) + 1
         self._started_at = now
 
     def end(self, permit: Permit) -> None:
         """Count a mail out; once more does no harm."""
-        self._in_flight.discard(permit)
+        self._in_flight.pop(permit, None)
 
     def came_through(self) -> None:
         """Note that the relay takes mail from us: no start has to wait from now on."""
@@ -72,7 +76,15 @@ class InFlightLimit:
         served = self._accepted_at is not None and now - self._accepted_at < SERVED_LATELY
         return turned_away and served and len(self._in_flight) > 1
 
-    def lower(self, now: float) -> None:
-        """Let fewer mails be in flight than now, for a while."""
-        self._lowered_to = max(1, len(self._in_flight) - 1)
-        self._lowered_until = now + LIMIT_LASTS
+    def lower(self, permit: Permit, now: float) -> bool:
+        """Let fewer mails be in flight than when this one was turned away, for a while; return False if it was alone.
+
+        A mail that started when more were in flight than may be now tells nothing new.
+        """
+        at_once = max(self._in_flight.get(permit, 1), len(self._in_flight))
+        if at_once == 1:
+            return False
+        if at_once <= self.most(now):
+            self._lowered_to = at_once - 1
+            self._lowered_until = now + LIMIT_LASTS
+        return True

@@ -1,29 +1,69 @@
-"""Whether a refusal may be the fault of our own configuration, and whether cuts at the dot are the relay's.
+"""Whose fault a refusal is: this mail's, or that of the relay, of our account, or of our pace.
 
-One reply alone does not show this. The relay's earlier answers, to this delivery and to others, decide:
+The words of the reply say it (`relay.refusals`), as far as they do. Where they do not, the relay's earlier answers
+decide, to this delivery and to others:
 
-    a refusal at RCPT or later says (`relay.refusals`)    and before                             it is the fault of
-    the recipient, the message                                                                   this mail
-    our configuration                                     nothing                                us, perhaps
-    unclear                                               at least two like it in a row, and     us, perhaps
-                                                          two or more domains among them
-    unclear                                               fewer                                  this mail
-    whatever, of a mail that was suspected                another mail was accepted since then   this mail
+    a refusal in a mail says            and before                            it is the fault of
+    pace                                                                      our pace
+    quota                                                                     the relay
+    account, relay, ambiguous                                                 the relay, perhaps
+    message, unclear                    one like it, to another delivery      the relay, perhaps
+    recipient (5xx)                     two like it, to two or more domains   the relay, perhaps
+    message, unclear, recipient         less than that                        this mail
+    account or relay, suspected before  another mail was accepted since then  nobody: it is deferred
+    whatever else, suspected before     another mail was accepted since then  this mail
 
-"In a row" means since the relay last accepted a mail. A delivery whose refusal may be our fault stays queued until
-another mail shows whose it is. A cut at the final dot of one mail is an accident; cuts of two different mails in a
-row are the relay's fault.
+"Before" means since the relay last accepted a mail, within an hour. "Like it" means the same text, apart from
+addresses and numbers; of permanent refusals that are unclear, any is like the others. A delivery whose refusal may be
+the relay's fault stays queued until another mail shows whose it is.
+
+A cut at the final dot of one mail is an accident; cuts of two different mails in a row are the relay's fault.
 """
 
-from mail_sender import address
-from mail_sender.ledger.base import Key
-from mail_sender.relay.refusals import Blame, blame
-from mail_sender.verdict import Accepted, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
+from collections import deque
+from dataclasses import dataclass
 
-MOST_UNCLEAR = 3
-"""Refusals in a row from which on an unclear one is suspected."""
-MOST_REMEMBERED = 1_000
-"""Suspected deliveries that are remembered; any more are suspected each time."""
+from mail_sender import address
+from mail_sender.condition import pattern
+from mail_sender.ledger.base import Key
+from mail_sender.relay import refusals
+from mail_sender.verdict import (
+    Accepted,
+    Blame,
+    Deferred,
+    Refused,
+    RelayDown,
+    Reply,
+    Stage,
+    Throttled,
+    Uncertain,
+    Verdict,
+)
+
+SUSPECTED_FOR = 86_400.0
+"""Seconds for which a suspected delivery is remembered; a message rarely waits longer."""
+MOST_SUSPECTED = 20_000
+"""Suspected deliveries that are remembered; of more, the oldest are forgotten, and suspected once again."""
+ROW_LASTS = 3_600.0
+"""Seconds after which a refusal does not count any more as one before."""
+LONGEST_ROW = 100
+
+_SURE = frozenset({Blame.ACCOUNT, Blame.QUOTA, Blame.RELAY, Blame.AMBIGUOUS})
+_NEVER_THE_MAILS = frozenset({Blame.ACCOUNT, Blame.RELAY})
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """A refusal that nothing accepted has followed yet."""
+
+    key: Key
+    blame: Blame
+    like: str
+    at: float
+
+    @property
+    def domain(self) -> str:
+        return address.domain(self.key[1]).lower()
 
 
 class Suspicions:
@@ -32,7 +72,7 @@ class Suspicions:
     def __init__(self) -> None:
         self._suspected: dict[Key, float] = {}
         self._accepted_at: float | None = None
-        self._refused: dict[Key, str] = {}
+        self._row: deque[_Refusal] = deque(maxlen=LONGEST_ROW)
         self._cut: set[Key] = set()
 
     @property
@@ -40,44 +80,79 @@ class Suspicions:
         """Whether different mails in a row were cut off at the dot."""
         return len(self._cut) > 1
 
+    @property
+    def suspected(self) -> int:
+        """How many deliveries are remembered as suspected."""
+        return len(self._suspected)
+
     def judge(self, key: Key, verdict: Verdict, now: float) -> Verdict:
-        """Return the verdict on a delivery, or `RelayDown` where its refusal may be our fault."""
+        """Return the verdict on a delivery: another one where its refusal is not its own fault, or may not be."""
         match verdict:
             case Accepted():
                 self._accepted_at = now
-                self._refused.clear()
+                self._suspected.pop(key, None)
+                self._row.clear()
                 self._cut.clear()
             case Uncertain():
                 self._cut.add(key)
-            case Refused(stage, _, reply) if stage and stage.has_recipient and reply:
-                if self._may_be_ours(key, reply) and not self._was_cleared(key):
-                    if len(self._suspected) < MOST_REMEMBERED:
-                        self._suspected[key] = now
-                    return _ours(stage, reply)
+            case RelayDown(stage, reply=Reply() as reply, blame=Blame.PACE) if stage.in_transaction:
+                return Throttled(stage, reply)
+            case Refused(Stage() as stage, _, Reply() as reply) | Deferred(stage, reply):
+                return self._of_refusal(key, verdict, stage, reply, now)
             case _:
                 pass
         return verdict
 
-    def _may_be_ours(self, key: Key, reply: Reply) -> bool:
-        found = blame(reply)
-        if found is Blame.MAIL:
+    def _of_refusal(self, key: Key, verdict: Verdict, stage: Stage, reply: Reply, now: float) -> Verdict:
+        found = refusals.blame(stage, reply)
+        if found is Blame.PACE:
+            return Throttled(stage, reply)
+        if not self._may_be_the_relays(_Refusal(key, found, _like(found, reply), now), reply):
+            return verdict
+        if found is not Blame.QUOTA and self._was_cleared(key):
+            return Deferred(stage, reply) if found in _NEVER_THE_MAILS else verdict
+        self._suspect(key, now)
+        return RelayDown(
+            stage,
+            f"the relay answers {reply}",
+            refusals.advice(found),
+            lasting=found in {Blame.ACCOUNT, Blame.AMBIGUOUS} or reply.code >= 500,
+            reply=reply,
+            blame=found,
+        )
+
+    def _may_be_the_relays(self, refusal: _Refusal, reply: Reply) -> bool:
+        if refusal.blame in _SURE:
+            return True
+        is_permanent = reply.code >= 500
+        if refusal.blame is Blame.RECIPIENT and not is_permanent:
             return False
-        self._refused[key] = address.domain(key[1]).lower()
-        several = len(self._refused) >= MOST_UNCLEAR and len(set(self._refused.values())) > 1
-        return found is Blame.CONFIGURATION or several
+        self._row.append(refusal)
+        before = {
+            each.key: each.domain
+            for each in self._row
+            if each.like == refusal.like and refusal.at - each.at <= ROW_LASTS
+        }
+        if refusal.blame is Blame.RECIPIENT:
+            return len(before) > 2 and len(set(before.values())) > 1
+        return len(before) > 1
 
     def _was_cleared(self, key: Key) -> bool:
         """Say whether the relay accepted another mail after it refused this one; this one is forgotten."""
         since = self._suspected.pop(key, None)
         return since is not None and self._accepted_at is not None and since < self._accepted_at
 
+    def _suspect(self, key: Key, now: float) -> None:
+        self._suspected.pop(key, None)
+        self._suspected[key] = now
+        oldest = next(iter(self._suspected))
+        while len(self._suspected) > MOST_SUSPECTED or now - self._suspected[oldest] > SUSPECTED_FOR:
+            del self._suspected[oldest]
+            oldest = next(iter(self._suspected))
 
-def _ours(stage: Stage, reply: Reply) -> RelayDown:
-    return RelayDown(
-        stage,
-        f"the relay answers {reply}",
-        "if it says so to every mail, this login may not send from mail_from_address, or not to other domains: "
-        "check mail_username and the provider's verified senders; mail waits until one is accepted",
-        lasting=True,
-        reply=reply,
-    )
+
+def _like(blame: Blame, reply: Reply) -> str:
+    """Return what two refusals have in common that count as alike."""
+    if blame is Blame.UNCLEAR and reply.code >= 500:
+        return "unclear"
+    return f"{reply.code} {pattern(reply.text)}"

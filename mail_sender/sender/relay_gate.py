@@ -1,20 +1,24 @@
 """The relay gate: whether one more mail may go to the relay now, and what the end of each mail means for the others.
 
-It asks three parts, each with its table:
+It asks four parts, each with its table:
 
     sender.own_fault         whose fault it is that a mail was refused or cut off
     sender.breaker           whether mails go, wait, or one goes as a probe: closed, open, half-open
     sender.in_flight_limit   how many mails are in flight at once
+    sender.pace              how much time lies between the starts of two mails
 
-A mail is judged by all three: first whose fault its end is, then whether the relay has only turned down one
-connection too many, and if not, what follows for the breaker.
+A mail is judged by all of them: first whose fault its end is, then whether the relay only wants fewer mails at a
+time, or more slowly, and if not, what follows for the breaker. A relay that wants mail ever more slowly, until the
+slowest pace is too fast for it, takes none: then the breaker opens.
 """
 
 from mail_sender.ledger.base import Key
+from mail_sender.relay.refusals import advice, asked_wait
 from mail_sender.sender.breaker import Breaker, Permit
 from mail_sender.sender.in_flight_limit import MOST_IN_FLIGHT, InFlightLimit
 from mail_sender.sender.own_fault import Suspicions
-from mail_sender.verdict import Verdict
+from mail_sender.sender.pace import Pace
+from mail_sender.verdict import Accepted, Blame, RelayDown, Throttled, Verdict
 
 __all__ = ["Permit", "RelayGate"]
 
@@ -28,6 +32,7 @@ class RelayGate:
     def __init__(self, most: int = MOST_IN_FLIGHT) -> None:
         self._breaker = Breaker()
         self._limit = InFlightLimit(most)
+        self._pace = Pace()
         self._suspicions = Suspicions()
 
     @property
@@ -40,13 +45,26 @@ class RelayGate:
         """Whether a mail to another domain may probe before its turn."""
         return self._breaker.in_doubt
 
+    @property
+    def has_failed_probe(self) -> bool:
+        """Whether the breaker is open, and not only until a first probe that goes at once."""
+        return self._breaker.has_failed_probe
+
+    def pace(self, now: float) -> tuple[int, float]:
+        """Return how many mails may be in flight at once, and the seconds between the starts of two."""
+        return self._limit.most(now), self._pace.between
+
     def capacity(self, now: float) -> int:
         """Return how many more mails may be in flight."""
         return self._limit.capacity(now)
 
     def retry_in(self, now: float) -> float | None:
         """Return the seconds until `acquire` may succeed again, or None while a probe is in flight."""
-        return self._limit.next_start_in(now) if self.is_closed else self._breaker.retry_in(now)
+        start_in = self._start_in(now)
+        if self.is_closed:
+            return start_in
+        probe_in = self._breaker.retry_in(now)
+        return None if probe_in is None else max(start_in, probe_in)
 
     def probe_now(self) -> None:
         """Let the next mail go as a probe, whatever the wait."""
@@ -54,11 +72,12 @@ class RelayGate:
 
     def acquire(self, key: Key, now: float) -> Permit | None:
         """Return the permission to send a mail, or None if it has to wait."""
-        if self.is_closed and self._limit.next_start_in(now) > 0:
+        if self._start_in(now) > 0:
             return None
         permit = self._breaker.acquire(key, now)
         if permit is not None:
             self._limit.start(permit, now)
+            self._pace.started(now)
         return permit
 
     def reached_dot(self, permit: Permit, now: float) -> None:
@@ -72,14 +91,34 @@ class RelayGate:
         self._breaker.release(permit)
 
     def judge(self, permit: Permit, verdict: Verdict, now: float) -> Verdict:
-        """Take in a mail's verdict, and return the one that counts: `RelayDown` for what may be our own fault."""
+        """Take in a mail's verdict, and return the one that counts: another one where the mail is not to blame."""
         judged = self._suspicions.judge(permit.key, verdict, now)
-        if judged is not verdict:
+        if isinstance(judged, Throttled):
+            judged = self._slow_down(permit, judged, now)
+        elif isinstance(judged, RelayDown) and judged is not verdict:
             self._breaker.suspect()
+        elif isinstance(judged, Accepted):
+            self._pace.faster(now)
         self._limit.note(judged, now)
         if self.is_closed and self._breaker.counts(permit) and self._limit.is_one_too_many(judged, now):
-            self._limit.lower(now)
+            self._limit.lower(permit, now)
         else:
             self._breaker.judge(permit, judged, now, several_cut=self._suspicions.several_cut)
         self._limit.end(permit)
         return judged
+
+    def _start_in(self, now: float) -> float:
+        of_new_relay = self._limit.next_start_in(now) if self.is_closed else 0.0
+        return max(of_new_relay, self._pace.next_start_in(now))
+
+    def _slow_down(self, permit: Permit, throttled: Throttled, now: float) -> Verdict:
+        """Send fewer mails at a time, or more slowly; return `RelayDown` where that is not slow enough."""
+        reply = throttled.reply
+        self._pace.pause(now, asked_wait(reply).total_seconds())
+        if self._limit.lower(permit, now):
+            return throttled
+        if self._pace.is_slowest:
+            text = f"the relay answers {reply}"
+            return RelayDown(throttled.stage, text, advice(Blame.PACE), lasting=False, reply=reply, blame=Blame.PACE)
+        self._pace.slower(now)
+        return throttled

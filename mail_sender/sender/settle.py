@@ -7,6 +7,7 @@ All functions are pure: of the delivery, the verdict, the time, the limits and t
     refused      failed                                                 yes
     deferred     queued, due after a retry wait; abandoned when         yes
                  `message_retries` retries are used up
+    throttled    queued, and due again shortly                          no
     relay down   queued, and due as before; if the connection broke     no
                  during this mail, others go first
     uncertain    queued, and the same mail goes once more after a       no (`ambiguous` counts it)
@@ -22,12 +23,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from mail_sender.backoff import AMBIGUOUS_WAIT, LAST_CHANCE, RETRY_WAITS, STEP_BACK, Dice, retry_wait
+from mail_sender.backoff import AMBIGUOUS_WAIT, LAST_CHANCE, MAKE_WAY, RETRY_WAITS, STEP_BACK, Dice, retry_wait
 from mail_sender.ledger.base import Attempt, Delivery, Outcome
 from mail_sender.ledger.states import FINAL, State
 from mail_sender.relay.refusals import asked_wait
 from mail_sender.sender.config import RetryConfig
-from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
+from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, Stage, Throttled, Uncertain, Verdict
 
 MOST_AMBIGUOUS = 1
 """How often a delivery that may have arrived is sent once more."""
@@ -45,8 +46,8 @@ def outcome(delivery: Delivery, verdict: Verdict, now: datetime, retry: RetryCon
             return replace(counted, state=_ended(delivery, State.ABANDONED))
         case Deferred(_, reply):
             return replace(counted, next_attempt=_next_attempt(delivery, reply, now, dice))
-        case RelayDown(stage):
-            return delivery.queued(now + STEP_BACK if stage.in_transaction else delivery.next_attempt)
+        case Throttled() | RelayDown():
+            return delivery.queued(_due_uncounted(delivery, verdict, now))
         case Uncertain():
             return _cut_at_the_dot(delivery, now)
         case _ as never:
@@ -79,7 +80,7 @@ def attempt(verdict: Verdict, at: datetime, seconds: float) -> Attempt:
             return Attempt(at, Stage.DOT, name, reply.code, reply.text, seconds, reply.queue_id)
         case Refused(stage, reason, reply):
             return Attempt(at, stage or "render", name, *_reply(reply, reason), seconds)
-        case Deferred(stage, reply):
+        case Deferred(stage, reply) | Throttled(stage, reply):
             return Attempt(at, stage, name, reply.code, reply.text, seconds)
         case RelayDown(stage, detail, _, _, reply):
             return Attempt(at, stage, name, *_reply(reply, detail), seconds)
@@ -114,6 +115,12 @@ def _cut_at_the_dot(delivery: Delivery, now: datetime) -> Outcome:
     if delivery.ambiguous < MOST_AMBIGUOUS:
         return replace(found, next_attempt=now + AMBIGUOUS_WAIT)
     return replace(found, state=State.UNKNOWN)
+
+
+def _due_uncounted(delivery: Delivery, verdict: Throttled | RelayDown, now: datetime) -> datetime:
+    if isinstance(verdict, Throttled):
+        return now + MAKE_WAY
+    return now + STEP_BACK if verdict.stage.in_transaction else delivery.next_attempt
 
 
 def _next_attempt(delivery: Delivery, reply: Reply, now: datetime, dice: Dice) -> datetime:

@@ -16,7 +16,7 @@ from mail_sender.mail.render import BrokenTemplate, Unrenderable, render
 from mail_sender.message import Message, TestMessage
 from mail_sender.relay.transport import Transport
 from mail_sender.source.base import Source
-from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Uncertain, Verdict
+from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Throttled, Uncertain, Verdict
 
 _SERVER_SECONDS = 20.0
 
@@ -38,7 +38,7 @@ class Result:
                 return Exit.DONE
             case Refused() | RelayDown(lasting=True):
                 return Exit.FAILED
-            case Deferred() | RelayDown() | Uncertain():
+            case Deferred() | Throttled() | RelayDown() | Uncertain():
                 return Exit.TEMPORARY
 
 

@@ -2,17 +2,11 @@
 
 import pytest
 from aiosmtplib.errors import SMTPResponseException
-from pydantic import SecretStr
 
-from mail_sender.relay import replies
 from mail_sender.relay.channel import Rejected
-from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.endpoint import Security
-from mail_sender.verdict import Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
+from mail_sender.verdict import Deferred, Refused, RelayDown, Reply, Stage, Uncertain
+from tests.support.known_replies import on
 
-CONFIG = RelayConfig(
-    "relay.example", 465, Security.IMPLICIT, "client.example", username="mail-sender", password=SecretStr("secret")
-)
 BEFORE_THE_MAIL = (Stage.BANNER, Stage.EHLO, Stage.AUTH)
 OF_THE_MAIL = (Stage.RCPT, Stage.DATA, Stage.DOT)
 NO_REPLIES = (
@@ -21,14 +15,6 @@ NO_REPLIES = (
     ConnectionResetError(),
     TimeoutError(),
 )
-
-
-def on(stage: Stage, answer: str | Exception) -> Verdict:
-    """Return the verdict on a reply, or on what came in its place."""
-    if isinstance(answer, str):
-        code, _, text = answer.partition(" ")
-        answer = Rejected(Reply(int(code), text))
-    return replies.verdict(stage, answer, CONFIG, CONFIG.security)
 
 
 @pytest.mark.parametrize("stage", BEFORE_THE_MAIL)

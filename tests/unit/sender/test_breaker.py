@@ -2,8 +2,9 @@
 
 import pytest
 
-from mail_sender.backoff import LOGIN, NEEDS_A_PERSON, NETWORK, Backoff
+from mail_sender.backoff import ALLOWANCE, LOGIN, NEEDS_A_PERSON, NETWORK, Backoff
 from mail_sender.verdict import RelayDown, Stage, Verdict
+from tests.support.known_replies import on
 from tests.support.relay_gates import BAD_CERTIFICATE, BAD_LOGIN, acquire, in_use, key, send
 from tests.support.samples import CUT, DOWN, LATER, NO, OK
 
@@ -12,6 +13,14 @@ TABLE = [
     (RelayDown(Stage.AUTH, "454", "wait", lasting=False), NETWORK, [5, 10, 20, 30]),
     (BAD_CERTIFICATE, NEEDS_A_PERSON, [30, 60, 120, 240, 300, 300]),
     (BAD_LOGIN, LOGIN, [60, 120, 240, 480, 900, 900]),
+    (on(Stage.AUTH, "451 Authentication failed: Maximum credits exceeded"), ALLOWANCE, [60, 120, 240, 480, 600]),
+    (
+        on(Stage.AUTH, "454 4.7.0 Too many login attempts, please try again later"),
+        ALLOWANCE,
+        [60, 120, 240, 480, 600],
+    ),
+    (on(Stage.MAIL, "550 5.4.5 Daily user sending quota exceeded"), ALLOWANCE, [60, 120, 240, 480, 600]),
+    (on(Stage.BANNER, "421 4.7.0 too many connections"), NETWORK, [5, 10, 20, 30, 30]),
 ]
 
 
@@ -41,6 +50,13 @@ def test_an_open_breaker_is_probed_after_waits_that_double(
         assert relay_gate.acquire(key(), now) is None
         assert relay_gate.retry_in(now) is None
         assert relay_gate.judge(probe, verdict, now) == verdict
+
+
+def test_a_relay_that_names_a_longer_wait_is_left_alone_for_that_long() -> None:
+    """At whatever stage it says so."""
+    relay_gate = in_use()
+    send(relay_gate, on(Stage.AUTH, "454 4.7.0 temporary failure, try again in 300 seconds"), 0.0)
+    assert relay_gate.retry_in(0.0) == 305
 
 
 def test_a_probe_that_succeeds_closes_the_breaker_and_the_next_wait_is_the_first() -> None:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail_sender.backoff import AMBIGUOUS_WAIT, LONGEST_WAIT, PUT_OFF, RETRY_WAITS, STEP_BACK
+from mail_sender.backoff import AMBIGUOUS_WAIT, LONGEST_WAIT, MAKE_WAY, PUT_OFF, RETRY_WAITS, STEP_BACK
 from mail_sender.ledger.base import Attempt, Delivery, Outcome
 from mail_sender.ledger.states import MOVES, State
 from mail_sender.sender import settle
 from mail_sender.sender.config import RetryConfig
-from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
+from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, Stage, Throttled, Uncertain, Verdict
 from tests.support.samples import CUT, DAY, DOWN, HOUR, IMPRINT, LATER, MINUTE, NO, NOW, OK, SECOND, delivery
 
 BEFORE = NOW - DAY
@@ -46,6 +46,7 @@ TABLE: list[tuple[Verdict, int, Outcome]] = [
     (LATER, 1, Outcome(State.QUEUED, NOW + RETRY_WAITS[3], 4, 1, 2)),
     (RelayDown(Stage.AUTH, "x", "y", lasting=True), 0, Outcome(State.QUEUED, BEFORE, 3, 0, 2)),
     (DOWN, 1, Outcome(State.QUEUED, BEFORE, 3, 1, 2)),
+    (Throttled(Stage.DOT, Reply(432, "4.3.2 slower")), 0, Outcome(State.QUEUED, NOW + MAKE_WAY, 3, 0, 2)),
     (CUT, 0, Outcome(State.QUEUED, NOW + AMBIGUOUS_WAIT, 3, 1, 2)),
     (CUT, 1, Outcome(State.UNKNOWN, NOW, 3, 2, 2)),
     (CUT, 2, Outcome(State.UNKNOWN, NOW, 3, 3, 2)),
@@ -87,7 +88,7 @@ def test_what_may_have_arrived_is_never_called_abandoned() -> None:
 ASKED = [
     ("4.7.1 Greylisted, please try again in 300 seconds", 305), ("4.2.0 try again in 5 minutes", 305),
     ("4.2.0 come back in 15m", 905), ("4.2.0 wait 90s please", 95), ("4.2.0 retry in 10 seconds", 30),
-    ("4.2.0 retry in 99999 seconds", 1800), ("4.2.0 retry in 3 hours", 30), ("4.2.0 no number here", 30),
+    ("4.2.0 retry in 99999 seconds", 1800), ("4.2.0 retry in 3 hours", 1800), ("4.2.0 no number here", 30),
 ]  # fmt: skip
 
 

@@ -1,0 +1,65 @@
+"""How fast mails go to one relay: the time between the starts of two, learned from what the relay takes.
+
+    when                                           the time between two starts
+    usually                                        none
+    the relay wanted one mail more slowly, while   twice as long, from `PACE.first` to `PACE.most`
+    no other was in flight
+    the relay accepted eight mails in a row        a fifth less, but for a while not again what was too fast
+
+A relay that names a time is left alone for that long. A relay that wants mail more slowly even at the longest time
+takes none at the moment.
+"""
+
+from mail_sender.backoff import PACE
+
+FASTER_AFTER = 8
+"""Mails accepted in a row before the time between two becomes shorter."""
+TOO_FAST_LASTS = 300.0
+"""Seconds for which a pace that was too fast is not tried again."""
+_SHORTER = 0.8
+_CAUTION = 1.1
+
+
+class Pace:
+    """The pace towards one relay. All times are monotonic, in seconds."""
+
+    def __init__(self) -> None:
+        self.between = 0.0
+        self._next_at = float("-inf")
+        self._too_fast = 0.0
+        self._too_fast_until = float("-inf")
+        self._accepted = 0
+
+    @property
+    def is_slowest(self) -> bool:
+        """Whether the time between two mails cannot become longer."""
+        return self.between >= PACE.most
+
+    def next_start_in(self, now: float) -> float:
+        """Return the seconds until the next mail may start."""
+        return max(0.0, self._next_at - now)
+
+    def started(self, now: float) -> None:
+        """Count a mail in."""
+        self._next_at = max(self._next_at, now + self.between)
+
+    def slower(self, now: float) -> None:
+        """Take in that the relay wants mail more slowly than it came."""
+        self._too_fast, self._too_fast_until = self.between, now + TOO_FAST_LASTS
+        self.between = PACE.longer(self.between)
+        self._accepted = 0
+        self.pause(now, self.between)
+
+    def pause(self, now: float, seconds: float) -> None:
+        """Start no mail for so many seconds."""
+        self._next_at = max(self._next_at, now + seconds)
+
+    def faster(self, now: float) -> None:
+        """Take in that the relay accepted a mail."""
+        self._accepted += 1
+        if not self.between or self._accepted < FASTER_AFTER:
+            return
+        self._accepted = 0
+        least = self._too_fast * _CAUTION if now < self._too_fast_until else 0.0
+        shorter = max(self.between * _SHORTER, least)
+        self.between = shorter if shorter >= PACE.first / 2 else 0.0
