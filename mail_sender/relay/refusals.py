@@ -26,14 +26,14 @@ _BUSY = frozenset({421, 431, 441, 442, 447, 452})
 _OF_ANY_STAGE = frozenset({Blame.ACCOUNT, Blame.QUOTA, Blame.PACE, Blame.RELAY})
 
 _ADVICE = {
-    Blame.QUOTA: "the account has used up what it may send for now: mail waits, and goes out when the relay takes it "
-    "again; raise the limit at the provider if this comes again",
-    Blame.PACE: "the relay wants mail more slowly still: read the provider's limits; mail waits",
-    Blame.RELAY: "read the relay's log or the provider's status page; mail waits until the relay takes it again",
+    Blame.QUOTA: "the account has used up what it may send for now: wait until the relay takes mail again, or raise "
+    "the limit at the provider",
+    Blame.PACE: "the relay wants mail more slowly still: read the provider's limits",
+    Blame.RELAY: "read the relay's log or the provider's status page",
 }
 _ADVICE_ELSE = (
     "if it says so to every mail, this login may not send from mail_from_address, or not to other domains: "
-    "check mail_username and the provider's verified senders; mail waits until one is accepted"
+    "check mail_username and the provider's verified senders"
 )
 
 

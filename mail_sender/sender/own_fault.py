@@ -49,6 +49,7 @@ ROW_LASTS = 3_600.0
 LONGEST_ROW = 100
 
 _SURE = frozenset({Blame.ACCOUNT, Blame.QUOTA, Blame.RELAY, Blame.AMBIGUOUS})
+_PASSING = frozenset({Blame.QUOTA, Blame.RELAY})
 _NEVER_THE_MAILS = frozenset({Blame.ACCOUNT, Blame.RELAY})
 
 
@@ -116,7 +117,7 @@ class Suspicions:
             stage,
             f"the relay answers {reply}",
             refusals.advice(found),
-            lasting=found in {Blame.ACCOUNT, Blame.AMBIGUOUS} or reply.code >= 500,
+            lasting=found is Blame.ACCOUNT or (reply.code >= 500 and found not in _PASSING),
             reply=reply,
             blame=found,
         )

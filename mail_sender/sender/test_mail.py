@@ -15,6 +15,7 @@ from mail_sender.mail.config import MailConfig
 from mail_sender.mail.render import BrokenTemplate, Unrenderable, render
 from mail_sender.message import Message, TestMessage
 from mail_sender.relay.transport import Transport
+from mail_sender.sender.own_fault import Suspicions
 from mail_sender.source.base import Source
 from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Throttled, Uncertain, Verdict
 
@@ -69,7 +70,8 @@ class TestMail:
             mail = render(message, recipient, self.mail, now)
         except (Unrenderable, BrokenTemplate) as error:
             return Refused(None, str(error)), ""
-        return await self.transport.send(mail, _nothing), mail.message_id
+        verdict = await self.transport.send(mail, _nothing)
+        return Suspicions().judge((message.id, recipient), verdict, 0.0), mail.message_id
 
     async def _check_server(self) -> tuple[str, bool]:
         try:

@@ -189,6 +189,39 @@ def test_a_wrong_password_is_tried_once_a_minute_and_nothing_is_marked(brisk: St
     assert all("sent_at" not in entry for entry in brisk.messages())
 
 
+def test_a_sender_that_is_not_allowed_costs_no_mail_anything_and_is_said_once(
+    brisk: Stub, authority: Authority
+) -> None:
+    """Six mails to six domains: nothing fails, one mail probes, and all go out once when it is mended."""
+    denied = "554 5.2.252 SendAsDenied; a@example.net not allowed to send as idm@example.com"
+    with ScriptedRelay({"DOT": [denied] * 3 + ["250 2.0.0 ok"]}, tls=authority.server()) as relay:
+        table = {"ca_path": str(authority.pem)}
+        configs.change(brisk.sender_config, mail_relay=f"smtps://localhost:{relay.port}", relay=table)
+        brisk.queue(
+            [
+                {
+                    "message_template": {"TestMessageV1": {"display_name": "a"}},
+                    "mail_destination": [{"primary": True, "value": f"a@{number}.example"}],
+                }
+                for number in range(6)
+            ]
+        )
+        with Sender(brisk.client_config, brisk.sender_config) as sender:
+            (down,) = sender.wait_for("relay_down")
+            relay.wait_for("DATA", 2)
+            again = ("-c", brisk.client_config, "-m", brisk.sender_config, "queue", "flush")
+            for _ in range(20):
+                if relay.verbs().count("DATA") > 3:
+                    break
+                run(*again)
+            sender.wait_for("sent", 6)
+            assert len(sender.events("relay_down")) == 1
+            assert sender.events("failed") == []
+    assert "SendAsDenied" in down
+    assert "provider's verified senders" in down
+    assert len(relay.mails) == 6 + 3
+
+
 @pytest.mark.parametrize("mode", ["tls", "starttls"])
 def test_a_relay_that_asks_for_a_client_certificate_gets_it(stub: Stub, authority: Authority, mode: str) -> None:
     """`[relay] client_cert_path` and `client_key_path`; without them the line says so."""
