@@ -118,7 +118,10 @@ class ServerFault(Exception):
 
 
 class MessageGone(Exception):
-    """The server does not know the message (any more), or does not show it to this token."""
+    """The server does not know the message (any more), or does not show it to this token.
+
+    One replica's word: the message may be on another one.
+    """
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

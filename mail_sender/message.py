@@ -94,19 +94,26 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class OddEntry:
-    """A malformed entry of the queue: its id, where it has one, and which field is at fault."""
+    """A malformed entry of the queue: its id, where it has one, and which field is at fault.
+
+    `partly` says that it is a message all the same: only some of its recipients cannot be read.
+    """
 
     id: str
     problem: str
+    partly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The queue as it was listed once: the messages that are ready, oldest first, and the malformed entries.
 
-    `at` is the server's own time of it if the answer had one.
+    `at` is the server's own time of it if the answer had one. `more_odd` is how many further malformed entries there
+    are. `newest` is the latest `send_after` of all that the server itself calls due: its own clock is past that.
     """
 
     messages: tuple[Message, ...]
     odd: tuple[OddEntry, ...]
     at: datetime | None = None
+    more_odd: int = 0
+    newest: datetime | None = None

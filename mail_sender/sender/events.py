@@ -27,12 +27,15 @@ _CUT_BEFORE = "an earlier attempt was cut off after the final dot: it may have a
 _log = structlog.get_logger()
 
 
-def odd(entries: Sequence[OddEntry]) -> None:
-    """Log entries of the queue that cannot be read; of very many only the first, so that the log stays readable."""
+def odd(entries: Sequence[OddEntry], beside: int = 0) -> None:
+    """Log entries of the queue that cannot be read; of very many only the first, so that the log stays readable.
+
+    `beside` is how many there are beside these.
+    """
     for entry in entries[:MOST_NAMED]:
-        text = f"{entry.problem}; left in the queue; other mail goes on"
-        _log.error("malformed_entry", message_id=entry.id, message=text)
-    if more := len(entries[MOST_NAMED:]):
+        rest = "the other recipients get their mail" if entry.partly else "left in the queue; other mail goes on"
+        _log.error("malformed_entry", message_id=entry.id, message=f"{entry.problem}; {rest}")
+    if more := len(entries[MOST_NAMED:]) + beside:
         _log.error("malformed_entries", more=more, message="these stay in the queue, too")
 
 

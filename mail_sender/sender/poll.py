@@ -55,6 +55,7 @@ class Poller:
         self._standing_until = float("-inf")
         self._greeted = False
         self._named: frozenset[OddEntry] = frozenset()
+        self._counted = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until the stop event is set, or the schedule has no more ticks."""
@@ -122,9 +123,10 @@ class Poller:
     async def _admit(self, listing: Listing) -> None:
         self._compare_clocks(listing.at)
         now = self._clock.now()
-        _log.debug("polled", ready=len(listing.messages), malformed=len(listing.odd))
-        events.odd([entry for entry in listing.odd if entry not in self._named])
-        self._named = frozenset(listing.odd)
+        _log.debug("polled", ready=len(listing.messages), malformed=len(listing.odd) + listing.more_odd)
+        new = [entry for entry in listing.odd if entry not in self._named]
+        events.odd(new, max(listing.more_odd - self._counted, 0))
+        self._named, self._counted = frozenset(listing.odd), listing.more_odd
         unsent = await self._parts.ledger.admit(listing.messages, now, self._config.retry.max_age)
         self._snapshot.fill(listing, now)
         events.unsent(unsent)

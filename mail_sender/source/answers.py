@@ -1,4 +1,8 @@
-"""What an identity server's unexpected answers mean, and the cure."""
+"""What an identity server's unexpected answers mean, and the cure.
+
+A refusal counts only in Kanidm's own words (docs/kanidm-wire.md, Error bodies). What a proxy, a login page or another
+product answers in its place says nothing about the token or a message.
+"""
 
 import re
 from collections.abc import Mapping
@@ -7,13 +11,21 @@ from email.utils import parsedate_to_datetime
 
 from mail_sender.errors import ServerFault, ServerFaultKind
 from mail_sender.source.base import Standing
+from mail_sender.source.decoding import UNREADABLE
 
 SENDERS = "idm_message_senders"
 # What every sender is in as well: Kanidm puts it there by itself.
 _BY_NATURE = frozenset({SENDERS, "idm_all_accounts", "idm_high_privilege"})
 
-UNREADABLE = object()
-"""Stands for an answer that is not JSON."""
+_REFUSALS: Mapping[int, frozenset[str]] = {
+    401: frozenset({"notauthenticated", "sessionexpired"}),
+    403: frozenset({"accessdenied", "systemprotectedobject"}),
+    404: frozenset({"nomatchingentries"}),
+}
+"""All that a Kanidm says with these statuses."""
+_OTHER_PRODUCTS_KEYS = frozenset(
+    {"code", "detail", "details", "error", "errors", "message", "msg", "status", "title"}
+)
 
 _LONGEST_RETRY_AFTER = 300.0  # seconds
 _LIKELY_YEARS = range(2020, 2200)
@@ -42,39 +54,62 @@ def read_only(name: str) -> ServerFault:
     )
 
 
+def is_gone(status: int, answer: object) -> bool:
+    """Say whether an answer is Kanidm's own word that a message is unknown, deleted or hidden from us."""
+    return status == 404 and _is_kanidms(status, answer)
+
+
 def fault(server: str, status: int, answer: object, headers: Mapping[str, str]) -> ServerFault:
     """Return what a status that was not asked for means (docs/kanidm-wire.md, Error bodies)."""
-    said = _said(answer)
+    is_kanidms = _is_kanidms(status, answer)
     match status:
-        case 401:
+        case 401 if is_kanidms:
             return ServerFault(
                 ServerFaultKind.TOKEN_REFUSED,
-                f"the server refuses the token (401 {said})",
+                f"the server refuses the token (401 {_said(answer)})",
                 "it has expired, was revoked, or is another server's: "
                 "kanidm service-account api-token generate NAME mail-sender --readwrite, and put it into the config",
             )
-        case 403:
+        case 403 if is_kanidms:
             return read_only("NAME")
         case 408 | 429 | 502 | 503 | 504:
-            wait = _retry_after(headers.get("retry-after"))
+            wait = _retry_after(headers)
             advice = "this usually passes by itself" if wait is None else f"it asks for a pause of {wait:.0f} s"
-            return ServerFault(ServerFaultKind.OVERLOADED, f"{server} answers {status}", advice, wait)
+            detail = f"{server} answers {status}"
+            if not is_kanidms:
+                detail += f" with {_form(answer, headers)} (not Kanidm: a proxy in front?)"
+            return ServerFault(ServerFaultKind.OVERLOADED, detail, advice, wait)
         case _ if 300 <= status < 400:
             return not_kanidm(server, f"it redirects ({status}), and the token is not sent elsewhere")
-        case _ if answer is UNREADABLE and status < 500:
-            return not_kanidm(server, f"it answers {status}, but not as Kanidm does")
+        case _ if status < 300 or not is_kanidms:
+            return not_kanidm(server, f"it answers {status} with {_form(answer, headers)}")
         case _:
-            detail = f"{server} answers {status} {said}".rstrip()
-            return ServerFault(ServerFaultKind.ERROR, detail, "read the server's log")
+            return ServerFault(
+                ServerFaultKind.ERROR, f"{server} answers {status} {_said(answer)}", "read the server's log"
+            )
 
 
 def not_kanidm(server: str, detail: str) -> ServerFault:
     """Return the fault of an answer that Kanidm does not give."""
     return ServerFault(
         ServerFaultKind.NOT_KANIDM,
-        f"{server} does not answer like a Kanidm with a message queue: {detail}",
-        "check uri in the client config; or a proxy or login page answers instead",
+        f"{server} does not answer like a Kanidm with a message queue (not Kanidm: a proxy in front?): {detail}",
+        "check uri in the client config, and any proxy or login page in front of the server; tried again",
     )
+
+
+def _is_kanidms(status: int, answer: object) -> bool:
+    """Say whether an error is in Kanidm's form; a refusal has to be in its very words."""
+    if (words := _REFUSALS.get(status)) is not None:
+        return isinstance(answer, str) and answer in words
+    is_one = not isinstance(answer, dict) or len(answer) == 1
+    return is_one and bool(word := _said(answer)) and word not in _OTHER_PRODUCTS_KEYS
+
+
+def _form(answer: object, headers: Mapping[str, str]) -> str:
+    if answer is not UNREADABLE:
+        return "JSON that is not Kanidm's"
+    return "an HTML page" if "html" in headers.get("content-type", "").lower() else "something that is not JSON"
 
 
 def _said(answer: object) -> str:
@@ -83,13 +118,17 @@ def _said(answer: object) -> str:
     return word if isinstance(word, str) and _AN_ERRORS_NAME.fullmatch(word) else ""
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Return the wait in seconds, at most five minutes (RFC 9110, section 10.2.3: seconds or a date)."""
-    if value is None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the wait in seconds, at most five minutes (RFC 9110, section 10.2.3: seconds or a date).
+
+    A date is the server's, so it is compared with the server's own time, where the answer has it.
+    """
+    if (value := headers.get("retry-after")) is None:
         return None
     try:
         is_number = value.strip().isdecimal()
-        seconds = float(value) if is_number else (_time(value) - datetime.now(UTC)).total_seconds()
+        now = date(headers.get("date")) or datetime.now(UTC)
+        seconds = float(value) if is_number else (_time(value) - now).total_seconds()
     except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)

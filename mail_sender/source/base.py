@@ -34,23 +34,25 @@ class Source(Protocol):
         """
 
     async def list_ready(self, now: datetime) -> Listing:
-        """Return the messages that are to be sent at `now`: unsent, and past their `send_after`, oldest first.
+        """Return the messages that are to be sent: unsent, and past their `send_after`, oldest first.
 
-        A message that is missing from a long list is not gone: long lists may have gaps.
+        The server's own clock says what is past; `now` counts where the server does not say it. A message that is
+        missing from a long list is not gone: long lists may have gaps.
         Raises `ServerFault`.
         """
 
     async def read(self, message: UUID) -> Found:
         """Return one message, sent or not.
 
-        Raises `MessageGone` if the server does not know it or does not show it to us, `ServerFault` where it
-        does not answer, or with something that cannot be read.
+        Raises `MessageGone` if the server itself, not a proxy, says that it does not know it or does not show it
+        to us; `ServerFault` where it does not answer, or with something that cannot be read.
         """
 
     async def mark_sent(self, message: UUID) -> None:
         """Mark the message as sent; doing so twice does no harm.
 
-        Raises `MessageGone` if the server does not know it, `ServerFault` where it could not be marked.
+        Raises `MessageGone` if the server itself says that it does not know it, `ServerFault` where it could not
+        be marked.
         """
 
     async def close(self) -> None:

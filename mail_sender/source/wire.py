@@ -1,8 +1,8 @@
 """Kanidm's JSON as messages (docs/kanidm-wire.md, The queue entry).
 
 Entries are read one by one and leniently: unknown keys are ignored, an entry that cannot be read is named and set
-aside, an unknown template is a value. One strange entry never hides the others. A message about a strange entry
-names the place of the fault, never the value that stood there.
+aside, an unknown template is a value. One strange entry never hides the others, nor one strange recipient the others
+of its message. A message about a strange entry names the place of the fault, never the value that stood there.
 """
 
 import re
@@ -25,13 +25,23 @@ from mail_sender.message import (
     TestMessage,
     UnknownContent,
 )
+from mail_sender.source.decoding import UNREADABLE
 
 _TAG = re.compile(r"^[A-Z][A-Za-z0-9]{0,63}$")
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
+MOST_ODD = 1_000
+"""Odd entries of a list that are kept; any more are counted."""
+MOST_MESSAGES = 100_000
+"""Messages of a list that are kept; any more wait for a later poll. Kanidm lists 16,383 in one answer."""
 
-class NotAList(ValueError):
-    """The answer is not a list of entries."""
+
+class Unread(ValueError):
+    """An entry cannot be read; the text says where the fault is."""
+
+
+class Unwanted(Exception):
+    """Nobody waits for the list any more."""
 
 
 def _in_utc(time: datetime) -> datetime:
@@ -57,7 +67,7 @@ class _Entry(_Wire):
     send_after: _Time
     delete_after: _Time
     sent_at: _Time | None = None
-    mail_destination: Annotated[list[_Destination], Field(min_length=1)]
+    mail_destination: Annotated[list[Any], Field(min_length=1)]
     message_template: Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]
 
 
@@ -71,65 +81,108 @@ class _CredentialResetV1(_Wire):
     expiry_time: Annotated[int, Field(strict=True, ge=0, le=_LATEST)]  # unix seconds
 
 
-def entries(answer: object) -> list[object]:
-    """Return the entries of a list answer, unread. Raises `NotAList`."""
-    found = answer.get("resources") if isinstance(answer, dict) else None
-    if not isinstance(found, list):
-        raise NotAList
-    return found
+class Reading:
+    """A list as it is read, page by page. `now` is given where the server has not left out what is held back.
 
+    It works in a thread: who does not want it any more sets `is_unwanted`, and `take` raises `Unwanted`.
+    """
 
-def ids(answer: object) -> set[str]:
-    """Return the ids of a list answer, as they stand there."""
-    found = answer.get("resources") if isinstance(answer, dict) else None
-    return {_name(entry) for entry in found} if isinstance(found, list) else set()
+    def __init__(self, now: datetime | None = None) -> None:
+        self.is_unwanted = False
+        self._now = now
+        self._messages: dict[UUID, Message] = {}
+        self._odd: dict[str, OddEntry] = {}
+        self._more_odd = 0
+        self._newest: datetime | None = None
 
+    def take(self, entries: Iterable[object]) -> int:
+        """Take in the entries of a page; return how many of them are new. Raises what iterating them raises."""
+        new = 0
+        for entry in entries:
+            if self.is_unwanted:
+                raise Unwanted
+            new += self._take(entry)
+        return new
 
-def total(answer: object) -> int:
-    """Return how many entries the server has, whatever the page shows; 0 if it does not say."""
-    found = answer.get("totalResults") if isinstance(answer, dict) else None
-    return found if isinstance(found, int) else 0
+    def listing(self) -> Listing:
+        """Return what is to be sent, each message once, oldest first; and what is odd."""
+        ordered = sorted(self._messages.values(), key=lambda message: (message.send_after, message.id))
+        return Listing(tuple(ordered), tuple(self._odd.values()), more_odd=self._more_odd, newest=self._newest)
 
-
-def listing(raw: Iterable[object], now: datetime) -> Listing:
-    """Return what of the raw entries is to be sent at `now`, each message once, oldest first."""
-    messages: dict[UUID, Message] = {}
-    odd: dict[str, OddEntry] = {}
-    for entry in raw:
+    def _take(self, entry: object) -> bool:
+        name = _name(entry)
+        if (name in self._odd or len(self._odd) >= MOST_ODD) and not _is_complete(entry):
+            self._more_odd += name not in self._odd or name == _NAMELESS
+            return False
         try:
-            read = _Entry.model_validate(entry)
-            if read.sent_at is None and read.send_after < now:
-                messages[read.id] = _message(read)
-        except ValidationError as error:
-            name = _name(entry)
-            odd[name] = OddEntry(_shown(name), _place(error))
-    ordered = sorted(messages.values(), key=lambda message: (message.send_after, message.id))
-    return Listing(tuple(ordered), tuple(odd.values()))
+            read = _entry(entry)
+            message, strange = _message(read)
+        except Unread as fault:
+            return self._set_aside(name, f"cannot be read: {fault}")
+        if strange:
+            self._set_aside(name, f"{strange}: no mail can go to this recipient", partly=True)
+        if read.sent_at is not None or (self._now is not None and read.send_after >= self._now):
+            return True
+        if self._now is None and (self._newest is None or self._newest < read.send_after):
+            self._newest = read.send_after
+        is_new = read.id not in self._messages
+        if not is_new or len(self._messages) < MOST_MESSAGES:
+            self._messages[read.id] = message
+        return is_new
+
+    def _set_aside(self, name: str, problem: str, *, partly: bool = False) -> bool:
+        is_new = name not in self._odd
+        if is_new and len(self._odd) < MOST_ODD:
+            self._odd[name] = OddEntry(_shown(name), problem, partly)
+        else:
+            self._more_odd += is_new or name == _NAMELESS
+        return is_new
 
 
-def found(answer: object) -> Found:
-    """Return the message that an answer holds. Raises `NotAList` if it holds none that can be read."""
+def found(answer: object, id_: UUID) -> Found:
+    """Return the message of that id, which an answer holds. Raises `Unread` if it holds none that can be read."""
+    entry = _entry(answer)
+    if entry.id != id_:
+        raise Unread("id (another message's)")
+    return Found(_message(entry)[0], entry.sent_at)
+
+
+def _entry(raw: object) -> _Entry:
+    if raw is UNREADABLE:
+        raise Unread("entry (too large or too deep)")
     try:
-        entry = _Entry.model_validate(answer)
-        return Found(_message(entry), entry.sent_at)
+        return _Entry.model_validate(raw)
     except ValidationError as error:
-        raise NotAList(_place(error)) from None
+        raise Unread(_place(error)) from None
 
 
-def _message(entry: _Entry) -> Message:
-    return Message(
-        id=entry.id,
-        send_after=entry.send_after,
-        delete_after=entry.delete_after,
-        recipients=_each_once([destination.value for destination in entry.mail_destination]),
-        content=_content(*next(iter(entry.message_template.items()))),
-    )
+def _message(entry: _Entry) -> tuple[Message, str]:
+    """Return the message to those recipients that can be read, and the places of those that cannot."""
+    recipients, strange = _recipients(entry.mail_destination)
+    if not recipients:
+        raise Unread(strange)
+    try:
+        content = _content(*next(iter(entry.message_template.items())))
+    except ValidationError as error:
+        raise Unread(_place(error)) from None
+    return Message(entry.id, entry.send_after, entry.delete_after, recipients, content), strange
+
+
+def _recipients(destinations: list[Any]) -> tuple[tuple[str, ...], str]:
+    good: list[str] = []
+    strange: list[str] = []
+    for index, destination in enumerate(destinations):
+        try:
+            good.append(_Destination.model_validate(destination).value)
+        except ValidationError as error:
+            strange.append(f"mail_destination.{index} ({error.errors(include_url=False)[0]['type']})")
+    return _each_once(good), ", ".join(strange[:_MOST_PLACES])
 
 
 def _each_once(recipients: list[str]) -> tuple[str, ...]:
     """Return the recipients without those that are another one in another spelling."""
-    if len(recipients) == 1:
-        return (recipients[0],)
+    if len(recipients) <= 1:
+        return tuple(recipients)
     found: dict[str, str] = {}
     for recipient in recipients:
         found.setdefault(_mailbox(recipient), recipient)
@@ -159,7 +212,11 @@ def _content(tag: str, fields: dict[str, Any]) -> Content:
 
 def _name(entry: object) -> str:
     found = entry.get("id") if isinstance(entry, dict) else None
-    return found[:64] if isinstance(found, str) and found.isprintable() else "(without an id)"
+    return found[:64] if isinstance(found, str) and found.isprintable() else _NAMELESS
+
+
+def _is_complete(entry: object) -> bool:
+    return isinstance(entry, dict) and entry.keys() >= _REQUIRED
 
 
 def _shown(name: str) -> str:
@@ -167,14 +224,13 @@ def _shown(name: str) -> str:
     try:
         return str(UUID(name))
     except ValueError:
-        return "(without an id)"
+        return _NAMELESS
 
 
 def _place(error: ValidationError) -> str:
     """Say which fields are wrong and how, without their values."""
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    places = (f"{_known(fault['loc'])} ({fault['type']})" for fault in faults[:3])
-    return f"cannot be read: {', '.join(places)}"
+    return ", ".join(f"{_known(fault['loc'])} ({fault['type']})" for fault in faults[:_MOST_PLACES])
 
 
 def _known(location: tuple[int | str, ...]) -> str:
@@ -182,4 +238,7 @@ def _known(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location if isinstance(part, int) or part in _FIELDS) or "entry"
 
 
+_NAMELESS = "(without an id)"
+_MOST_PLACES = 3
+_REQUIRED = frozenset(name for name, field in _Entry.model_fields.items() if field.is_required())
 _FIELDS = frozenset(name for model in (_Entry, _TestMessageV1, _CredentialResetV1) for name in model.model_fields)

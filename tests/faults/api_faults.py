@@ -60,7 +60,7 @@ async def huge(exchange: Exchange) -> None:
 
 
 async def compressed(exchange: Exchange) -> None:
-    """Answer in gzip, which was not asked for."""
+    """Answer in gzip, as a proxy may."""
     code, body = await exchange.whole_answer()
     await exchange.answer(code, gzip.compress(body), {"content-encoding": "gzip"})
 
@@ -154,7 +154,7 @@ async def start_impatient(rig: Rig) -> None:
     """Start the sender with short deadlines towards the server: its own are of half a minute and more."""
     await rig.open()
     assert rig._sender is not None
-    rig._sender.source._client.timeout = httpx.Timeout(SHORT)
+    rig._sender.source._https._client.timeout = httpx.Timeout(SHORT)
     await rig.start()
 
 

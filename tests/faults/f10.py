@@ -48,8 +48,6 @@ WAITS: Mapping[str, str] = MappingProxyType(
 )
 LISTED_OCTETS = 1_600
 """A little more than the list of the three messages that these cases queue."""
-_DONE_BY_404 = (READ, SENT)
-"""Where 404 is the answer that the message is gone: that is a case of its own."""
 
 
 def cases(_seed: int) -> Sequence[Case]:
@@ -64,15 +62,13 @@ Named = Iterator[tuple[str, Callable[[Rig], Any]]]
 def _answers() -> Named:
     for path in PATHS:
         for code in STATUSES:
-            if code != 404 or path not in _DONE_BY_404:
-                yield f"{path} {code}", partial(behind, fault=status(code), path=path)
+            yield f"{path} {code}", partial(behind, fault=status(code), path=path)
         for code in REDIRECTS:
             yield f"{path} {code}", partial(behind, fault=api_faults.redirect(code), path=path)
-        for code in (502, 503):
+        for code in (401, 403, 404, 500, 502, 503):
             yield f"{path} HTML {code}", partial(behind, fault=api_faults.html(code), path=path)
         for name, body in api_faults.BODIES.items():
-            # A mark's answer says yes by its status alone, as long as it is JSON: only what is none is a fault.
-            if path != SENT or name in {"HTML", "nothing", "no JSON", "no UTF-8"}:
+            if path != SENT or name != "null":  # which is the one yes to a mark
                 yield f"{path} 200 with {name}", partial(behind, fault=status(200, body), path=path)
 
 

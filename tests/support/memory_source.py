@@ -27,7 +27,8 @@ class MemorySource:
     What is `unlisted` is left out of the list, and can be read all the same. `down` is raised by every call while it
     is set. Without `has_group`, everything is hidden as Kanidm hides it. With `forgetful`, what is marked is still
     listed (a lagging replica). Each mark of a `cursed` message raises that fault. `slow` are seconds that a call
-    takes; infinity hangs. `date` is the server's own clock, which each listing has.
+    takes; infinity hangs. `date` is the server's own clock, which each listing has; `proxy_date` is what a proxy in front
+    of it writes in its place.
     """
 
     def __init__(self, messages: Iterable[Message] = (), odd: Iterable[OddEntry] = ()) -> None:
@@ -41,6 +42,7 @@ class MemorySource:
         self.cursed: dict[UUID, ServerFault] = {}
         self.slow: dict[Call, float] = {}
         self.date: Callable[[], datetime] | None = None
+        self.proxy_date: Callable[[], datetime] | None = None
         self.calls: list[Call] = []
         self.times: list[float] = []
         self.marks: list[UUID] = []
@@ -69,9 +71,12 @@ class MemorySource:
     async def list_ready(self, now: datetime) -> Listing:
         """Return what is unsent and past its `send_after`, oldest first, and all that is malformed."""
         await self._begin("list_ready")
-        ready = [message for message in self.messages if message.send_after < now and self._shows(message)]
+        servers = self.date() if self.date else now
+        ready = [message for message in self.messages if message.send_after < servers and self._shows(message)]
         ordered = sorted(ready, key=lambda message: (message.send_after, message.id))
-        return Listing(tuple(ordered), self.odd, self.date() if self.date else None)
+        date = self.proxy_date or self.date
+        newest = ordered[-1].send_after if ordered else None
+        return Listing(tuple(ordered), self.odd, date() if date else None, newest=newest)
 
     async def read(self, message: UUID) -> Found:
         """Return a message, sent or not."""

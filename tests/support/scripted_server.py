@@ -67,8 +67,9 @@ def _handler(server: ScriptedServer, respond: Respond) -> type[BaseHTTPRequestHa
             if answer.hang:
                 server.wait()
                 return
-            self.send_response(answer.status)
-            for name, value in {"content-type": "application/json", **answer.headers}.items():
+            self.send_response_only(answer.status)
+            usual = {"content-type": "application/json", "date": self.date_time_string()}
+            for name, value in {**usual, **answer.headers}.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(answer.body)))
             self.end_headers()

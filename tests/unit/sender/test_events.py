@@ -138,13 +138,20 @@ def test_an_odd_entry_is_named_with_its_problem() -> None:
     assert "id (uuid_parsing)" in logged[0]["message"]
 
 
+def test_a_recipient_that_cannot_be_read_is_named_beside_those_that_get_their_mail() -> None:
+    """The entry is not left where it is."""
+    with capture_logs() as logged:
+        events.odd([OddEntry("some-id", "mail_destination.1 (string_type)", partly=True)])
+    assert logged[0]["message"] == "mail_destination.1 (string_type); the other recipients get their mail"
+
+
 def test_of_very_many_only_the_first_are_named() -> None:
     """And how many more there are, so that the log stays one."""
     with capture_logs() as logged:
-        events.odd([OddEntry(str(number), "x") for number in range(1_000)])
+        events.odd([OddEntry(str(number), "x") for number in range(1_000)], 7)
         events.unsent([UUID(int=number) for number in range(1_000)])
     assert len(logged) == 2 * (events.MOST_NAMED + 1)
-    assert [event["more"] for event in logged if "more" in event] == [980, 980]
+    assert [event["more"] for event in logged if "more" in event] == [987, 980]
 
 
 def test_an_un_sent_message_is_named_with_the_command_that_mails_it() -> None:

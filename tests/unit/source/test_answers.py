@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mail_sender.errors import ServerFault, ServerFaultKind
 from mail_sender.source import answers
 from mail_sender.source.base import Standing
+from mail_sender.source.decoding import UNREADABLE
 
 SERVER = "https://idm.example.com"
 GROUPS = frozenset({"idm_message_senders", "idm_all_accounts"})
@@ -45,21 +46,24 @@ def test_a_sender_that_could_not_mark_gets_the_command_that_mends_it(
     assert cure in caught.value.advice
 
 
-HTML = answers.UNREADABLE
+HTML = UNREADABLE
 MEANINGS: list[tuple[int, object, ServerFaultKind]] = [
-    (401, "notauthenticated", ServerFaultKind.TOKEN_REFUSED), (401, HTML, ServerFaultKind.TOKEN_REFUSED),
-    (403, "accessdenied", ServerFaultKind.TOKEN_READ_ONLY), (408, None, ServerFaultKind.OVERLOADED),
+    (401, "notauthenticated", ServerFaultKind.TOKEN_REFUSED), (401, HTML, ServerFaultKind.NOT_KANIDM),
+    (401, "sessionexpired", ServerFaultKind.TOKEN_REFUSED), (401, "accessdenied", ServerFaultKind.NOT_KANIDM),
+    (403, "accessdenied", ServerFaultKind.TOKEN_READ_ONLY), (403, HTML, ServerFaultKind.NOT_KANIDM), (408, None, ServerFaultKind.OVERLOADED),
     (429, HTML, ServerFaultKind.OVERLOADED), (502, HTML, ServerFaultKind.OVERLOADED),
     (503, "x", ServerFaultKind.OVERLOADED), (504, HTML, ServerFaultKind.OVERLOADED),
     (301, HTML, ServerFaultKind.NOT_KANIDM), (400, HTML, ServerFaultKind.NOT_KANIDM),
     (404, "nomatchingentries", ServerFaultKind.ERROR), (500, "backend", ServerFaultKind.ERROR),
-    (500, {"missingattribute": "mail"}, ServerFaultKind.ERROR), (599, HTML, ServerFaultKind.ERROR),
+    (500, {"missingattribute": "mail"}, ServerFaultKind.ERROR), (599, HTML, ServerFaultKind.NOT_KANIDM),
+    (500, {"message": "x"}, ServerFaultKind.NOT_KANIDM), (500, HTML, ServerFaultKind.NOT_KANIDM),
+    (404, "notfound", ServerFaultKind.NOT_KANIDM), (404, None, ServerFaultKind.NOT_KANIDM),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("status", "answer", "kind"), MEANINGS)
 def test_a_status_is_one_kind_of_trouble(status: int, answer: object, kind: ServerFaultKind) -> None:
-    """By status and by whether it is JSON; the sentence has the status and something to do."""
+    """By status and by whether it is in Kanidm's words; the sentence has the status and something to do."""
     found = answers.fault(SERVER, status, answer, {})
     assert found.kind is kind
     assert found.advice
@@ -76,7 +80,7 @@ def test_the_servers_own_word_is_repeated() -> None:
 @pytest.mark.parametrize("answer", ["x\r\ny", "\x1b[2J", "x" * 10_000, ["x"], 5, {}, {"\n": 1}])
 def test_what_is_no_word_is_not_repeated(answer: object) -> None:
     """Control characters, structures and what would fill the log stay out of the sentence."""
-    assert answers.fault(SERVER, 500, answer, {}).detail == f"{SERVER} answers 500"
+    assert answers.fault(SERVER, 500, answer, {}).detail.endswith("it answers 500 with JSON that is not Kanidm's")
 
 
 RETRY_AFTER = {
@@ -107,6 +111,14 @@ def test_the_wait_may_be_a_date() -> None:
         wait = answers.fault(SERVER, 429, None, {"retry-after": date}).retry_after
         assert wait is not None
         assert least <= wait <= most
+
+
+def test_a_date_to_wait_for_is_by_the_servers_own_clock() -> None:
+    """Ours may be hours wrong."""
+    now = datetime.now(UTC) + timedelta(hours=2)
+    headers = {"date": format_datetime(now, usegmt=True)}
+    headers["retry-after"] = format_datetime(now + timedelta(seconds=60), usegmt=True)
+    assert answers.fault(SERVER, 503, None, headers).retry_after == 60.0
 
 
 @given(st.text(max_size=40))

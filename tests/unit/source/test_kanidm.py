@@ -4,8 +4,12 @@ Real connections (TLS, a tunnel, a cut) are in `tests/wire/test_server_connectio
 `tests/contract/test_source_contract.py`.
 """
 
+import asyncio
 import gzip
 import json
+import time
+import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx
@@ -27,11 +31,13 @@ from tests.unit.source.answering import (
     SERVER,
     account,
     captured,
+    entry,
     fault_of_list,
+    listed,
 )
 
 
-async def test_a_request_has_the_token_and_no_cookie_and_wants_no_compression(
+async def test_a_request_has_the_token_and_no_cookie_and_names_the_codings_that_are_undone(
     server: respx.MockRouter, source: KanidmSource
 ) -> None:
     """A session that somebody in between sets is not ours, and a jar of cookies only grows."""
@@ -41,9 +47,9 @@ async def test_a_request_has_the_token_and_no_cookie_and_wants_no_compression(
         await source.list_ready(NOW)
     for call in route.calls:
         assert call.request.headers["authorization"] == "Bearer a-token"
-        assert call.request.headers["accept-encoding"] == "identity"
+        assert call.request.headers["accept-encoding"] == "gzip, deflate"
         assert "cookie" not in call.request.headers
-    assert list(source._client.cookies.jar) == []
+    assert list(source._https._client.cookies.jar) == []
 
 
 async def test_a_redirect_is_not_followed(server: respx.MockRouter, source: KanidmSource) -> None:
@@ -102,6 +108,73 @@ async def test_a_message_that_the_server_does_not_know_is_gone(
             await call(ONE)
 
 
+FOREIGN: dict[str, Callable[[int], httpx.Response]] = {
+    "HTML": lambda status: httpx.Response(status, html="<html><h1>Not found</h1></html>"),
+    "nothing": httpx.Response,
+    "a text": lambda status: httpx.Response(status, text="Route not found"),
+    "null": lambda status: httpx.Response(status, json=None, content=b"null"),
+    "a gateway's JSON": lambda status: httpx.Response(status, json={"message": "no Route matched with those values"}),
+    "a word of somebody else's": lambda status: httpx.Response(status, json="Unauthorized"),
+    "a word for another status": lambda status: httpx.Response(status, json="backend"),
+    "a problem": lambda status: httpx.Response(status, json={"type": "about:blank", "title": "x", "status": status}),
+    "an error": lambda status: httpx.Response(status, json={"error": "notfound"}),
+    "a list": lambda status: httpx.Response(status, json=["nomatchingentries"]),
+    "HTML that quotes it": lambda status: httpx.Response(status, html='<p>"nomatchingentries"'),
+}
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("name", FOREIGN)
+async def test_a_refusal_in_other_words_than_kanidms_is_somebody_elses(
+    server: respx.MockRouter, source: KanidmSource, name: str, status: int
+) -> None:
+    """Neither is the message gone nor the token bad: a proxy answers, whatever is asked."""
+    server.route(path__in=["/v1/self", READY, f"{QUEUE}/{ONE}", SENT]).mock(FOREIGN[name](status))
+    for call in (source.list_ready(NOW), source.standing(), source.read(ONE), source.mark_sent(ONE)):
+        with pytest.raises(ServerFault) as caught:
+            await call
+        assert caught.value.kind is ServerFaultKind.NOT_KANIDM
+        assert "not Kanidm: a proxy in front?" in caught.value.detail
+        assert str(status) in caught.value.detail
+
+
+PORTALS: dict[str, httpx.Response] = {
+    "a login page": httpx.Response(200, html="<html>please log in</html>"),
+    "JSON of another product": httpx.Response(200, json={"login": "required"}),
+    "a redirect": httpx.Response(302, headers={"location": "http://portal.example/"}),
+    "network authentication required": httpx.Response(511, html="<html>portal</html>"),
+    "a page for a crash": httpx.Response(500, html="<html>Internal Server Error</html>"),
+    "JSON for a crash": httpx.Response(500, json={"timestamp": 5, "status": 500, "error": "x"}),
+    "an unknown 5xx": httpx.Response(520, html="<html>Web server is returning an unknown error</html>"),
+    "nothing": httpx.Response(200),
+    "half of it": httpx.Response(206, json={"resources": []}),
+}
+
+
+@pytest.mark.parametrize("name", PORTALS)
+async def test_what_a_portal_or_a_proxy_answers_in_kanidms_place_is_named(
+    server: respx.MockRouter, source: KanidmSource, name: str
+) -> None:
+    """On listing, reading and marking alike; it is never a mark, nor a message that is gone."""
+    server.route().mock(PORTALS[name])
+    for call in (source.list_ready(NOW), source.standing(), source.read(ONE), source.mark_sent(ONE)):
+        with pytest.raises(ServerFault) as caught:
+            await call
+        assert caught.value.kind is ServerFaultKind.NOT_KANIDM
+        assert "a proxy in front?" in caught.value.detail
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+async def test_a_proxy_that_is_overloaded_is_named_as_one(
+    server: respx.MockRouter, source: KanidmSource, status: int
+) -> None:
+    """It usually passes by itself; that it is not Kanidm's own answer is said."""
+    server.get(READY).mock(httpx.Response(status, html="<html>Bad Gateway</html>"))
+    fault = await fault_of_list(source)
+    assert fault.kind is ServerFaultKind.OVERLOADED
+    assert "an HTML page (not Kanidm: a proxy in front?)" in fault.detail
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -110,10 +183,12 @@ async def test_a_message_that_the_server_does_not_know_is_gone(
         (BACKEND, ServerFaultKind.ERROR),
         (captured("sent: token readonly"), ServerFaultKind.TOKEN_READ_ONLY),
         (captured("sent: token none"), ServerFaultKind.TOKEN_REFUSED),
+        (httpx.Response(200, json={"status": "ok"}), ServerFaultKind.NOT_KANIDM),
+        (httpx.Response(200, html="<p>ok"), ServerFaultKind.NOT_KANIDM),
     ],
-    ids=["empty", "204", "500", "403", "401"],
+    ids=["empty", "204", "500", "403", "401", "other JSON", "HTML"],
 )
-async def test_only_200_and_json_is_a_mark(
+async def test_only_200_and_null_is_a_mark(
     server: respx.MockRouter, source: KanidmSource, answer: httpx.Response, kind: ServerFaultKind
 ) -> None:
     """Anything else is a fault, and the message stays to be marked."""
@@ -140,7 +215,7 @@ async def test_a_list_comes_with_the_servers_time(server: respx.MockRouter, sour
         captured("unknown route"),
         httpx.Response(200, json={"hello": "world"}),
         httpx.Response(200, content=b"[" * 100_000),
-        # Not asked for, and 3 kB can hold 2 GB: it is neither unpacked nor believed.
+        # 3 kB of it can hold 2 GB: it is neither unpacked nor believed.
         httpx.Response(
             200,
             headers={"content-encoding": "gzip, gzip"},
@@ -180,9 +255,85 @@ async def test_a_list_cut_at_any_place_is_a_fault_and_no_message(
 async def test_an_answer_is_read_up_to_a_limit(
     server: respx.MockRouter, source: KanidmSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """64 MiB, here 1 KiB: the rest is left where it is."""
-    monkeypatch.setattr(kanidm, "_LARGEST_ANSWER", 1024)
-    server.get(READY).respond(200, content=bytes(1025))
+    """64 MiB, here 1 MiB: the rest is left where it is."""
+    monkeypatch.setattr(kanidm, "_LARGEST_LIST", 2**20)
+    server.get(READY).respond(200, content=bytes(2**20 + 1))
     fault = await fault_of_list(source)
     assert fault.kind is ServerFaultKind.UNREACHABLE
-    assert "larger than 64 MiB" in fault.detail
+    assert "larger than 1 MiB" in fault.detail
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+async def test_a_compressed_answer_is_undone(server: respx.MockRouter, source: KanidmSource, coding: str) -> None:
+    """A proxy may compress what Kanidm does not; lists, single answers and refusals are the same."""
+
+    def compressed(answer: httpx.Response) -> httpx.Response:
+        stream = httpx.ByteStream((gzip if coding == "gzip" else zlib).compress(answer.content))
+        return httpx.Response(answer.status_code, headers={"content-encoding": coding}, stream=stream)
+
+    server.get(READY).mock(compressed(captured("ready: test and reset")))
+    server.post(SENT).mock(compressed(captured("sent")))
+    server.get(f"{QUEUE}/{ONE}").mock(compressed(captured("get: unknown")))
+    assert len((await source.list_ready(NOW)).messages) == 3
+    await source.mark_sent(ONE)
+    with pytest.raises(MessageGone):
+        await source.read(ONE)
+
+
+async def test_a_compressed_answer_is_unpacked_up_to_the_same_limit(
+    server: respx.MockRouter, source: KanidmSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A megabyte of nothing compresses to a kilobyte."""
+    monkeypatch.setattr(kanidm, "_LARGEST_LIST", 2**20)
+    headers = {"content-encoding": "gzip"}
+    server.get(READY).side_effect = lambda _: httpx.Response(
+        200, headers=headers, stream=httpx.ByteStream(gzip.compress(bytes(2**20 + 1)))
+    )
+    assert "larger than 1 MiB" in (await fault_of_list(source)).detail
+    server.get(f"{QUEUE}/{ONE}").mock(
+        httpx.Response(200, headers=headers, stream=httpx.ByteStream(gzip.compress(bytes(2**20 + 1))))
+    )
+    with pytest.raises(ServerFault):
+        await source.read(ONE)
+
+
+async def test_an_error_that_is_too_large_to_read_still_has_its_status(
+    server: respx.MockRouter, source: KanidmSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the wait that it asks for."""
+    monkeypatch.setattr(kanidm, "_LARGEST_ANSWER", 1024)
+    server.post(SENT).respond(503, content=bytes(5000), headers={"retry-after": "120"})
+    with pytest.raises(ServerFault) as caught:
+        await source.mark_sent(ONE)
+    assert caught.value.retry_after == 120.0
+
+
+async def test_the_loop_goes_on_while_a_huge_list_is_decoded(server: respx.MockRouter, source: KanidmSource) -> None:
+    """A hundred thousand empty entries, with a good one at their end: polling them stops neither mail nor marks."""
+    entries = ",".join(["{}"] * 100_000 + [json.dumps(entry(1))])
+    server.get(READY).respond(200, content=f'{{"resources": [{entries}]}}'.encode())
+    longest = 0.0
+
+    async def tick() -> None:
+        nonlocal longest
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0)
+            longest = max(longest, time.monotonic() - began)
+
+    ticking = asyncio.ensure_future(tick())
+    found = await source.list_ready(NOW)
+    ticking.cancel()
+    assert [message.id.int for message in found.messages] == [1]
+    assert (len(found.odd), found.more_odd) == (1, 99_999)
+    assert longest < 0.5
+
+
+async def test_a_list_of_seventeen_thousand_messages_is_read_fast(
+    server: respx.MockRouter, source: KanidmSource
+) -> None:
+    """The most that a Kanidm has, and a little more."""
+    server.get(READY).mock(listed([entry(number) for number in range(17_000)], 17_000))
+    began = time.process_time()
+    assert len((await source.list_ready(NOW)).messages) == 17_000
+    assert time.process_time() - began < 4.0

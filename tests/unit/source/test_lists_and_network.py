@@ -76,6 +76,31 @@ async def test_a_page_beyond_the_end_of_a_list_that_has_shrunk_ends_it(
     assert [message.id.int for message in found.messages] == [1]
 
 
+async def test_a_proxy_that_puts_its_own_page_in_place_of_that_500_does_not_stop_the_list(
+    server: respx.MockRouter, source: KanidmSource
+) -> None:
+    """The other ways to read the list are tried all the same."""
+    like_kanidm(server, listed([entry(1)], 1))
+    server.get(READY).mock(httpx.Response(500, html="<html>Internal Server Error</html>"))
+    assert [message.id.int for message in (await source.list_ready(NOW)).messages] == [1]
+
+
+async def test_pages_have_a_deadline_together(
+    server: respx.MockRouter, source: KanidmSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that drips out page after page does not keep the poll for days: what was read until then counts."""
+    monkeypatch.setattr(kanidm, "_PAGES_SECONDS", 0.1)
+    numbers = iter(range(1_000_000))
+    paged = like_kanidm(server, BACKEND)
+
+    async def slowly(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.03)
+        return listed([entry(next(numbers))], 1_000_000)
+
+    paged.side_effect = slowly
+    assert 1 <= len((await source.list_ready(NOW)).messages) <= 5
+
+
 async def test_where_nothing_can_be_listed_the_first_answer_is_the_fault(
     server: respx.MockRouter, source: KanidmSource
 ) -> None:

@@ -1,0 +1,175 @@
+"""One HTTPS client for the identity server: the only file that knows httpx.
+
+Every exchange has a deadline and a limit of octets. Redirects are not followed, since the token would go along. What
+the network does is said in words; it ends in `ServerFault`.
+"""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass
+from datetime import datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx
+import structlog
+
+from mail_sender import __version__, tls
+from mail_sender.errors import ServerFault, ServerFaultKind, causes
+from mail_sender.source import answers, decoding
+from mail_sender.source.config import SourceConfig
+
+_log = structlog.get_logger()
+
+CALL_SECONDS = 30.0
+
+# httpx grows slower with more connections, and one in its pool may be closed under a waiting request.
+_CONNECTIONS = 4
+
+_CUT = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it arrived: `body` may be compressed, and is empty for an error that was too large to be read."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    charset: str | None
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's time, if it says it."""
+        return answers.date(self.headers.get("date"))
+
+    def text(self, most: int) -> str:
+        """Return its text. Raises `decoding.TooLarge` if that is more than so many octets, unpacked."""
+        body = decoding.unpacked(self.body, self.headers.get("content-encoding", ""), most)
+        return decoding.text(body, self.charset)
+
+
+class HttpsClient:
+    """Connections to the server. Raises `OSError` or `tls.BadPem` if `ca_path` cannot be used."""
+
+    def __init__(self, config: SourceConfig) -> None:
+        self._config = config
+        self._slots = asyncio.Semaphore(_CONNECTIONS)
+        self._client = httpx.AsyncClient(
+            base_url=config.uri,
+            headers={
+                "authorization": f"Bearer {config.token.get_secret_value()}",
+                "accept": "application/json",
+                "accept-encoding": decoding.ACCEPTED,
+                "user-agent": f"mail-sender/{__version__}",
+            },
+            verify=_context(config),
+            timeout=httpx.Timeout(CALL_SECONDS, connect=config.connect_timeout, pool=None),
+            limits=httpx.Limits(
+                max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=30
+            ),
+            follow_redirects=False,
+            proxy=config.proxy.get_secret_value() if config.proxy else None,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            # Else ALL_PROXY and .netrc would have a say, too.
+            trust_env=False,
+        )
+
+    async def ask(self, method: str, path: str, query: dict[str, str] | None, *, seconds: float, most: int) -> Answer:
+        """Return the answer of one call, within so many seconds and octets.
+
+        It is asked once more where a kept connection turns out to be closed: asking twice does no harm. Raises
+        `ServerFault` for all that the network can do.
+        """
+        try:
+            async with asyncio.timeout(seconds), self._slots:
+                try:
+                    answer = await self._exchange(method, path, query, most)
+                except _CUT:
+                    answer = await self._exchange(method, path, query, most)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise _network_fault(self._config, error) from error
+        _log.debug("server_request", method=method, path=path, status=answer.status, octets=len(answer.body))
+        return answer
+
+    def too_large(self, most: int) -> ServerFault:
+        """Return the fault of an answer that is larger than so many octets."""
+        return _network_fault(self._config, _TooLarge(most))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _exchange(self, method: str, path: str, query: dict[str, str] | None, most: int) -> Answer:
+        async with self._client.stream(method, path, params=query) as response:
+            body = await _bounded(response, most)
+            return Answer(response.status_code, response.headers, body, response.charset_encoding)
+
+
+class _TooLarge(httpx.HTTPError):
+    def __init__(self, most: int) -> None:
+        super().__init__(f"its answer is larger than {most / 2**20:.0f} MiB")
+
+
+async def _bounded(response: httpx.Response, most: int) -> bytes:
+    """Return the body as it came; of an error that is too large, the status says enough."""
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > most:
+            if response.status_code != 200:
+                return b""
+            raise _TooLarge(most)
+    return bytes(body)
+
+
+def _context(config: SourceConfig) -> ssl.SSLContext:
+    context = tls.context(config.ca_path)
+    if not (config.verify_hostnames and config.verify_ca):
+        context.check_hostname = False
+    if not config.verify_ca:
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+# What the network does, in words
+
+
+def _network_fault(config: SourceConfig, error: BaseException) -> ServerFault:
+    server = config.uri + (" (through the proxy of HTTPS_PROXY)" if config.proxy else "")
+    for cause in causes(error):
+        if isinstance(cause, ssl.SSLError):
+            host = httpx.URL(config.uri).host
+            advice = (
+                "set ca_path in the client config to the PEM file of its CA, or correct the server's certificate"
+                if isinstance(cause, ssl.SSLCertVerificationError)
+                else "check scheme and port of uri in the client config"
+            )
+            return ServerFault(ServerFaultKind.UNTRUSTED, f"{server}: {tls.fault(cause, host)}", advice)
+    return ServerFault(
+        ServerFaultKind.UNREACHABLE,
+        f"{server} cannot be reached: {_network_detail(error)}",
+        "check that it runs, and that uri in the client config is right from this machine",
+    )
+
+
+_NETWORK_DETAILS: tuple[tuple[type[BaseException], str], ...] = (
+    (socket.gaierror, "its name cannot be resolved"),
+    (ConnectionRefusedError, "connection refused"),
+    (httpx.ConnectTimeout, "no connection within the time allowed"),
+    (TimeoutError, "no answer in time"),
+    (httpx.TimeoutException, "no answer in time"),
+    (httpx.ProxyError, "the proxy (HTTPS_PROXY) refuses"),
+    (httpx.NetworkError, "the connection was cut"),
+    (httpx.ProtocolError, "the connection was cut, or the answer is not HTTP"),
+)
+
+
+def _network_detail(error: BaseException) -> str:
+    if isinstance(error, _TooLarge):
+        return str(error)
+    found = list(causes(error))
+    for kind, detail in _NETWORK_DETAILS:
+        if any(isinstance(cause, kind) for cause in found):
+            return detail
+    return type(error).__name__
