@@ -4,8 +4,9 @@
    delays no other message.
 2. If the server fails for two different messages in a row, or asks for a pause, all marks wait, longer each time.
 3. 404 means that the server does not have the message any more, or that our account has lost its group. The account's
-   standing tells which. 401 and 403 are the token's fault; if the account's standing is good, they concern only this
-   message (docs/kanidm-wire.md).
+   standing tells which; and it is gone only once the next good poll lacks it too (`snapshot`): until then the mark is
+   repeated. 401 and 403 are the token's fault; if the account's standing is good, they concern only this message
+   (docs/kanidm-wire.md).
 
 Messages that are unmarked when the program ends are marked after the next start, because the ledger knows them.
 """
@@ -126,6 +127,11 @@ class Acknowledger:
             _log.info("marked", message_id=message)
         except MessageGone:
             await self._parts.source.standing()
+            if not self._snapshot.is_gone(message):
+                self._snapshot.doubt(message, is_gone=True)
+                detail = "the server does not know the message"
+                raise ServerFault(ServerFaultKind.ERROR, detail, "the next poll shows whether it is gone") from None
+            self._snapshot.settle_doubt(message)
             _log.warning("message_gone", message_id=message, message="mailed, but the message is gone on the server")
 
     async def _blame(self, message: UUID, fault: ServerFault) -> None:

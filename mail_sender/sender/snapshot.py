@@ -1,4 +1,8 @@
-"""The snapshot: what the last good poll saw, and whether the token is good; the poller alone writes it."""
+"""The snapshot: what the last good poll saw, whether the token is good, and which messages may be gone.
+
+A server that does not know a message, when it is asked for it alone, may be a replica that lags behind the one that
+was polled. So its word counts only together with the next good poll, once that lacks the message too.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,18 +12,24 @@ from mail_sender.condition import Conditions
 from mail_sender.errors import ServerFault
 from mail_sender.message import Listing, Message
 
+MOST_DOUBTED = 10_000
+"""Doubted messages that are remembered; the oldest is forgotten first, and waits for one more poll."""
+
 
 @dataclass(slots=True)
 class Snapshot:
     """The messages by id, and when they were listed; `conditions` say what is at fault.
 
-    `may_send` says that the token was good when it was last checked, and that nothing has spoken against it since.
+    Only the poller fills it. `may_send` says that the token was good when it was last checked, and that nothing has
+    spoken against it since.
     """
 
     conditions: Conditions = field(default_factory=Conditions)
     messages: dict[UUID, Message] = field(default_factory=dict)
     at: datetime | None = None
     may_send: bool = False
+    _polls: int = 0
+    _doubted: dict[tuple[UUID, bool], int] = field(default_factory=dict)
 
     def note(self, fault: ServerFault, now: datetime) -> None:
         """Take in what is wrong with the server or the token."""
@@ -32,4 +42,32 @@ class Snapshot:
         self.messages = {message.id: message for message in listing.messages}
         self.at = now
         self.may_send = True
+        self._polls += 1
         self.conditions.server.up(now)
+
+    def doubt(self, message: UUID, *, is_gone: bool) -> None:
+        """Take in that the server does not know a message, or does not give it; the first time of each counts."""
+        if len(self._doubted) >= MOST_DOUBTED:
+            self._doubted.pop(next(iter(self._doubted)))
+        self._doubted.setdefault((message, is_gone), self._polls)
+
+    def settle_doubt(self, message: UUID) -> None:
+        """Take in that a message is there, or that it is gone for good."""
+        for is_gone in (True, False):
+            self._doubted.pop((message, is_gone), None)
+
+    def may_be_gone(self, message: UUID) -> bool:
+        """Whether the server did not know the message, and nothing has shown yet whether it is gone."""
+        return (message, True) in self._doubted
+
+    def is_gone(self, message: UUID) -> bool:
+        """Whether a good poll, since the server did not know the message, lacks it too."""
+        return self._was_polled_since((message, True)) and message not in self.messages
+
+    def is_there(self, message: UUID) -> bool:
+        """Whether a good poll, since the server did not know or give the message, lists it all the same."""
+        doubts = ((message, True), (message, False))
+        return message in self.messages and any(self._was_polled_since(doubt) for doubt in doubts)
+
+    def _was_polled_since(self, doubt: tuple[UUID, bool]) -> bool:
+        return self._doubted.get(doubt, self._polls) < self._polls

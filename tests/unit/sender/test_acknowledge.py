@@ -125,14 +125,30 @@ async def test_a_token_that_may_not_mark_stops_the_sending(kind: ServerFaultKind
 
 
 async def test_a_message_that_is_gone_is_settled_where_the_account_is_still_a_sender() -> None:
-    """404 with a good standing means purged: it is said once, and never marked or mailed again."""
+    """404 with a good standing, and the next poll lacks it: that is said once, and it is never marked or mailed again."""
     of = message(A)
-    async with bench(of) as table:
+    async with bench(of, schedule="0 * * * * *") as table:
         table.transport.meanwhile = lambda _: table.source.delete(of)
-        await table.run(600)
-        assert (table.transport.recipients, table.source.marks) == ([A], [of.id])
+        await table.run(59)
+        assert await unmarked(table) == [of.id]
+        await table.run(60)
         assert table.said("message_gone") == ["message_gone"]
         assert await unmarked(table) == []
+        marks = len(table.source.marks)
+        await table.run(600)
+        assert (table.transport.recipients, len(table.source.marks)) == ([A], marks)
+
+
+async def test_a_404_that_a_poll_contradicts_settles_nothing() -> None:
+    """A replica that lags behind the others gives it: the mark is repeated while the message is listed."""
+    of = message(A)
+    async with bench(of) as table:
+        table.source.script("mark_sent", *[MessageGone()] * 8)
+        await table.run(150)
+        assert table.source.sent == {of.id}
+        assert (len(table.source.marks), len(table.transport.tried)) == (9, 1)
+        assert table.said("message_gone") == []
+        assert table.said("mark_failed") == ["mark_failed"]
 
 
 async def test_a_404_of_an_account_without_its_group_settles_nothing() -> None:

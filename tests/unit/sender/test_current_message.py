@@ -3,15 +3,17 @@
 import math
 from dataclasses import replace
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
-from mail_sender.errors import ServerFaultKind
+from mail_sender.errors import MessageGone, ServerFaultKind
 from mail_sender.ledger.states import State
+from mail_sender.message import Found, Message
 from tests.support.memory_source import fault
-from tests.support.samples import HOUR, LATER, NOW, SECOND, A, B, crowd, message, reset
+from tests.support.samples import CUT, HOUR, LATER, NOW, SECOND, A, B, crowd, message, reset
 from tests.support.virtual_time import VIRTUAL_TIME
-from tests.support.worker_bench import bench
+from tests.support.worker_bench import Bench, bench
 
 pytestmark = VIRTUAL_TIME
 
@@ -47,15 +49,156 @@ async def test_a_backlog_that_outlasts_its_poll_is_read_again() -> None:
 
 @pytest.mark.parametrize("purged", [False, True])
 async def test_what_somebody_else_has_marked_or_purged_is_withdrawn(purged: bool) -> None:
-    """It is not mailed, nor marked by us; said once. 404 means purged where our standing is good."""
+    """It is not mailed, nor marked by us; said once. 404 means purged where our standing is good and a poll agrees."""
     of = message(A)
-    async with bench(of, schedule=HOURLY) as table:
+    async with bench(of, schedule="0 * * * * *") as table:
         await table.defer(of)
         table.source.delete(of) if purged else table.source.sent.add(of.id)
         await table.run(600)
         assert await table.states(of) == [State.WITHDRAWN]
         assert (len(table.transport.tried), table.source.marks) == (1, [])
         assert table.said("withdrawn") == ["withdrawn"]
+
+
+async def test_a_message_is_not_gone_before_the_next_good_poll_lacks_it_too() -> None:
+    """Until then it is read again and again; a poll that fails says nothing."""
+    of = message(A)
+    async with bench(of, schedule="0 */10 * * * *") as table:
+        await table.defer(of)
+        table.source.delete(of)
+        table.source.script("list_ready", fault(ServerFaultKind.UNREACHABLE))
+        await table.run(1_180)
+        assert await table.states(of) == [State.QUEUED]
+        assert table.source.calls.count("read") > 10
+        await table.run(60)
+        assert await table.states(of) == [State.WITHDRAWN]
+
+
+@pytest.mark.parametrize("times", [1, 3, 10_000])
+async def test_a_404_that_a_poll_contradicts_withdraws_nothing(times: int) -> None:
+    """A replica that lags behind the others gives it, once or always: what a poll lists is mailed."""
+    of = message(A)
+    async with bench(of, schedule="0 * * * * *") as table:
+        await table.defer(of)
+        table.source.script("read", *[MessageGone()] * times)
+        await table.run(180)
+        assert await table.states(of) == [State.SENT]
+        assert table.said("withdrawn") == []
+
+
+async def test_a_message_that_is_found_again_is_mailed_at_once() -> None:
+    """The next reading, from another replica, has it: no poll is waited for."""
+    of = message(A)
+    async with bench(of, schedule=HOURLY) as table:
+        await table.defer(of)
+        table.source.script("read", MessageGone(), MessageGone())
+        await table.run(150)
+        assert await table.states(of) == [State.SENT]
+
+
+async def test_a_reading_that_somebody_else_answers_is_named_once_and_costs_no_mail() -> None:
+    """A proxy's page: what the last poll listed is mailed, the rest is read again; that it works again is said, too."""
+    first, second = message(A), message(B)
+    async with bench(first, second, schedule=HOURLY) as table:
+        table.transport.script(A, LATER, LATER)
+        table.transport.script(B, LATER)
+        await table.run(10)
+        table.source.script("read", *[fault(ServerFaultKind.NOT_KANIDM)] * 2)
+        await table.run(600)
+        assert await table.states(first, second) == [State.SENT, State.SENT]
+        assert table.said("reading_down", "reading_up", "server_down") == ["reading_down", "reading_up"]
+
+
+# What may have arrived
+
+
+async def cut_at_the_dot(table: Bench, of: Message) -> None:
+    """Have the first attempt of a message be cut off at its dot, so that it may have arrived."""
+    table.transport.script(of.recipients[0], CUT)
+    await table.run(10)
+    (found,) = await table.deliveries(of)
+    assert (found.state, found.ambiguous) == (State.QUEUED, 1)
+
+
+@pytest.mark.parametrize("listed", [False, True])
+async def test_what_may_have_arrived_and_is_marked_on_the_server_is_never_sent_again(listed: bool) -> None:
+    """Whoever marked it, and although a replica that lags still lists it: it becomes unknown."""
+    of = message(A)
+    async with bench(of) as table:
+        await cut_at_the_dot(table, of)
+        table.source.sent.add(of.id)
+        table.source.forgetful = listed
+        await table.run(600)
+        assert await table.states(of) == [State.UNKNOWN]
+        assert len(table.transport.tried) == 1
+        assert table.said("unknown") == ["unknown"]
+
+
+async def test_a_mark_of_our_own_keeps_what_may_have_arrived_from_being_sent_again() -> None:
+    """Such as that of a process that was killed after its mark and before its outcome was written."""
+    of = message(A)
+    async with bench(of) as table:
+        await cut_at_the_dot(table, of)
+        table.source.sent.add(of.id)
+        await table.ledger.marked(of.id, table.clock.now())
+        await table.run(600)
+        assert await table.states(of) == [State.UNKNOWN]
+        assert len(table.transport.tried) == 1
+
+
+async def test_what_may_have_arrived_and_is_gone_from_the_server_is_not_sent_again() -> None:
+    """Once the next good poll lacks it too."""
+    of = message(A)
+    async with bench(of) as table:
+        await cut_at_the_dot(table, of)
+        table.source.delete(of)
+        await table.run(600)
+        assert await table.states(of) == [State.UNKNOWN]
+        assert len(table.transport.tried) == 1
+
+
+async def test_what_may_have_arrived_waits_for_a_server_that_can_be_read() -> None:
+    """What the last poll saw may be older than the mark: nothing goes out before the server can be asked."""
+    of = message(A)
+    async with bench(of) as table:
+        await cut_at_the_dot(table, of)
+        table.source.down = fault(ServerFaultKind.UNREACHABLE)
+        await table.run(600)
+        assert (await table.states(of), len(table.transport.tried)) == ([State.QUEUED], 1)
+        table.source.down = None
+        await table.run(60)
+        assert (await table.states(of), len(table.transport.tried)) == ([State.SENT], 2)
+
+
+async def test_what_may_have_arrived_and_cannot_be_read_is_sent_once_a_new_poll_lists_it() -> None:
+    """A proxy that lets lists through, but no single message, does not keep a person from their link."""
+    of = message(A)
+    async with bench(of) as table:
+        await cut_at_the_dot(table, of)
+        table.source.script("read", *[fault(ServerFaultKind.NOT_KANIDM)] * 1_000)
+        await table.run(300)
+        assert (await table.states(of), len(table.transport.tried)) == ([State.SENT], 2)
+
+
+@pytest.mark.parametrize("since", [False, True])
+async def test_a_copy_that_may_have_arrived_is_kept_back_only_by_a_mark_since_then(since: bool) -> None:
+    """The mark of the first copy says nothing about the second one."""
+    of = message(A)
+    async with bench(of) as table:
+        await table.run(10)
+        table.transport.script(A, CUT)
+        await table.resend(of)
+        await table.run(10)
+        if since:
+            read = table.source.read
+
+            async def read_marked(message: UUID) -> Found:
+                return replace(await read(message), sent_at=table.clock.now())
+
+            table.source.read = read_marked  # type: ignore[method-assign]  # somebody marks it again meanwhile
+        await table.run(600)
+        assert await table.states(of) == [State.UNKNOWN if since else State.SENT]
+        assert len(table.transport.tried) == (2 if since else 3)
 
 
 async def test_what_was_withdrawn_and_is_un_sent_later_is_said_and_mailed_on_command() -> None:

@@ -5,6 +5,7 @@ from structlog.testing import capture_logs
 
 from mail_sender.errors import ServerFaultKind
 from mail_sender.message import Listing
+from mail_sender.sender import snapshot as snapshot_module
 from mail_sender.sender.snapshot import Snapshot
 from tests.support.memory_source import fault
 from tests.support.samples import NOW, SECOND, message
@@ -25,6 +26,38 @@ def test_a_good_poll_replaces_what_the_last_one_saw() -> None:
     snapshot.fill(Listing((second,), ()), NOW + SECOND)
     assert (snapshot.messages, snapshot.at, snapshot.may_send) == ({second.id: second}, NOW + SECOND, True)
     assert seen == {first.id: first}
+
+
+def test_a_message_is_gone_or_there_as_the_next_good_poll_says() -> None:
+    """The one before does not count; a server that is asked in between, and does not give it, proves nothing."""
+    lacked, listed, never_asked = message(), message(), message()
+    snapshot = Snapshot()
+    snapshot.fill(Listing((lacked, listed), ()), NOW)
+    for of in (lacked, listed):
+        snapshot.doubt(of.id, is_gone=True)
+        assert (snapshot.may_be_gone(of.id), snapshot.is_gone(of.id), snapshot.is_there(of.id)) == (
+            True,
+            False,
+            False,
+        )
+    snapshot.fill(Listing((listed,), ()), NOW)
+    found = [(snapshot.is_gone(of.id), snapshot.is_there(of.id)) for of in (lacked, listed, never_asked)]
+    assert found == [(True, False), (False, True), (False, False)]
+    for of in (lacked, listed):
+        snapshot.settle_doubt(of.id)
+        snapshot.doubt(of.id, is_gone=False)
+        snapshot.fill(Listing((listed,), ()), NOW)
+    found = [(snapshot.is_gone(of.id), snapshot.is_there(of.id)) for of in (lacked, listed)]
+    assert found == [(False, False), (False, True)]
+
+
+def test_the_doubts_that_are_remembered_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest is forgotten: that message waits for one more poll."""
+    monkeypatch.setattr(snapshot_module, "MOST_DOUBTED", 2)
+    snapshot, messages = Snapshot(), [message() for _ in range(3)]
+    for of in messages:
+        snapshot.doubt(of.id, is_gone=True)
+    assert [snapshot.may_be_gone(of.id) for of in messages] == [False, True, True]
 
 
 @pytest.mark.parametrize("kind", ServerFaultKind)
