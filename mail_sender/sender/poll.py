@@ -56,6 +56,7 @@ class Poller:
         self._greeted = False
         self._named: frozenset[OddEntry] = frozenset()
         self._counted = 0
+        self._off = timedelta(0)  # by how much the server's time differed from ours at the last good poll
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until the stop event is set, or the schedule has no more ticks."""
@@ -107,21 +108,21 @@ class Poller:
         self._standing_until = self._clock.monotonic() + STANDING_LASTS
 
     async def _list(self) -> Listing:
-        """List the queue, twice where the server's time differs from ours: a single answer may have a wrong one.
+        """List the queue, twice where the server's time has moved against ours: a single answer may have a wrong one.
 
         The listing has no time where two answers disagree.
         """
         now = self._clock.now()
         first = await self._parts.source.list_ready(now)
-        if first.at is None or abs(first.at - now) <= TOLERANCE:
+        if first.at is None or _near(first.at, now, now + self._off):
             return first
         second = await self._parts.source.list_ready(now)
-        if second.at is not None and min(abs(second.at - first.at), abs(second.at - now)) <= TOLERANCE:
+        if second.at is not None and _near(second.at, first.at, now, now + self._off):
             return second
         return replace(second, at=None)
 
     async def _admit(self, listing: Listing) -> None:
-        self._compare_clocks(listing.at)
+        self._compare_clocks(listing)
         now = self._clock.now()
         _log.debug("polled", ready=len(listing.messages), malformed=len(listing.odd) + listing.more_odd)
         new = [entry for entry in listing.odd if entry not in self._named]
@@ -132,13 +133,37 @@ class Poller:
         events.unsent(unsent)
         await self._parts.ledger.forget(now, keep=self._snapshot.messages)
 
-    def _compare_clocks(self, servers: datetime | None) -> None:
-        skew = self._clock.learn(servers)
-        if abs(skew) > SKEW_REPORTED:
+    def _compare_clocks(self, listing: Listing) -> None:
+        skew = self._clock.learn(listing.at, listing.newest)
+        now = self._clock.now()
+        self._off = timedelta(0) if listing.at is None else listing.at - now
+        if abs(skew) <= SKEW_REPORTED:
+            self._skew.up(now)
+            return
+        kind, advice = _which(skew, servers_counts=abs(self._off) <= TOLERANCE)
+        # Reported once, since by how much it is wrong changes all the time.
+        if self._skew.fault is None or self._skew.fault.kind != kind:
             ahead = "ahead of" if skew > timedelta(0) else "behind"
             detail = f"this machine's clock is {abs(skew).total_seconds():.0f} s {ahead} the identity server's"
-            # Reported once, since by how much it is wrong changes all the time.
-            if not self._skew.fault:
-                self._skew.down("skew", detail, "set it; the server's time is used meanwhile", self._clock.now())
-        else:
-            self._skew.up(self._clock.now())
+            self._skew.down(kind, detail, advice, now)
+
+
+def _near(time: datetime, *others: datetime) -> bool:
+    return any(abs(time - other) <= TOLERANCE for other in others)
+
+
+def _which(skew: timedelta, *, servers_counts: bool) -> tuple[str, str]:
+    """Return which clock is wrong, as far as that is known, and what to do (`SteadyClock` says why)."""
+    if servers_counts:
+        return "skew", "set it; the server's time is used meanwhile"
+    if skew > timedelta(0):
+        return (
+            "server_skew",
+            "but the server lists newer messages: set the clock of the server, or of the proxy in front of it; "
+            "this machine's time is used meanwhile",
+        )
+    return (
+        "skew_unclear",
+        "set the one that is wrong (it may be that of a proxy in front of the server); "
+        "the earlier time is used meanwhile, so that no link expires too soon",
+    )

@@ -4,6 +4,8 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -166,8 +168,10 @@ def test_verify_ca_false_is_obeyed_with_a_warning(tmp_path: Path, authority: Aut
         Answer(302, b"", {"location": "https://login.example.com/"}),
         Answer(200, b'{"hello": "world"}'),
         Answer(200, b"[" * 100_000),
+        Answer(401, b"<html>please log in</html>", {"content-type": "text/html"}),
+        Answer(403, b'{"message": "Forbidden"}'),
     ],
-    ids=["html", "404", "redirect", "other json", "nested"],
+    ids=["html", "404", "redirect", "other json", "nested", "401", "403"],
 )
 @pytest.mark.parametrize("path", ["self", "ready"])
 def test_what_is_not_kanidm_is_said_to_be_none(tmp_path: Path, path: str, answer: Answer) -> None:
@@ -175,8 +179,59 @@ def test_what_is_not_kanidm_is_said_to_be_none(tmp_path: Path, path: str, answer
     with ScriptedServer(like_kanidm(**{path: answer})) as server, sending(server, tmp_path) as sender:
         (line,) = sender.wait_for("server_down")
     assert "kind=server_not_kanidm" in line
+    assert "not Kanidm: a proxy in front?" in line
     assert "Traceback" not in sender.log
     assert not any("login" in path for _, path in server.requests)
+
+
+def entry(**changes: object) -> dict[str, object]:
+    """Return an entry of the queue, with changes."""
+    return {
+        "schemas": [],
+        "id": "ae9755fd-8069-443f-b635-f23eca310227",
+        "send_after": "2026-01-01T00:00:00Z",
+        "delete_after": "2099-01-01T00:00:00Z",
+        "mail_destination": [{"primary": True, "value": "ellie@example.com"}],
+        "message_template": {"TestMessageV1": {"display_name": "Ellie"}},
+        **changes,
+    }
+
+
+def test_a_list_of_junk_hides_no_mail_and_stops_nothing(stub: Stub, tmp_path: Path) -> None:
+    """Half a million empty entries, a good one behind them, and strange recipients beside a good one."""
+    good = entry(mail_destination=[{"value": None}, {"value": "ellie@example.com"}, {"value": ""}])
+    body = f'{{"resources": [{"{}," * 480_000}{json.dumps(good)}]}}'.encode()
+    respond = like_kanidm(ready=Answer(body=body), _sent=Answer(body=b"null"))
+    with (
+        ScriptedServer(respond) as server,
+        Sender(configs.client(tmp_path, uri=server.url), stub.sender_config) as sender,
+    ):
+        sender.wait_for("marked")
+        assert sender.stop() == 0
+    lines = sender.events("malformed_entry")
+    assert len(lines) == 2
+    assert any("mail_destination.0" in line and "the other recipients get their mail" in line for line in lines)
+    assert "more=479999" in sender.events("malformed_entries")[0]
+    assert [mail["To"] for mail in stub.mails()] == ["ellie@example.com"]
+
+
+def test_a_date_two_hours_ahead_expires_no_link(stub: Stub, tmp_path: Path) -> None:
+    """A proxy's clock is wrong, ours and the server's are right: the mail goes out, and both clocks are named."""
+    now = datetime.now(UTC)
+    reset = {"display_name": "Ellie", "intent_id": "a-secret", "expiry_time": int(now.timestamp()) + 3600}
+    queued = (now - timedelta(seconds=10)).isoformat()
+    fresh = entry(send_after=queued, message_template={"CredentialResetV1": reset})
+    date = format_datetime(now + timedelta(hours=2), usegmt=True)
+    ready = Answer(body=json.dumps({"resources": [fresh]}).encode(), headers={"date": date})
+    respond = like_kanidm(ready=ready, _sent=Answer(body=b"null"))
+    with (
+        ScriptedServer(respond) as server,
+        Sender(configs.client(tmp_path, uri=server.url), stub.sender_config) as sender,
+    ):
+        sender.wait_for("marked")
+        assert sender.stop() == 0
+    assert "the earlier time is used meanwhile" in sender.events("clock_down")[0]
+    assert len(stub.mails()) == 1
 
 
 def test_retry_after_goes_over_the_schedule(tmp_path: Path) -> None:
@@ -202,15 +257,7 @@ def test_a_mark_that_fails_is_repeated_and_never_causes_a_second_mail(
 ) -> None:
     """The relay has the mail: whatever the server says to the mark, there is one mail, and one mark in the end."""
     configs.change(stub.sender_config, schedule="* * * * * *")
-    entry = {
-        "schemas": [],
-        "id": "ae9755fd-8069-443f-b635-f23eca310227",
-        "send_after": "2026-01-01T00:00:00Z",
-        "delete_after": "2099-01-01T00:00:00Z",
-        "mail_destination": [{"primary": True, "value": "ellie@example.com"}],
-        "message_template": {"TestMessageV1": {"display_name": "Ellie"}},
-    }
-    ready = Answer(body=json.dumps({"schemas": [], "totalResults": 1, "resources": [entry]}).encode())
+    ready = Answer(body=json.dumps({"schemas": [], "totalResults": 1, "resources": [entry()]}).encode())
     marks = [*failures]
 
     def respond(method: str, path: str) -> Answer:

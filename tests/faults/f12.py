@@ -85,10 +85,10 @@ class ShippedClock(FastClock):
         """Return the time that the sender believes in."""
         return self._shipped.now()
 
-    def learn(self, date: datetime | None) -> timedelta:
+    def learn(self, date: datetime | None, newest: datetime | None = None) -> timedelta:
         """Take in what the server tells."""
         with patch.object(shipped, "datetime", WallClock):
-            return self._shipped.learn(date)
+            return self._shipped.learn(date, newest)
 
 
 def cases(_seed: int) -> Sequence[Case]:

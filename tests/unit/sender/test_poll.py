@@ -1,17 +1,18 @@
 """When the server is asked, what is made of its answer, and what of its silence."""
 
 import math
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from mail_sender.errors import ServerFaultKind
 from mail_sender.ledger.states import State
-from mail_sender.message import OddEntry
+from mail_sender.message import Listing, OddEntry
 from mail_sender.sender.poll import STANDING_LASTS
 from mail_sender.source.base import Standing
 from tests.support.memory_source import fault
-from tests.support.samples import DOWN, MINUTE, SECOND, A, B, crowd, message
+from tests.support.samples import DAY, DOWN, HOUR, MINUTE, NOW, SECOND, A, B, C, crowd, message, reset
 from tests.support.virtual_time import VIRTUAL_TIME
 from tests.support.worker_bench import bench
 
@@ -193,7 +194,7 @@ async def test_a_list_with_gaps_makes_nothing_gone() -> None:
 @pytest.mark.parametrize(("off", "word"), [(timedelta(hours=1), "ahead of"), (-timedelta(hours=1), "behind")])
 async def test_a_machine_whose_clock_is_wrong_is_reported_once(off: timedelta, word: str) -> None:
     """In seconds, and which way; and when it was set right."""
-    async with bench(off=off) as table:
+    async with bench(message(A), off=off) as table:
         table.source.date = lambda: table.clock.true
         await table.run(60)
         assert [event["message"] for event in table.facts("clock_down")] == [
@@ -202,3 +203,62 @@ async def test_a_machine_whose_clock_is_wrong_is_reported_once(off: timedelta, w
         table.clock.off = 4 * MINUTE  # up to five are not worth a word
         await table.run(60)
         assert table.said("clock_down", "clock_up") == ["clock_down", "clock_up"]
+
+
+@pytest.mark.parametrize("wrong", [2 * HOUR, -2 * HOUR, 400 * DAY])
+async def test_a_date_that_is_wrong_expires_no_link_and_holds_up_no_mail(wrong: timedelta) -> None:
+    """A proxy's clock: links that wait for the relay, and those that are queued meanwhile, are mailed in their time."""
+    waiting, dead = message(A, content=reset()), message(B, content=reset(expires_at=NOW - SECOND))
+    async with bench(waiting, dead) as table:
+        table.source.date = lambda: table.clock.true
+        table.source.proxy_date = lambda: table.clock.true + wrong
+        table.transport.always(DOWN)
+        await table.run(1_800)
+        table.transport.always(None)
+        late = message(C, content=reset(expires_at=table.clock.true + HOUR), send_after=table.clock.true)
+        table.source.messages.append(late)
+        await table.run(60)
+        assert await table.states(waiting, dead, late) == [State.SENT, State.EXPIRED, State.SENT]
+        assert all(abs(mail.date - table.clock.true) < 2 * MINUTE for mail in table.transport.arrived)
+        assert table.said("clock_down") == ["clock_down"]
+
+
+@pytest.mark.parametrize("wrong", [2 * HOUR, -2 * HOUR])
+async def test_a_date_that_jumps_while_mail_waits_changes_nothing(wrong: timedelta) -> None:
+    """It was right before, and comes back: nothing expires, is mailed early, or is mailed twice."""
+    of = message(A, content=reset())
+    async with bench(of) as table:
+        table.source.date = lambda: table.clock.true
+        table.transport.always(DOWN)
+        await table.run(300)
+        table.source.proxy_date = lambda: table.clock.true + wrong
+        await table.run(600)
+        assert await table.states(of) == [State.QUEUED]
+        table.source.proxy_date = None
+        table.transport.always(None)
+        await table.run(60)
+        assert await table.states(of) == [State.SENT]
+        assert len(table.transport.arrived) == 1
+
+
+async def test_a_wrong_date_does_not_have_each_list_read_twice() -> None:
+    """Only one that moves against our time is worth a second look."""
+    async with bench(message(A)) as table:
+        table.source.date = lambda: table.clock.true
+        table.source.proxy_date = lambda: table.clock.true + 2 * HOUR
+        await table.run(59)
+        assert table.source.calls.count("list_ready") == 13
+
+
+async def test_more_odd_entries_than_are_kept_are_counted_once() -> None:
+    """And again only when there are more."""
+    async with bench() as table:
+        list_ready = table.source.list_ready
+        more = [5, 5, 3, 7]
+
+        async def listed(now: datetime) -> Listing:
+            return replace(await list_ready(now), more_odd=more.pop(0) if more else 7)
+
+        table.source.list_ready = listed  # type: ignore[method-assign]  # more than a source in memory keeps
+        await table.run(60)
+        assert [event["more"] for event in table.facts("malformed_entries")] == [5, 4]
