@@ -61,15 +61,15 @@ def unpacked(body: bytes, coding: str, most: int) -> bytes:
 def text(body: bytes, charset: str | None) -> str:
     """Return the text of a body: in Unicode, as JSON always is, or in the old charset that the answer claims.
 
-    A byte order mark is no part of it. An octet that is none of UTF-8 becomes a lone surrogate, which no field takes.
+    A byte order mark is no part of it. Octets that are none of UTF-8 become U+FFFD, so that
+    they spoil only the text in which they stand.
     """
     encoding = json.detect_encoding(body)
     try:
         return body.decode(encoding)
     except UnicodeDecodeError:
-        if (claimed := _codec(charset)) in _OLD_CHARSETS:
-            return body.decode(claimed, "replace")
-        return body.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "replace")
+        claimed = _codec(charset)
+        return body.decode(claimed if claimed in _OLD_CHARSETS else encoding, "replace")
 
 
 def whole(found: str) -> object:

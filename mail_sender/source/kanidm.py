@@ -35,7 +35,7 @@ _MOST_PAGES = 1_000
 _LARGEST_LIST = 64 * 2**20  # octets; 17,000 messages are 5.5 MB
 _LARGEST_ANSWER = 2**20  # octets of any other answer, and of an error
 _LIST_SECONDS = 120.0
-_PAGES_SECONDS = 600.0  # all pages of a list together
+_PAGES_SECONDS = 600.0  # after that, no further page is asked for
 
 _Result = TypeVar("_Result")
 
@@ -116,15 +116,14 @@ class KanidmSource:
 
         async def read(number: int) -> _Page:
             query = {"filter": _UNSENT, "count": str(_PAGE), "startIndex": str(number * _PAGE + 1)}
-            answer = await self._list(_QUEUE, query, min(_LIST_SECONDS, ends - time.monotonic()))
-            return await self._page(_QUEUE, answer, reading)
+            return await self._page(_QUEUE, await self._list(_QUEUE, query), reading)
 
         try:
             page = await read(0)
         except ServerFault:
             raise first from None
         for number in range(1, _MOST_PAGES):
-            if not page.new or number * _PAGE >= page.total:
+            if not page.new or number * _PAGE >= page.total or time.monotonic() > ends:
                 break
             try:
                 page = await read(number)
@@ -132,9 +131,8 @@ class KanidmSource:
                 break  # beyond its end, a list that has shrunk meanwhile answers 500
         return page
 
-    async def _list(self, path: str, query: dict[str, str], seconds: float | None = None) -> Answer:
-        within = _LIST_SECONDS if seconds is None else seconds
-        return await self._https.ask("GET", path, query, seconds=within, most=_LARGEST_LIST)
+    async def _list(self, path: str, query: dict[str, str]) -> Answer:
+        return await self._https.ask("GET", path, query, seconds=_LIST_SECONDS, most=_LARGEST_LIST)
 
     async def _page(self, path: str, answer: Answer, reading: wire.Reading) -> _Page:
         """Have a list read, or one page of it. Raises `ServerFault` if it is none."""
