@@ -90,11 +90,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The relay answered 2xx to the final dot: the mail is its own from now on (RFC 5321, section 4.2.5)."""
+    """The relay answered 2xx to the final dot: the mail is its own from now on (RFC 5321, section 4.2.5).
+
+    `is_written` says that a folder took the relay's place: the mail is a file, and was not sent.
+    """
 
     name: ClassVar[str] = "accepted"
 
     reply: Reply
+    is_written: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.transport import Transport
 from mail_sender.sender.in_flight import InFlight
 from mail_sender.sender.parts import Parts
+from mail_sender.sender.reported import Reported
 from mail_sender.sender.test_mail import TestMail
 from mail_sender.sender.worker import Worker
 from mail_sender.source.base import Source
@@ -84,6 +85,7 @@ class Lasting:
     clock: Clock
     in_flight: InFlight = field(default_factory=InFlight)
     conditions: Conditions = field(default_factory=Conditions)
+    reported: Reported = field(default_factory=Reported)
 
 
 async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyncio.Event) -> None:
@@ -92,11 +94,13 @@ async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyn
     Raises an `ExceptionGroup` with what the worker raised.
     """
     config: Config | None = first
+    _started(first)
     async with asyncio.TaskGroup() as workers:
         while config is not None:
             generation = Generation(config, lasting)
             config = await generation.run(workers, watch, stop)
             if config is not None:
+                _reloaded(config)
                 lasting.conditions = lasting.conditions.succeeded()
 
 
@@ -107,10 +111,16 @@ class Generation:
     """
 
     def __init__(self, config: Config, lasting: Lasting) -> None:
-        self._config = config
         self._clock = lasting.clock
         self._source = _source(config)
-        parts = Parts(self._source, lasting.ledger, _transport(config), lasting.in_flight, lasting.conditions)
+        parts = Parts(
+            self._source,
+            lasting.ledger,
+            _transport(config),
+            lasting.in_flight,
+            lasting.conditions,
+            lasting.reported,
+        )
         self._worker = Worker(parts, config.sender, config.mail, lasting.clock)
         self._retired = asyncio.Event()
         if lasting.control is not None:
@@ -118,7 +128,6 @@ class Generation:
 
     async def run(self, workers: asyncio.TaskGroup, watch: Watch, stop: asyncio.Event) -> Config | None:
         """Work until the configuration changes, and return the new one; or to the end, and return None."""
-        _announce(self._config)
         working = workers.create_task(self._work())
         changing = asyncio.ensure_future(watch.next_config(self._clock))
         stopping = asyncio.ensure_future(stop.wait())
@@ -155,18 +164,30 @@ def test_mail(config: Config) -> TestMail:
     return TestMail(_source(config), _transport(config), config.mail, SteadyClock())
 
 
+def _started(config: Config) -> None:
+    _log.info("started", version=__version__, **_facts(config))
+    _announce(config)
+
+
+def _reloaded(config: Config) -> None:
+    _log.info("reloaded", **_facts(config))
+    _announce(config)
+
+
+def _facts(config: Config) -> dict[str, object]:
+    relay = config.relay
+    return {
+        "server": config.source.uri,
+        "relay": relay.place,
+        "security": relay.security.value if isinstance(relay, RelayConfig) else None,
+        "login": isinstance(relay, RelayConfig) and relay.username is not None,
+        "sender": config.mail.from_address,
+        "schedule": str(config.sender.schedule),
+    }
+
+
 def _announce(config: Config) -> None:
     relay = config.relay
-    _log.info(
-        "started",
-        version=__version__,
-        server=config.source.uri,
-        relay=relay.place,
-        security=relay.security.value if isinstance(relay, RelayConfig) else None,
-        login=isinstance(relay, RelayConfig) and relay.username is not None,
-        sender=config.mail.from_address,
-        schedule=str(config.sender.schedule),
-    )
     if isinstance(relay, FolderConfig):
         _log.warning("dry_run", folder=relay.place, message=_DRY)
     for source in config.mail.appearance.templates.sources():

@@ -14,7 +14,7 @@ from mail_sender.errors import ServerFaultKind
 from mail_sender.log import printable
 
 _WIDTH = 100
-_ID, _STATUS, _RECIPIENT, _KIND, _AGE = 8, 10, 22, 16, 6
+_ID, _STATUS, _RECIPIENT, _KIND, _AGE = 8, 10, 22, 19, 6
 HEADER = f"{'ID':{_ID}}  {'STATUS':{_STATUS}}  {'RECIPIENT':{_RECIPIENT}}  {'KIND':{_KIND}}  {'AGE':>{_AGE}}  WHAT"
 _UNITS = ((timedelta(days=2), 86_400, "d"), (timedelta(hours=2), 3_600, "h"), (timedelta(minutes=2), 60, "min"))
 
@@ -22,7 +22,7 @@ _UNITS = ((timedelta(days=2), 86_400, "d"), (timedelta(hours=2), 3_600, "h"), (t
 def row(entry: ResponseLine, now: datetime, width: int | None = None) -> str:
     """Return a delivery as one line, cut to a width if there is one."""
     recipient = _cut(printable(entry["recipient"]), _RECIPIENT)
-    kind = _cut(printable(entry["kind"].removesuffix("_v1")), _KIND)
+    kind = _cut(printable(entry["kind"]), _KIND)
     age = span(now - _time(entry["admitted_at"]))
     text = (
         f"{entry['message_id'][:_ID]}  {entry['status']:{_STATUS}}  {recipient:{_RECIPIENT}}  "
@@ -100,7 +100,7 @@ def _delivery(entry: ResponseLine, now: datetime) -> str:
     attempts = "1 attempt" if entry["attempts"] == 1 else f"{entry['attempts']} attempts"
     facts = {
         "deadline": f"{_clock(_time(entry['deadline']))}  ({ago(_time(entry['deadline']), now)})",
-        "counted": f"{attempts}, copy {entry['copy'] + 1}" if entry["copy"] else attempts,
+        "counted": f"{attempts}, extra copy {entry['copy']}" if entry["copy"] else attempts,
         "queue id": printable(entry["queue_id"] or ""),
         "Message-ID": printable(entry["mail_message_id"] or ""),
     }

@@ -42,9 +42,9 @@ class Delivery:
 
     `next_attempt` is when a queued delivery is due, `deadline` when it expires, `attempts` how often the relay gave a
     verdict on it, `ambiguous` how often it was cut off between the dot and its reply, `copy` how often the operator
-    asked for another copy. `dot` says that the current attempt's dot may be out, `claim` is that attempt's number,
-    `imprint` what the last dot would have ended. `marked` says that the message is already marked as sent, for
-    another recipient or an earlier copy.
+    asked for another copy, which is its number in the log, in JSON and in the Message-ID. `dot` says that the current
+    attempt's dot may be out, `claim` is that attempt's number, `imprint` what the last dot would have ended. `marked`
+    says that the message is already marked as sent, for another recipient or an earlier copy.
     """
 
     message: UUID

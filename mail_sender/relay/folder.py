@@ -43,7 +43,7 @@ class FolderTransport:
             partial.replace(target)
         except OSError as error:
             return self._refusal(error)
-        return Accepted(Reply(250, f"written, not sent: {target}"))
+        return Accepted(Reply(250, f"written, not sent: {target}"), is_written=True)
 
     def _refusal(self, error: OSError) -> RelayDown:
         detail = f"the folder {self._path} cannot be written ({(error.strerror or 'it fails').lower()})"

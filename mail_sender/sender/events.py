@@ -130,6 +130,8 @@ def verdict(found: Verdict, delivery: Delivery, outcome: Outcome, now: datetime)
     """Log what the relay made of a mail; a relay that is down is logged once (`condition`), not for each mail."""
     facts = _facts(delivery)
     match found:
+        case Accepted(reply, is_written=True):
+            _log.info("written", **facts, message=reply.text)
         case Accepted(reply):
             _log.info("sent", **facts, queue_id=reply.queue_id, reply=reply)
         case Refused(stage=stage, reply=reply) | Deferred(stage, reply) if outcome.state is State.UNKNOWN:
@@ -165,4 +167,4 @@ def _span(outcome: Outcome, now: datetime) -> str:
 def _facts(delivery: Delivery) -> dict[str, object]:
     facts: dict[str, object] = {"message_id": delivery.message, "kind": delivery.kind}
     facts["recipient"] = address.mask(delivery.recipient)
-    return facts | {"copy": delivery.copy + 1} if delivery.copy else facts
+    return facts | {"copy": delivery.copy} if delivery.copy else facts

@@ -6,15 +6,20 @@ from mail_sender.condition import Conditions
 from mail_sender.ledger.base import Ledger
 from mail_sender.relay.transport import Transport
 from mail_sender.sender.in_flight import InFlight
+from mail_sender.sender.reported import Reported
 from mail_sender.source.base import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where messages come from, what became of them, and how mail leaves; what is in flight, and what is faulty."""
+    """Where messages come from, what became of them, and how mail leaves.
+
+    The last three outlive a change of the configuration: what is in flight, what is faulty, what was reported.
+    """
 
     source: Source
     ledger: Ledger
     transport: Transport
     in_flight: InFlight = field(default_factory=InFlight)
     conditions: Conditions = field(default_factory=Conditions)
+    reported: Reported = field(default_factory=Reported)

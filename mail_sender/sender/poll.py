@@ -20,9 +20,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from mail_sender.clock import TOLERANCE, Clock
-from mail_sender.condition import Condition
 from mail_sender.errors import LedgerFault, ServerFault
-from mail_sender.message import Listing, OddEntry
+from mail_sender.message import Listing
 from mail_sender.sender import events
 from mail_sender.sender.config import SenderConfig
 from mail_sender.sender.parts import Parts
@@ -51,11 +50,8 @@ class Poller:
         self._config = config
         self._clock = clock
         self._ring = ring
-        self._skew = Condition("clock")
         self._standing_until = float("-inf")
         self._greeted = False
-        self._named: frozenset[OddEntry] = frozenset()
-        self._counted = 0
         self._off = timedelta(0)  # by how much the server's time differed from ours at the last good poll
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -125,27 +121,28 @@ class Poller:
         self._compare_clocks(listing)
         now = self._clock.now()
         _log.debug("polled", ready=len(listing.messages), malformed=len(listing.odd) + listing.more_odd)
-        new = [entry for entry in listing.odd if entry not in self._named]
-        events.odd(new, max(listing.more_odd - self._counted, 0))
-        self._named, self._counted = frozenset(listing.odd), listing.more_odd
+        reported = self._parts.reported
+        new = [entry for entry in listing.odd if entry not in reported.odd]
+        events.odd(new, max(listing.more_odd - reported.more_odd, 0))
+        reported.odd, reported.more_odd = frozenset(listing.odd), listing.more_odd
         unsent = await self._parts.ledger.admit(listing.messages, now, self._config.retry.max_age)
         self._snapshot.fill(listing, now)
         events.unsent(unsent)
         await self._parts.ledger.forget(now, keep=self._snapshot.messages)
 
     def _compare_clocks(self, listing: Listing) -> None:
-        skew = self._clock.learn(listing.at, listing.newest)
+        skew, condition = self._clock.learn(listing.at, listing.newest), self._parts.reported.skew
         now = self._clock.now()
         self._off = timedelta(0) if listing.at is None else listing.at - now
         if abs(skew) <= SKEW_REPORTED:
-            self._skew.up(now)
+            condition.up(now)
             return
         kind, advice = _which(skew, servers_counts=abs(self._off) <= TOLERANCE)
         # Reported once, since by how much it is wrong changes all the time.
-        if self._skew.fault is None or self._skew.fault.kind != kind:
+        if condition.fault is None or condition.fault.kind != kind:
             ahead = "ahead of" if skew > timedelta(0) else "behind"
             detail = f"this machine's clock is {abs(skew).total_seconds():.0f} s {ahead} the identity server's"
-            self._skew.down(kind, detail, advice, now)
+            condition.down(kind, detail, advice, now)
 
 
 def _near(time: datetime, *others: datetime) -> bool:

@@ -21,6 +21,7 @@ from mail_sender.message import Message, OddEntry
 from mail_sender.sender.config import RetryConfig, SenderConfig
 from mail_sender.sender.in_flight import InFlight
 from mail_sender.sender.parts import Parts
+from mail_sender.sender.reported import Reported
 from mail_sender.sender.schedule import Schedule
 from mail_sender.sender.worker import Worker
 from tests.support.fake_clock import FakeClock
@@ -54,6 +55,7 @@ class Bench:
         self._off = off
         self._stop = asyncio.Event()
         self.in_flight = InFlight()
+        self._reported = Reported()
         self._working: asyncio.Task[None] | None = None
         self._old: list[asyncio.Task[None]] = []
         self._changes = 0
@@ -100,7 +102,8 @@ class Bench:
         """Start the worker, if it does not work yet."""
         if self._working is None:
             self._stop = asyncio.Event()
-            parts = Parts(self.source, faulty(self.ledger, self.faults), self.transport, self.in_flight)
+            ledger = faulty(self.ledger, self.faults)
+            parts = Parts(self.source, ledger, self.transport, self.in_flight, reported=self._reported)
             config = SenderConfig(Schedule(self._schedule), self._retry)
             self.worker = Worker(parts, config, self.mail, self.clock)
             self._working = asyncio.ensure_future(self.worker.run(self._stop))
@@ -135,7 +138,7 @@ class Bench:
         for task in (tasks := self._tasks()):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._working, self.in_flight = None, InFlight()
+        self._working, self.in_flight, self._reported = None, InFlight(), Reported()
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         tasks = [*self._old, *([self._working] if self._working else [])]

@@ -14,6 +14,7 @@ from mail_sender.config.config import Config
 from mail_sender.relay.config import FolderConfig
 from mail_sender.sender.config import SenderConfig
 from mail_sender.sender.parts import Parts
+from mail_sender.sender.reported import Reported
 from mail_sender.sender.schedule import Schedule
 from mail_sender.source.config import SourceConfig
 from tests.support.fake_clock import FakeClock
@@ -41,10 +42,12 @@ class Workers:
         self.begun = [asyncio.Event() for _ in ends]
         self.stopped: list[int] = []
         self.cancelled: list[int] = []
+        self.reported: list[Reported] = []
         self._ends = ends
 
     def __call__(self, parts: Parts, *_: object) -> "Workers":
         self.conditions = parts.conditions
+        self.reported.append(parts.reported)
         return self
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -128,3 +131,20 @@ async def test_a_fault_of_the_last_mail_is_logged_too(start: Callable[..., "asyn
         workers.conditions.relay.down("rcpt", "cut", "read its log", NOW)
         await running
     assert "relay_down" in [event["event"] for event in events]
+
+
+async def test_a_changed_configuration_is_no_start_and_what_was_reported_stays_reported(
+    start: Callable[..., "asyncio.Task[None]"], tmp_path: Path
+) -> None:
+    """Who counts starts in the log counts starts."""
+    workers, stop = Workers(None, None), asyncio.Event()
+    with capture_logs() as events:
+        running = start(workers, stop)
+        await change(tmp_path, workers)
+        stop.set()
+        await running
+    names = [event["event"] for event in events]
+    assert [name for name in names if name in {"started", "config_reloaded", "reloaded"}] == [
+        "started", "config_reloaded", "reloaded"
+    ]  # fmt: skip
+    assert workers.reported[0] is workers.reported[1]

@@ -67,7 +67,7 @@ def test_a_row_says_who_what_how_long_and_why() -> None:
     row = queue_text.row(line(State.QUEUED, GREYLISTED), NOW, 100)
     assert len(row) == 100
     assert row.endswith("…")
-    for part in ("queued", "e***@example.com", "credential_reset ", "12 min", "in 4 min; 450 4.2.0"):
+    for part in ("queued", "e***@example.com", "credential_reset_v1 ", "12 min", "in 4 min; 450 4.2.0"):
         assert part in row
     assert LONG_REPLY.strip() in queue_text.row(line(State.QUEUED, GREYLISTED), NOW)
 
@@ -155,7 +155,7 @@ def test_a_page_shows_every_attempt_whole() -> None:
     words = " ".join(page.split())
     assert f"2026-11-21 11:59:00 rcpt deferred 0.4 s 450 {LONG_REPLY.strip()}" in words
     assert "2026-11-21 11:59:00 dot cut off 600.0 s connection lost" in words
-    assert "copy 2" in page
+    assert "extra copy 1" in page
     assert "<6f1c.1@example.com>" in page
 
 

@@ -6,11 +6,13 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from mail_sender.ledger.base import Delivery, Outcome
+from mail_sender.control import response
+from mail_sender.ledger.base import Delivery, Entry, Outcome
 from mail_sender.ledger.states import State
+from mail_sender.mail.mail import message_id
 from mail_sender.message import OddEntry
 from mail_sender.sender import events
-from mail_sender.verdict import Refused, Uncertain, Verdict
+from mail_sender.verdict import Accepted, Refused, Reply, Uncertain, Verdict
 from tests.support.samples import (
     CUT,
     DOWN,
@@ -18,6 +20,7 @@ from tests.support.samples import (
     IMPRINT,
     INTENT,
     LATER,
+    MAIL,
     NO,
     NOW,
     OK,
@@ -39,6 +42,7 @@ def becomes(state: State, seconds: float = 0) -> Outcome:
 
 VERDICTS: list[tuple[Verdict, Outcome, str, str, str]] = [
     (OK, becomes(State.SENT), "sent", "info", ""),
+    (Accepted(Reply(250, "not sent: x.eml"), is_written=True), becomes(State.SENT), "written", "info", "not sent: x"),
     (NO, becomes(State.FAILED), "failed", "error", "not tried again"),
     (Refused(None, "no mail"), becomes(State.FAILED), "failed", "error", "not tried again"),
     (NO, becomes(State.UNKNOWN), "unknown", "error", "may have arrived"),
@@ -71,6 +75,18 @@ def test_a_verdict_is_logged_with_the_relays_words_and_a_relay_that_is_down_is_n
     assert [(found.get("stage"), found.get("queue_id"), str(found["reply"])) for found in logged] == [
         (None, "4D2F", "250 2.0.0 Ok: queued as 4D2F"), ("rcpt", None, str(NO.reply)), ("rcpt", None, str(LATER.reply))
     ]  # fmt: skip
+
+
+def test_a_copy_has_the_number_that_the_queue_commands_and_its_message_id_give_it() -> None:
+    """Whoever finds it in one place finds it in the others; the mail itself has none."""
+    copied = delivery(OF, copy=1)
+    with capture_logs() as logged:
+        for each in (TO, copied):
+            events.verdict(OK, each, becomes(State.SENT), NOW)
+    shown = response.entry(Entry(1, copied, NOW, NOW, None, None, None, ()), show_addresses=False, whole=False)
+    assert [found.get("copy") for found in logged] == [None, 1]
+    assert shown["entry"]["copy"] == 1
+    assert ".copy1@" in message_id(OF, ELLIE, MAIL, copied.copy)
 
 
 OTHERS: list[tuple[Callable[[Delivery], None], str, str]] = [

@@ -150,6 +150,21 @@ async def test_a_malformed_entry_is_named_again_when_it_was_gone_meanwhile() -> 
         assert table.transport.recipients == [A]
 
 
+async def test_what_a_configuration_does_not_decide_is_not_reported_again_when_it_changes() -> None:
+    """An entry that cannot be read, and a clock that is wrong; a new entry is news also then."""
+    async with bench(off=timedelta(hours=1)) as table:
+        table.source.date = lambda: table.clock.true
+        table.source.odd = (OddEntry("x", "cannot be read"),)
+        await table.run(10)
+        table.change()
+        await table.run(10)
+        assert table.said("malformed_entry", "clock_down") == ["clock_down", "malformed_entry"]
+        table.source.odd = (*table.source.odd, OddEntry("y", "cannot be read"))
+        table.change()
+        await table.run(10)
+        assert [event["message_id"] for event in table.facts("malformed_entry")] == ["x", "y"]
+
+
 # Listed again
 
 
