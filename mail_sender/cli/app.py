@@ -13,7 +13,7 @@ import typer
 
 from mail_sender import __version__
 from mail_sender.cli import privilege, queue, template, terminal
-from mail_sender.errors import Exit, MailSenderError, UsageError
+from mail_sender.errors import ConfigError, ConfigFault, Exit, MailSenderError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,11 +81,10 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
         typer.Option("-t", "--test-email", metavar="ADDRESS", help="Send one test mail to ADDRESS, and exit."),
     ] = None,
     dry_run: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--dry-run",
             metavar="FOLDER",
-            readable=False,
             help="Dry run: write each mail into FOLDER; send and mark nothing.",
         ),
     ] = None,
@@ -112,7 +111,7 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
     from mail_sender.config import load as configuration  # noqa: PLC0415 - as above
 
     recipient = _recipient(test_email)
-    folder = dry_run.absolute() if dry_run else None
+    folder = _folder(dry_run)
     config = configuration.load(client_config, sender_config, folder)
     log.configure(debug=debug, form=config.log_format, secrets=config.secrets)
     if recipient is not None:
@@ -137,6 +136,20 @@ def _recipient(text: str | None) -> str | None:
         return address.parse(text)
     except address.BadAddress as error:
         raise UsageError(f"{text!r} is not a mail address that can be used: {error}") from None
+
+
+def _folder(text: str | None) -> Path | None:
+    """Return the folder of a dry run. Raises `ConfigError` if mails cannot be written into it."""
+    if text is None:
+        return None
+    from mail_sender.relay import folder  # noqa: PLC0415 - see the module's text
+
+    path = Path(text).absolute()
+    if problem := folder.problem(path) if text else "no folder is named":
+        raise ConfigError(
+            [ConfigFault(Path("--dry-run"), None, "", problem, "name a folder that can be written")], []
+        )
+    return path
 
 
 def _serve(config: "Config", load: "Callable[[], Config]") -> None:

@@ -13,7 +13,7 @@ from mail_sender.config.certificates import CLIENT_CERTIFICATE
 from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import Key, TomlFile
 from mail_sender.errors import ConfigFault
-from mail_sender.relay import endpoint
+from mail_sender.relay import endpoint, folder
 from mail_sender.relay.config import FolderConfig, RelayConfig
 
 _LOGIN: tuple[Key, Key] = (("mail_username",), ("mail_password",))
@@ -65,6 +65,8 @@ def _kind_faults(file: TomlFile) -> Iterator[ConfigFault]:
     kind, path = file.value(("relay", "kind")), file.value(("relay", "path"))
     if kind == "folder" and path is None:
         yield file.fault(("relay", "path"), "is missing", "name the folder for the mails")
+    if kind == "folder" and path and isinstance(path, str) and (problem := folder.problem(Path(path))):
+        yield file.fault(("relay", "path"), problem, "name a folder that can be written")
     if kind in {None, "smtp"} and path is not None:
         yield file.fault(("relay", "path"), "is set, but kind is not folder", 'set kind = "folder", or remove path')
     if kind in {None, "smtp"} and not file.faults and "mail_relay" not in file.values:

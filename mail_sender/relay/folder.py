@@ -5,6 +5,7 @@ It takes the relay's place in a dry run. A file is named after its mail's Messag
 ever sees whole mails. If a mail cannot be written, the folder is at fault, never the mail.
 """
 
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -48,6 +49,21 @@ class FolderTransport:
     def _refusal(self, error: OSError) -> RelayDown:
         detail = f"the folder {self._path} cannot be written ({(error.strerror or 'it fails').lower()})"
         return RelayDown(Stage.CONNECT, detail, "free space, make it writable, or name another", lasting=False)
+
+
+def problem(path: Path) -> str | None:
+    """Return why mails cannot be written into a folder, None if they can; a missing one can be made in a folder."""
+    try:
+        if path.is_symlink() and not path.exists():
+            return f"{path} is a link that leads nowhere"
+        found = path if path.exists() else path.parent
+        if not found.exists():
+            return f"the folder {found} is not there"
+        if not found.is_dir():
+            return f"{found} is not a folder"
+        return None if os.access(found, os.W_OK | os.X_OK) else f"the folder {found} cannot be written"
+    except OSError as error:
+        return f"{path} cannot be used ({(error.strerror or 'it fails').lower()})"
 
 
 def file_name(message_id: str) -> str:

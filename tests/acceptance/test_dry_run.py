@@ -131,9 +131,22 @@ def test_a_running_sender_does_not_turn_into_a_dry_run(stub: Stub, tmp_path: Pat
     assert len(stub.mails()) == 1
 
 
+@pytest.mark.parametrize("flags", [(), ("-t", "you@example.com")])
+@pytest.mark.parametrize("folder", ["/dev/null", "/nowhere/mails", ""])
+def test_a_folder_that_cannot_be_used_is_said_before_anything_starts(
+    stub: Stub, folder: str, flags: tuple[str, ...]
+) -> None:
+    """Exit code 78 and a sentence about the flag, not a relay that is down."""
+    done = run("-c", stub.client_config, "-m", stub.sender_config, *flags, "--dry-run", folder)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "--dry-run: " in done.stderr
+    assert done.stderr.endswith("name a folder that can be written\n")
+
+
 @pytest.mark.parametrize(
     ("relay", "fault"),
     [
+        ({"kind": "folder", "path": "/nowhere/mails"}, "relay.path: the folder /nowhere is not there"),
         ({"kind": "folder"}, "relay.path: is missing"),
         ({"kind": "folder", "path": ""}, "relay.path: an empty text"),
         ({"kind": "pigeon"}, "expected 'smtp' or 'folder'"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mail_sender.mail.mail import Mail
+from mail_sender.relay import folder
 from mail_sender.relay.folder import FolderTransport, file_name
 from mail_sender.verdict import Accepted, RelayDown
 from tests.wire.mails import nothing
@@ -25,13 +26,13 @@ def names(folder: Path) -> list[str]:
 
 async def test_a_file_is_its_owners_alone_and_the_verdict_names_it(tmp_path: Path) -> None:
     """It holds a link that works; the folder is made, as closed, where the one above it is there."""
-    folder = tmp_path / "mails"
-    verdict = await FolderTransport(folder).send(MAIL, nothing)
+    mails = tmp_path / "mails"
+    verdict = await FolderTransport(mails).send(MAIL, nothing)
     assert isinstance(verdict, Accepted)
-    assert str(folder / "1@example.com.eml") in verdict.reply.text
+    assert str(mails / "1@example.com.eml") in verdict.reply.text
     assert "not sent" in verdict.reply.text
-    assert stat.S_IMODE((folder / "1@example.com.eml").stat().st_mode) == 0o600
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((mails / "1@example.com.eml").stat().st_mode) == 0o600
+    assert stat.S_IMODE(mails.stat().st_mode) == 0o700
 
 
 async def test_nothing_but_whole_mails_is_left(tmp_path: Path) -> None:
@@ -109,3 +110,25 @@ async def test_a_mail_that_does_not_fit_leaves_no_half_of_it(tmp_path: Path) -> 
     assert isinstance(verdict, RelayDown)
     assert names(tmp_path) == []
     assert isinstance(await transport.send(large, nothing), Accepted)
+
+
+def test_a_folder_that_cannot_be_used_is_said_and_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be missing if the one above it is there."""
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere" / "at" / "all")
+    assert [folder.problem(path) for path in (tmp_path, tmp_path / "new")] == [None, None]
+    said = {
+        tmp_path / "file": f"{tmp_path}/file is not a folder",
+        tmp_path / "file" / "below": f"{tmp_path}/file is not a folder",
+        tmp_path / "a" / "b": f"the folder {tmp_path}/a is not there",
+        tmp_path / ("x" * 300): "file name too long",
+        tmp_path / "loop": f"{tmp_path}/loop is a link that leads nowhere",
+        tmp_path / "gone": f"{tmp_path}/gone is a link that leads nowhere",
+        Path("/dev/null"): "/dev/null is not a folder",
+    }
+    for path, words in said.items():
+        assert words in (folder.problem(path) or ""), path
+    monkeypatch.setattr(os, "access", lambda path, _: path == tmp_path.parent)
+    for path in (tmp_path, tmp_path / "new"):
+        assert folder.problem(path) == f"the folder {tmp_path} cannot be written"
