@@ -16,7 +16,7 @@ from mail_sender.cli import privilege, queue, template, terminal
 from mail_sender.errors import ConfigError, ConfigFault, Exit, MailSenderError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mail_sender.config.config import Config
 
@@ -37,7 +37,15 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     terminal.prepare()
     try:
-        app()
+        sys.exit(app(prog_name="mail-sender", standalone_mode=False))
+    except typer.TyperException as error:
+        from mail_sender.cli import usage  # noqa: PLC0415 - see the module's text
+
+        terminal.print_line(usage.explanation(error, "mail-sender"), err=True)
+        sys.exit(Exit.USAGE)
+    except typer.Abort:  # at a question
+        terminal.print_line("mail-sender: stopped; nothing was changed", err=True)
+        sys.exit(Exit.FAILED)
     except MailSenderError as error:
         terminal.print_line(f"mail-sender: {error}", err=True)
         sys.exit(error.exit_code)
@@ -62,6 +70,7 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
             "-c",
             "--client-config",
             envvar="MAIL_SENDER_CLIENT_CONFIG",
+            metavar="FILE",
             readable=False,  # ours says more than typer's check would
             help="Kanidm's client config.",
         ),
@@ -72,6 +81,7 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
             "-m",
             "--mail-sender-config",
             envvar="MAIL_SENDER_CONFIG",
+            metavar="FILE",
             readable=False,
             help="The mail-sender config.",
         ),
@@ -104,6 +114,7 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
     config); 78 the configuration has faults.
     """
     if context.invoked_subcommand is not None:
+        _refuse_with_command(context.invoked_subcommand, {"-t": test_email, "--dry-run": dry_run})
         return
     if not skip_root_check:
         privilege.refuse_real_root()
@@ -125,6 +136,13 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
         return changed
 
     _serve(config, load_anew)
+
+
+def _refuse_with_command(command: str, options: "Mapping[str, object]") -> None:
+    """Raise `UsageError` if an option that a command does not take is given beside it."""
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(f"{name} does nothing beside `{command}`: leave out one of the two")
 
 
 def _recipient(text: str | None) -> str | None:

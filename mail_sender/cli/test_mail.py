@@ -4,21 +4,39 @@ from mail_sender import lifecycle, log, wiring
 from mail_sender.cli.terminal import print_line
 from mail_sender.config.config import Config
 from mail_sender.errors import Exit
-from mail_sender.relay.config import FolderConfig, RelayConfig
-from mail_sender.sender.test_mail import Result
-from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Throttled, Uncertain
+from mail_sender.relay.config import RelayConfig
+from mail_sender.sender.test_mail import Progress
+from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Throttled, Uncertain, Verdict
 
 
 def send(config: Config, recipient: str) -> Exit:
-    """Send one test mail, print what came of it, and return the exit code."""
+    """Send one test mail, print what came of it, and return the exit code; print it also if it is interrupted."""
     for warning in config.warnings:
         print_line(f"warning: {warning}", err=True)
     print_line(f"{_announced(config, recipient)} ...")
-    result = lifecycle.run_once(wiring.test_mail(config).send(recipient))
-    redact = log.Redactor(config.secrets).text
-    print_line(redact(_relay(result, dry=isinstance(config.relay, FolderConfig))))
+    redact, progress = log.Redactor(config.secrets).text, Progress()
+    try:
+        result = lifecycle.run_once(wiring.test_mail(config).send(recipient, progress))
+    except (KeyboardInterrupt, SystemExit):  # Ctrl-C, and SIGTERM
+        print_line(redact(_interrupted(progress)))
+        raise
+    print_line(redact(_relay(result.verdict, result.message_id)))
     print_line(redact(f"identity server: {'' if result.server_fine else 'not usable: '}{result.server}"))
+    if not result.server_fine:
+        print_line(
+            "The sender would not run: it sends no mail until the identity server can be used. "
+            f"Exit code {result.exit_code} is about the test mail alone."
+        )
     return result.exit_code
+
+
+def _interrupted(progress: Progress) -> str:
+    if progress.verdict is not None:
+        known = _relay(progress.verdict, progress.message_id)
+        return f"{known}\nInterrupted: nothing is known of the identity server"
+    if progress.dot:
+        return "Interrupted after the final dot: the mail may have arrived; look into the mailbox"
+    return "Interrupted before the final dot: the mail was not sent"
 
 
 def _announced(config: Config, recipient: str) -> str:
@@ -28,20 +46,20 @@ def _announced(config: Config, recipient: str) -> str:
     return f"A dry run: writing a test mail to {recipient} into {relay.place}"
 
 
-def _relay(result: Result, *, dry: bool) -> str:
-    match result.verdict:
-        case Accepted(reply) if dry:
+def _relay(verdict: Verdict, message_id: str) -> str:
+    match verdict:
+        case Accepted(reply, is_written=True):
             return f"A dry run: {reply.text}"
         case Accepted(reply):
             return (
                 f"Accepted: the relay answered {reply}\n"
-                f"  Message-ID {result.message_id}: look into the mailbox, also into its spam folder"
+                f"  Message-ID {message_id}: look into the mailbox, also into its spam folder"
             )
         case Refused(stage, reason, reply):
             return f"Refused{f' at {stage}' if stage else ''}: {reason}{f': {reply}' if reply else ''}"
         case Deferred(stage, reply) | Throttled(stage, reply):
             return f"Not taken now, at {stage}: {reply}; try again later"
         case RelayDown():
-            return f"Not sent: {result.verdict}"
+            return f"Not sent: {verdict}"
         case Uncertain(detail):
             return f"Cut off after the final dot ({detail}): the mail may have arrived; look into the mailbox"

@@ -43,6 +43,18 @@ class Result:
                 return Exit.TEMPORARY
 
 
+@dataclass(slots=True)
+class Progress:
+    """How far a test mail has come: all that is known of it if it is interrupted.
+
+    `dot` says that its final dot may be out; there is a `verdict` once the relay has given one.
+    """
+
+    message_id: str = ""
+    dot: bool = False
+    verdict: Verdict | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TestMail:
     """The parts that a test mail needs."""
@@ -54,24 +66,31 @@ class TestMail:
     mail: MailConfig
     clock: Clock
 
-    async def send(self, recipient: str) -> Result:
-        """Send one test mail to an address, and check the identity server meanwhile."""
+    async def send(self, recipient: str, progress: Progress) -> Result:
+        """Send one test mail to an address, and check the identity server meanwhile; keep `progress` up to date."""
         try:
-            (verdict, message_id), (server, fine) = await asyncio.gather(self._mail(recipient), self._check_server())
+            verdict, (server, fine) = await asyncio.gather(self._mail(recipient, progress), self._check_server())
         finally:
             await self.transport.close()
             await self.source.close()
-        return Result(verdict, message_id, server, fine)
+        return Result(verdict, progress.message_id, server, fine)
 
-    async def _mail(self, recipient: str) -> tuple[Verdict, str]:
+    async def _mail(self, recipient: str, progress: Progress) -> Verdict:
         now = self.clock.now().replace(microsecond=0)
         message = Message(uuid4(), now, now + timedelta(days=7), (recipient,), TestMessage(display_name=""))
         try:
             mail = render(message, recipient, self.mail, now)
         except (Unrenderable, BrokenTemplate) as error:
-            return Refused(None, str(error)), ""
-        verdict = await self.transport.send(mail, _nothing)
-        return Suspicions().judge((message.id, recipient), verdict, 0.0), mail.message_id
+            progress.verdict = Refused(None, str(error))
+            return progress.verdict
+
+        async def before_dot() -> None:
+            progress.dot = True
+
+        progress.message_id = mail.message_id
+        verdict = await self.transport.send(mail, before_dot)
+        progress.verdict = Suspicions().judge((message.id, recipient), verdict, 0.0)
+        return progress.verdict
 
     async def _check_server(self) -> tuple[str, bool]:
         try:
@@ -84,7 +103,3 @@ class TestMail:
             return f"no answer within {_SERVER_SECONDS:.0f} s; check the server", False
         marks = " and mark it" if standing.may_write else "; this server does not show whether it may mark it"
         return f"{standing.account} may read the queue{marks}; {len(listing.messages)} ready", True
-
-
-async def _nothing() -> None:
-    """Do nothing before the dot: a test mail has no ledger."""

@@ -46,8 +46,10 @@ system_app.add_typer(queue_app, name="message", hidden=True)
 app.add_typer(person_app, name="person")
 person_app.add_typer(credential_app, name="credential")
 
-Dir = Annotated[Path, typer.Option("--dir", help="The folder of the stub.", show_default=False)]
+Dir = Annotated[Path, typer.Option("--dir", metavar="DIR", help="The folder of the stub.", show_default=False)]
 Output = Annotated[str, typer.Option("-o", "--output", help="`json`; anything else is text.")]
+MessageId = Annotated[uuid.UUID, typer.Argument(help="The message's id; `message-queue list` shows it.")]
+Account = Annotated[str, typer.Argument(help="The person's name or id.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 means any free one.")]
 
 
@@ -167,7 +169,7 @@ def list_messages(dir: Dir, output: Output = "text") -> None:  # noqa: A002 - th
 
 
 @queue_app.command()
-def get(dir: Dir, message_id: uuid.UUID, output: Output = "text") -> None:  # noqa: A002 - the flag's name
+def get(dir: Dir, message_id: MessageId, output: Output = "text") -> None:  # noqa: A002 - the flag's name
     """Show one message."""
     answer = _client(dir).get(str(message_id))
     if output == "json":
@@ -177,14 +179,14 @@ def get(dir: Dir, message_id: uuid.UUID, output: Output = "text") -> None:  # no
 
 
 @queue_app.command()
-def mark_as_sent(dir: Dir, message_id: uuid.UUID, output: Output = "text") -> None:  # noqa: A002 - the flag's name
+def mark_as_sent(dir: Dir, message_id: MessageId, output: Output = "text") -> None:  # noqa: A002 - the flag's name
     """Mark a message as sent."""
     _client(dir).mark_as_sent(str(message_id))
     _say("Message Marked as Sent", output)
 
 
 @queue_app.command()
-def send_test_message(dir: Dir, account: str, output: Output = "text") -> None:  # noqa: A002 - the flag's name
+def send_test_message(dir: Dir, account: Account, output: Output = "text") -> None:  # noqa: A002 - the flag's name
     """Queue a test message to a person."""
     _client(dir).send_test_message(account)
     _say("Message Queued", output)
@@ -194,7 +196,7 @@ def send_test_message(dir: Dir, account: str, output: Output = "text") -> None: 
 @credential_app.command("send-reset-token")
 def send_reset_token(
     dir: Dir,  # noqa: A002 - the flag's name
-    account: str,
+    account: Account,
     address: Annotated[str | None, typer.Argument(help="Another of the person's addresses.")] = None,
     ttl: Annotated[int | None, typer.Option(min=0, max=2**64 - 1, help="Seconds, from 300 to 86400.")] = None,
     output: Output = "text",
@@ -229,13 +231,17 @@ def _discard_what_cannot_be_written() -> None:
 def run() -> None:
     """Run the command line; whatever the machine refuses is a sentence and exit code 1."""
     try:
-        app()
+        sys.exit(app(prog_name="server-stub", standalone_mode=False))
+    except typer.TyperException as error:
+        # Only a wrong command line needs it, and pydantic with it.
+        from server_stub.cli import usage  # noqa: PLC0415 - see the line above
+
+        typer.echo(usage.explanation(error, "server-stub"), err=True)
+        sys.exit(2)
     except StubError as error:
         sentence = str(error)
     except OSError as error:
         sentence = f"Cannot use {error.filename or 'what is needed'}: {error.strerror or error}."
         _discard_what_cannot_be_written()
-    else:
-        return
     typer.echo(sentence, err=True)
     sys.exit(1)

@@ -284,6 +284,7 @@ def test_t_reports_a_fault_of_the_server_beside_the_result_which_decides(stub: S
     done = run("-c", stub.client_config, "-m", stub.sender_config, "-t", "you@example.com")
     assert done.returncode == 0
     assert "identity server: not usable: the token is read-only" in done.stdout
+    assert "The sender would not run" in done.stdout.splitlines()[-1]
     done = run("-c", configs.client(tmp_path), "-m", stub.sender_config, "-t", "you@example.com")
     assert done.returncode == 0
     assert "cannot be reached: connection refused" in done.stdout

@@ -33,7 +33,7 @@ from mail_sender.ledger.base import Entry, Query
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import FINAL, State
 from mail_sender.relay.endpoint import Security
-from mail_sender.sender.test_mail import TestMail
+from mail_sender.sender.test_mail import Progress, TestMail
 from tests.faults import rig_log
 from tests.faults.oracle import Evidence, Queued, RunOfTestMail
 from tests.faults.rig_api import ApiServer
@@ -255,7 +255,9 @@ class Rig:
         """Send a test mail as `-t` does, and keep its exit code beside what the relay says."""
         before = len(self.relay.mails)
         sender = await assemble(replace(self.place, ledger=None), clock=self.clock)
-        result = await TestMail(sender.source, sender.transport, MAIL, self.clock).send("operator@example.com")
+        result = await TestMail(sender.source, sender.transport, MAIL, self.clock).send(
+            "operator@example.com", Progress()
+        )
         await sender.ledger.close()
         mails = self.relay.mails[before:]
         self.test_mails.append(

@@ -47,3 +47,9 @@ def test_no_file_names_a_path_of_somebodys_machine() -> None:
         for file in checkout.files()
     }
     assert {file: paths for file, paths in found.items() if paths} == {}
+
+
+def test_both_command_lines_explain_a_usage_error_with_the_same_code() -> None:
+    """The stub imports nothing from mail-sender, so the file stands in both: a change of one is a change of the other."""
+    files = [checkout.ROOT / package / "cli/usage.py" for package in ("mail_sender", "server_stub")]
+    assert files[0].read_text() == files[1].read_text()

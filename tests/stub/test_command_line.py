@@ -288,6 +288,34 @@ def test_output_that_cannot_be_written_makes_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (1, "Cannot use what is needed: No space left on device.\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("serv", "`server-stub` has no command 'serv'; did you mean `server-stub serve`?"),
+        ("list", "did you mean `server-stub message-queue list`?"),
+        ("system message-queue lit", "did you mean `server-stub system message-queue list`?"),
+        ("serve", "`server-stub serve` needs --dir: the folder of the stub"),
+        ("serve --dir", "--dir needs a value: write it after --dir"),
+        ("serve --dir x --prot 1", "`server-stub serve` has no option --prot; did you mean --port?"),
+        ("serve --dir x --port imap", "--port takes a whole number from 0 to 65535, not 'imap'"),
+        ("serve --dir x --host=", "--host: an address is needed, such as 127.0.0.1"),
+        ("serve x --dir x", "`server-stub serve` takes no argument: leave out x"),
+        ("--dir x serve", "--dir belongs after the command, as in `server-stub serve --dir DIR`"),
+        ("fill --dir x 0", "N takes a whole number from 1 up, not '0'"),
+        ("message-queue get --dir x", "needs MESSAGE_ID: the message's id; `message-queue list` shows it"),
+        ("message-queue get --dir x 7", "MESSAGE_ID takes an id such as 6f1c2a3e-"),
+        ("person send-reset-token --dir x", "needs ACCOUNT: the person's name or id"),
+        ("person send-reset-token --dir x ellie --ttl 5m", "--ttl takes a whole number from 0 to"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence_that_says_what_to_do(arguments: str, words: str) -> None:
+    """Exit code 2, and no library's words; `tests/unit/cli/test_usage.py` has the other kinds."""
+    done = command(*arguments.split())
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("server-stub: ")
+    assert words in done.stderr
+
+
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its libraries the command names them and the extra that brings them."""
     from server_stub import __main__ as start  # noqa: PLC0415 - imported under test

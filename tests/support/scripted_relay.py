@@ -74,10 +74,11 @@ class ScriptedRelay:
         return [command.split()[0].upper() for command in self.commands]
 
     def wait_for(self, verb: str, count: int = 1, seconds: float = 30.0) -> None:
-        """Wait until a verb has come so many times (`CONNECT` counts connections)."""
+        """Wait until a verb has come so many times (`CONNECT` counts connections, `DOT` whole mails)."""
 
         def come() -> bool:
-            return (self.connections if verb == "CONNECT" else self.verbs().count(verb)) >= count
+            counted = {"CONNECT": self.connections, "DOT": len(self.mails)}
+            return counted.get(verb, self.verbs().count(verb)) >= count
 
         with self._changed:
             assert self._changed.wait_for(come, seconds), f"{count} x {verb} expected, got {self.commands}"
@@ -114,7 +115,7 @@ class ScriptedRelay:
                 await writer.start_tls(self._starttls)
                 encrypted = True
             elif verb == "DATA" and goes_on and self._reply("DATA", peek=True).startswith("354"):
-                self.mails.append(await reader.readuntil(b"\r\n.\r\n"))
+                self._note(mail=await reader.readuntil(b"\r\n.\r\n"))
                 goes_on = await self._answer(writer, "DOT")
 
     async def _answer(self, writer: asyncio.StreamWriter, verb: str, *, offers: bool = False) -> bool:
@@ -136,8 +137,10 @@ class ScriptedRelay:
             self._times[verb] = time + 1
         return script[min(max(time - 1 if peek else time, 0), len(script) - 1)]
 
-    def _note(self, *, command: str | None = None, connection: bool = False) -> None:
+    def _note(self, *, command: str | None = None, mail: bytes | None = None, connection: bool = False) -> None:
         with self._changed:
+            if mail is not None:
+                self.mails.append(mail)
             self.connections += connection
             if command is not None:
                 self.commands.append(command)
