@@ -61,9 +61,13 @@ class Actions:
 
     async def unsend(self, request: Request) -> Response:
         """Make an entry as if it had not been sent."""
-        if not self.store.unsend(request.path_params["key"]):
+        key = request.path_params["key"]
+        if not self.store.unsend(key):
             raise not_found()
-        return done("Un-sent: a sender sees it in the queue again.")
+        return done(
+            "Un-sent: the queue lists it again. If mail-sender has mailed it, it does not mail it again by itself: "
+            f"it logs “unsent” 15 minutes after the mark. “mail-sender queue resend {key[:8]}” mails it at once."
+        )
 
     async def delete(self, request: Request) -> Response:
         """Delete one mail; one that is gone already is no fault."""

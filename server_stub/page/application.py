@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, ExceptionHandler
 
 from server_stub.errors import OperationError, StubError
 from server_stub.identity.people import People
-from server_stub.page import clean_html, mail_view
+from server_stub.page import clean_html, mail_view, refusal
 from server_stub.page.actions import Actions
 from server_stub.page.mail_parts import parse
 from server_stub.page.queue_view import Entry
@@ -134,10 +134,11 @@ def _json(value: object) -> Response:
     return Response(json.dumps(value).encode(), media_type="application/json")
 
 
-def _refused(_: Request, error: Exception) -> Response:
+def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, OperationError):
         raise error
-    return _sentence(409, f"The identity server answers {error.status} {json.dumps(error.body)}.")
+    who = request.path_params.get("person", "The entry")
+    return _sentence(409, refusal.sentence(error, who))
 
 
 def _wrong(_: Request, error: Exception) -> Response:

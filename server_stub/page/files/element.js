@@ -21,6 +21,12 @@ export function write(target, text) {
   }
 }
 
+// The same where the text may be cut: the whole of it is the title.
+export function writeWhole(target, text) {
+  write(target, text);
+  target.title = text;
+}
+
 export function definitions(target, pairs) {
   target.replaceChildren(
     ...pairs.flatMap(([name, value]) => [

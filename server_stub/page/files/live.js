@@ -57,9 +57,9 @@ async function ask(address, options) {
   const answer = await fetch(address, options).catch(() => {
     throw new Error("The stub does not answer; is it still running?");
   });
-  const content = await answer.json();
-  if (!answer.ok) {
-    throw new Error(content.error);
+  const content = await answer.json().catch(() => null);
+  if (!answer.ok || !content) {
+    throw new Error(content?.error ?? `The stub's answer (${answer.status}) cannot be read; is something between it and the page?`);
   }
   return content;
 }

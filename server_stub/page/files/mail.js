@@ -1,21 +1,24 @@
 // The mail that arrived: its list, the reading pane, and deleting.
 
 import { setTime } from "./ages.js";
-import { byId, definitions, element, say, write } from "./element.js";
+import { byId, definitions, element, say, write, writeWhole } from "./element.js";
 import { List } from "./list.js";
 import { load, post } from "./live.js";
 import { Tabs } from "./tabs.js";
 
+const TITLE = document.title;
+
 const ROW = {
   make() {
-    const parts = [["span", "title"], ["time", "age"], ["span", "under"]];
+    const parts = [["span", "title"], ["time", "age"], ["span", "under"], ["span", "fresh"]];
     return element("div", { class: "row" }, ...parts.map(([tag, name]) => element(tag, { class: name })));
   },
   fill(row, item) {
-    const [title, age, under] = row.children;
+    const [title, age, under, fresh] = row.children;
     write(title, item.subject || "No subject");
     setTime(age, item.received);
     write(under, item.to ? `to ${item.to}` : "no To header");
+    write(fresh, item.isNew ? "new" : "");
   },
 };
 
@@ -24,6 +27,9 @@ export class MailPane {
   #refresh;
   #showEntry;
   #entry = null;
+  #mails = { total: 0, rows: [] };
+  #known = null;
+  #unread = new Set();
   #tabs;
   #frame = byId("html");
 
@@ -38,21 +44,45 @@ export class MailPane {
     byId("to-entry").addEventListener("click", () => this.#showEntry(this.#entry));
   }
 
-  show({ total, rows }) {
-    write(byId("mail-count"), total > rows.length ? `the newest ${rows.length} of ${total}` : String(total));
-    byId("delete-all").hidden = !total;
-    this.#list.show(rows.map((row) => ({ ...row, id: row.key })));
-    if (!this.#list.selected && rows.length) {
-      this.#list.select(rows[0].key);
+  // Returns the mails that have arrived since the last time; they are marked as new until somebody selects them.
+  show(mails) {
+    const arrived = this.#arrived(mails.rows);
+    this.#mails = mails;
+    arrived.forEach((row) => this.#unread.add(row.key));
+    this.#render();
+    if (!this.#list.selected && mails.rows.length) {
+      this.#list.select(mails.rows[0].key);
     }
+    return arrived;
   }
 
   go(key) {
     this.#list.go(key);
   }
 
+  #render() {
+    const { total, rows } = this.#mails;
+    const unread = rows.filter((row) => this.#unread.has(row.key)).length;
+    const count = total > rows.length ? `the newest ${rows.length} of ${total}` : String(total);
+    write(byId("mail-count"), unread ? `${count}, ${unread} new` : count);
+    document.title = unread ? `(${unread} new) ${TITLE}` : TITLE;
+    byId("delete-all").hidden = !total;
+    this.#list.show(rows.map((row) => ({ ...row, id: row.key, isNew: this.#unread.has(row.key) })));
+  }
+
+  // The newest come first: what follows a known mail is older, and is shown because another one was deleted.
+  #arrived(rows) {
+    const known = this.#known ?? new Set(rows.map((row) => row.key));
+    const place = rows.findIndex((row) => known.has(row.key));
+    this.#known = new Set(rows.map((row) => row.key));
+    return place < 0 ? rows : rows.slice(0, place);
+  }
+
   async #read() {
     const key = this.#list.selected;
+    if (this.#unread.delete(key)) {
+      this.#render();
+    }
     byId("reading-none").hidden = Boolean(key);
     byId("reading-shown").hidden = !key;
     this.#frameTo("about:blank");
@@ -71,8 +101,9 @@ export class MailPane {
   }
 
   #show(mail) {
-    write(byId("subject"), mail.subject || "No subject");
-    write(byId("from-to"), `${mail.from || "nobody"} to ${mail.to || "nobody"}${mail.date ? `, ${mail.date}` : ""}`);
+    writeWhole(byId("subject"), mail.subject || "No subject");
+    const fromTo = `${mail.from || "nobody"} to ${mail.to || "nobody"}${mail.date ? `, ${mail.date}` : ""}`;
+    writeWhole(byId("from-to"), fromTo);
     this.#entry = mail.entry;
     byId("to-entry").hidden = !mail.entry;
     this.#frame.hidden = !mail.html;

@@ -13,20 +13,16 @@ const queue = new QueuePane({ refresh, showMail: (key) => mail.go(key) });
 const mail = new MailPane({ refresh, showEntry: (key) => queue.go(key) });
 const misbehaviour = new MisbehaviourPane({ refresh });
 
-let known = null;
-
 function show(state) {
   setServerTime(state.now);
   queue.show(state.queue, state.mail.rows);
-  mail.show(state.mail);
+  const arrived = mail.show(state.mail);
   misbehaviour.show(state.misbehaviour);
   tick();
-  sayWhatArrived(state.mail.rows);
+  sayWhatArrived(arrived);
 }
 
-function sayWhatArrived(mails) {
-  const arrived = known ? mails.filter((one) => !known.has(one.key)) : [];
-  known = new Set(mails.map((one) => one.key));
+function sayWhatArrived(arrived) {
   if (arrived.length === 1) {
     announce(`A mail arrived: ${arrived[0].subject || "no subject"}`);
   } else if (arrived.length) {

@@ -5,6 +5,8 @@ import { byId, definitions, element, say, write } from "./element.js";
 import { List } from "./list.js";
 import { load, post } from "./live.js";
 
+const UNSEND = "Takes the mark off again, so that the queue lists the entry. mail-sender does not mail it again by itself.";
+
 const ROW = {
   make() {
     const parts = [["span", "title"], ["time", "age"], ["span", "under"], ["span", "state"]];
@@ -119,6 +121,7 @@ export class QueuePane {
     // One button, so that the focus stays where it is after it was pressed.
     byId("mark").hidden = !entry.key;
     write(byId("mark"), entry.state === "sent" ? "Un-send" : "Mark as sent");
+    byId("mark").title = entry.state === "sent" ? UNSEND : "";
     definitions(byId("entry-facts"), facts(entry));
     write(byId("entry-json"), entry.json);
     this.#linkMails();
@@ -154,7 +157,7 @@ function facts(entry) {
     ["Name", entry.name],
     ["Queued", timeOf(entry.created)],
     ["Send after", timeOf(entry.send_after)],
-    ["Expires", timeOf(entry.expires)],
+    ["Valid until", timeOf(entry.expires)],
     ["Sent", timeOf(entry.sent_at)],
     ["Id", entry.key ?? "none that can be requested, so it cannot be marked"],
   ];
