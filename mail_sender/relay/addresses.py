@@ -1,39 +1,73 @@
-"""The relay's addresses: the first one that takes a TCP connection, in the resolver's order.
+"""The relay's addresses, and which of them takes a TCP connection first (RFC 8305, "Happy Eyeballs").
 
-Each address is tried for a share of the time, so that a silent one does not use up what the others need. If none
-takes the connection, the last one's error is raised as it is, because the verdict depends on its class.
-
-The standard library's happy eyeballs (`loop.create_connection`, RFC 8305) are not used, because no verdict could be
-made of what they raise. They make one plain `OSError`, without a number, of the errors of several addresses. They
-also look the name up themselves, so that a name's failure could not be told from an address's.
+The standard library's happy eyeballs (`loop.create_connection`) are not used, because no verdict could be made of
+what they raise: they make one plain `OSError`, without a number, of the errors of several addresses. They also look
+the name up themselves, so that a name's failure could not be told from an address's.
 """
 
 import asyncio
 import socket
 from collections.abc import Sequence
+from itertools import chain, zip_longest
 from typing import Any
 
+Address = tuple[Any, Any, int, str, Any]
+"""What `getaddrinfo` gives: family, kind, protocol, canonical name, and where to connect to."""
 
-async def connected(addresses: Sequence[Any], seconds: float) -> socket.socket:
-    """Return a socket that is connected to one of the addresses, which are as `getaddrinfo` gives them.
+NEXT_AFTER = 0.25
+"""Seconds after which the next address is tried beside one that has not answered (RFC 8305, section 5)."""
 
-    Raises `OSError` (a `TimeoutError` for silence) if there is none. A single address has no share: the caller's
-    deadline is its own.
+
+def in_order(found: Sequence[Address], good: Address | None) -> list[Address]:
+    """Return the addresses as they are to be tried: the good one, then the families in turn (RFC 8305, section 4)."""
+    families = list(dict.fromkeys(address[0] for address in found))
+    columns = [[address for address in found if address[0] == family] for family in families]
+    in_turn = [address for address in chain.from_iterable(zip_longest(*columns)) if address is not None]
+    return sorted(in_turn, key=lambda address: address != good)
+
+
+async def connected(waiting: list[Address]) -> tuple[socket.socket, Address]:
+    """Return a connected socket, and its address.
+
+    An address leaves `waiting` when its turn comes. Those that have not answered by the end go back to the front.
+    Raises the last address's `OSError` as it is if there is none; the caller sets the time for all of them.
     """
-    loop = asyncio.get_running_loop()
-    refusal: OSError = OSError("the name has no address")
-    share = seconds / (len(addresses) + 1) if len(addresses) > 1 else None
-    for family, kind, number, _, place in addresses:
-        candidate = socket.socket(family, kind, number)
+    error: BaseException = OSError("the name has no address")
+    trying: dict[asyncio.Future[socket.socket], Address] = {}
+    try:
+        while waiting or trying:
+            if waiting:
+                address = waiting.pop(0)
+                trying[asyncio.ensure_future(_connected(address))] = address
+            wait = NEXT_AFTER if waiting else None
+            done, _ = await asyncio.wait(trying, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                address = trying.pop(one)
+                failure = one.exception()
+                if failure is None:
+                    return one.result(), address
+                error = failure
+        raise error
+    finally:
+        waiting[:0] = trying.values()
+        await _give_up(trying)
+
+
+async def _connected(address: Address) -> socket.socket:
+    family, kind, number, _, place = address
+    candidate = socket.socket(family, kind, number)
+    try:
         candidate.setblocking(False)
-        try:
-            async with asyncio.timeout(share):
-                await loop.sock_connect(candidate, place)
-        except BaseException as error:
-            candidate.close()
-            if not isinstance(error, OSError):
-                raise
-            refusal = TimeoutError("no answer") if isinstance(error, TimeoutError) else error
-        else:
-            return candidate
-    raise refusal
+        await asyncio.get_running_loop().sock_connect(candidate, place)
+    except BaseException:
+        candidate.close()
+        raise
+    return candidate
+
+
+async def _give_up(trying: "dict[asyncio.Future[socket.socket], Address]") -> None:
+    for one in trying:
+        one.cancel()
+    for ended in await asyncio.gather(*trying, return_exceptions=True):
+        if isinstance(ended, socket.socket):
+            ended.close()

@@ -10,7 +10,7 @@ from mail_sender.relay.endpoint import Endpoint, Security
 
 @dataclass(frozen=True, slots=True)
 class RelayConfig:
-    """The relay: `connect_timeout` in seconds covers name, connection, TLS and greeting.
+    """The relay: the name, the connection and TLS have `connect_timeout` seconds each.
 
     `username` and `password` are both set, or neither is: then there is no login.
     """

@@ -1,47 +1,35 @@
 """A connection to the relay, kept while mails follow each other.
 
-1. A mail goes out on the open connection, or on a new one. If an open one turns out to be dead before the mail was
-   begun (relays close idle connections, and some close after so many mails), a new one is opened, once.
+1. A mail goes out on the open connection, or on a new one. If an open one takes no more mails (`session_limit`), the
+   mail goes on a new one at once, and only that one's answer counts. How many mails the relay took is kept, and later
+   connections are given back before. Whatever RSET gets but a yes, only the connection is lost.
 2. After a refusal the connection is kept. After anything else it is dropped, also when we are cancelled.
 3. If the configuration leaves open how TLS starts on the port, TLS from the first byte is tried first. A relay that
-   wants STARTTLS answers that in plain text. What was found is kept, for the other connections as well.
+   wants STARTTLS answers that in plain text, or waits. What was found is kept, for the other connections as well.
 """
 
 import ssl
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from mail_sender.mail.mail import Mail
-from mail_sender.relay import replies
+from mail_sender.relay import replies, session_limit
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.conversation import Conversation
+from mail_sender.relay.conversation import Conversation, NotReset
 from mail_sender.relay.endpoint import Security
+from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.transport import BeforeDot
-from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, Stage, Verdict
-
-Discovered = Callable[[Security], None]
-
-
-class TlsStart:
-    """How TLS starts on the relay's port: configured, or found out by the first connection that comes through."""
-
-    def __init__(self, security: Security, discovered: Discovered) -> None:
-        self.security = security
-        self._discovered = discovered
-
-    def found(self, security: Security) -> None:
-        """Keep what was found out, and report it, once."""
-        if self.security is Security.DISCOVER:
-            self.security = security
-            self._discovered(security)
+from mail_sender.verdict import Accepted, Deferred, Refused, Reply, Stage, Verdict
 
 
 class Connection:
     """A connection to the relay, opened when it is needed."""
 
-    def __init__(self, config: RelayConfig, context: ssl.SSLContext, start: TlsStart, seen: Collection[Mail]) -> None:
+    def __init__(
+        self, config: RelayConfig, context: ssl.SSLContext, known: KnownRelay, seen: Collection[Mail]
+    ) -> None:
         self._config = config
         self._context = context
-        self._start = start
+        self._known = known
         self._seen = seen
         self._conversation: Conversation | None = None
 
@@ -52,13 +40,22 @@ class Connection:
 
     async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
         """Hand the mail to the relay, and return what became of it."""
-        reused = self.is_open
-        if not reused:
-            self._drop()
-        verdict = await self._attempt(mail, before_dot)
-        if reused and isinstance(verdict, RelayDown) and verdict.stage is Stage.MAIL and not verdict.lasting:
-            verdict = await self._attempt(mail, before_dot)
-        return verdict
+        mails = await self._kept()
+        try:
+            return await self._deliver(mail, before_dot)
+        except (NotReset, *replies.FAULTS) as error:
+            if not self._is_used_up(error, mails):
+                return self._ended(error)
+            is_said = session_limit.is_said(error)
+            is_limit = mails > 0 and (is_said or not isinstance(error, NotReset))
+        self._drop()
+        try:
+            return await self._deliver(mail, before_dot)
+        except replies.FAULTS as error:
+            return self._ended(error)
+        finally:
+            if is_limit and self._conversation is not None and self._conversation.mails > 0:
+                self._known.connection_used_up(mails, is_said=is_said)
 
     async def close(self) -> None:
         """Say goodbye to the relay, where there is a connection."""
@@ -66,41 +63,68 @@ class Connection:
             conversation, self._conversation = self._conversation, None
             await conversation.quit()
 
-    async def _attempt(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
+    async def _kept(self) -> int:
+        """Return how many mails the kept connection has carried; one that takes no more is given back first."""
+        if self._conversation is None:
+            return 0
+        if not self.is_open:
+            self._drop()
+            return 0
+        mails = self._conversation.mails
+        limit = self._known.mails_per_connection
+        if limit is not None and mails >= limit:
+            await self.close()
+            return 0
+        return mails
+
+    async def _deliver(self, mail: Mail, before_dot: BeforeDot) -> Accepted:
         try:
             conversation = self._conversation or await self._open()
             return Accepted(await conversation.deliver(mail, before_dot))
-        except replies.FAULTS as error:
-            verdict = self._verdict(error)
-            if not self._may_go_on(verdict):
-                self._drop()
-            return verdict
+        except (NotReset, *replies.FAULTS):
+            raise
         except BaseException:
             self._drop()
             raise
 
+    def _is_used_up(self, error: Exception, mails: int) -> bool:
+        if isinstance(error, NotReset):
+            return True
+        return mails > 0 and session_limit.is_used_up(self._stage, error)
+
+    def _ended(self, error: Exception) -> Verdict:
+        verdict = self._verdict(error)
+        if not self._may_go_on(verdict):
+            self._drop()
+        return verdict
+
     async def _open(self) -> Conversation:
-        if self._start.security is not Security.DISCOVER:
-            return await self._begin(self._start.security)
+        if self._known.security is not Security.DISCOVER:
+            return await self._begin(self._known.security)
         try:
             conversation = await self._begin(Security.IMPLICIT)
         except OSError as error:
-            if not replies.speaks_plain(error):
+            # A relay that wants STARTTLS may greet late, and say nothing to our handshake until then.
+            is_silent = isinstance(error, TimeoutError) and self._stage is Stage.TLS
+            if not is_silent and not replies.speaks_plain(error):
                 raise
             self._drop()
             conversation = await self._begin(Security.STARTTLS)
-        self._start.found(conversation.security)
+        self._known.found_security(conversation.security)
         return conversation
 
     async def _begin(self, security: Security) -> Conversation:
-        self._conversation = Conversation(self._config, self._context, self._seen)
+        self._conversation = Conversation(self._config, self._context, self._known, self._seen)
         await self._conversation.open(security)
         return self._conversation
 
+    @property
+    def _stage(self) -> Stage:
+        return self._conversation.stage if self._conversation else Stage.RESOLVE
+
     def _verdict(self, error: Exception) -> Verdict:
-        if self._conversation is None:
-            return replies.verdict(Stage.RESOLVE, error, self._config, self._start.security)
-        return replies.verdict(self._conversation.stage, error, self._config, self._conversation.security)
+        security = self._conversation.security if self._conversation else self._known.security
+        return replies.verdict(self._stage, error, self._config, security)
 
     def _may_go_on(self, verdict: Verdict) -> bool:
         """Say whether the connection can be kept: after a refusal, but not from the middle of a body."""

@@ -15,12 +15,15 @@ from collections.abc import Collection
 from contextlib import suppress
 
 import structlog
+from aiosmtplib.errors import SMTPException
 
 from mail_sender.mail.mail import Mail
 from mail_sender.relay import deadlines, login, redaction
-from mail_sender.relay.channel import Channel, NoStartTls
+from mail_sender.relay.channel import Channel, NoStartTls, Rejected
 from mail_sender.relay.config import RelayConfig
+from mail_sender.relay.ehlo import Offer
 from mail_sender.relay.endpoint import Security
+from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.verdict import Reply, Stage
 
@@ -30,6 +33,10 @@ _log = structlog.get_logger()
 _LINE_START_DOT = re.compile(rb"(?m)^\.")
 
 
+class NotReset(Exception):
+    """A mail that was begun could not be taken back: the connection is of no more use. What happened is its cause."""
+
+
 class NoUtf8(Exception):
     """The mail's address is not ASCII, and the relay takes no such addresses (RFC 6531, section 3.2)."""
 
@@ -37,17 +44,22 @@ class NoUtf8(Exception):
 class Conversation:
     """A connection to the relay, from `open` to `quit` or `abort`.
 
-    `security` is the way in which TLS is started, `seen` are the mails that the relay may quote.
+    `security` is the way in which TLS is started, `seen` are the mails that the relay may quote, `mails` counts those
+    for which it took our MAIL command.
     """
 
-    def __init__(self, config: RelayConfig, context: ssl.SSLContext, seen: Collection[Mail]) -> None:
+    def __init__(
+        self, config: RelayConfig, context: ssl.SSLContext, known: KnownRelay, seen: Collection[Mail]
+    ) -> None:
         self.security = config.security
+        self.mails = 0
         self._config = config
-        secrets = login.secrets(config)
-        self._channel = Channel(config, context, lambda text: redaction.cleaned(text, secrets, seen))
-        self._begun = False  # a mail that was not accepted has to be taken back before the next one
-        self._extensions: dict[str, str] = {}
-        self._mechanisms: list[str] = []
+        self._known = known
+        self._secrets = login.secrets(config)
+        self._seen = seen
+        self._channel = Channel(config, context, self._cleaned)
+        self._begun = False
+        self._offer = Offer()
 
     @property
     def stage(self) -> Stage:
@@ -62,38 +74,37 @@ class Conversation:
     async def open(self, security: Security) -> None:
         """Connect, start TLS, say EHLO, log in; `security` must be one of the two ways that there are."""
         self.security = security
-        await self._channel.connect(implicit_tls=security is Security.IMPLICIT)
-        self._extensions, self._mechanisms = await self._channel.ehlo()
+        await self._channel.connect(self._known, implicit_tls=security is Security.IMPLICIT)
+        self._offer = await self._channel.ehlo()
         if security is not Security.IMPLICIT:
             self._channel.stage = Stage.STARTTLS
-            if "starttls" not in self._extensions:
+            if "starttls" not in self._offer.extensions:
                 raise NoStartTls
             await self._channel.start_tls()
-            self._extensions, self._mechanisms = await self._channel.ehlo()
+            self._offer = await self._channel.ehlo()
         self._channel.require_tls()
-        offers = " ".join(self._extensions)
+        offers = self._cleaned(" ".join(self._offer.extensions))
         _log.debug("relay_connected", security=security.value, tls=self._channel.tls_version, offers=offers)
         if self._config.username is not None and self._config.password is not None:
             self._channel.stage = Stage.AUTH
-            password = self._config.password.get_secret_value()
-            for line, expected in login.commands(self._mechanisms, self._config.username, password):
-                await self._channel.command(Stage.AUTH, line, expect=expected)
+            await self._log_in(self._config.username, self._config.password.get_secret_value())
 
     async def deliver(self, mail: Mail, before_dot: BeforeDot) -> Reply:
         """Hand over one mail and return the relay's 2xx reply to its dot (RFC 5321, section 3.3)."""
-        channel = self._channel
+        channel, extensions = self._channel, self._offer.extensions
         channel.stage = Stage.MAIL
         channel.require_tls()
-        if mail.needs_utf8 and "smtputf8" not in self._extensions:
+        if mail.needs_utf8 and "smtputf8" not in extensions:
             channel.stage = Stage.RCPT
             raise NoUtf8
         if self._begun:
-            await channel.command(Stage.MAIL, "RSET", seconds=deadlines.RESET)
+            await self._reset()
         self._begun = True
-        size = f" SIZE={len(mail.content)}" if "size" in self._extensions else ""
+        size = f" SIZE={len(mail.content)}" if "size" in extensions else ""
         # A relay that offers SMTPUTF8 takes 8BITMIME as well (RFC 6531, section 3.1).
         utf8 = " BODY=8BITMIME SMTPUTF8" if mail.needs_utf8 else ""
         await channel.command(Stage.MAIL, f"MAIL FROM:<{mail.sender}>{size}{utf8}")
+        self.mails += 1
         await channel.command(Stage.RCPT, f"RCPT TO:<{mail.recipient}>")
         await channel.command(Stage.DATA, "DATA", expect=354)
         reply = await channel.content(_LINE_START_DOT.sub(b"..", mail.content), before_dot)
@@ -111,3 +122,39 @@ class Conversation:
     def abort(self) -> None:
         """Drop the connection at once."""
         self._channel.abort()
+
+    async def _reset(self) -> None:
+        """Take back a mail that was begun and not accepted."""
+        try:
+            await self._channel.command(Stage.MAIL, "RSET", seconds=deadlines.RESET)
+        except (Rejected, SMTPException, OSError) as error:
+            raise NotReset from error
+
+    async def _log_in(self, username: str, password: str) -> None:
+        """Log in by the first mechanism that the relay does not refuse as such."""
+        refused: list[str] = []
+        offered = self._offer.mechanisms
+        choices = login.mechanisms(offered, self._known.mechanism, username, password)
+        if not choices:
+            raise login.NoLogin(self._cleaned(", ".join(offered).upper()))
+        for mechanism in choices:
+            try:
+                await self._log_in_by(mechanism)
+            except Rejected as error:
+                refused.append(mechanism.name)
+                if mechanism is choices[-1] or not login.refuses_mechanism(error.reply):
+                    raise
+            else:
+                self._known.logged_in(mechanism.name, refused)
+                return
+
+    async def _log_in_by(self, mechanism: login.Mechanism) -> None:
+        line, responses = mechanism.command()
+        for respond in responses:
+            challenge = await self._channel.command(Stage.AUTH, line, expect=334)
+            line = respond(challenge.message)
+            self._secrets = (*self._secrets, line)
+        await self._channel.command(Stage.AUTH, line)
+
+    def _cleaned(self, text: str) -> str:
+        return redaction.cleaned(text, self._secrets, self._seen)

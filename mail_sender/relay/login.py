@@ -1,28 +1,72 @@
-"""The login at the relay (RFC 4954): the mechanism, the commands, and the secrets in them that must never be shown.
+"""The login at the relay (RFC 4954): the mechanisms, what is said in each, and which refusals lead to the next one.
 
-One mechanism is tried, once: a second try could lock the account. PLAIN (RFC 4616) goes before LOGIN.
+A wrong password is said once: a second try could lock the account. Only a relay that refuses the mechanism itself is
+asked for the next one. PLAIN (RFC 4616) goes before LOGIN, and CRAM-MD5 (RFC 2195) last, because relays can do it
+only with passwords that they keep in the clear.
 """
 
 import base64
-from collections.abc import Collection
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from aiosmtplib.auth import auth_crammd5_verify
 
 from mail_sender.relay.config import RelayConfig
+from mail_sender.verdict import Reply
+
+LONGEST_COMMAND = 510
+"""Octets of a command, without its line end (RFC 5321, section 4.5.3.1.4)."""
+
+_REFUSES_MECHANISM = frozenset({500, 502, 504, 534, 538})
 
 
 class NoLogin(Exception):
     """The relay offers no login, or none of our kinds; the text lists what it offers."""
 
 
-def commands(mechanisms: Collection[str], username: str, password: str) -> tuple[tuple[str, int], ...]:
-    """Return what is to be said, each with the reply that it needs: a code, or a code's first digit.
+@dataclass(frozen=True, slots=True)
+class Mechanism:
+    """One way to log in: each response is made of the text of the 334 before it.
 
-    `mechanisms` are the relay's, in lower case. Raises `NoLogin`.
+    `name` is in lower case. Where `begins` is true, the first response needs no challenge, and may stand in the
+    command itself.
     """
-    if "plain" in mechanisms:
-        return ((f"AUTH PLAIN {_plain(username, password)}", 2),)
-    if "login" in mechanisms:
-        return (("AUTH LOGIN", 334), (_base64(username), 334), (_base64(password), 2))
-    raise NoLogin(", ".join(mechanisms).upper() or "no AUTH at all")
+
+    name: str
+    responses: tuple[Callable[[str], str], ...]
+    begins: bool = False
+
+    def command(self) -> tuple[str, tuple[Callable[[str], str], ...]]:
+        """Return what is said first, and the responses that remain."""
+        line = f"AUTH {self.name.upper()}"
+        if self.begins:
+            whole = f"{line} {self.responses[0]('')}"
+            if len(whole) <= LONGEST_COMMAND:
+                return whole, self.responses[1:]
+        return line, self.responses
+
+
+def mechanisms(offered: Sequence[str], first: str | None, username: str, password: str) -> list[Mechanism]:
+    """Return the mechanisms of the relay's that we can do, in the order in which they are to be tried.
+
+    `offered` are in lower case; `first` is the one that worked before.
+    """
+    ours = (
+        Mechanism("plain", (lambda _: _plain(username, password),), begins=True),
+        Mechanism("login", (lambda _: _base64(username), lambda _: _base64(password))),
+        Mechanism("cram-md5", (lambda challenge: auth_crammd5_verify(username, password, challenge).decode(),)),
+    )
+    found = [mechanism for mechanism in ours if mechanism.name in offered]
+    return sorted(found, key=lambda mechanism: mechanism.name != first)
+
+
+def refuses_mechanism(reply: Reply) -> bool:
+    """Say whether a reply refuses the mechanism, and not the login: then the password was not looked at.
+
+    Google's 534 ("application-specific password required", "log in with your web browser") refuses the login.
+    """
+    of_the_login = any(word in reply.text.lower() for word in ("password", "browser"))
+    return reply.code in _REFUSES_MECHANISM and not of_the_login
 
 
 def secrets(config: RelayConfig) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from collections import deque
 from mail_sender import tls
 from mail_sender.mail.mail import Mail
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.connection import Connection, Discovered, TlsStart
+from mail_sender.relay.connection import Connection
+from mail_sender.relay.known import Discovered, KnownRelay
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.verdict import Verdict
 
@@ -28,7 +29,7 @@ class SmtpTransport:
     def __init__(self, config: RelayConfig, discovered: Discovered) -> None:
         self._config = config
         self._context = _context(config)
-        self._start = TlsStart(config.security, discovered)
+        self._known = KnownRelay(config.security, discovered)
         self._idle: list[Connection] = []
         self._seen: deque[Mail] = deque(maxlen=_MOST_QUOTED)
 
@@ -37,7 +38,7 @@ class SmtpTransport:
         if self._idle:
             connection = self._idle.pop()
         else:
-            connection = Connection(self._config, self._context, self._start, self._seen)
+            connection = Connection(self._config, self._context, self._known, self._seen)
         self._seen.append(mail)
         verdict = await connection.send(mail, before_dot)
         if connection.is_open:

@@ -15,6 +15,7 @@ from mail_sender.mail.mail import Mail
 
 LONGEST = 200
 """Characters of a reply that are kept."""
+_LONGEST_READ = 2_000  # of which these are looked at: a long reply would keep every mail waiting
 
 _PIECE = 5
 """Letters and digits of a secret that are not shown together: Kanidm writes its intent ids in groups of five."""
@@ -31,6 +32,7 @@ def cleaned(text: str, login: tuple[str, ...], mails: Collection[Mail] = ()) -> 
 
     `mails` are those that the relay has seen: it may quote an earlier one, on another connection, too.
     """
+    text = text[:_LONGEST_READ]
     secrets = (*login, *(secret for mail in mails for secret in mail.secrets))
     for secret in secrets:
         text = text.replace(secret, _STARS)

@@ -46,6 +46,8 @@ _ADVICE_TO_5XX = {
     Stage.MAIL: "this login may not send as mail_from_address: allow the address or domain at the provider",
 }
 _PASSING = frozenset({Blame.QUOTA, Blame.PACE, Blame.RELAY})
+_CONNECTS = frozenset({Stage.RESOLVE, Stage.CONNECT, Stage.TLS, Stage.STARTTLS})
+"""The stages with `mail_connect_timeout_seconds` each."""
 
 
 def verdict(stage: Stage, error: BaseException, config: RelayConfig, security: Security) -> Verdict:
@@ -102,24 +104,45 @@ def _advice(stage: Stage, reply: Reply, found: Blame, config: RelayConfig) -> st
 
 def _of_fault(stage: Stage, error: BaseException, config: RelayConfig, security: Security) -> tuple[str, str, bool]:
     """Return what happened before any reply, what to try, and whether only a person can mend it."""
-    if isinstance(error, NoStartTls | NoLogin):
-        return _of_offer(error, config)
+    if isinstance(error, NoStartTls):
+        return _of_clear_text(config)
+    if isinstance(error, NoLogin):
+        return _of_login(str(error))
     for cause in causes(error):
         if isinstance(cause, ssl.SSLError):
             return _of_tls(cause, config)
+    is_late = any(isinstance(cause, TimeoutError) for cause in causes(error))
     if stage is Stage.RESOLVE:
-        return _of_name(error, config)
-    what, advice = _of_silence(stage, config, security)
-    return f"{what} ({_event(error)})", advice, False
+        what, advice = _of_name(error, config)
+    elif stage is Stage.BANNER and is_late and security is not Security.STARTTLS:
+        what, advice = f"{config.place} sends no greeting", _CHECK_LOG
+    else:
+        what, advice = _of_silence(stage, config, security)
+    if is_late and stage in _CONNECTS:
+        advice += f"; if it is only slow, raise mail_connect_timeout_seconds ({config.connect_timeout:g})"
+    return what if stage is Stage.RESOLVE else f"{what} ({_event(error)})", advice, False
 
 
-def _of_offer(error: NoStartTls | NoLogin, config: RelayConfig) -> tuple[str, str, bool]:
-    if isinstance(error, NoLogin):
-        return f"it offers {error}, but we need PLAIN or LOGIN", "remove the user, or try another port", True
+def _of_clear_text(config: RelayConfig) -> tuple[str, str, bool]:
     return (
         "it does not offer STARTTLS, so nothing was sent: no login, no mail",
         f"if the port speaks TLS from the first byte, write smtps://{config.place}; "
         "otherwise somebody between here and the relay may have removed the offer",
+        True,
+    )
+
+
+def _of_login(offered: str) -> tuple[str, str, bool]:
+    if offered:
+        return (
+            f"it offers {offered} alone, which mail-sender cannot do: we need PLAIN, LOGIN or CRAM-MD5",
+            "allow SMTP AUTH with a password at the provider (some call it an app password), "
+            "or use a relay or port that takes one",
+            True,
+        )
+    return (
+        "it offers no AUTH at all, but we need PLAIN, LOGIN or CRAM-MD5",
+        "try another port; if it needs no login from this machine, remove mail_username and mail_password",
         True,
     )
 
@@ -143,10 +166,10 @@ def _of_silence(stage: Stage, config: RelayConfig, security: Security) -> tuple[
             return f"the conversation with {place} broke", _CHECK_LOG
 
 
-def _of_name(error: BaseException, config: RelayConfig) -> tuple[str, str, bool]:
+def _of_name(error: BaseException, config: RelayConfig) -> tuple[str, str]:
     if isinstance(error, socket.gaierror) and error.errno in {socket.EAI_NONAME, socket.EAI_NODATA}:
-        return f'there is no host "{config.host}"', "check mail_relay, and whether this machine knows the name", False
-    return f'the name "{config.host}" cannot be looked up ({_event(error)})', "check this machine's DNS", False
+        return f'there is no host "{config.host}"', "check mail_relay, and whether this machine knows the name"
+    return f'the name "{config.host}" cannot be looked up ({_event(error)})', "check this machine's DNS"
 
 
 def _of_tls(error: ssl.SSLError, config: RelayConfig) -> tuple[str, str, bool]:

@@ -15,8 +15,9 @@ class Transport(Protocol):
     async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
         """Hand the mail over, and return what became of it; the faults of relay and network are verdicts, too.
 
-        `before_dot` is awaited when all but the final dot is written. What it raises stops the mail, which has then
-        certainly not been handed over.
+        `before_dot` is awaited when all but the final dot is written, before each dot: a relay that certainly did not
+        take the mail may be asked once more. What it raises stops the mail, which has then certainly not been handed
+        over.
         """
 
     async def close(self) -> None:

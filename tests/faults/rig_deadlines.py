@@ -16,7 +16,7 @@ def deadlines(seconds: float) -> Iterator[None]:
     """Have every deadline of the room relay be so many real seconds, the farewell's half of that at most."""
     by_stage = dict.fromkeys((Stage.DATA, Stage.BODY, Stage.DOT), seconds)
     with (
-        patch.multiple(relay_deadlines, COMMAND=seconds, RESET=seconds, QUIT=min(1.0, seconds / 2)),
+        patch.multiple(relay_deadlines, GREETING=seconds, COMMAND=seconds, RESET=seconds, QUIT=min(1.0, seconds / 2)),
         patch.dict(relay_deadlines._OF_STAGE, by_stage),
     ):
         yield

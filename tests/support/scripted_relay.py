@@ -33,6 +33,9 @@ class ScriptedRelay:
     `tls` is the context for TLS from the first byte, `starttls` the one for STARTTLS (then it is offered); with
     neither the relay speaks plain text alone. A reply may be a list: one for each time the verb comes, the last for
     good.
+
+    `AUTH LOGIN` goes before `AUTH`; what is said after a 334 is the verb `RESPONSE`. A reply may hold octets that are
+    not UTF-8, as surrogates. After `per_connection` mails on a connection, `then` are its replies.
     """
 
     def __init__(
@@ -41,17 +44,22 @@ class ScriptedRelay:
         *,
         tls: ssl.SSLContext | None = None,
         starttls: ssl.SSLContext | None = None,
+        per_connection: int | None = None,
+        then: Mapping[str, str] | None = None,
     ) -> None:
         self._replies = {
             verb: reply if isinstance(reply, list) else [reply] for verb, reply in (replies or {}).items()
         }
         self._tls = tls
         self._starttls = starttls
+        self._per_connection = per_connection
+        self._then = then or {}
         self.commands: list[str] = []
         self.in_clear: list[bytes] = []
         self.mails: list[bytes] = []
         self.connections = 0
         self.port = 0
+        self._never = asyncio.Event()
         self._changed = threading.Condition()
         self._times: dict[str, int] = {}
 
@@ -104,35 +112,53 @@ class ScriptedRelay:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         encrypted = self._tls is not None
+        mails, expects_response = 0, False
         goes_on = await self._answer(writer, "BANNER")
         while goes_on and (line := await reader.readline()):
             if not encrypted:
                 self.in_clear.append(line)
             verb = (line.split() or [b"-"])[0].decode(errors="replace").upper()
             self._note(command=line.decode(errors="replace").strip() or "-")
+            both = b" ".join(line.split()[:2]).decode(errors="replace").upper()
+            if expects_response:
+                verb = "RESPONSE"
+            elif both in self._replies:
+                verb = both
+            if mails == self._per_connection and verb in self._then:
+                goes_on = await self._say(writer, self._then[verb])
+                continue
+            expects_response = self._reply(verb, upcoming=True).startswith("334")
             goes_on = await self._answer(writer, verb, offers=self._starttls is not None and not encrypted)
             if verb == "STARTTLS" and self._starttls and goes_on:
                 await writer.start_tls(self._starttls)
                 encrypted = True
             elif verb == "DATA" and goes_on and self._reply("DATA", peek=True).startswith("354"):
                 self._note(mail=await reader.readuntil(b"\r\n.\r\n"))
-                goes_on = await self._answer(writer, "DOT")
+                is_full = mails == self._per_connection and "DOT" in self._then
+                goes_on = await (self._say(writer, self._then["DOT"]) if is_full else self._answer(writer, "DOT"))
+                mails += 1
 
     async def _answer(self, writer: asyncio.StreamWriter, verb: str, *, offers: bool = False) -> bool:
         reply = self._reply(verb)
-        if reply == HANG:
-            await asyncio.Event().wait()
-        if reply == CUT:
-            return False
         if verb == "EHLO" and offers:
             reply = reply.replace("\r\n250 ", "\r\n250-STARTTLS\r\n250 ")
-        writer.write(f"{reply}\r\n".encode())
-        await writer.drain()
-        return verb != "QUIT"
+        return await self._say(writer, reply) and verb != "QUIT"
 
-    def _reply(self, verb: str, *, peek: bool = False) -> str:
+    async def _say(self, writer: asyncio.StreamWriter, reply: str) -> bool:
+        """Say a reply, or do what it means; say whether the conversation goes on."""
+        if reply == HANG:
+            await self._never.wait()
+        if reply == CUT:
+            return False
+        writer.write(f"{reply}\r\n".encode(errors="surrogateescape"))
+        await writer.drain()
+        return True
+
+    def _reply(self, verb: str, *, peek: bool = False, upcoming: bool = False) -> str:
         script = self._replies.get(verb, [_DEFAULTS.get(verb, "502 5.5.1 what?")])
         time = self._times.get(verb, 0)
+        if upcoming:
+            return script[min(time, len(script) - 1)]
         if not peek:
             self._times[verb] = time + 1
         return script[min(max(time - 1 if peek else time, 0), len(script) - 1)]

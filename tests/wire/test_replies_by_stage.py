@@ -10,7 +10,7 @@ from tests.support.certificates import Authority
 from tests.support.scripted_relay import CUT, ScriptedRelay
 from tests.wire.mails import PASSWORD, send, transport
 
-_NO_REPLIES = ("abc", "1", "199 odd", "354 odd", "999 odd", "-25 odd", "")
+_NO_REPLIES = ("abc", "1", "199 odd", "354 odd", "999 odd", "-25 odd")
 
 
 async def verdict_on(authority: Authority, verb: str, reply: str) -> tuple[Verdict, ScriptedRelay]:

@@ -1,0 +1,55 @@
+"""What the connections to a relay have found out about it, for those that follow.
+
+It lasts as long as the configuration: a restart or a change forgets it.
+"""
+
+from collections.abc import Callable
+
+import structlog
+
+from mail_sender.relay.addresses import Address
+from mail_sender.relay.endpoint import Security
+
+_log = structlog.get_logger()
+
+Discovered = Callable[[Security], None]
+
+
+class KnownRelay:
+    """A relay, as far as it is known.
+
+    `security` is how TLS starts on its port: configured, or found out by the first connection that comes through.
+    `address` greeted well last. `mechanism` is the login that works, in lower case. `mails_per_connection` is how
+    many mails it takes on one connection.
+    """
+
+    def __init__(self, security: Security, discovered: Discovered) -> None:
+        self.security = security
+        self.address: Address | None = None
+        self.mechanism: str | None = None
+        self.mails_per_connection: int | None = None
+        self._discovered = discovered
+        self._last_count: int | None = None
+
+    def found_security(self, security: Security) -> None:
+        """Keep how TLS starts where that was left open, and report it, once."""
+        if self.security is Security.DISCOVER:
+            self.security = security
+            self._discovered(security)
+
+    def logged_in(self, mechanism: str, refused: list[str]) -> None:
+        """Keep which login works, and log it where it was not the first choice, once."""
+        if mechanism != self.mechanism and refused:
+            sentence = f"the relay refuses {', '.join(refused).upper()}, and takes {mechanism.upper()}"
+            _log.info("relay_login", mechanism=mechanism.upper(), message=sentence)
+        self.mechanism = mechanism
+
+    def connection_used_up(self, mails: int, *, is_said: bool) -> None:
+        """Take in that a connection took so many mails and no more, while a new one took the next mail.
+
+        If the relay did not say that this is its limit, it may have been a coincidence the first time.
+        """
+        if (is_said or mails == self._last_count) and mails != self.mails_per_connection:
+            self.mails_per_connection = mails
+            _log.info("relay_session_limit", mails=mails, message="the relay takes no more mails on one connection")
+        self._last_count = mails

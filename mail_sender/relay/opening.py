@@ -1,0 +1,163 @@
+"""How a connection to the relay begins: its name, TCP, TLS and the greeting, at the first address that greets well.
+
+    name -> addresses -> for each in turn: TCP -> TLS, if it comes first -> greeting
+
+1. An address whose greeting is not good leaves the others their turn. One that is only slow keeps trying, while the
+   next one is tried beside it: the first good greeting wins.
+2. If none is good, the error of the address that came furthest is raised.
+3. A relay that says nothing may wait for TLS. After a while it is asked on a second connection, so that a wrong
+   `mail_relay` does not take five minutes to be found.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import structlog
+
+from mail_sender.relay import addresses, deadlines
+from mail_sender.relay.addresses import Address
+from mail_sender.relay.config import RelayConfig
+from mail_sender.relay.known import KnownRelay
+from mail_sender.relay.protocol import Rejected, RelayProtocol, is_expected
+from mail_sender.verdict import Reply, Stage
+
+_log = structlog.get_logger()
+
+_NEVER = 1e6  # asyncio's own deadline of a handshake is not used: it would not read what has arrived
+_STAGES = list(Stage)
+
+
+class Opening:
+    """The beginning of one connection. `stage` is the step in progress, or the one that failed."""
+
+    def __init__(
+        self,
+        config: RelayConfig,
+        context: ssl.SSLContext,
+        known: KnownRelay,
+        cleaned: Callable[[str], str],
+        *,
+        implicit_tls: bool,
+    ) -> None:
+        self.stage = Stage.RESOLVE
+        self._config = config
+        self._context = context
+        self._known = known
+        self._cleaned = cleaned
+        self._implicit_tls = implicit_tls
+
+    async def greeted(self) -> RelayProtocol:
+        """Return a connection whose greeting was good. Raises `Rejected`, or what the network or TLS raise."""
+        config = self._config
+        async with deadlines.within(config.connect_timeout):
+            found = await asyncio.get_running_loop().getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)
+        self.stage = Stage.CONNECT
+        waiting = addresses.in_order(found, self._known.address)
+        share = config.connect_timeout / max(len(waiting), 1)
+        candidates: dict[asyncio.Future[RelayProtocol], _Candidate] = {}
+        failures: list[tuple[Stage, BaseException]] = []
+        try:
+            while waiting or candidates or not failures:
+                if waiting or not candidates:
+                    candidate = _Candidate(config, self._context, self._cleaned, implicit_tls=self._implicit_tls)
+                    candidates[asyncio.ensure_future(candidate.greeted(waiting))] = candidate
+                done, _ = await asyncio.wait(candidates, timeout=share, return_when=asyncio.FIRST_COMPLETED)
+                for one in done:
+                    candidate, error = candidates.pop(one), one.exception()
+                    if error is None:
+                        self.stage, self._known.address = Stage.BANNER, candidate.address
+                        return one.result()
+                    _log.debug("relay_address_failed", address=candidate.place, stage=candidate.stage.value)
+                    failures.append((candidate.stage, error))
+            self.stage, furthest = max(failures, key=lambda failure: _STAGES.index(failure[0]))
+            raise furthest
+        finally:
+            await _give_up(candidates)
+
+
+class _Candidate:
+    """One address after the other until one takes the connection; that one has to greet well."""
+
+    def __init__(
+        self, config: RelayConfig, context: ssl.SSLContext, cleaned: Callable[[str], str], *, implicit_tls: bool
+    ) -> None:
+        self.stage = Stage.CONNECT
+        self.address: Address | None = None
+        self._config = config
+        self._context = context
+        self._cleaned = cleaned
+        self._implicit_tls = implicit_tls
+
+    @property
+    def place(self) -> str | None:
+        """The IP address whose turn it was, None if no address took the connection."""
+        return str(self.address[4][0]) if self.address else None
+
+    async def greeted(self, waiting: list[Address]) -> RelayProtocol:
+        """Return a connection whose greeting was good; the addresses that were tried leave `waiting`."""
+        async with deadlines.within(self._config.connect_timeout):
+            connected, self.address = await addresses.connected(waiting)
+        self.stage = Stage.TLS if self._implicit_tls else Stage.BANNER
+        async with deadlines.within(self._config.connect_timeout):
+            protocol = await self._protocol(connected, encrypted=self._implicit_tls)
+        self.stage = Stage.BANNER
+        try:
+            await self._read_greeting(protocol, self.address)
+        except BaseException:
+            protocol.abort()
+            raise
+        return protocol
+
+    async def _protocol(self, connected: socket.socket, *, encrypted: bool) -> RelayProtocol:
+        loop = asyncio.get_running_loop()
+        try:
+            _, protocol = await loop.create_connection(
+                lambda: RelayProtocol(loop),
+                sock=connected,
+                ssl=self._context if encrypted else None,
+                server_hostname=self._config.host if encrypted else None,
+                ssl_handshake_timeout=_NEVER if encrypted else None,
+            )
+        except BaseException:
+            connected.close()
+            raise
+        return protocol
+
+    async def _read_greeting(self, protocol: RelayProtocol, address: Address) -> None:
+        reading = asyncio.ensure_future(protocol.read_response(timeout=None))
+        try:
+            with suppress(TimeoutError):
+                async with deadlines.within(self._config.connect_timeout):
+                    await asyncio.wait({reading})
+            if not reading.done() and not self._implicit_tls and await self._speaks_tls(address):
+                raise TimeoutError("it waits for TLS")
+            async with deadlines.within(deadlines.GREETING):
+                code, text = await reading
+        finally:
+            reading.cancel()
+        if not is_expected(2, code):
+            raise Rejected(Reply(code, self._cleaned(text)))
+
+    async def _speaks_tls(self, address: Address) -> bool:
+        """Say whether the address shakes hands for TLS, whoever its certificate is for."""
+        try:
+            async with deadlines.within(self._config.connect_timeout):
+                connected, _ = await addresses.connected([address])
+                probe = await self._protocol(connected, encrypted=True)
+        except ssl.SSLCertVerificationError:
+            return True
+        except OSError:
+            return False
+        probe.abort()
+        return True
+
+
+async def _give_up(candidates: Iterable["asyncio.Future[RelayProtocol]"]) -> None:
+    for one in candidates:
+        one.cancel()
+    for ended in await asyncio.gather(*candidates, return_exceptions=True):
+        if isinstance(ended, RelayProtocol):
+            ended.abort()
