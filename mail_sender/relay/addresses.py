@@ -29,8 +29,8 @@ def in_order(found: Sequence[Address], good: Address | None) -> list[Address]:
 async def connected(waiting: list[Address]) -> tuple[socket.socket, Address]:
     """Return a connected socket, and its address.
 
-    An address leaves `waiting` when its turn comes. Those that have not answered by the end go back to the front.
-    Raises the last address's `OSError` as it is if there is none; the caller sets the time for all of them.
+    An address leaves `waiting` when its turn comes. Those that have not answered when another one has go back to the
+    front. Raises the last address's `OSError` as it is if there is none; the caller sets the time for all of them.
     """
     error: BaseException = OSError("the name has no address")
     trying: dict[asyncio.Future[socket.socket], Address] = {}
@@ -45,11 +45,11 @@ async def connected(waiting: list[Address]) -> tuple[socket.socket, Address]:
                 address = trying.pop(one)
                 failure = one.exception()
                 if failure is None:
+                    waiting[:0] = trying.values()
                     return one.result(), address
                 error = failure
         raise error
     finally:
-        waiting[:0] = trying.values()
         await _give_up(trying)
 
 

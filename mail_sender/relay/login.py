@@ -6,6 +6,7 @@ only with passwords that they keep in the clear.
 """
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ LONGEST_COMMAND = 510
 """Octets of a command, without its line end (RFC 5321, section 4.5.3.1.4)."""
 
 _REFUSES_MECHANISM = frozenset({500, 502, 504, 534, 538})
+_NAMES_MECHANISM = re.compile(r"\bmechanism|\bauth\w* (type|method)", re.IGNORECASE)
 
 
 class NoLogin(Exception):
@@ -63,10 +65,12 @@ def mechanisms(offered: Sequence[str], first: str | None, username: str, passwor
 def refuses_mechanism(reply: Reply) -> bool:
     """Say whether a reply refuses the mechanism, and not the login: then the password was not looked at.
 
-    Google's 534 ("application-specific password required", "log in with your web browser") refuses the login.
+    A 535 is always about the login. Google's 534 is, too ("application-specific password required", "log in with your
+    web browser").
     """
-    of_the_login = any(word in reply.text.lower() for word in ("password", "browser"))
-    return reply.code in _REFUSES_MECHANISM and not of_the_login
+    if reply.code < 500 or reply.code == 535 or any(word in reply.text.lower() for word in ("password", "browser")):
+        return False
+    return reply.code in _REFUSES_MECHANISM or _NAMES_MECHANISM.search(reply.text) is not None
 
 
 def secrets(config: RelayConfig) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ import aiosmtplib
 
 from mail_sender import tls
 from mail_sender.errors import causes
-from mail_sender.relay import refusals
+from mail_sender.relay import login, refusals
 from mail_sender.relay.channel import NoStartTls, Rejected
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.conversation import NoUtf8
@@ -37,6 +37,7 @@ FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUt
 """What a conversation raises when it does not end well; a `ValueError` is a host name that none can be."""
 
 _CHECK_LOG = "read the relay's log or the provider's dashboard"
+_NO_MECHANISM = "it refuses every login mechanism that it offers and mail-sender can do: try another port"
 _OF_UTF8 = frozenset({"5.6.7", "5.6.9"})  # RFC 6531, section 3.5
 _NO_UTF8 = "the relay does not accept non-ASCII characters before the @ of an address (no SMTPUTF8, RFC 6531)"
 _LOGIN_WANTED = frozenset({530, 534, 535, 538})
@@ -99,6 +100,8 @@ def _advice(stage: Stage, reply: Reply, found: Blame, config: RelayConfig) -> st
         return "it needs a login: set mail_username and mail_password"
     if stage is Stage.EHLO:
         return f'it may not like our name "{config.local_name}": set [relay] local_name'
+    if stage is Stage.AUTH and login.refuses_mechanism(reply):
+        return _NO_MECHANISM
     return _ADVICE_TO_5XX.get(stage, _CHECK_LOG) if reply.code >= 500 else _CHECK_LOG
 
 

@@ -244,6 +244,27 @@ def test_a_relay_that_asks_for_a_client_certificate_gets_it(stub: Stub, authorit
         assert try_mail(stub, place, **table)[0] == 0
 
 
+def test_a_relay_that_takes_one_mail_a_connection_and_no_rset_costs_no_mail_an_attempt(
+    brisk: Stub, authority: Authority
+) -> None:
+    """What it says of the connection is no verdict on a mail, at the dot either; the ledger has one attempt for each."""
+    full = "451 4.3.0 too many messages in this session"
+    with ScriptedRelay(
+        {"RSET": "502 5.5.1 no"}, tls=authority.server(), per_connection=1, then={"DOT": full}
+    ) as relay:
+        place = f"smtps://localhost:{relay.port}"
+        configs.change(brisk.sender_config, mail_relay=place, relay={"ca_path": authority.pem})
+        destinations = [{"primary": True, "value": f"{number}@example.com"} for number in range(12)]
+        template = {"TestMessageV1": {"display_name": "Ellie"}}
+        brisk.queue([{"message_template": template, "mail_destination": destinations}])
+        with Sender(brisk.client_config, brisk.sender_config) as sender:
+            sender.wait_for("sent", 12)
+            assert sender.events("deferred") == sender.events("relay_down") == []
+            assert len(sender.events("relay_session_limit")) == 1
+            sender.stop()
+    assert relay.verbs().count("MAIL") <= 12 + 4  # each connection that was open may have met the limit once
+
+
 def test_the_ehlo_name_is_the_from_domain_unless_set(stub: Stub, authority: Authority) -> None:
     """Never `localhost`, never a container's id; `[relay] local_name` and the URL's path change it."""
     with ScriptedRelay(tls=authority.server()) as relay:

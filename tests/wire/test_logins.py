@@ -103,6 +103,7 @@ async def test_where_all_mechanisms_are_refused_the_last_answer_is_reported(auth
     assert isinstance(verdict, RelayDown)
     assert verdict.lasting
     assert str(verdict.reply) == "504 5.5.4 no such type"
+    assert "mail_password" not in verdict.advice
     assert relay.verbs().count("AUTH") == 2
 
 

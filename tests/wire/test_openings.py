@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,28 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, ports: Sequence[int]) -> None:
         return found
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+
+
+async def test_a_late_address_is_not_lost_when_the_one_that_was_faster_greets_badly(
+    monkeypatch: pytest.MonkeyPatch, authority: Authority
+) -> None:
+    """It had not answered yet, and has another turn."""
+    loop, calls = asyncio.get_running_loop(), 0
+    connect = loop.sock_connect
+
+    async def slow_at_first(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await asyncio.Event().wait()
+        await connect(*arguments)
+
+    monkeypatch.setattr(addresses, "NEXT_AFTER", 0.01)
+    monkeypatch.setattr(loop, "sock_connect", slow_at_first)
+    bad, good = ScriptedRelay({"BANNER": "554 no"}, tls=authority.server()), ScriptedRelay(tls=authority.server())
+    with bad, good:
+        resolve_to(monkeypatch, [good.port, bad.port])
+        assert isinstance(await send(transport(authority, 1)), Accepted)
 
 
 @pytest.mark.parametrize("greeting", [CUT, HANG, "421 4.3.2 busy", "554 5.7.1 not you", "rubbish"])
@@ -106,6 +129,27 @@ async def test_a_relay_that_never_greets_is_given_up(monkeypatch: pytest.MonkeyP
     assert isinstance(verdict, RelayDown)
     assert (verdict.stage, verdict.lasting) == (Stage.BANNER, False)
     assert "sends no greeting" in verdict.detail
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+async def test_addresses_that_answer_nothing_have_the_time_of_one(
+    monkeypatch: pytest.MonkeyPatch, authority: Authority, count: int
+) -> None:
+    """And the sentence names the key that sets it."""
+    connections = 0
+
+    async def never(*_: object) -> None:
+        nonlocal connections
+        connections += 1
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(addresses, "NEXT_AFTER", 0.01)
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never)
+    resolve_to(monkeypatch, [1] * count)
+    verdict = await send(transport(authority, 1, seconds=0.1))
+    assert isinstance(verdict, RelayDown)
+    assert (verdict.stage, connections) == (Stage.CONNECT, count)
+    assert "raise mail_connect_timeout_seconds (0.1)" in verdict.advice
 
 
 @pytest.mark.parametrize("mode", ["tls", "starttls"])
