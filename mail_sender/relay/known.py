@@ -30,12 +30,25 @@ class KnownRelay:
         self.mails_per_connection: int | None = None
         self._discovered = discovered
         self._last_count: int | None = None
+        self._is_slow = False
 
     def found_security(self, security: Security) -> None:
         """Keep how TLS starts where that was left open, and report it, once."""
         if self.security is Security.DISCOVER:
             self.security = security
             self._discovered(security)
+
+    def greeted(self, address: Address | None) -> None:
+        """Keep the address that greeted well."""
+        self.address = address
+        self._is_slow = False
+
+    def does_not_greet(self, seconds: float) -> None:
+        """Log that a connection stands, and nothing is said on it, once until the relay greets again."""
+        if not self._is_slow:
+            sentence = f"the relay took a connection and has not greeted within {seconds:g} s; it has five minutes"
+            _log.warning("relay_slow", message=sentence)
+        self._is_slow = True
 
     def logged_in(self, mechanism: str, refused: list[str]) -> None:
         """Keep which login works, and log it where it was not the first choice, once."""

@@ -62,13 +62,14 @@ class Opening:
         try:
             while waiting or candidates or not failures:
                 if waiting or not candidates:
-                    candidate = _Candidate(config, self._context, self._cleaned, implicit_tls=self._implicit_tls)
+                    candidate = self._candidate()
                     candidates[asyncio.ensure_future(candidate.greeted(waiting))] = candidate
                 done, _ = await asyncio.wait(candidates, timeout=share, return_when=asyncio.FIRST_COMPLETED)
                 for one in done:
                     candidate, error = candidates.pop(one), one.exception()
                     if error is None:
-                        self.stage, self._known.address = Stage.BANNER, candidate.address
+                        self.stage = Stage.BANNER
+                        self._known.greeted(candidate.address)
                         return one.result()
                     _log.debug("relay_address_failed", address=candidate.place, stage=candidate.stage.value)
                     failures.append((candidate.stage, error))
@@ -77,17 +78,27 @@ class Opening:
         finally:
             await _give_up(candidates)
 
+    def _candidate(self) -> "_Candidate":
+        return _Candidate(self._config, self._context, self._known, self._cleaned, implicit_tls=self._implicit_tls)
+
 
 class _Candidate:
     """One address after the other until one takes the connection; that one has to greet well."""
 
     def __init__(
-        self, config: RelayConfig, context: ssl.SSLContext, cleaned: Callable[[str], str], *, implicit_tls: bool
+        self,
+        config: RelayConfig,
+        context: ssl.SSLContext,
+        known: KnownRelay,
+        cleaned: Callable[[str], str],
+        *,
+        implicit_tls: bool,
     ) -> None:
         self.stage = Stage.CONNECT
         self.address: Address | None = None
         self._config = config
         self._context = context
+        self._known = known
         self._cleaned = cleaned
         self._implicit_tls = implicit_tls
 
@@ -132,8 +143,10 @@ class _Candidate:
             with suppress(TimeoutError):
                 async with deadlines.within(self._config.connect_timeout):
                     await asyncio.wait({reading})
-            if not reading.done() and not self._implicit_tls and await self._speaks_tls(address):
-                raise TimeoutError("it waits for TLS")
+            if not reading.done():
+                if not self._implicit_tls and await self._speaks_tls(address):
+                    raise TimeoutError("it waits for TLS")
+                self._known.does_not_greet(self._config.connect_timeout)
             async with deadlines.within(deadlines.GREETING):
                 code, text = await reading
         finally:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import structlog
 
 from mail_sender.relay import addresses, deadlines
 from mail_sender.relay.endpoint import Security
@@ -61,7 +62,7 @@ async def test_the_next_address_is_tried_until_a_greeting_is_good(
     good = ScriptedRelay(**contexts)  # type: ignore[arg-type]
     with bad, good:
         resolve_to(monkeypatch, [bad.port, good.port])
-        way = transport(authority, 1, security, seconds=0.2)
+        way = transport(authority, 1, security, seconds=1.0 if greeting == HANG else 10.0)
         for _ in range(2):
             assert isinstance(await send(way), Accepted)
             await way.close()
@@ -121,11 +122,19 @@ def greets_when_it_likes(wire: Wire, security: Security) -> None:
     wire.line()
 
 
-async def test_a_relay_that_never_greets_is_given_up(monkeypatch: pytest.MonkeyPatch, authority: Authority) -> None:
-    """After five minutes, which are shorter here."""
+async def test_a_relay_that_never_greets_is_named_early_and_given_up_late(
+    monkeypatch: pytest.MonkeyPatch, authority: Authority
+) -> None:
+    """After five minutes, which are shorter here; the log says once what is waited for."""
     monkeypatch.setattr(deadlines, "GREETING", 0.1)
-    with ScriptedRelay({"BANNER": HANG}, tls=authority.server()) as relay:
-        verdict = await send(transport(authority, relay.port, seconds=0.5))
+    with (
+        ScriptedRelay({"BANNER": HANG}, tls=authority.server()) as relay,
+        structlog.testing.capture_logs() as logged,
+    ):
+        way = transport(authority, relay.port, seconds=0.2)
+        await send(way)
+        verdict = await send(way)
+    assert [event["event"] for event in logged].count("relay_slow") == 1
     assert isinstance(verdict, RelayDown)
     assert (verdict.stage, verdict.lasting) == (Stage.BANNER, False)
     assert "sends no greeting" in verdict.detail
