@@ -14,10 +14,8 @@ from tests.wire.mails import PASSWORD, send, transport
 
 TEXTS = {
     "not UTF-8": "\udcff\udcfe\udc80 \udce9t\udce9 \udced\udca0\udc80",
-    "escape codes": "\x1b[31;1m red \x1b]0;title\x07 \x9b2J \x00\x08\x7f",
+    "unprintable": f"\x1b[31;1m \x1b]0;title\x07 \x9b2J \x00\x08\x7f \u202eabc\u2066 \u200b\ufeff \u2028 {PASSWORD}",
     "endless": "y" * 3000,
-    "turned around": "\u202eabc\u2066 \u200b\ufeff \u2028",
-    "the password": PASSWORD,
 }
 REPLIES = {
     "BANNER": ["220 {}", "554 5.7.1 {}", "421-{}\r\n421 {}", "{}"],
