@@ -5,12 +5,40 @@ own CA, and speak TLS 1.2 or newer. Only towards the identity server may checks 
 client; the relay gets the login and the mail, and there is no such switch.
 """
 
+import os
 import ssl
 from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from mail_sender import pem
+from mail_sender.pem import BadPem
+
+_ASKING: WeakSet[ssl.SSLContext] = WeakSet()
+"""The contexts whose peers have asked for a client certificate."""
+_CERTIFICATE_REQUEST = 13  # RFC 8446, section 4; RFC 5246, section 7.4
 
 
-class BadPem(ValueError):
-    """A file holds no usable certificate or key; the message says what it lacks."""
+class _Handshake(ssl.SSLObject):
+    """A TLS connection that notes on its error whether the peer had asked for a client certificate."""
+
+    def do_handshake(self) -> None:
+        """Shake hands. Raises `ssl.SSLError`."""
+        try:
+            super().do_handshake()
+        except ssl.SSLError as error:
+            error.was_asked = is_asked(self.context)  # type: ignore[attr-defined]
+            raise
+
+
+def _note_request(connection: Any, direction: str, _version: Any, _content: Any, message: int, _data: Any) -> None:
+    if direction == "read" and message == _CERTIFICATE_REQUEST:
+        _ASKING.add(connection.context)
+
+
+def is_asked(made: ssl.SSLContext) -> bool:
+    """Say whether the peer has asked for a client certificate in a handshake with this context."""
+    return made in _ASKING
 
 
 def context(ca_path: Path | None = None) -> ssl.SSLContext:
@@ -19,9 +47,15 @@ def context(ca_path: Path | None = None) -> ssl.SSLContext:
     Raises `BadPem`, or `OSError` where the file cannot be read.
     """
     made = ssl.create_default_context()
+    made.sslobject_class = _Handshake
+    # Undocumented, but there since Python 3.8, and the only place where the peer's wish shows. `ssl` would translate
+    # the arguments of each call, which costs more than the encryption does.
+    super(ssl.SSLContext, ssl.SSLContext)._msg_callback.__set__(made, _note_request)  # type: ignore[misc]
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     # Python 3.13 sets it; private CAs, Kanidm's own generated one among them, often lack what it asks for.
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    # Python 3.13 sets it. Without it, an intermediate CA or a server's own certificate in `ca_path` is not trusted.
+    made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if ca_path is not None:
         add_ca(made, ca_path)
     return made
@@ -29,13 +63,11 @@ def context(ca_path: Path | None = None) -> ssl.SSLContext:
 
 def add_ca(made: ssl.SSLContext, ca_path: Path) -> None:
     """Trust the certificates of a PEM file as well. Raises `BadPem`, or `OSError` where the file cannot be read."""
-    text = ca_path.read_bytes().decode("ascii", errors="replace")
-    if "-----BEGIN CERTIFICATE-----" not in text:
-        raise BadPem("holds no PEM certificate")
-    try:
-        made.load_verify_locations(cadata=text)
-    except (ssl.SSLError, ValueError):
-        raise BadPem("holds a PEM certificate that cannot be read") from None
+    for certificate in pem.certificates(ca_path):
+        try:
+            made.load_verify_locations(cadata=certificate)
+        except (ssl.SSLError, ValueError):
+            raise BadPem("holds a PEM certificate that cannot be read") from None
 
 
 def add_client_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -> None:
@@ -47,36 +79,30 @@ def add_client_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -
     def no_password() -> str:
         raise BadPem("the key is encrypted; remove its passphrase (openssl pkey)")
 
-    try:
-        made.load_cert_chain(certificate, key, password=no_password)
-    except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            raise BadPem("the key is not the certificate's") from None
-        raise BadPem("certificate or key cannot be read") from None
+    chain = "".join(map(ssl.DER_cert_to_PEM_cert, pem.certificates(certificate))).encode()
+    # OpenSSL reads both from a file only: this one is in memory, and has nothing else in it.
+    with os.fdopen(os.memfd_create("client-certificate"), "wb") as file:
+        file.write(chain + pem.private_keys(key)[0])
+        file.flush()
+        try:
+            made.load_cert_chain(f"/proc/self/fd/{file.fileno()}", password=no_password)
+        except ssl.SSLError as error:
+            if error.reason == "KEY_VALUES_MISMATCH":
+                raise BadPem("the key is not the certificate's") from None
+            raise BadPem("certificate or key cannot be read") from None
 
 
-def require_pem(path: Path, what: str) -> None:
-    """Raise `BadPem` where the file holds no `CERTIFICATE` or no `PRIVATE KEY`, `OSError` where it cannot be read."""
-    if f"{what}-----" not in path.read_bytes().decode("ascii", errors="replace"):
-        raise BadPem(f"holds no PEM {what.lower()}")
+def server_name(host: str) -> str:
+    """Return the name of a host as certificates and SNI have it: without a dot at the end, or an address's zone."""
+    return host.partition("%")[0].rstrip(".")
 
 
-def fault(error: ssl.SSLError, host: str) -> str:
-    """Say in words why a handshake failed."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        reason = error.verify_message or str(error.reason)
-        if error.verify_code == 62:  # X509_V_ERR_HOSTNAME_MISMATCH
-            reason = f"it is for another name than {host}"
-        elif error.verify_code in {18, 19, 20, 21}:
-            reason = f"its CA is not trusted here ({reason})"
-        elif error.verify_code == 10:
-            reason = "it has expired"
-        return f"the certificate is refused: {reason}"
-    if speaks_plain(error):
-        return "the server does not speak TLS on this port"
-    return f"the TLS handshake failed ({(error.reason or str(error)).replace('_', ' ').lower()})"
-
-
-def speaks_plain(error: ssl.SSLError) -> bool:
-    """Say whether the peer answered our TLS with something that is not TLS."""
-    return error.reason in {"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}
+def missing_roots() -> str:
+    """Return the variable that should name the system's roots but names nothing, or an empty text."""
+    paths = ssl.get_default_verify_paths()
+    file, folders = os.environ.get(paths.openssl_cafile_env), os.environ.get(paths.openssl_capath_env)
+    if file is not None and not Path(file).is_file():
+        return f"{paths.openssl_cafile_env}={file}: no such file"
+    if folders is not None and not any(Path(folder).is_dir() for folder in folders.split(os.pathsep)):
+        return f"{paths.openssl_capath_env}={folders}: no such folder"
+    return ""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from mail_sender import tls
+from mail_sender import pem, tls
 from mail_sender.config.toml_file import Key, TomlFile
 from mail_sender.errors import ConfigFault
 
@@ -23,17 +23,23 @@ def faults(client: TomlFile, sender: TomlFile) -> Iterator[ConfigFault]:
     if isinstance(certificate, str) and isinstance(key_path, str):
         pair = Path(certificate), Path(key_path)
         unusable = [
-            *_fault(sender, CLIENT_CERTIFICATE[0], partial(tls.require_pem, pair[0], "CERTIFICATE")),
-            *_fault(sender, CLIENT_CERTIFICATE[1], partial(tls.require_pem, pair[1], "PRIVATE KEY")),
+            *_fault(sender, CLIENT_CERTIFICATE[0], partial(pem.certificates, pair[0])),
+            *_fault(sender, CLIENT_CERTIFICATE[1], partial(pem.private_keys, pair[1])),
         ]
         together = partial(tls.add_client_certificate, scratch, *pair)
         yield from unusable or _fault(sender, CLIENT_CERTIFICATE[1], together)
 
 
-def _fault(file: TomlFile, key: Key, use: Callable[[], None]) -> Iterator[ConfigFault]:
+def warnings() -> Iterator[str]:
+    """Yield a sentence if the environment names a file or folder of the system's roots that is not there."""
+    if missing := tls.missing_roots():
+        yield f"{missing}, so that no CA of the system's is trusted"
+
+
+def _fault(file: TomlFile, key: Key, use: Callable[[], object]) -> Iterator[ConfigFault]:
     try:
         use()
-    except tls.BadPem as error:
+    except pem.BadPem as error:
         yield file.fault(key, str(error), _EXPECTED)
     except ValueError:  # a NUL in the path, which the key's own check reports
         return

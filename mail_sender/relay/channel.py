@@ -60,7 +60,7 @@ class Channel:
         protocol = self._open_protocol
         try:
             async with deadlines.within(self._config.connect_timeout):
-                await protocol.start_tls(self._context, server_hostname=self._config.host, timeout=_NEVER)
+                await protocol.start_tls(self._context, server_hostname=self._config.tls_name, timeout=_NEVER)
         except SMTPResponseException as error:
             raise Rejected(self._reply((error.code, error.message))) from None
         protocol.hold_back_nothing()

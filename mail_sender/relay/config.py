@@ -5,13 +5,15 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from mail_sender import tls
 from mail_sender.relay.endpoint import Endpoint, Security
 
 
 @dataclass(frozen=True, slots=True)
 class RelayConfig:
-    """The relay: the name, the connection and TLS have `connect_timeout` seconds each.
+    """The relay: `host` is a name in ASCII, or an address.
 
+    The name, the connection and TLS have `connect_timeout` seconds each.
     `username` and `password` are both set, or neither is: then there is no login.
     """
 
@@ -30,6 +32,11 @@ class RelayConfig:
     def place(self) -> str:
         """`host:port`, as people write it."""
         return str(Endpoint(self.host, self.port, self.security))
+
+    @property
+    def tls_name(self) -> str:
+        """The name that is sent in the handshake (SNI) and looked for in the certificate."""
+        return tls.server_name(self.host)
 
 
 @dataclass(frozen=True, slots=True)

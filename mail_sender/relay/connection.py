@@ -11,6 +11,7 @@
 import ssl
 from collections.abc import Collection
 
+from mail_sender import tls
 from mail_sender.mail.mail import Mail
 from mail_sender.relay import replies, session_limit
 from mail_sender.relay.config import RelayConfig
@@ -124,7 +125,8 @@ class Connection:
 
     def _verdict(self, error: Exception) -> Verdict:
         security = self._conversation.security if self._conversation else self._known.security
-        return replies.verdict(self._stage, error, self._config, security)
+        asked = self._conversation is not None and tls.is_asked(self._context)
+        return replies.verdict(self._stage, error, self._config, security, asked=asked)
 
     def _may_go_on(self, verdict: Verdict) -> bool:
         """Say whether the connection can be kept: after a refusal, but not from the middle of a body."""

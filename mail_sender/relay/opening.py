@@ -129,7 +129,7 @@ class _Candidate:
                 lambda: RelayProtocol(loop),
                 sock=connected,
                 ssl=self._context if encrypted else None,
-                server_hostname=self._config.host if encrypted else None,
+                server_hostname=self._config.tls_name if encrypted else None,
                 ssl_handshake_timeout=_NEVER if encrypted else None,
             )
         except BaseException:

@@ -23,7 +23,7 @@ import ssl
 
 import aiosmtplib
 
-from mail_sender import tls
+from mail_sender import tls_fault
 from mail_sender.errors import causes
 from mail_sender.relay import login, refusals
 from mail_sender.relay.channel import NoStartTls, Rejected
@@ -31,6 +31,7 @@ from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.conversation import NoUtf8
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.login import NoLogin
+from mail_sender.tls_fault import Peer, TlsFault
 from mail_sender.verdict import Blame, Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
 
 FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUtf8, ValueError)
@@ -40,6 +41,7 @@ _CHECK_LOG = "read the relay's log or the provider's dashboard"
 _NO_MECHANISM = "it refuses every login mechanism that it offers and mail-sender can do: try another port"
 _OF_UTF8 = frozenset({"5.6.7", "5.6.9"})  # RFC 6531, section 3.5
 _NO_UTF8 = "the relay does not accept non-ASCII characters before the @ of an address (no SMTPUTF8, RFC 6531)"
+_START = frozenset({Stage.TLS, Stage.STARTTLS, Stage.BANNER, Stage.EHLO})
 _LOGIN_WANTED = frozenset({530, 534, 535, 538})
 _ADVICE_TO_5XX = {
     Stage.BANNER: "it refuses this machine or port: ask its operator, or try port 465, 587 or 2525",
@@ -51,8 +53,13 @@ _CONNECTS = frozenset({Stage.RESOLVE, Stage.CONNECT, Stage.TLS, Stage.STARTTLS})
 """The stages with `mail_connect_timeout_seconds` each."""
 
 
-def verdict(stage: Stage, error: BaseException, config: RelayConfig, security: Security) -> Verdict:
-    """Return what an exception at a stage of the conversation means."""
+def verdict(
+    stage: Stage, error: BaseException, config: RelayConfig, security: Security, *, asked: bool = False
+) -> Verdict:
+    """Return what an exception at a stage of the conversation means.
+
+    `asked` says that the relay has asked for a client certificate.
+    """
     if (reply := _reply(error)) is not None:
         return _of_reply(stage, reply, config)
     if isinstance(error, NoUtf8):
@@ -60,12 +67,15 @@ def verdict(stage: Stage, error: BaseException, config: RelayConfig, security: S
     if stage is Stage.DOT:
         return Uncertain(_event(error))
     detail, advice, lasting = _of_fault(stage, error, config, security)
+    is_cut = not any(isinstance(cause, ssl.SSLError) for cause in causes(error))
+    if asked and is_cut and config.client_cert_path is None and stage in _START:
+        advice = f"{advice}; if it needs a client certificate, set [relay] client_cert_path and client_key_path"
     return RelayDown(stage, detail, advice, lasting)
 
 
 def speaks_plain(error: BaseException) -> bool:
     """Say whether the relay answered TLS in plain text."""
-    return any(isinstance(cause, ssl.SSLError) and tls.speaks_plain(cause) for cause in causes(error))
+    return any(isinstance(cause, ssl.SSLError) and tls_fault.of(cause) is TlsFault.NOT_TLS for cause in causes(error))
 
 
 def _reply(error: BaseException) -> Reply | None:
@@ -158,11 +168,8 @@ def _of_silence(stage: Stage, config: RelayConfig, security: Security) -> tuple[
             return f"no connection to {place}", advice
         case Stage.BANNER if security is Security.STARTTLS:
             return f"{place} sends no greeting", f"if the port speaks TLS from the first byte, write smtps://{place}"
-        case Stage.BANNER | Stage.EHLO if config.client_cert_path is None:
-            return (
-                f"the conversation with {place} broke right after its start",
-                f"{_CHECK_LOG}; if it needs a client certificate, set [relay] client_cert_path and client_key_path",
-            )
+        case Stage.BANNER | Stage.EHLO:
+            return f"the conversation with {place} broke right after its start", _CHECK_LOG
         case Stage.TLS:
             return f"{place} does not complete TLS", f"if the port uses STARTTLS, write smtp://{place}"
         case _:
@@ -176,15 +183,17 @@ def _of_name(error: BaseException, config: RelayConfig) -> tuple[str, str]:
 
 
 def _of_tls(error: ssl.SSLError, config: RelayConfig) -> tuple[str, str, bool]:
-    detail = f"{config.place}: {tls.fault(error, config.host)}"
-    if "CERTIFICATE_REQUIRED" in (error.reason or "") or "HANDSHAKE_FAILURE" in (error.reason or ""):
-        return detail, "it may need a client certificate: set [relay] client_cert_path and client_key_path", True
-    if isinstance(error, ssl.SSLCertVerificationError):
-        advice = "set [relay] ca_path to the CA that signed it, or correct the relay's certificate"
-        return detail, advice, True
-    if tls.speaks_plain(error):
-        return detail, f"it uses STARTTLS: write smtp://{config.place}", True
-    return detail, _CHECK_LOG, True
+    peer = Peer(
+        name=config.host,
+        name_key="mail_relay",
+        ca_key="[relay] ca_path",
+        client_advice="set [relay] client_cert_path and client_key_path",
+        has_client_certificate=config.client_cert_path is not None,
+    )
+    detail, advice = tls_fault.described(error, peer)
+    if tls_fault.of(error) is TlsFault.NOT_TLS:
+        advice = f"it uses STARTTLS: write smtp://{config.place}"
+    return f"{config.place}: {detail}", advice, True
 
 
 def _event(error: BaseException) -> str:

@@ -10,14 +10,16 @@ import ssl
 from dataclasses import dataclass
 from datetime import datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
 
-from mail_sender import __version__, tls
+from mail_sender import __version__, tls, tls_fault
 from mail_sender.errors import ServerFault, ServerFaultKind, causes
 from mail_sender.source import answers, decoding
 from mail_sender.source.config import SourceConfig
+from mail_sender.tls_fault import Peer
 
 _log = structlog.get_logger()
 
@@ -54,6 +56,7 @@ class HttpsClient:
 
     def __init__(self, config: SourceConfig) -> None:
         self._config = config
+        self._tls_name = tls.server_name(urlsplit(config.uri).hostname or "")
         self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._client = httpx.AsyncClient(
             base_url=config.uri,
@@ -101,7 +104,9 @@ class HttpsClient:
         await self._client.aclose()
 
     async def _exchange(self, method: str, path: str, query: dict[str, str] | None, most: int) -> Answer:
-        async with self._client.stream(method, path, params=query) as response:
+        # httpcore would ask for the name as it is looked up, with a dot at its end.
+        extensions = {"sni_hostname": self._tls_name}
+        async with self._client.stream(method, path, params=query, extensions=extensions) as response:
             body = await _bounded(response, most)
             return Answer(response.status_code, response.headers, body, response.charset_encoding)
 
@@ -139,17 +144,21 @@ def _network_fault(config: SourceConfig, error: BaseException) -> ServerFault:
     server = config.uri + (" (through the proxy of HTTPS_PROXY)" if config.proxy else "")
     for cause in causes(error):
         if isinstance(cause, ssl.SSLError):
-            host = httpx.URL(config.uri).host
-            advice = (
-                "set ca_path in the client config to the PEM file of its CA, or correct the server's certificate"
-                if isinstance(cause, ssl.SSLCertVerificationError)
-                else "check scheme and port of uri in the client config"
-            )
-            return ServerFault(ServerFaultKind.UNTRUSTED, f"{server}: {tls.fault(cause, host)}", advice)
+            detail, advice = tls_fault.described(cause, _peer(config))
+            return ServerFault(ServerFaultKind.UNTRUSTED, f"{server}: {detail}", advice)
     return ServerFault(
         ServerFaultKind.UNREACHABLE,
         f"{server} cannot be reached: {_network_detail(error)}",
         "check that it runs, and that uri in the client config is right from this machine",
+    )
+
+
+def _peer(config: SourceConfig) -> Peer:
+    return Peer(
+        name=urlsplit(config.uri).hostname or "",
+        name_key="uri in the client config",
+        ca_key="ca_path in the client config",
+        client_advice="mail-sender has none for the identity server: have it, or the proxy before it, ask for none",
     )
 
 

@@ -148,12 +148,12 @@ async def test_what_the_network_does_is_said_in_words(
 async def test_a_certificate_that_does_not_hold_is_a_fault_of_its_own(
     server: respx.MockRouter, source: KanidmSource
 ) -> None:
-    """It is said why, and which key mends it."""
+    """It is said why, and what mends it."""
     server.get(READY).side_effect = EXPIRED
     fault = await fault_of_list(source)
     assert fault.kind is ServerFaultKind.UNTRUSTED
     assert "it has expired" in fault.detail
-    assert "ca_path" in fault.advice
+    assert "renew the certificate" in fault.advice
 
 
 @pytest.mark.parametrize("error", [httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError])

@@ -1,0 +1,45 @@
+"""The certificates and keys of a PEM file (RFC 7468), whatever stands around them.
+
+OpenSSL and Python want ASCII, or each border at the start of its line. Files that people have hold names with umlauts
+in their comments, a byte order mark, CRLF, UTF-16 from a Windows shell, or the indentation of the YAML around them.
+"""
+
+import base64
+import codecs
+import re
+from pathlib import Path
+
+_BLOCK = re.compile(
+    rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----(?P<body>(?:(?!-----).)*)-----END (?P=label)-----", re.DOTALL
+)
+_CERTIFICATE = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
+
+
+class BadPem(ValueError):
+    """A file holds no usable certificate or key; the message says what it lacks."""
+
+
+def certificates(path: Path) -> list[bytes]:
+    """Return the certificates of a file in DER, at least one. Raises `BadPem`, or `OSError` if it cannot be read."""
+    bodies = [match["body"] for match in _blocks(path) if match["label"] in _CERTIFICATE]
+    if not bodies:
+        raise BadPem("holds no PEM certificate")
+    try:
+        return [base64.b64decode(b"".join(body.split()), validate=True) for body in bodies]
+    except ValueError:
+        raise BadPem("holds a PEM certificate that cannot be read") from None
+
+
+def private_keys(path: Path) -> list[bytes]:
+    """Return the private keys of a file in PEM, at least one. Raises `BadPem`, or `OSError` if it cannot be read."""
+    keys = [match[0] for match in _blocks(path) if match["label"].endswith(b"PRIVATE KEY")]
+    if not keys:
+        raise BadPem("holds no PEM private key")
+    return [b"\n".join(line.strip() for line in key.splitlines()) + b"\n" for key in keys]
+
+
+def _blocks(path: Path) -> list[re.Match[bytes]]:
+    octets = path.read_bytes()
+    if octets.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        octets = octets.decode("utf-16", errors="replace").encode("ascii", errors="replace")
+    return list(_BLOCK.finditer(octets))
