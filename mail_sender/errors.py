@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import Path
 
+from mail_sender.characters import visible
+
 
 class Exit(IntEnum):
     """Exit codes of the program; 75, 77 and 78 are those of sysexits.h."""
@@ -60,7 +62,7 @@ class ConfigFault:
         """Return one line for a person: place, key, what was found, what was expected."""
         place = f"{self.path}:{self.line}" if self.line else str(self.path)
         subject = f"{self.key}: " if self.key else ""
-        return f"{place}: {subject}{self.found}; {self.expected}"
+        return visible(f"{place}: {subject}{self.found}; {self.expected}")
 
 
 class ConfigError(MailSenderError):

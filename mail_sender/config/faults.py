@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mail_sender.config.keys import ClientFile, is_secret
+from mail_sender.config.keys import ClientFile, is_secret, misplaced
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.config.values import shown
 from mail_sender.errors import ConfigFault
@@ -70,23 +70,27 @@ def _distance(left: str, right: str) -> int:
 
 
 def _translated(file: TomlFile, model: type[BaseModel], detail: ErrorDetails) -> ConfigFault:
-    """Say in plain words what pydantic found."""
     key = tuple(str(part) for part in detail["loc"])
+    misplacement = misplaced(".".join(key[:-1]), key[-1]) if len(key) > 1 else None
+    return file.fault(key, *(misplacement or _in_plain_words(model, key, detail)))
+
+
+def _in_plain_words(model: type[BaseModel], key: tuple[str, ...], detail: ErrorDetails) -> tuple[str, str]:
+    """Return what pydantic found, and what was expected."""
     kind, context = detail["type"], detail.get("ctx", {})
-    hidden = is_secret(key[0])
     if kind == "value":
-        return file.fault(key, context["found"], context["expected"])
+        return context["found"], context["expected"]
     if kind == "missing":
-        return file.fault(key, "is missing", "it is required")
+        return "is missing", "it is required"
     if kind == "extra_forbidden":
-        return file.fault(key, "unknown key", _known_keys(model, key))
-    found = _kind(detail["input"]) if hidden else _toml_text(detail["input"])
+        return "unknown key", _known_keys(model, key)
+    found = _kind(detail["input"]) if is_secret(key[0]) else _toml_text(detail["input"])
     if kind == "literal_error":
-        return file.fault(key, found, f"expected {context['expected']}")
+        return found, f"expected {context['expected']}"
     if kind in {"greater_than_equal", "less_than_equal"}:
         bound = context.get("ge", context.get("le"))
-        return file.fault(key, found, f"expected a number of at {'least' if 'ge' in context else 'most'} {bound}")
-    return file.fault(key, found, f"expected {_TYPES.get(kind, detail['msg'])}")
+        return found, f"expected a number of at {'least' if 'ge' in context else 'most'} {bound}"
+    return found, f"expected {_TYPES.get(kind, detail['msg'])}"
 
 
 def _known_keys(model: type[BaseModel], key: tuple[str, ...]) -> str:

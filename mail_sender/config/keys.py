@@ -4,16 +4,23 @@ A new key is a line here and a field in the room's own `config.py`; `load` and i
 marked `IsRead` is watched for changes, and a key whose type is `SecretStr` is never shown: both follow from the type.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from mail_sender.config import values
 
 
-class ClientFile(BaseModel):
+class _Keys(BaseModel):
+    @field_validator("*", mode="before")
+    @classmethod
+    def _filled_in(cls, value: object, about: ValidationInfo) -> object:
+        return values.filled_in(value, is_secret=is_secret(about.field_name or ""))
+
+
+class ClientFile(_Keys):
     """Kanidm's client config (docs/kanidm-wire.md, The client config)."""
 
     model_config = ConfigDict(strict=True, extra="allow")
@@ -25,7 +32,7 @@ class ClientFile(BaseModel):
     connect_timeout: values.Seconds = 15
 
 
-class _Table(BaseModel):
+class _Table(_Keys):
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
@@ -73,7 +80,7 @@ class _ObserveTable(_Table):
     log_format: Literal["text", "json"] = "text"
 
 
-class SenderFile(BaseModel):
+class SenderFile(_Keys):
     """Kanidm's mail-sender config (docs/kanidm-wire.md, The mail-sender config), and our tables beside its keys."""
 
     model_config = ConfigDict(strict=True, extra="allow")
@@ -81,12 +88,12 @@ class SenderFile(BaseModel):
     token: values.BearerToken
     schedule: values.Cron = "*/5 * * * * * *"
     instance_display_name: values.OneLine
-    instance_url: values.WebUrl
+    instance_url: values.PublicUrl
     mail_from_address: values.MailAddress
     mail_reply_to_address: values.MailAddress
     mail_relay: values.Relay | None = None  # required unless mail goes into a folder, which `relay` checks
-    mail_username: SecretStr | None = None
-    mail_password: SecretStr | None = None
+    mail_username: values.Login | None = None
+    mail_password: values.Login | None = None
     mail_connect_timeout_seconds: values.Seconds = 15
     relay: _RelayTable = _RelayTable()
     headers: dict[str, str] = {}
@@ -117,3 +124,31 @@ def input_paths(model: BaseModel) -> Iterator[Path]:
             yield from input_paths(value)
         elif values.IsRead in field.metadata and value is not None:
             yield value
+
+
+def _places() -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {name: [""] for name in SenderFile.model_fields}
+    for table, field in SenderFile.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Table):
+            for name in field.annotation.model_fields:
+                found.setdefault(name, []).append(f"[{table}]")
+    return found
+
+
+_PLACES = _places()
+"""The tables in which a key of the mail-sender config may stand; the top level has no name."""
+
+
+def misplaced(table: str, name: str) -> tuple[str, str] | None:
+    """Say what is wrong with a name in a table, if it is a key of ours that belongs elsewhere, or looks like one.
+
+    Somebody added it at the end of the file, below the last table: it may be a password.
+    """
+    key = name.lower().replace("-", "_")
+    places = _PLACES.get(key, [""] if key in ClientFile.model_fields or (table == "headers" and "_" in name) else [])
+    if not places or f"[{table}]" in places:
+        return None
+    found = f"is a key of the configuration, and does not belong into [{table}]"
+    if "" in places:
+        return found, f"write it above the table [{table}] and all other tables, at the top of the file"
+    return found, f"write it into {' or '.join(places)}, above the table [{table}]"

@@ -8,13 +8,24 @@
 4. The operator's templates, if there are any, are tried out on sample messages.
 """
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from mail_sender.config import appearance, certificates, headers, proxy, relay, sample_check, security_warnings
+from mail_sender.config import (
+    appearance,
+    certificates,
+    example_domains,
+    headers,
+    ignored,
+    proxy,
+    relay,
+    sample_check,
+    security_warnings,
+)
 from mail_sender.config.config import Config
 from mail_sender.config.faults import checked
 from mail_sender.config.keys import ClientFile, SenderFile, input_paths
@@ -22,6 +33,7 @@ from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.relay import endpoint
+from mail_sender.relay.config import RelayConfig
 from mail_sender.sender.config import RetryConfig, SenderConfig
 from mail_sender.sender.schedule import Schedule
 from mail_sender.source.config import SourceConfig
@@ -44,10 +56,12 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
     sender = checked(sender_file, SenderFile, faults, warnings)
     faults += [
         *(proxy.faults(client.uri) if client else ()),
+        *(example_domains.faults(client_file, sender_file, client, sender) if client and sender else ()),
         *relay.faults(sender_file),
         *headers.faults(sender_file),
         *certificates.faults(client_file, sender_file),
     ]
+    faults = list(dict.fromkeys(faults))  # two checks may find the same
     loaded = appearance.appearance(sender_file, sender, faults, warnings) if sender else None
     if client is None or sender is None:
         raise ConfigError(faults, warnings)
@@ -60,7 +74,12 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
     if faults:
         raise ConfigError(faults, warnings, files)
     relay_config = relay.relay_config(sender)
-    warnings += security_warnings.warnings(client, sender, relay_config, sender_file)
+    warnings += [
+        *security_warnings.warnings(client, sender, relay_config, sender_file),
+        *(relay.warnings(sender_file) if isinstance(relay_config, RelayConfig) else ()),
+        *ignored.warnings(client_file, sender_file),
+        *certificates.warnings(),
+    ]
     return Config(
         source=_source_config(client, sender),
         relay=relay_config,
@@ -94,8 +113,11 @@ def load_anew(before: Config, client_path: Path, sender_path: Path, dry_run: Pat
 def _source_config(client: ClientFile, sender: SenderFile) -> SourceConfig:
     parts = urlsplit(client.uri)
     proxy_url = proxy.proxy_for(client.uri)
+    place = parts.netloc.rpartition("@")[2]
+    if proxy_url:  # through a proxy, httpcore verifies the name as it stands there; the proxy looks it up
+        place = re.sub(r"\.(?=:|$)", "", place)
     return SourceConfig(
-        uri=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+        uri=f"{parts.scheme}://{place}",
         token=sender.token,
         verify_ca=client.verify_ca,
         verify_hostnames=client.verify_hostnames,

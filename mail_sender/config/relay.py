@@ -9,9 +9,11 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from mail_sender import address
+from mail_sender.characters import code_point, is_invisible
 from mail_sender.config.certificates import CLIENT_CERTIFICATE
 from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import Key, TomlFile
+from mail_sender.config.values import without_line_ends
 from mail_sender.errors import ConfigFault
 from mail_sender.relay import endpoint, folder
 from mail_sender.relay.config import FolderConfig, RelayConfig
@@ -27,13 +29,14 @@ def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
     place = endpoint.parse(sender.mail_relay.get_secret_value())
     username = place.username if sender.mail_username is None else sender.mail_username.get_secret_value()
     password = place.password if sender.mail_password is None else sender.mail_password.get_secret_value()
+    username, password = without_line_ends(username or ""), without_line_ends(password or "")
     has_login = bool(username and password)
     return RelayConfig(
         host=place.host,
         port=place.port,
         security=place.security,
         username=username if has_login else None,
-        password=SecretStr(password) if password and has_login else None,
+        password=SecretStr(password) if has_login else None,
         connect_timeout=float(sender.mail_connect_timeout_seconds),
         local_name=table.local_name or place.local_name or address.domain(sender.mail_from_address),
         **table.model_dump(exclude={"kind", "path", "local_name"}),
@@ -51,7 +54,7 @@ def faults(file: TomlFile) -> Iterator[ConfigFault]:
     """Yield a fault for each pair of keys that do not fit together."""
     yield from _kind_faults(file)
     # An empty password means that there is no login, whatever the user.
-    user, password = (file.value(key) for key in _LOGIN)
+    user, password = (_stripped(file.value(key)) for key in _LOGIN)
     if password != "" and bool(user) != (password is not None):
         advice = 'set both, or neither; mail_password = "" means no login'
         yield _half(file, _LOGIN, advice, first_is_set=bool(user))
@@ -59,6 +62,29 @@ def faults(file: TomlFile) -> Iterator[ConfigFault]:
     if (certificate is None) != (key is None):
         yield _half(file, CLIENT_CERTIFICATE, "set both, or neither", first_is_set=certificate is not None)
     yield from _url_login_fault(file)
+
+
+def warnings(file: TomlFile) -> Iterator[str]:
+    """Yield a sentence for each line break around user or password, which is left out, and for each odd character."""
+    given = {".".join(key): file.value(key) for key in _LOGIN}
+    url = file.value(("mail_relay",))
+    if isinstance(url, str) and all(value is None for value in given.values()):
+        place = endpoint.parse(url)
+        given = {"the user in mail_relay": place.username, "the password in mail_relay": place.password}
+    for name, value in given.items():
+        if not isinstance(value, str):
+            continue
+        text = without_line_ends(value)
+        if text != value:
+            yield f"{name}: a line break around it is left out"
+        if text != text.strip():
+            yield f"{name} has a space at its end or start, which is kept; remove it if the relay refuses the login"
+        if odd := next((char for char in text.strip() if is_invisible(char)), ""):
+            yield f"{name} holds {code_point(odd)}, which cannot be seen; remove it if the relay refuses the login"
+
+
+def _stripped(value: object) -> object:
+    return without_line_ends(value) if isinstance(value, str) else value
 
 
 def _kind_faults(file: TomlFile) -> Iterator[ConfigFault]:

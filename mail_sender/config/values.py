@@ -9,38 +9,62 @@ import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
-import idna
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from mail_sender import address
-from mail_sender.relay import endpoint
+from mail_sender import address, hostname
+from mail_sender.characters import code_point, is_invisible, visible
+from mail_sender.config import placeholders
+from mail_sender.relay import ehlo_name, endpoint
 from mail_sender.sender.schedule import BadSchedule, Schedule
 from mail_sender.templating import wording
+
+_NOT_IN_A_URL = ' "<>\\^`{|}'  # RFC 3986, section 2
 
 
 def _expected(found: str, expected: str) -> PydanticCustomError:
     return PydanticCustomError("value", "{found}|{expected}", {"found": found, "expected": expected})
 
 
+class _BadUrl(ValueError):
+    """The text is no URL; the message says why, without repeating it."""
+
+
 def _web_url(text: str) -> str:
+    """Return the URL with its host in ASCII."""
     try:
-        parts = urlsplit(text)
-        valid = parts.scheme in {"http", "https"} and _is_host(parts.hostname or "") and (parts.port or 1) > 0
+        return _with_ascii_host(text)
+    except (_BadUrl, hostname.BadHostName) as error:
+        found = f"{shown(text)} ({error})"
     except ValueError:
-        valid = False
-    if not valid or not text.isprintable() or " " in text:
-        raise _expected(shown(text), "expected a URL such as https://idm.example.com")
+        found = shown(text)
+    raise _expected(found, "expected a URL such as https://idm.example.com")
+
+
+def _with_ascii_host(text: str) -> str:
+    parts = urlsplit(text)
+    login, at, place = parts.netloc.rpartition("@")
+    # `parts.hostname` is in lower case, for which Python makes another sigma at a word's end than IDNA does.
+    host = place[: place.find("]") + 1] if place.startswith("[") else place.partition(":")[0]
+    if parts.scheme not in {"http", "https"} or not host or parts.port == 0:
+        raise ValueError("not a URL of the web")
+    if host.lower() in {"http", "https"}:
+        raise _BadUrl("its scheme stands there twice")
+    name = host if host.startswith("[") else hostname.to_ascii(host)
+    around = text.replace(host, "", 1)
+    if odd := next((char for char in around if is_invisible(char) or char in _NOT_IN_A_URL), ""):
+        shown_odd = code_point(odd) if odd == " " or is_invisible(odd) else odd
+        raise _BadUrl(f"it holds {shown_odd}, which no URL may have")
+    return text if name == host else urlunsplit(parts._replace(netloc=f"{login}{at}{name}{place[len(host) :]}"))
+
+
+def _public_url(text: str) -> str:
+    if "@" in urlsplit(text).netloc:
+        raise _expected("holds a login, which everybody who gets a mail would see", "expected a URL without a login")
     return text
-
-
-def _is_host(name: str) -> bool:
-    if not name.isascii():
-        idna.encode(name.lower())  # raises a ValueError for what cannot be encoded
-    return bool(name)
 
 
 def _mail_address(text: str) -> str:
@@ -62,6 +86,10 @@ def _one_line(text: str) -> str:
 
 def _bearer_token(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value().strip()
+    if "..." in text:  # no part of a token may be empty but the middle one (RFC 7515, appendix F)
+        raise _expected(
+            "is still a placeholder", "write the token that `kanidm service-account api-token generate` prints"
+        )
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         stray = f"has {len(text)} characters, among them a line break, a space or another invalid one"
         expected = "expected the token as `kanidm service-account api-token generate` printed it"
@@ -69,11 +97,33 @@ def _bearer_token(secret: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
+def _login(secret: SecretStr) -> SecretStr:
+    return SecretStr(without_line_ends(secret.get_secret_value()))
+
+
+def without_line_ends(text: str) -> str:
+    """Return a user or a password without the line breaks around it: files and pasted texts end with one."""
+    return re.sub(r"\A\s*[\r\n]|[\r\n]\s*\Z", "", text)
+
+
+def filled_in(value: object, *, is_secret: bool) -> object:
+    """Return the value. Raises if it is still a placeholder, which is not shown if it may be a secret."""
+    if isinstance(value, str):
+        if is_secret and placeholders.is_placeholder(value):
+            raise _expected("is still a placeholder", "write the real value")
+        if not is_secret and placeholders.holds_placeholder(value):
+            raise _expected(f"{shown(value)} still holds a placeholder", "write the real value")
+    return value
+
+
 def _relay(secret: SecretStr) -> SecretStr:
     try:
-        endpoint.parse(secret.get_secret_value())
+        place = endpoint.parse(secret.get_secret_value())
     except endpoint.BadRelay as error:
         raise _expected(str(error), f"expected {endpoint.SPELLINGS}") from None
+    for part, text in (("host", place.host), ("user", place.username), ("password", place.password)):
+        if text and placeholders.is_placeholder(text):
+            raise _expected(f"its {part} is still a placeholder", "write the real value")
     return secret
 
 
@@ -97,9 +147,10 @@ def _cron(text: str) -> str:
 
 
 def _host_name(text: str) -> str:
-    if not endpoint.EHLO_NAME.fullmatch(text):
-        raise _expected(shown(text), "expected a host name such as idm.example.com (RFC 5321, section 4.1.1.1)")
-    return text
+    try:
+        return ehlo_name.parse(text)
+    except ehlo_name.BadEhloName as error:
+        raise _expected(shown(text), str(error)) from None
 
 
 def _language(tag: str) -> str:
@@ -142,7 +193,7 @@ def shown(text: str) -> str:
     login, _, place = text.rpartition("@")
     if ":" in login:
         text = f"***@{place}"
-    short = text if len(text) <= 80 else f"{text[:77]}..."
+    short = visible(text if len(text) <= 80 else f"{text[:77]}...")
     return "an empty text" if not text else f'"{short}"'
 
 
@@ -157,9 +208,11 @@ HostName = Annotated[str, AfterValidator(_host_name)]
 InputPath = Annotated[Path | None, BeforeValidator(_path), IsRead]
 Language = Annotated[str, AfterValidator(_language)]
 LanguageRules = Annotated[dict[str, Language], AfterValidator(_rules)]
+Login = Annotated[SecretStr, AfterValidator(_login)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 OneLine = Annotated[str, AfterValidator(_one_line)]
 OutputFolder = Annotated[Path | None, BeforeValidator(_path)]
+PublicUrl = Annotated[str, AfterValidator(_web_url), AfterValidator(_public_url)]
 Relay = Annotated[SecretStr, AfterValidator(_relay)]
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 TimeZone = Annotated[str, AfterValidator(_zone)]

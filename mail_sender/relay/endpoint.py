@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
 
-SPELLINGS = "smtps://host[:465], smtp://host[:587], host or host:port"
+from mail_sender import hostname
+from mail_sender.relay import ehlo_name
 
-EHLO_NAME = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
-"""A domain or an address literal (RFC 5321, section 4.1.1.1)."""
+SPELLINGS = "smtps://host[:465], smtp://host[:587], host or host:port"
 
 _DEFAULT_PORT = {"smtps": 465, "smtp": 587}
 _STARTTLS_PORTS = frozenset({25, 587, 2525})
@@ -40,7 +40,7 @@ class BadRelay(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Host (name or literal, without brackets), TCP port, and what else a URL may carry.
+    """Host (a name in ASCII, or an address without brackets), TCP port, and what else a URL may carry.
 
     `password` is left out of `repr`.
     """
@@ -78,9 +78,9 @@ def parse(text: str) -> Endpoint:
     # The last @ ends the login: passwords of some providers hold @, / and #, and people paste them as they are.
     login, _, place = rest.rpartition("@")
     authority, _, path = re.split(r"[?#]", place, maxsplit=1)[0].partition("/")
+    if "://" in place:
+        raise BadRelay("its scheme stands there twice")
     host, port = _host_and_port(authority)
-    if path.strip("/") and not EHLO_NAME.fullmatch(path.strip("/")):
-        raise BadRelay("its path is not an EHLO name")
     username, _, password = login.partition(":")
     return Endpoint(
         host=host,
@@ -88,8 +88,17 @@ def parse(text: str) -> Endpoint:
         security=Security.IMPLICIT if scheme.lower() == "smtps" else Security.STARTTLS,
         username=unquote(username) or None,
         password=HiddenText(unquote(password)) if password else None,
-        local_name=path.strip("/") or None,
+        local_name=_local_name(path.strip("/")),
     )
+
+
+def _local_name(path: str) -> str | None:
+    try:
+        return ehlo_name.parse(path.encode("ascii").decode()) if path else None
+    except UnicodeEncodeError:
+        raise BadRelay("its path is not an EHLO name: it is not ASCII") from None
+    except ehlo_name.BadEhloName as error:
+        raise BadRelay(f"its path is not an EHLO name: {error}") from None
 
 
 def _host_and_port(text: str) -> tuple[str, int | None]:
@@ -99,7 +108,10 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
     port = int(match[3]) if match[3] else None
     if port is not None and not 0 < port < 65536:
         raise BadRelay(f"port {port} does not exist")
-    return match[1] or match[2], port
+    try:
+        return hostname.to_ascii(match[2]) if match[2] else match[1], port
+    except hostname.BadHostName as error:
+        raise BadRelay(f"not a host name: {error}") from None
 
 
 def _security_of(port: int | None) -> Security:

@@ -36,9 +36,17 @@ def test_every_key_stands_in_the_full_example() -> None:
     assert [key for key in keys(SenderFile) if not re.search(rf"(?m)^(\[{key}\]$|{key} = )", example)] == []
 
 
+def filled_in(name: str, folder: Path) -> Path:
+    """Write an example with a token, and with paths into a folder; as it is, its token is a placeholder."""
+    text = (ROOT / "examples" / name).read_text()
+    path = folder / name
+    path.write_text(text.replace("eyJ...paste-the-token-here", "a.b.c").replace("/data/kanidm", str(folder)))
+    return path
+
+
 def test_kanidms_own_example_loads(tmp_path: Path) -> None:
     """A bare relay host, an empty password, no schedule: as Kanidm's file has it."""
-    loaded = load.load(configs.client(tmp_path), ROOT / "examples/mail-sender.toml")
+    loaded = load.load(configs.client(tmp_path), filled_in("mail-sender.toml", tmp_path))
     assert (configs.relay_of(loaded).host, configs.relay_of(loaded).port) == ("smtp.example.com", 465)
     assert configs.relay_of(loaded).security is Security.IMPLICIT
     assert configs.relay_of(loaded).username is None
@@ -49,11 +57,9 @@ def test_the_full_example_loads(tmp_path: Path) -> None:
     """With the certificates that it names in their place."""
     Authority.make(tmp_path).client(tmp_path)
     (tmp_path / "ca.pem").rename(tmp_path / "relay-ca.pem")
-    example = tmp_path / "mail-sender"
     (tmp_path / "templates").mkdir()
     (tmp_path / "logo.png").write_bytes(samples.image(2, 2, b"\0\0\0"))
-    example.write_text((ROOT / "examples/mail-sender-full.toml").read_text().replace("/data/kanidm", str(tmp_path)))
-    loaded = load.load(configs.client(tmp_path), example)
+    loaded = load.load(configs.client(tmp_path), filled_in("mail-sender-full.toml", tmp_path))
     assert loaded.mail.headers == (("X-SES-CONFIGURATION-SET", "identity"),)
     assert configs.relay_of(loaded).client_key_path == tmp_path / "client.key"
 

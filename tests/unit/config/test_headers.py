@@ -13,8 +13,8 @@ def test_a_header_is_set_once(files: Files) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["From", "to", "SUBJECT", "Bcc", "Cc", "Date", "Message-ID", "Reply-To", "Sender", "Content-Type", "MIME-Version",
-     "Auto-Submitted", "Return-Path", "Received", "DKIM-Signature", "Content-Transfer-Encoding", "Resent-From"],
+    ["From", "to", "SUBJECT", "Date", "Message-ID", "Reply-To", "Content-Type", "MIME-Version", "Auto-Submitted",
+     "Content-Transfer-Encoding"],
 )  # fmt: skip
 def test_a_header_of_ours_cannot_be_set(files: Files, name: str) -> None:
     """What mail-sender writes itself is refused among the extra headers, in any case."""
@@ -27,3 +27,65 @@ def test_an_extra_header_that_makes_too_long_a_line_is_a_fault(files: Files) -> 
     files.load(f'[headers]\nX-SES-SOURCE-ARN = "{"x" * 900}"\n')
     (fault,) = files.faults(f'[headers]\nX-SES-SOURCE-ARN = "{"x" * 980}"\n')
     assert "980 characters" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Sender", "RFC 5322, section 3.6.2"), ("sender", "mail_from_address"), ("Bcc", "one recipient"),
+        ("CC", "one recipient"), ("Return-Path", "delivers the mail"), ("Received", "each relay"),
+        ("DKIM-Signature", "relay that signs"), ("Content-Disposition", "attachment"), ("Resent-From", "sends on"),
+    ],
+)  # fmt: skip
+def test_a_header_that_is_not_a_senders_to_write_is_refused_for_its_own_reason(
+    files: Files, name: str, reason: str
+) -> None:
+    """mail-sender does not write these, and says why nobody may set them."""
+    fault = only(files.faults(f"[headers]\n{name} = 'x'\n"))
+    assert reason in fault.found
+    assert "mail-sender itself" not in fault.found
+
+
+SECRET = "pa55-w0rd-s3cr3t"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["mail_password", "mail_username", "MAIL_PASSWORD", "Mail-Password", "token", "Token", "schedule", "uri", "verify_ca",
+     "smtp_password", "x_tag", "_", "path", "html", "message_retries", "log-format", "headers"],
+)  # fmt: skip
+def test_a_key_of_ours_is_no_header(files: Files, name: str) -> None:
+    """Appended below a last `[headers]`, a password would be mailed to everybody; no header has a `_` in its name."""
+    fault = only(files.faults(f"[headers]\nX-Tag = 'one'\n{name} = '{SECRET}'\n"))
+    assert (fault.key, fault.line) == (f"headers.{name}", 11)
+    assert "is a key of the configuration" in fault.found
+    assert "above the table [headers]" in fault.expected
+    assert SECRET not in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("tables", "key", "place"),
+    [
+        (f"[observe]\nmail_password = '{SECRET}'\n", "observe.mail_password", "above the table [observe]"),
+        (f"[brand]\ntoken = '{SECRET}'\n", "brand.token", "above the table [brand]"),
+        (f"[templates.language_rules]\ntoken = '{SECRET}'\n", "templates.language_rules.token", "at the top"),
+        (
+            f"[templates.language_rules]\nmail_password = '{SECRET}'\n",
+            "templates.language_rules.mail_password",
+            "top",
+        ),
+        ("[observe]\nmessage_retries = 3\n", "observe.message_retries", "write it into [retry]"),
+        ("[headers]\nmail_connect_timeout_seconds = 15\n", "headers.mail_connect_timeout_seconds", "at the top"),
+    ],
+)
+def test_a_key_in_the_wrong_table_is_told_its_place(files: Files, tables: str, key: str, place: str) -> None:
+    """Whichever table is the last one; what stands there may be a secret, and is not shown."""
+    fault = only(files.faults(tables))
+    assert fault.key == key
+    assert place in fault.expected
+    assert SECRET not in str(fault)
+
+
+def test_a_header_that_was_never_filled_in_is_a_fault(files: Files) -> None:
+    """Like every other value."""
+    assert "placeholder" in only(files.faults("[headers]\nX-SES-CONFIGURATION-SET = '${SET}'\n")).found

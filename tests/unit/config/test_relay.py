@@ -109,3 +109,35 @@ def test_a_relay_that_is_half_set_is_one_fault(files: Files, tables: str, relay:
     """It names the key that is to be mended, and nothing else is blamed for it."""
     (fault,) = files.faults(tables, mail_relay=relay)
     assert fault.key == key
+
+
+SPACED = {
+    "secret\\n": ("secret", "line break"), "\\r\\nsecret\\r\\n": ("secret", "line break"),
+    "secret\\n  ": ("secret", "line break"), "secret ": ("secret ", "space"), " secret": (" secret", "space"),
+    "secret\\u00a0": ("secret\u00a0", "space"), "secret\\u200b": ("secret\u200b", "U+200B"), "sec ret": ("sec ret", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("written", SPACED)
+@pytest.mark.parametrize("key", ["mail_username", "mail_password"])
+def test_line_breaks_around_the_login_are_cut_off_and_spaces_kept_and_both_are_said(
+    files: Files, key: str, written: str
+) -> None:
+    """A file or a pasted text ends with one; a space may belong to a password."""
+    config = files.load(**{key: f'"{written}"'})
+    value, words = SPACED[written]
+    assert login(config)[key == "mail_password"] == value
+    assert [key in warning for warning in config.warnings if words and words in warning] == ([True] if words else [])
+    assert "secret" not in str(config.warnings)
+
+
+def test_the_login_in_the_url_is_read_like_the_keys(files: Files) -> None:
+    """A line break at its end is cut off, and said."""
+    config = files.load(mail_username=None, mail_password=None, mail_relay='"smtps://me:pw%0A@relay.example.com"')
+    assert login(config) == ("me", "pw")
+    assert "the password in mail_relay: a line break" in config.warnings[0]
+
+
+def test_a_password_of_line_breaks_alone_is_no_login(files: Files) -> None:
+    """It is empty, then."""
+    assert login(files.load(mail_password='"\\n"')) == (None, None)

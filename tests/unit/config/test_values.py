@@ -160,3 +160,137 @@ async def test_a_uri_that_loads_can_be_asked(files: Files, uri: str) -> None:
     except ConfigError:
         return
     await KanidmSource(config.source).close()
+
+
+def test_every_name_beyond_ascii_goes_out_by_idna_2008(files: Files) -> None:
+    """Once, when the configuration is read: nothing later sees another spelling."""
+    config = files.load(
+        "[relay]\nlocal_name = 'idm.straße.example'\n",
+        {"uri": '"https://IDM.straße.example:8443"'},
+        instance_url='"https://id.faß.example:444/?theme=dark"',
+        mail_relay='"smtps://smtp.straße.example:4650"',
+        mail_from_address='"idm@straße.example"',
+        mail_reply_to_address='"help@βόλος.example"',
+    )
+    relay = relay_of(config)
+    assert (relay.host, relay.local_name) == ("smtp.xn--strae-oqa.example", "idm.xn--strae-oqa.example")
+    assert config.source.uri == "https://idm.xn--strae-oqa.example:8443"
+    assert config.mail.instance_url == "https://id.xn--fa-hia.example:444/?theme=dark"
+    assert config.mail.from_address == "idm@xn--strae-oqa.example"
+    assert config.mail.reply_to_address == "help@xn--nxasmm1c.example"
+
+
+LITERALS = {
+    "[IPv6:2001:db8::25]": "[IPv6:2001:db8::25]", "[ipv6:2001:DB8::25]": "[IPv6:2001:DB8::25]",
+    "[192.0.2.1]": "[192.0.2.1]", "[IPv6:::ffff:192.0.2.1]": "[IPv6:::ffff:192.0.2.1]",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LITERALS)
+def test_the_name_for_ehlo_may_be_an_address_as_smtp_writes_it(files: Files, text: str) -> None:
+    """RFC 5321, section 4.1.3; in the URL's path, too."""
+    assert relay_of(files.load(f"[relay]\nlocal_name = '{text}'\n")).local_name == LITERALS[text]
+    assert relay_of(files.load(mail_relay=f'"smtps://relay.example/{text}"')).local_name == LITERALS[text]
+
+
+WRONG_LITERALS = {
+    "[2001:db8::25]": "[IPv6:2001:db8::25]", "2001:db8::25": "[IPv6:2001:db8::25]", "192.0.2.1": "[192.0.2.1]",
+    "IPv6:2001:db8::25": "[IPv6:2001:db8::25]", "[IPv4:192.0.2.1]": "[192.0.2.1]", "[IPv6:192.0.2.1]": "[192.0.2.1]",
+    "[IPv6:fe80::1%eth0]": "without a zone", "[2001:db8:25]": "expected a host name", "[192.0.2]": "expected a host name",
+    "[example.com]": "expected a host name", "my_host": "expected a host name", "a..b": "expected a host name",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WRONG_LITERALS)
+def test_an_address_for_ehlo_in_another_spelling_is_a_fault_that_has_the_right_one(files: Files, text: str) -> None:
+    """Without the tag for IPv6, without brackets, with a tag for IPv4."""
+    assert WRONG_LITERALS[text] in only(files.faults(f"[relay]\nlocal_name = '{text}'\n")).expected
+    assert WRONG_LITERALS[text] in only(files.faults(mail_relay=f'"smtps://relay.example/{text}"')).found
+
+
+URL_FAULTS = {
+    "https://https://idm.example.com": "twice", "https://https//idm.example.com": "twice",
+    "https://http://idm.example.com": "twice", "https://idm.example.com'": "'", 'https://idm.example.com\\"': '"',
+    "https://idm.example.com/\\\"": '"', "https://<your-domain>": "placeholder", "https://idm.<domain>": "<",
+    "https://${IDM_DOMAIN}": "placeholder", "https://${IDM_DOMAIN}:8443/": "placeholder", "https://{{ domain }}": "placeholder",
+    "https://$IDM_DOMAIN": "placeholder", "https://changeme": "placeholder", "https://your-domain/": "placeholder",
+    "https://idm.example.com ": "space", "https://idm example.com": "space", "https://idm.example.com\\n": "U+000A",
+    "https://idm.exam\\tple.com": "U+0009", "https://idm.example.com/\\u200b": "U+200B", "https://idm.example.com:0": "URL",
+    "https://me:pw@idm.example.com": "login",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("url", URL_FAULTS)
+def test_a_url_that_is_broken_or_was_never_filled_in_is_a_fault(files: Files, url: str) -> None:
+    """The links of all mails would begin with it."""
+    fault = only(files.faults(instance_url=f'"{url}"'))
+    assert URL_FAULTS[url] in f"{fault.found} {fault.expected}"
+
+
+PLACEHOLDERS: list[tuple[str, str]] = [
+    ("token", "eyJ...paste-the-token-here"), ("token", "eyJhbGciOi..."), ("token", "<token>"), ("token", "${TOKEN}"),
+    ("token", "YOUR_TOKEN"), ("token", "changeme"), ("mail_password", "changeme"), ("mail_password", "CHANGE_ME"),
+    ("mail_password", "change-this-password"), ("mail_password", "${SMTP_PASSWORD}"), ("mail_password", "$SMTP_PASSWORD"),
+    ("mail_password", "<password>"), ("mail_password", "{{ smtp_password }}"), ("mail_password", "your-password"),
+    ("mail_password", "xxxx"), ("mail_password", "****"), ("mail_password", "TODO"),
+    ("mail_username", "<user>"), ("mail_username", "your_username"), ("mail_username", "${SMTP_USER}"),
+    ("instance_display_name", "${NAME}"), ("instance_display_name", "<Your company>"), ("instance_display_name", "{{ name }}"),
+    ("instance_display_name", "Example of ${COMPANY}"), ("mail_from_address", "${FROM}@example.com"),
+    ("mail_from_address", "idm@${DOMAIN}"), ("mail_from_address", "changeme@example.com"), ("mail_from_address", "idm@your-domain"),
+    ("mail_reply_to_address", "<support address>"), ("mail_relay", "smtps://${RELAY}"), ("mail_relay", "<relay>"),
+    ("mail_relay", "changeme"), ("mail_relay", "smtps://smtps://relay.example.com"), ("mail_relay", "smtp://<host>:587"),
+    ("mail_relay", "smtps://user:${PASSWORD}@relay.example.com"), ("mail_relay", "smtps://relay.example.com'"),
+    ("mail_relay", "smtps://relay.example.com:${PORT}"), ("schedule", "${SCHEDULE}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value"), PLACEHOLDERS)
+def test_a_value_that_was_never_filled_in_is_one_fault(files: Files, key: str, value: str) -> None:
+    """At start, instead of mails with broken links, or a relay that refuses the login. No secret is shown."""
+    fault = only(files.faults(**{key: f'"{value}"'}))
+    assert fault.key == key
+    if key in {"token", "mail_password", "mail_username"}:
+        assert "placeholder" in fault.found
+        assert value not in str(fault)
+
+
+REAL: list[tuple[str, str]] = [
+    ("mail_password", "pa${x}ss"), ("mail_password", "a<b>c"), ("mail_password", "x$FOO"), ("mail_password", "Tr0ub4dor&3"),
+    ("mail_password", "correct horse battery staple"), ("mail_password", "your-horse-battery-staple"),
+    ("mail_password", "SG.abc...def"), ("mail_password", "<>"[:1] + "abc"), ("mail_username", "apikey"),
+    ("mail_username", "user"), ("mail_username", "idm@example.com"), ("instance_display_name", "Your Energy Ltd"),
+    ("instance_display_name", "A$AP & Sons <3"), ("instance_display_name", "100% Me"), ("instance_display_name", "{Braces}"),
+    ("instance_url", "https://idm.example.com/?a={b"[:-3]), ("mail_from_address", "change@example.com"),
+    ("token", "eyJhbGciOi..c2lnbmF0dXJl"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value"), REAL)
+def test_a_real_value_that_looks_a_little_like_one_is_taken(files: Files, key: str, value: str) -> None:
+    """Above all a password, which may hold anything."""
+    files.load(**{key: f'"{value}"'})
+
+
+IGNORED: list[tuple[dict[str, str | None], dict[str, str | None], str]] = [
+    ({}, {"instance_url": '"https://idm.example.com/kanidm"'}, 'instance_url: its path "/kanidm" is ignored'),
+    ({}, {"instance_url": '"https://idm.example.com/#x"'}, "instance_url: what follows the # is ignored"),
+    ({"uri": '"https://idm.example.com/v1/"'}, {}, 'uri: its path "/v1/" is ignored'),
+    ({}, {"mail_relay": '"smtps://relay.example.com?tls=none"'}, "mail_relay: its query is ignored"),
+]
+
+
+@pytest.mark.parametrize(("client", "sender", "words"), IGNORED)
+def test_a_part_of_a_url_that_has_no_effect_is_warned_of(
+    files: Files, client: dict[str, str | None], sender: dict[str, str | None], words: str
+) -> None:
+    """Somebody wrote it for a reason."""
+    (warning,) = files.load("", client, **sender).warnings
+    assert words in warning
+
+
+def test_a_path_of_slashes_alone_is_no_path(files: Files) -> None:
+    """Many people end a URL with one."""
+    assert (
+        files.load("", {"uri": '"https://idm.example.com/"'}, instance_url='"https://idm.example.com/"').warnings
+        == ()
+    )
