@@ -46,11 +46,11 @@ def mail(sender: SenderFile, appearance: Appearance) -> MailConfig:
     )
 
 
-def files(sender: SenderFile) -> list[Path]:
-    """Return the files and folders in the operator's override folder."""
-    if sender.templates.override_path:
-        with suppress(OSError):  # `appearance` reports it
-            return override_folder.entries(sender.templates.override_path)
+def files(folder: object) -> list[Path]:
+    """Return the files and folders in the operator's override folder, which is named as it stands in the file."""
+    if isinstance(folder, str) and folder:
+        with suppress(OSError, ValueError):  # `appearance` reports it
+            return override_folder.entries(Path(folder))
     return []
 
 

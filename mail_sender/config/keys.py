@@ -116,14 +116,14 @@ def _parts_of(annotation: object) -> set[object]:
     return {annotation}.union(*map(_parts_of, get_args(annotation))) if get_args(annotation) else {annotation}
 
 
-def input_paths(model: BaseModel) -> Iterator[Path]:
-    """Yield every path that the keys marked `IsRead` name, in the order of the keys."""
-    for name, field in type(model).model_fields.items():
-        value = getattr(model, name)
-        if isinstance(value, BaseModel):
-            yield from input_paths(value)
-        elif values.IsRead in field.metadata and value is not None:
-            yield value
+def input_paths(model: type[BaseModel], table: object) -> Iterator[Path]:
+    """Yield every path that the keys marked `IsRead` name in a file, whatever is wrong with the rest of it."""
+    for name, field in model.model_fields.items():
+        value = table.get(name) if isinstance(table, dict) else None
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from input_paths(field.annotation, value)
+        elif values.IsRead in field.metadata and isinstance(value, str) and value:
+            yield Path(value)
 
 
 def _places() -> Mapping[str, list[str]]:

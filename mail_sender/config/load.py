@@ -63,9 +63,9 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
     ]
     faults = list(dict.fromkeys(faults))  # two checks may find the same
     loaded = appearance.appearance(sender_file, sender, faults, warnings) if sender else None
+    files = _files(client_file, sender_file)
     if client is None or sender is None:
-        raise ConfigError(faults, warnings)
-    files = (client_path, sender_path, *input_paths(client), *input_paths(sender), *appearance.files(sender))
+        raise ConfigError(faults, warnings, files)
     if faults or loaded is None:
         raise ConfigError(faults, warnings, files)
     mail = appearance.mail(sender, loaded)
@@ -106,8 +106,19 @@ def load_anew(before: Config, client_path: Path, sender_path: Path, dry_run: Pat
     changed = load(client_path, sender_path, dry_run)
     if type(changed.relay) is not type(before.relay):
         found, expected = "cannot change while mail-sender runs", "restart mail-sender to apply it"
-        raise ConfigError([ConfigFault(sender_path, None, "relay.kind", found, expected)], [])
+        fault = ConfigFault(sender_path, None, "relay.kind", found, expected)
+        raise ConfigError([fault], [], changed.files)
     return changed
+
+
+def _files(client_file: TomlFile, sender_file: TomlFile) -> tuple[Path, ...]:
+    """Return the two files, and all that they name, as far as they could be read."""
+    named = [
+        *input_paths(ClientFile, client_file.values),
+        *input_paths(SenderFile, sender_file.values),
+        *appearance.files(sender_file.value(("templates", "override_path"))),
+    ]
+    return client_file.path, sender_file.path, *named
 
 
 def _source_config(client: ClientFile, sender: SenderFile) -> SourceConfig:

@@ -7,7 +7,7 @@
    time, size, owner or mode differs; a folder, if the names in it differ. Hidden files do not count.
 3. Somebody may still be writing: the files are read once they are the same twice in a row.
 4. A configuration that has faults is logged once for each change, and the previous one stays in force. The files that
-   it names are watched as well, so that mending one of them is noticed.
+   it names are watched as well, whatever else is wrong with it, so that mending one of them is noticed.
 """
 
 import asyncio
@@ -72,22 +72,37 @@ class Watch:
     def _read(self, states: _States) -> Config | None:
         """Read the files, whose states these are; return None if they have faults."""
         try:
-            changed = self._load()
-        except ConfigError as error:
-            # What it names may be what is wrong with it.
-            self._seen = {**_states(error.files), **states}
-            faults = "; ".join(line.strip() for line in str(error).splitlines())
-            _log.error("config_rejected", message=f"{faults}; the previous configuration stays in use")
-            return None
+            found = self._load_all(states)
         except Exception as error:  # noqa: BLE001 - whatever is in a file, the sender goes on with what it has
             self._seen = states
             message = f"cannot be read ({type(error).__name__}); the previous configuration stays in use"
             _log.error("config_rejected", message=message)
             return None
+        if isinstance(found, ConfigError):
+            # What it names may be what is wrong with it.
+            self._seen = states
+            faults = "; ".join(map(str, found.faults))
+            _log.error("config_rejected", message=f"{faults}; the previous configuration stays in use")
+            return None
         # A file that changes while it is read has another state by now than it had before.
-        self._seen = {**_states(changed.files), **{path: states[path] for path in changed.files if path in states}}
+        self._seen = {**_states(found.files), **{path: states[path] for path in found.files if path in states}}
         _log.info("config_reloaded", message="read again; the relay and the server are tried at once")
-        return changed
+        return found
+
+    def _load_all(self, states: _States) -> Config | ConfigError:
+        """Return what the files make; the states of those that refused files name are put into `states`.
+
+        Files that are refused are read again if they name another one for the first time: it may have been mended
+        since, and its state must be older than what was read.
+        """
+        while True:
+            try:
+                return self._load()
+            except ConfigError as error:
+                new = [path for path in error.files if path not in states]
+                if not new:
+                    return error
+                states |= _states(new)
 
 
 async def _reports(paths: Iterable[Path], clock: Clock) -> AsyncGenerator[None, None]:

@@ -18,6 +18,7 @@ from mail_sender.config.config import Config
 from mail_sender.config.load import load
 from mail_sender.config.watch import Watch
 from tests.support.config_files import Files
+from tests.support.configs import relay_of
 
 DEADLINE = 20.0
 """Seconds within which a change must be found; it is no measure of speed."""
@@ -267,6 +268,55 @@ async def test_mending_what_a_refused_configuration_names_is_noticed(files: File
         changed = await watched.next()
     assert [event["event"] for event in events] == ["config_rejected", "config_reloaded"]
     assert changed.mail.appearance.templates.theirs
+
+
+@pytest.mark.parametrize("elsewhere", ["", "[retry]\nmessage_retries = 1000\n"])
+@pytest.mark.parametrize(
+    "key", ["relay.ca_path", "relay.client_cert_path", "brand.logo_path", "templates.override_path"]
+)
+async def test_every_file_that_a_refused_configuration_names_is_watched(
+    files: Files, tmp_path: Path, key: str, elsewhere: str
+) -> None:
+    """It is not there yet, and perhaps that is not the only fault: when it comes, the files are read again."""
+    watched = await Watched.start(files)
+    named = tmp_path / "named"
+    table, _, name = key.partition(".")
+    with capture_logs():
+        files.sender.write_text(f"{files.sender.read_text()}\n[{table}]\n{name} = '{named}'\n{elsewhere}")
+        await watched.read()
+        named.write_text("x")
+        await watched.read()
+    watched.task.cancel()
+
+
+async def test_a_file_that_is_mended_while_it_is_read_is_noticed(
+    files: Files, tmp_path: Path, pems: dict[str, Path]
+) -> None:
+    """The refused configuration names it for the first time, so that nobody has looked at it before."""
+    named = tmp_path / "relay-ca.pem"
+
+    def read() -> Config:
+        try:
+            return load(files.client, files.sender)
+        finally:
+            shutil.copy(pems["ca"], named)
+
+    watched = await Watched.start(files, read=read)
+    files.sender.write_text(f"{files.sender.read_text()}\n[relay]\nca_path = '{named}'\n")
+    assert relay_of(await watched.next()).ca_path == named
+
+
+async def test_warnings_are_no_part_of_a_refusal(files: Files) -> None:
+    """What works, but is worth a second look, is not why the files were refused."""
+    watched = await Watched.start(files)
+    with capture_logs() as events:
+        files.sender.write_text(
+            f"{files.sender.read_text()}\nmail_queue_depth = 5\n[retry]\nmessage_retries = 1000\n"
+        )
+        await watched.read()
+    assert "retry.message_retries" in events[0]["message"]
+    assert "mail_queue_depth" not in events[0]["message"]
+    watched.task.cancel()
 
 
 async def test_a_reading_that_breaks_is_logged_and_the_sender_goes_on(
