@@ -5,6 +5,7 @@ standard error and an exit code; the log takes over once the sender runs. Module
 imported inside it, so that `--help` and `--version` answer at once.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ import typer
 
 from mail_sender import __version__
 from mail_sender.cli import privilege, queue, template, terminal
+from mail_sender.cli.debug_level import wants_debug
 from mail_sender.errors import ConfigError, ConfigFault, Exit, MailSenderError, UsageError
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
         ),
     ] = None,
     debug: Annotated[
-        bool, typer.Option("-d", "--debug", envvar="KANIDM_DEBUG", help="Log more, but never secrets.")
+        bool, typer.Option("-d", "--debug", help="Log more, but never secrets; also by KANIDM_DEBUG=true.")
     ] = False,
     skip_root_check: Annotated[bool, typer.Option("-s", "--skip-root-check", help="Run even as root.")] = False,
     version: Annotated[
@@ -121,6 +123,7 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
     from mail_sender import log  # noqa: PLC0415 - see the module's text
     from mail_sender.config import load as configuration  # noqa: PLC0415 - as above
 
+    debug = debug or wants_debug(os.environ)
     recipient = _recipient(test_email)
     folder = _folder(dry_run)
     config = configuration.load(client_config, sender_config, folder)

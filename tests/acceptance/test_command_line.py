@@ -49,7 +49,7 @@ def test_wrong_usage_is_exit_2_with_a_sentence(arguments: list[str], env: dict[s
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("debug", ["true", "false", "1", "0"])
+@pytest.mark.parametrize("debug", ["true", "false", "1", "info"])
 def test_kanidm_debug_is_read_as_kanidm_reads_it_and_as_a_number(tmp_path: Path, debug: str) -> None:
     """The environment of a Kanidm container works unchanged: the flag parses, and the config is looked at."""
     assert run("-c", tmp_path / "x", "-m", tmp_path / "y", env={"KANIDM_DEBUG": debug}).returncode == 78
