@@ -182,6 +182,7 @@ def _facts(config: Config) -> dict[str, object]:
         "security": relay.security.value if isinstance(relay, RelayConfig) else None,
         "login": isinstance(relay, RelayConfig) and relay.username is not None,
         "sender": config.mail.from_address,
+        "instance_url": config.mail.instance_url,
         "schedule": str(config.sender.schedule),
     }
 

@@ -10,6 +10,7 @@ GOOD = {
     "ellie@example.com": "ellie@example.com", "Ellie.O'Brien+tag@Example.COM": "Ellie.O'Brien+tag@example.com",
     "idm@corp.local": "idm@corp.local", "root@localhost": "root@localhost", "x@host.internal": "x@host.internal",
     "x@mail.test": "x@mail.test", "x@münchen.example": "x@xn--mnchen-3ya.example",
+    "x@straße.example": "x@xn--strae-oqa.example", "x@βόλος.example": "x@xn--nxasmm1c.example",
     "x@xn--mnchen-3ya.example": "x@xn--mnchen-3ya.example", "x" * 64 + "@example.com": "x" * 64 + "@example.com",
 }  # fmt: skip
 

@@ -49,3 +49,19 @@ def test_a_ca_that_is_none_is_a_fault(files: Files, pems: dict[str, Path], pem: 
         (files.sender, "relay.ca_path"),
     ]
     assert all("PEM certificate" in fault.found for fault in faults)
+
+
+def test_roots_that_the_environment_names_and_that_are_not_there_are_warned_of(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL goes on without them, and every certificate of a public CA is refused."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/roots.pem")
+    (warning,) = files.load().warnings
+    assert warning.startswith("SSL_CERT_FILE=/nowhere/roots.pem: no such file")
+
+
+def test_a_ca_with_text_of_any_encoding_around_it_loads(files: Files, pems: dict[str, Path], tmp_path: Path) -> None:
+    """In both configs: certificates come with comments, and names have umlauts."""
+    named = tmp_path / "ca.pem"
+    named.write_bytes("# Issuer: O=Müller\n".encode("latin-1") + pems["ca"].read_bytes())
+    files.load(f"[relay]\nca_path = '{named}'\n", {"ca_path": f"'{named}'"})
