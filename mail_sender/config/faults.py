@@ -43,11 +43,14 @@ def checked(file: TomlFile, model: type[Model], faults: list[ConfigFault], warni
 def _misspelt(file: TomlFile, model: type[BaseModel], warnings: list[str]) -> Iterator[ConfigFault]:
     """Yield a fault for each unknown top-level key that differs by at most two characters from a known one.
 
-    All other unknown keys are warnings.
+    All other unknown keys are warnings, but a known key in an unknown table is a fault, too.
     """
     for key, value in file.values.items():
         if key in model.model_fields or (model is ClientFile and isinstance(value, dict)):
             continue
+        for inner in value if isinstance(value, dict) else ():
+            if reason := misplaced(key, inner):
+                yield file.fault((key, inner), *reason)
         if near := _nearest(key, set(model.model_fields)):
             yield file.fault((key,), "unknown key", f'did you mean "{near}"?')
         else:

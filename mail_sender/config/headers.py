@@ -29,7 +29,7 @@ def faults(file: TomlFile) -> Iterator[ConfigFault]:
     """Yield a fault for each extra header that is malformed, not the user's to write, or a key of ours."""
     table, seen = file.value(("headers",)), set[str]()
     for name, value in table.items() if isinstance(table, dict) else ():
-        if reason := _bad_name(name, seen) or _bad_value(name, value):
+        if reason := _bad_name(name, seen) or _secret(file, value) or _bad_value(name, value):
             yield file.fault(("headers", name), *reason)
         seen.add(name.lower())
 
@@ -47,6 +47,14 @@ def _bad_name(name: str, seen: set[str]) -> tuple[str, str] | None:
         return "is written by mail-sender itself", "leave it out"
     if lower in seen:
         return "is set twice", "header names that differ only in case are the same (RFC 5322)"
+    return None
+
+
+def _secret(file: TomlFile, value: object) -> tuple[str, str] | None:
+    for key in ("token", "mail_password"):
+        secret = file.value((key,))
+        if isinstance(secret, str) and len(secret) > 3 and isinstance(value, str) and secret in value:
+            return f"holds the value of {key}, which everybody who gets a mail would see", "leave it out"
     return None
 
 

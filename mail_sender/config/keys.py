@@ -139,16 +139,20 @@ _PLACES = _places()
 """The tables in which a key of the mail-sender config may stand; the top level has no name."""
 
 
+_OF_LOGINS = frozenset({"user", "username", "password", "passwd", "secret"})
+
+
 def misplaced(table: str, name: str) -> tuple[str, str] | None:
     """Say what is wrong with a name in a table, if it is a key of ours that belongs elsewhere, or looks like one.
 
     Somebody added it at the end of the file, below the last table: it may be a password.
     """
     key = name.lower().replace("-", "_")
-    places = _PLACES.get(key, [""] if key in ClientFile.model_fields or (table == "headers" and "_" in name) else [])
+    places = _PLACES.get(key, [""] if key in ClientFile.model_fields else [])
+    top = f"write it above the table [{table}] and all other tables, at the top of the file"
+    if table == "headers" and not places and ("_" in name or key in _OF_LOGINS):
+        return "looks like a key of the configuration, not like a header", f"{top}; names of headers have hyphens"
     if not places or f"[{table}]" in places:
         return None
     found = f"is a key of the configuration, and does not belong into [{table}]"
-    if "" in places:
-        return found, f"write it above the table [{table}] and all other tables, at the top of the file"
-    return found, f"write it into {' or '.join(places)}, above the table [{table}]"
+    return found, top if "" in places else f"write it into {' or '.join(places)}, above the table [{table}]"

@@ -61,7 +61,7 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
         *headers.faults(sender_file),
         *certificates.faults(client_file, sender_file),
     ]
-    faults = list(dict.fromkeys(faults))  # two checks may find the same
+    faults = _first_of_each_key(faults)
     loaded = appearance.appearance(sender_file, sender, faults, warnings) if sender else None
     files = _files(client_file, sender_file)
     if client is None or sender is None:
@@ -109,6 +109,14 @@ def load_anew(before: Config, client_path: Path, sender_path: Path, dry_run: Pat
         fault = ConfigFault(sender_path, None, "relay.kind", found, expected)
         raise ConfigError([fault], [], changed.files)
     return changed
+
+
+def _first_of_each_key(faults: list[ConfigFault]) -> list[ConfigFault]:
+    """Leave out what a later check finds wrong with a key whose value is no good anyway."""
+    first: dict[object, ConfigFault] = {}
+    for fault in faults:
+        first.setdefault((fault.path, fault.key) if fault.key else fault, fault)
+    return list(first.values())
 
 
 def _files(client_file: TomlFile, sender_file: TomlFile) -> tuple[Path, ...]:

@@ -15,15 +15,17 @@ _THING = (
     "token|password|passwd|secret|key|user|username|login|domain|host|hostname|server|relay"
     "|name|company|address|email"
 )
+_DOMAIN = re.compile(r"(?:^|[@/.])your-?(?:domain|company|server|organi[sz]ation)\.", re.IGNORECASE)
 _STAND_IN = re.compile(
     rf"""
       <[^<>@]*>
     | \$[A-Z][A-Z0-9_]+
     | x{{3,12}} | \*{{3,12}} | \.{{3,}} | …+ | _{{3,12}} | \?{{3,12}}
-    | todo | fixme | tbd | placeholder
+    | %[A-Z][A-Z0-9_]*% | %\([a-z_]+\)s
+    | todo | fixme | tbd | placeholder | redacted
     | (?:please[-_])?(?:change|replace)[-_]?(?:me|this|it)(?:[-_]?(?:now|please|later|{_THING}))?[!.]*
     | your[-_](?:[a-z0-9]+[-_])?(?:{_THING})(?:[-_]here)?
-    | (?:insert|paste|put|enter)[-_].*here
+    | (?:insert|paste|put|enter)[-_].*here | (?:replace|change)[-_](?:with|by)[-_].*
     | .*(?:goes|paste-the-token)[-_]here
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -39,4 +41,5 @@ def is_placeholder(text: str) -> bool:
 def holds_placeholder(text: str) -> bool:
     """Say whether a value is a placeholder, or one stands in it, such as a URL's host or an address's domain."""
     parts = [text] if " " in text or text.startswith("/") else re.split("[@/:]+", text)
-    return _VARIABLE.search(text) is not None or any(map(is_placeholder, [text, *parts]))
+    found = _VARIABLE.search(text) or (" " not in text and _DOMAIN.search(text))
+    return bool(found) or any(map(is_placeholder, [text, *parts]))

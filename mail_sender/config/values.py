@@ -86,12 +86,14 @@ def _one_line(text: str) -> str:
 
 def _bearer_token(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value().strip()
-    if "..." in text:  # no part of a token may be empty but the middle one (RFC 7515, appendix F)
+    if (
+        "..." in text or "…" in text
+    ):  # of a token's three parts only the middle one may be empty (RFC 7515, appendix F)
         raise _expected(
             "is still a placeholder", "write the token that `kanidm service-account api-token generate` prints"
         )
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        stray = f"has {len(text)} characters, among them a line break, a space or another invalid one"
+    if not text or not text.isascii() or not text.isprintable() or set(" \"'") & set(text):
+        stray = f"has {len(text)} characters, among them a line break, a space, a quote or another invalid one"
         expected = "expected the token as `kanidm service-account api-token generate` printed it"
         raise _expected(stray if text else "is empty", expected)
     return SecretStr(text)
@@ -121,9 +123,9 @@ def _relay(secret: SecretStr) -> SecretStr:
         place = endpoint.parse(secret.get_secret_value())
     except endpoint.BadRelay as error:
         raise _expected(str(error), f"expected {endpoint.SPELLINGS}") from None
-    for part, text in (("host", place.host), ("user", place.username), ("password", place.password)):
-        if text and placeholders.is_placeholder(text):
-            raise _expected(f"its {part} is still a placeholder", "write the real value")
+    login = place.username or "", place.password or ""
+    if any(map(placeholders.is_placeholder, login)) or placeholders.holds_placeholder(place.host):
+        raise _expected("still holds a placeholder", "write the real host, user and password")
     return secret
 
 

@@ -52,13 +52,13 @@ SECRET = "pa55-w0rd-s3cr3t"
 @pytest.mark.parametrize(
     "name",
     ["mail_password", "mail_username", "MAIL_PASSWORD", "Mail-Password", "token", "Token", "schedule", "uri", "verify_ca",
-     "smtp_password", "x_tag", "_", "path", "html", "message_retries", "log-format", "headers"],
+     "smtp_password", "password", "User", "x_tag", "_", "path", "html", "message_retries", "log-format", "headers"],
 )  # fmt: skip
 def test_a_key_of_ours_is_no_header(files: Files, name: str) -> None:
     """Appended below a last `[headers]`, a password would be mailed to everybody; no header has a `_` in its name."""
     fault = only(files.faults(f"[headers]\nX-Tag = 'one'\n{name} = '{SECRET}'\n"))
     assert (fault.key, fault.line) == (f"headers.{name}", 11)
-    assert "is a key of the configuration" in fault.found
+    assert "a key of the configuration" in fault.found
     assert "above the table [headers]" in fault.expected
     assert SECRET not in str(fault)
 
@@ -74,6 +74,7 @@ def test_a_key_of_ours_is_no_header(files: Files, name: str) -> None:
             "templates.language_rules.mail_password",
             "top",
         ),
+        (f"[smtp]\nmail_password = '{SECRET}'\n", "smtp.mail_password", "above the table [smtp]"),
         ("[observe]\nmessage_retries = 3\n", "observe.message_retries", "write it into [retry]"),
         ("[headers]\nmail_connect_timeout_seconds = 15\n", "headers.mail_connect_timeout_seconds", "at the top"),
     ],
@@ -89,3 +90,10 @@ def test_a_key_in_the_wrong_table_is_told_its_place(files: Files, tables: str, k
 def test_a_header_that_was_never_filled_in_is_a_fault(files: Files) -> None:
     """Like every other value."""
     assert "placeholder" in only(files.faults("[headers]\nX-SES-CONFIGURATION-SET = '${SET}'\n")).found
+
+
+def test_a_header_with_the_value_of_a_secret_is_a_fault(files: Files) -> None:
+    """Whatever its name is."""
+    fault = only(files.faults("[headers]\nX-Login = 'idm:correct horse'\n"))
+    assert "the value of mail_password" in fault.found
+    assert "correct horse" not in str(fault)

@@ -52,6 +52,7 @@ FAULTS: list[tuple[dict[str, str | None], str, str]] = [
     ({"token": '""'}, "token", "empty"),
     ({"token": '"abc\\ndef"'}, "token", "line break"),
     ({"token": '"abc def"'}, "token", "7 characters"),
+    ({"token": "'\"abc.def\"'"}, "token", "a quote"),
     ({"instance_display_name": '" "'}, "instance_display_name", "one line of text"),
     ({"instance_display_name": '"a\\nBcc: x@example.com"'}, "instance_display_name", "one line of text"),
     ({"instance_url": '"idm.example.com"'}, "instance_url", '"idm.example.com"'),
@@ -229,10 +230,12 @@ def test_a_url_that_is_broken_or_was_never_filled_in_is_a_fault(files: Files, ur
 
 PLACEHOLDERS: list[tuple[str, str]] = [
     ("token", "eyJ...paste-the-token-here"), ("token", "eyJhbGciOi..."), ("token", "<token>"), ("token", "${TOKEN}"),
-    ("token", "YOUR_TOKEN"), ("token", "changeme"), ("mail_password", "changeme"), ("mail_password", "CHANGE_ME"),
+    ("token", "YOUR_TOKEN"), ("token", "eyJ…"), ("token", "replace-with-token"), ("token", "changeme"), ("mail_password", "changeme"), ("mail_password", "CHANGE_ME"),
     ("mail_password", "change-this-password"), ("mail_password", "${SMTP_PASSWORD}"), ("mail_password", "$SMTP_PASSWORD"),
     ("mail_password", "<password>"), ("mail_password", "{{ smtp_password }}"), ("mail_password", "your-password"),
     ("mail_password", "xxxx"), ("mail_password", "****"), ("mail_password", "TODO"),
+    ("mail_password", "%SMTP_PASSWORD%"), ("mail_password", "REDACTED"), ("mail_from_address", "idm@your-domain.com"),
+    ("instance_url", "https://idm.yourdomain.com"), ("mail_relay", "smtp.your-company.com"),
     ("mail_username", "<user>"), ("mail_username", "your_username"), ("mail_username", "${SMTP_USER}"),
     ("instance_display_name", "${NAME}"), ("instance_display_name", "<Your company>"), ("instance_display_name", "{{ name }}"),
     ("instance_display_name", "Example of ${COMPANY}"), ("mail_from_address", "${FROM}@example.com"),
@@ -294,3 +297,8 @@ def test_a_path_of_slashes_alone_is_no_path(files: Files) -> None:
         files.load("", {"uri": '"https://idm.example.com/"'}, instance_url='"https://idm.example.com/"').warnings
         == ()
     )
+
+
+def test_a_placeholder_in_a_path_is_one_fault(files: Files) -> None:
+    """That there is no such file is no news, then."""
+    assert "placeholder" in only(files.faults("[relay]\nca_path = '${CREDENTIALS_DIRECTORY}/ca.pem'\n")).found

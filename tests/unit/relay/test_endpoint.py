@@ -117,3 +117,25 @@ def test_an_address_is_written_as_people_write_it() -> None:
     """`host:port`, with brackets around an IPv6 literal, and nothing else."""
     assert str(parse(f"smtps://me:{PASSWORD}@relay.example.com")) == "relay.example.com:465"
     assert str(Endpoint("2001:db8::1", 25, STARTTLS)) == "[2001:db8::1]:25"
+
+
+@pytest.mark.parametrize("form", ["{}", "{}:587", "smtps://{}", "smtp://me:pässword@{}:2587/idm.example.com"])
+def test_a_name_beyond_ascii_is_looked_up_by_idna_2008(form: str) -> None:
+    """Python would make `strasse` of it, and the login would go to somebody else's relay."""
+    assert parse(form.format("smtp.straße.example")).host == "smtp.xn--strae-oqa.example"
+
+
+@given(st.text(min_size=1))
+def test_no_host_beyond_ascii_reaches_the_network(host: str) -> None:
+    """Whatever stands there is refused, or becomes ASCII."""
+    try:
+        assert parse(f"smtps://{host}").host.isascii()
+    except BadRelay:
+        return
+
+
+@pytest.mark.parametrize("char", "\u200b\u00ad\ufeff\u2060")
+def test_a_character_that_nobody_sees_is_refused_by_its_code_point(char: str) -> None:
+    """The text itself is not shown, as it may hold a password."""
+    with pytest.raises(BadRelay, match=rf"U\+{ord(char):04X}"):
+        parse(f"smtps://relay{char}.example.com")
