@@ -81,6 +81,8 @@ PACE = Backoff(0.25, 32.0)
 
 LEDGER_WAIT = 5.0
 """Seconds between two tries of a ledger that fails."""
+LAST_WRITES = 5.0
+"""Seconds at a stop for which the ledger is offered what it did not take."""
 MARK_WAITS = Backoff(1.0, 30.0)
 """Before a message is marked as sent again, after the identity server did not take the mark."""
 IDLE_WAIT = 60.0

@@ -178,7 +178,10 @@ class Ledger(Protocol):
         """Return the messages to mark as sent that the server should still know, oldest first."""
 
     async def marked(self, message: UUID, now: datetime) -> None:
-        """The server knows that the message is sent, or does not want to know any more."""
+        """The server knows that the message is sent, or does not want to know any more.
+
+        Nothing is written of a message without a delivery that is sent: it stays to be marked after its outcome.
+        """
 
     async def forget(self, now: datetime, keep: Container[UUID] = frozenset()) -> None:
         """Drop what the server should have deleted more than a day ago, except for what it still lists."""

@@ -125,8 +125,9 @@ class SqliteLedger:
         )
 
     async def marked(self, message: UUID, now: datetime) -> None:
-        """The server knows."""
-        update = "UPDATE message SET marked_at = ?, unsent_at = NULL WHERE id = ?"
+        """The server knows; that is not written before the outcome that it follows from."""
+        sent = "EXISTS (SELECT 1 FROM delivery WHERE message = message.number AND state = 'sent')"
+        update = f"UPDATE message SET marked_at = ?, unsent_at = NULL WHERE id = ? AND {sent}"
         await self._writer.do(lambda db: db.execute(update, (rows.micros(now), str(message))))
 
     async def forget(self, now: datetime, keep: Container[UUID] = frozenset()) -> None:

@@ -8,6 +8,9 @@
    repeated. 401 and 403 are the token's fault; if the account's standing is good, they concern only this message
    (docs/kanidm-wire.md).
 
+4. A message whose outcome the ledger has not taken is marked on the server alone. The ledger gets the mark after the
+   outcome: a row that has the mark and not the outcome would be mailed again after a kill.
+
 Messages that are unmarked when the program ends are marked after the next start, because the ledger knows them.
 """
 
@@ -117,7 +120,9 @@ class Acknowledger:
             self._taken.add(message)
         self._failing.clear()
         self._server = _NO_WAIT
-        self._unrecorded.pop(message, None)
+        if message in self._unrecorded:
+            del self._unrecorded[message]
+            return  # the ledger names it as unmarked once it has the outcome
         await self._parts.ledger.marked(message, self._clock.now())
         self._taken.discard(message)
 

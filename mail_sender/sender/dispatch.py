@@ -59,7 +59,7 @@ class Dispatcher:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Mail until the stop event is set; returns when no attempt is running any more."""
+        """Mail until the stop event is set; returns when no attempt is running, and each outcome is written."""
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():
                 self.bell.clear()
@@ -68,6 +68,7 @@ class Dispatcher:
                     await self._parts.transport.close()
                 if not stop.is_set():
                     await self._clock.wait(self.bell, wait)
+        await self._ledger_gate.finish()
 
     async def _turn(self, group: asyncio.TaskGroup) -> float:
         """Start what can be started; return the seconds until there may be more."""

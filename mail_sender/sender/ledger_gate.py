@@ -2,16 +2,17 @@
 
 1. A fault of the ledger closes the gate for a few seconds: no attempt begins meanwhile. Attempts in flight go on.
 2. If the ledger cannot write an outcome that cannot be found out again, the outcome is kept in memory, and offered
-   again before anything new begins. If the mail was sent and its message has no other recipient, the message is
-   marked on the server meanwhile.
+   again before anything new begins, and for a few seconds at a stop. If the mail was sent and its message has no
+   other recipient, the message is marked on the server meanwhile.
 3. A fault may leave a claim in the ledger that no attempt works on. Such claims are searched when the ledger answers
    again, and at the start of the process. A mail before its dot is queued again and not counted; a mail at its dot
    may have arrived.
 """
 
+import asyncio
 from contextlib import suppress
 
-from mail_sender.backoff import LEDGER_WAIT
+from mail_sender.backoff import LAST_WRITES, LEDGER_WAIT
 from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.states import ChangedMeanwhile
@@ -69,6 +70,18 @@ class LedgerGate:
                 with suppress(ChangedMeanwhile):
                     await self._write(unwritten[0])
                 unwritten.pop(0)
+
+    async def finish(self) -> None:
+        """Offer the ledger what it did not take, for a few seconds more: the process ends, and forgets it."""
+        until = self._clock.monotonic() + LAST_WRITES
+        while True:
+            try:
+                return await self.catch_up()
+            except LedgerFault as fault:
+                self.close(fault)
+                if self._clock.monotonic() >= until:
+                    return None
+                await self._clock.wait(asyncio.Event(), LAST_WRITES / 10)
 
     async def recover(self) -> None:
         """Settle what was begun and nobody works on any more, where there may be such. Raises `LedgerFault`."""

@@ -236,6 +236,16 @@ async def test_what_is_listed_long_after_it_was_withdrawn_is_newly_un_sent_once(
     assert await unmarked(ledger) == [of.id]
 
 
+@pytest.mark.parametrize("state", [State.PROCESSING, State.UNKNOWN])
+async def test_a_mark_is_not_written_before_its_outcome(ledger: Ledger, state: State) -> None:
+    """A row that has the mark and not the outcome would be mailed again after a kill, though the server knows."""
+    of = message()
+    await admit(ledger, of)
+    await become(ledger, of, state)
+    await ledger.marked(of.id, NOW)
+    assert not (await of_one(ledger, of)).marked
+
+
 async def test_a_copy_of_a_marked_message_does_not_make_it_unmarked(ledger: Ledger) -> None:
     """The server knows already; while it is not marked yet, the copy holds the mark back like any other."""
     marked, fresh = message(), message()

@@ -219,7 +219,8 @@ class Machine(RuleBasedStateMachine):
     @rule(of=st.sampled_from(MESSAGES))
     def mark(self, of: Message) -> None:
         self.run(self.ledger.marked(of.id, self.now))
-        if known := self.model.known.get(of.id):
+        known = self.model.known.get(of.id)
+        if known and any(row.state is State.SENT for row in known.rows.values()):
             known.marked, known.unsent = self.now, None
 
     @rule(listed=st.sets(st.sampled_from([of.id for of in MESSAGES])))

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import permutations
 from typing import Any
 
 import pytest
 
+from mail_sender.errors import ServerFaultKind
 from mail_sender.ledger.base import Delivery
 from mail_sender.ledger.states import State
+from mail_sender.sender.in_flight import InFlight
 from mail_sender.verdict import Stage
+from tests.support.memory_source import fault
 from tests.support.samples import CUT, DOWN, HOUR, LATER, NO, NOW, SECOND, A, B, C, D, crowd, message
 from tests.support.virtual_time import VIRTUAL_TIME
 from tests.support.worker_bench import FULL, bench
@@ -51,6 +55,56 @@ async def test_a_mail_whose_outcome_was_never_written_is_not_sent_again_where_it
         await table.run(600)
         assert len(table.transport.tried) == 1
         assert await table.states(of) == [State.UNKNOWN]
+
+
+STEPS = ("outcome", "mark", "marked")
+ORDERS = [order for count in range(len(STEPS) + 1) for order in permutations(STEPS, count)]
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+@pytest.mark.parametrize("order", ORDERS, ids=", ".join)
+async def test_no_order_of_outcome_mark_and_end_makes_a_copy_of_what_anybody_knows(
+    order: tuple[str, ...], end: str
+) -> None:
+    """The relay has the mail; what then becomes possible, one after the other, before the process ends.
+
+    A second mail goes out only where neither the ledger nor the server had heard of the first one, and never a third.
+    """
+    of = message(A)
+    async with bench(of) as table:
+        table.faults.before.update({"settle", "marked"})
+        table.source.cursed[of.id] = fault(ServerFaultKind.ERROR)
+        await table.run(10)
+        for step in order:
+            if step == "mark":
+                table.source.cursed.clear()
+            else:
+                table.faults.before.remove({"outcome": "settle"}.get(step, step))
+            await table.run(40)
+        is_known = await table.states(of) == [State.SENT] or of.id in table.source.sent
+        await getattr(table, end)()
+        table.in_flight = InFlight()  # another process
+        table.faults.mend()
+        table.source.cursed.clear()
+        await table.run(1_200)
+        assert len(table.transport.arrived) == (1 if is_known else 2)
+        assert is_known == bool({"outcome", "mark"} & {*order})
+        assert table.source.sent == {of.id}
+        assert await table.states(of) == [State.SENT if "outcome" in order or not is_known else State.UNKNOWN]
+
+
+async def test_a_stop_waits_for_a_ledger_that_is_locked_for_a_moment() -> None:
+    """Whoever looked at it with another program lets go of it: the outcome is written before the process ends."""
+    of = message(A)
+    async with bench(of) as table:
+        table.faults.before.add("settle")
+        await table.run(10)
+        table.ask_to_stop()
+        await table.run(2)
+        table.faults.mend()
+        await table.stop()
+        entry = await table.entry(of)
+        assert (entry.delivery.state, entry.marked_at is not None) == (State.SENT, True)
 
 
 async def test_what_is_sent_is_marked_though_nothing_of_the_ledger_answers() -> None:
