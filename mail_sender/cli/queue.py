@@ -104,7 +104,7 @@ def flush(context: typer.Context, recipient: Recipient = None, output: Output = 
 
 @app.command(short_help="Give up what is not sent.")
 def abandon(context: typer.Context, id_: Id, recipient: Recipient = None, output: Output = "text") -> None:
-    """Give up what is queued, held or unknown; `retry` queues it again."""
+    """Give up what is queued, held or unknown; `retry` queues it again, `resend` if it may have arrived."""
     with _screen(context, output) as screen:
         screen.change(_command("abandon", message=_id(id_), recipient=recipient))
 
@@ -117,7 +117,7 @@ def resend(
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
     output: Output = "text",
 ) -> None:
-    """Send a second copy of what was sent, may have arrived or was withdrawn; it has its own Message-ID."""
+    """Send a second copy of what was sent, withdrawn or may have arrived; it has its own Message-ID."""
     command = _command("resend", message=_id(id_), recipient=recipient)
     if not yes:
         _ask_first(command)

@@ -31,6 +31,8 @@ def _abandoned(entry: ResponseLine) -> Meaning:
         meaning = "An operator gave this copy up; the lines below say what became of the first one."
     if entry["ambiguous"]:
         meaning += " It was cut off at the dot, and may have arrived."
+    if entry["ambiguous"] or entry["copy"]:
+        return meaning, "`mail-sender queue resend` sends another copy, until the deadline; it asks first."
     return meaning, "`mail-sender queue retry` starts over, until the deadline."
 
 

@@ -10,7 +10,10 @@ method only where the verb does more than change each delivery by that function.
     flush      queued, held -> queued, due now; nothing else changes.
     abandon    queued, held, unknown -> abandoned.
     resend     sent, unknown, withdrawn -> queued as another copy with a Message-ID of its own, whose attempts and
-               ambiguous attempts count from zero.
+               ambiguous attempts count from zero. The same for an abandoned delivery that may have arrived.
+
+Only `resend` asks the operator first. So no other verb queues what has ended and may have arrived, whichever verbs
+came before: what was given up after a cut at the dot, or as a copy, is for `resend` alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,12 +22,13 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from mail_sender.ledger.base import Attempt, Delivery, Outcome
-from mail_sender.ledger.states import State
+from mail_sender.ledger.states import FINAL, State
 
 Change = Callable[[Delivery, datetime], Outcome | str]
 """What a verb makes of a delivery at a time, or a sentence that says why nothing."""
 
 IN_FLIGHT = "is being sent right now: try again in a moment"
+_MAY_HAVE_ARRIVED = "may have arrived: `mail-sender queue resend` sends another copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,10 @@ class Verb:
 
 
 def _start_over(delivery: Delivery, now: datetime) -> Outcome | str:
+    if delivery.state in FINAL and delivery.ambiguous:
+        return _MAY_HAVE_ARRIVED
+    if delivery.state is State.ABANDONED and delivery.copy:
+        return "is a copy that was given up; the first mail may have arrived: `mail-sender queue resend` sends one"
     if delivery.deadline <= now:
         return _too_late(delivery.deadline)
     outcome = delivery.queued(now)
@@ -68,10 +76,14 @@ def _start_over(delivery: Delivery, now: datetime) -> Outcome | str:
 
 
 def _give_up(delivery: Delivery, now: datetime) -> Outcome:
-    return replace(delivery.queued(now), state=State.ABANDONED)
+    given_up = replace(delivery.queued(now), state=State.ABANDONED)
+    # What was unknown keeps saying that it may have arrived.
+    return replace(given_up, ambiguous=max(1, delivery.ambiguous)) if delivery.state is State.UNKNOWN else given_up
 
 
 def _copy(delivery: Delivery, now: datetime) -> Outcome | str:
+    if delivery.state is State.ABANDONED and not (delivery.ambiguous or delivery.copy):
+        return "is abandoned and was never accepted: `mail-sender queue retry` queues it again"
     if delivery.deadline <= now:
         return _too_late(delivery.deadline)
     return Outcome(State.QUEUED, now, 0, 0, delivery.copy + 1)
@@ -91,7 +103,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             refusals={
                 State.SENT: "is sent: `mail-sender queue resend` sends a second copy",
                 State.WITHDRAWN: "was marked or deleted on the server: `mail-sender queue resend` sends it",
-                State.UNKNOWN: "may have arrived: `mail-sender queue resend` sends another copy, `abandon` ends it",
+                State.UNKNOWN: f"{_MAY_HAVE_ARRIVED}, `abandon` ends it",
             },
             history="retried",
         ),
@@ -107,9 +119,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             history="given up",
         ),
         "resend": Verb(
-            takes=frozenset({State.SENT, State.UNKNOWN, State.WITHDRAWN}),
+            takes=frozenset({State.SENT, State.UNKNOWN, State.WITHDRAWN, State.ABANDONED}),
             change=_copy,
-            otherwise=": only what is sent, unknown or withdrawn can be sent again",
+            otherwise=": only what is sent, unknown, withdrawn, or abandoned and may have arrived, can be resent",
             history="resent",
         ),
     }

@@ -143,7 +143,7 @@ def verdict(found: Verdict, delivery: Delivery, outcome: Outcome, now: datetime)
             text = f"refused for now; tried again in {_span(outcome, now)}"
             _log.warning("deferred", **facts, stage=stage, reply=reply, message=text)
         case Deferred(stage, reply):
-            again = f"`mail-sender queue retry {delivery.message}` starts over"
+            again = f"`mail-sender queue {'resend' if delivery.copy else 'retry'} {delivery.message}` starts over"
             text = f"not accepted in {outcome.attempts} attempts; {again}"
             _log.error("abandoned", **facts, stage=stage, reply=reply, message=text)
         case Uncertain(detail) if outcome.state is State.UNKNOWN:

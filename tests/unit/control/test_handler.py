@@ -13,7 +13,7 @@ from mail_sender.control.verbs import VERBS
 from mail_sender.errors import Exit, LedgerFault, ServerFault, ServerFaultKind
 from mail_sender.ledger.base import Query
 from mail_sender.ledger.sqlite import SqliteLedger
-from mail_sender.ledger.states import State
+from mail_sender.ledger.states import FINAL, State
 from tests.support.samples import ELLIE, NOW, message, reset
 from tests.unit.control.handling import (
     BOB,
@@ -80,12 +80,12 @@ async def test_a_message_is_shown_by_the_start_of_its_id(ledger: SqliteLedger) -
 @pytest.mark.parametrize("state", [State.FAILED, State.ABANDONED, State.HELD, State.QUEUED])
 async def test_retry_makes_a_delivery_due_now(ledger: SqliteLedger, state: State) -> None:
     """A new start; but what is queued anyway keeps its count, and what may have arrived is never forgotten."""
-    of = message()
-    await become(ledger, of, state, ambiguous=1)
+    of, ambiguous = message(), int(state not in FINAL)
+    await become(ledger, of, state, ambiguous=ambiguous)
     worker = FakeWorker()
     lines = await ask(handler_on(ledger, worker=worker), "retry", message=str(of.id))
     delivery = await only(ledger, of)
-    assert (delivery.state, delivery.next_attempt, delivery.ambiguous) == (State.QUEUED, NOW, 1)
+    assert (delivery.state, delivery.next_attempt, delivery.ambiguous) == (State.QUEUED, NOW, ambiguous)
     assert delivery.attempts == (3 if state is State.QUEUED else 0)
     assert (lines[-1]["end"]["exit"], worker.wakes) == (Exit.DONE, 1)
 
@@ -97,7 +97,7 @@ async def test_a_verb_changes_its_own_states_and_says_why_not_of_the_others(
     """What is done stands in the history; what cannot be done is a sentence and exit 1, and changes nothing."""
     for state in State:
         of = message()
-        await become(ledger, of, state)
+        await become(ledger, of, state, ambiguous=int(verb == "resend"))
         await ledger.marked(of.id, NOW)
         before = await only(ledger, of)
         *lines, end = await ask(handler_on(ledger, Server(of)), verb, message=str(of.id))

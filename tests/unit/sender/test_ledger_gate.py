@@ -58,13 +58,13 @@ async def test_a_mail_whose_outcome_was_never_written_is_not_sent_again_where_it
 
 
 STEPS = ("outcome", "mark", "marked")
-ORDERS = [order for count in range(len(STEPS) + 1) for order in permutations(STEPS, count)]
+SEQUENCES = [steps for count in range(len(STEPS) + 1) for steps in permutations(STEPS, count)]
 
 
 @pytest.mark.parametrize("end", ["kill", "stop"])
-@pytest.mark.parametrize("order", ORDERS, ids=", ".join)
-async def test_no_order_of_outcome_mark_and_end_makes_a_copy_of_what_anybody_knows(
-    order: tuple[str, ...], end: str
+@pytest.mark.parametrize("steps", SEQUENCES, ids=", ".join)
+async def test_no_sequence_of_outcome_mark_and_end_makes_a_copy_of_what_anybody_knows(
+    steps: tuple[str, ...], end: str
 ) -> None:
     """The relay has the mail; what then becomes possible, one after the other, before the process ends.
 
@@ -75,7 +75,7 @@ async def test_no_order_of_outcome_mark_and_end_makes_a_copy_of_what_anybody_kno
         table.faults.before.update({"settle", "marked"})
         table.source.cursed[of.id] = fault(ServerFaultKind.ERROR)
         await table.run(10)
-        for step in order:
+        for step in steps:
             if step == "mark":
                 table.source.cursed.clear()
             else:
@@ -88,9 +88,9 @@ async def test_no_order_of_outcome_mark_and_end_makes_a_copy_of_what_anybody_kno
         table.source.cursed.clear()
         await table.run(1_200)
         assert len(table.transport.arrived) == (1 if is_known else 2)
-        assert is_known == bool({"outcome", "mark"} & {*order})
+        assert is_known == bool({"outcome", "mark"} & {*steps})
         assert table.source.sent == {of.id}
-        assert await table.states(of) == [State.SENT if "outcome" in order or not is_known else State.UNKNOWN]
+        assert await table.states(of) == [State.SENT if "outcome" in steps or not is_known else State.UNKNOWN]
 
 
 async def test_a_stop_waits_for_a_ledger_that_is_locked_for_a_moment() -> None:
