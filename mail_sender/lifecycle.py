@@ -62,6 +62,7 @@ async def _supervised(work: Callable[[asyncio.Event], Awaitable[None]], grace_se
         _log.warning("stop_forced", message=f"something did not end within {grace_seconds:g} s; it was cut off")
         working.cancel()
         await asyncio.wait({working}, timeout=_CANCEL_SECONDS / 2)
+        _log.info("stopped")
     if not working.done():
         _leave()
     if not working.cancelled():

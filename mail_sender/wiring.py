@@ -56,6 +56,11 @@ async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
 
     Raises `MailSenderError` if the state folder or its ledger cannot be used.
     """
+    await _serve(config, load, stop)
+    _log.info("stopped")
+
+
+async def _serve(config: Config, load: Load, stop: asyncio.Event) -> None:
     clock, watch = SteadyClock(), Watch(config, load)
     state = None if isinstance(config.relay, FolderConfig) else state_folder.ready(config.ledger)
     async with AsyncExitStack() as opened:
@@ -73,7 +78,6 @@ async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
             await control.start()
             opened.push_async_callback(control.close)
         await _generations(config, watch, Lasting(ledger, control, clock), stop)
-    _log.info("stopped")
 
 
 @dataclass(slots=True)

@@ -97,7 +97,10 @@ def retry(
 
 @app.command(short_help="Try now everything that waits.")
 def flush(context: typer.Context, recipient: Recipient = None, output: Output = "text") -> None:
-    """Try now everything that is queued or held, even if the relay was down; wait until each had its attempt."""
+    """Try now everything that is queued or held, even if the relay was down; wait until each had its attempt.
+
+    Exit codes: 0 mail went out, or nothing waits; 1 none went out, and none is tried again; 75 some still waits.
+    """
     with _screen(context, output) as screen:
         screen.flush(_command("flush", recipient=recipient))
 

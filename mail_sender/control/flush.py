@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from mail_sender.clock import Clock
 from mail_sender.control import response
 from mail_sender.control.response import ResponseLine
+from mail_sender.errors import Exit
 from mail_sender.ledger.base import Entry, Ledger, Query
 from mail_sender.ledger.states import State
 
@@ -27,8 +28,9 @@ READ_EVERY = 0.5
 _REST = 4
 """Times as long as a reading took, the ledger is left to the sender."""
 _PAGE = 500
+_WAITS_FOR_RELAY = "waiting for the relay"
 _WORDS = {
-    "relay_down": "waiting for the relay",
+    "relay_down": _WAITS_FOR_RELAY,
     "deferred": "refused for now, tried again later",
     "uncertain": "cut off at the dot, may have arrived",
 }
@@ -42,6 +44,14 @@ class Flushed:
     became: Counter[str] = field(default_factory=Counter)
     left: int = 0
     relay_fault: str | None = None
+
+    @property
+    def exit_code(self) -> Exit:
+        """Success if mail went out and none waits for the relay; "failed" if none is tried again automatically."""
+        waits = self.left or self.became[_WAITS_FOR_RELAY]
+        if self.became[State.SENT] and not waits:
+            return Exit.DONE
+        return Exit.TEMPORARY if waits or any(self.became[words] for words in _WORDS.values()) else Exit.FAILED
 
     def __str__(self) -> str:
         """Give the sentence that sums it up."""

@@ -142,7 +142,7 @@ class Handler:
             yield response.end(Exit.DONE, "nothing is queued or held")
         elif self._worker is None:
             due = f"{response.count(len(waiting))} made due"
-            yield response.end(Exit.DONE, f"{due}; no sender runs: mail goes out when one starts")
+            yield response.end(Exit.TEMPORARY, f"{due}; no sender runs: mail goes out when one starts")
         else:
             events.operator_command(command.verb, None, response.count(len(waiting)))
             self._worker.probe()
@@ -150,7 +150,7 @@ class Handler:
             async for step in flush.watch():
                 yield step
             result = self._explained(flush.result, self._worker)
-            yield response.end(Exit.TEMPORARY if result.left else Exit.DONE, str(result))
+            yield response.end(result.exit_code, str(result))
 
     def _explained(self, result: Flushed, worker: "Worker") -> Flushed:
         """Return the result, with what makes the relay unusable also where none of these deliveries has met it."""

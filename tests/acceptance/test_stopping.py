@@ -54,6 +54,7 @@ def test_a_relay_that_hangs_at_any_stage_delays_the_end_by_no_more_than_the_grac
         with Sender(brisk.client_config, brisk.sender_config) as sender:
             relay.wait_for(*{"BANNER": ("CONNECT",), "DOT": ("DATA",)}.get(verb, (verb,)))
             assert sender.stop(IN_TIME) == 0
+        assert [len(sender.events(name)) for name in ("stop_forced", "stopped")] == [1, 1]
 
 
 def test_a_server_that_hangs_delays_the_end_by_no_more_than_the_grace_period(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -11,7 +12,11 @@ from structlog.testing import capture_logs
 
 from mail_sender import wiring
 from mail_sender.config.config import Config
-from mail_sender.relay.config import FolderConfig
+from mail_sender.ledger.config import LedgerConfig
+from mail_sender.ledger.lock import Lock
+from mail_sender.ledger.state_folder import StateFolder
+from mail_sender.relay.config import FolderConfig, RelayConfig
+from mail_sender.relay.endpoint import Security
 from mail_sender.sender.config import SenderConfig
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.reported import Reported
@@ -25,6 +30,8 @@ pytestmark = VIRTUAL_TIME
 
 MAIL_SECONDS = 30.0
 """How long a mail takes that is in flight when its worker is told to stop."""
+
+RELAY = RelayConfig("relay", 465, Security.IMPLICIT, "client.example")
 
 
 class Crash(Exception):
@@ -77,10 +84,10 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., "asy
         files=(file,),
     )
 
-    def run(workers: Workers, stop: asyncio.Event) -> "asyncio.Task[None]":
+    def run(workers: Workers, stop: asyncio.Event, **changed: Any) -> "asyncio.Task[None]":
         monkeypatch.setattr(wiring, "SteadyClock", FakeClock)
         monkeypatch.setattr(wiring, "Worker", workers)
-        return asyncio.ensure_future(wiring.run(config, lambda: replace(config), stop))
+        return asyncio.ensure_future(wiring.run(replace(config, **changed), lambda: replace(config), stop))
 
     return run
 
@@ -148,3 +155,20 @@ async def test_a_changed_configuration_is_no_start_and_what_was_reported_stays_r
         "started", "config_reloaded", "reloaded"
     ]  # fmt: skip
     assert workers.reported[0] is workers.reported[1]
+
+
+async def test_a_sender_that_only_stood_by_says_that_it_has_stopped(
+    start: Callable[..., "asyncio.Task[None]"], tmp_path: Path
+) -> None:
+    """As every other one does."""
+    state = StateFolder(tmp_path / "state")
+    state.make()
+    lock, stop = Lock(state), asyncio.Event()
+    assert lock.take()
+    with capture_logs() as events:
+        running = start(Workers(), stop, ledger=LedgerConfig(state.path), relay=RELAY)
+        await asyncio.sleep(10)
+        stop.set()
+        await running
+    lock.release()
+    assert [event["event"] for event in events] == ["standing_by", "stopped"]

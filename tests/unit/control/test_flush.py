@@ -1,8 +1,12 @@
 """A flush: what is due at once, how long it is waited for, and what is said of it."""
 
+from collections import Counter
 from datetime import timedelta
 
+import pytest
+
 from mail_sender.condition import Fault
+from mail_sender.control.flush import Flushed
 from mail_sender.errors import Exit
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
@@ -23,6 +27,10 @@ async def test_flush_without_a_sender_makes_all_due_and_says_when_it_goes(ledger
         assert (delivery.attempts, delivery.ambiguous) == (3, ambiguous)
     assert (await only(ledger, failed)).state is State.FAILED
     assert "2 deliveries made due; no sender runs" in lines[-1]["end"]["message"]
+    assert lines[-1]["end"]["exit"] == Exit.TEMPORARY
+    await become(ledger, queued, State.SENT)
+    await become(ledger, held, State.SENT)
+    assert (await ask(handler_on(ledger), "flush"))[-1]["end"]["exit"] == Exit.DONE
 
 
 async def test_flush_waits_until_each_had_its_attempt_and_counts_what_became_of_them(ledger: SqliteLedger) -> None:
@@ -85,3 +93,23 @@ async def test_a_flush_that_tried_nothing_is_explained_by_what_is_wrong(ledger: 
     worker.wrong = [Fault("relay", "rcpt", NOW, "the relay answers 554 5.7.1", "look at it")]
     *_, end = await ask(handler_on(ledger, worker=worker, clock=Clock()), "flush")
     assert "the relay is unusable (rcpt: the relay answers 554 5.7.1)" in end["end"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("became", "left", "expected"),
+    [
+        ({"sent": 2}, 0, Exit.DONE),
+        ({"sent": 1, "failed": 1, "refused for now, tried again later": 1}, 0, Exit.DONE),
+        ({"sent": 1}, 1, Exit.TEMPORARY),
+        ({"sent": 1, "waiting for the relay": 1}, 0, Exit.TEMPORARY),
+        ({"waiting for the relay": 1}, 0, Exit.TEMPORARY),
+        ({"refused for now, tried again later": 1, "failed": 1}, 0, Exit.TEMPORARY),
+        ({"cut off at the dot, may have arrived": 1}, 0, Exit.TEMPORARY),
+        ({}, 1, Exit.TEMPORARY),
+        ({"failed": 1, "held": 1}, 0, Exit.FAILED),
+        ({"gone": 1}, 0, Exit.FAILED),
+    ],
+)
+def test_a_flush_succeeds_only_where_mail_went_out(became: dict[str, int], left: int, expected: Exit) -> None:
+    """A script that flushes learns whether to come back: 75 where something is tried again, 1 where nothing is."""
+    assert Flushed(sum(became.values()) + left, Counter(became), left).exit_code == expected
