@@ -11,6 +11,8 @@ def of(entry: ResponseLine, due: str) -> Meaning:
     """Return what it means that a delivery is in its state; `due` says when a queued one is tried next."""
     if entry["status"] == "withdrawn" and entry["copy"]:
         return _COPY_WITHDRAWN
+    if entry["interrupted"]:
+        return _INTERRUPTED["at" if entry["dot"] else "before"]
     if entry["status"] == "abandoned":
         return _abandoned(entry)
     if entry["status"] != "queued":
@@ -51,6 +53,16 @@ _WAITING = {
     "uncertain": (
         "It was cut off at the dot and may have arrived; the same mail is sent once more",
         "nothing to do; both mails have the same Message-ID, and most mailboxes show only one.",
+    ),
+}
+_INTERRUPTED = {
+    "before": (
+        "mail-sender ended before the dot: it was not sent.",
+        "start mail-sender, which tries it again.",
+    ),
+    "at": (
+        "mail-sender ended at the dot: it may have arrived.",
+        "start mail-sender, which sends the same mail once more, unless it was cut off at the dot before.",
     ),
 }
 _COPY_WITHDRAWN = (

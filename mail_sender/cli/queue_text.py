@@ -77,6 +77,8 @@ def _happened(entry: ResponseLine, now: datetime) -> str:
     parts = []
     if entry["status"] == "queued":
         parts.append(_due(entry, now) or "due")
+    if entry["interrupted"]:
+        parts.append(f"mail-sender ended {'at' if entry['dot'] else 'before'} the dot")
     if entry["unsent_at"]:
         parts.append("un-sent on the server")
     elif entry["status"] == "sent" and not entry["marked_at"]:

@@ -2,12 +2,12 @@
 
 1. A sender answers on the control socket: it is asked (`connection`).
 2. Nobody answers, and the lock is free: the ledger is opened here, under the lock (`local_access`). A command that
-   only reads gives the lock back once the ledger is open, so that a list that somebody reads for an hour keeps no
-   sender from starting.
+   only reads changes nothing, and gives the lock back once the ledger is open, so that a list that somebody reads for
+   an hour keeps no sender from starting.
 3. Somebody has the lock, but does not answer: a sender that is starting, or another queue verb. After a few seconds
    the client says so, and the operator may try again.
 
-If the user is root, the client does all this as the owner of the ledger.
+If the user is root, socket, lock and ledger are opened as the folder's owner.
 """
 
 import time
@@ -80,8 +80,7 @@ class Client(AbstractContextManager["Client", None]):
         from mail_sender.control.local_access import LocalAccess  # noqa: PLC0415 - beside a sender nobody needs it
 
         source = self._make_source() if self._make_source else None
-        self._opened.enter_context(self._state.as_owner())
-        local = LocalAccess(self._state, source)
+        local = LocalAccess(self._state, source, reads_only=command.row.reads_only)
         self._opened.callback(local.close)
         local.open()
         if command.row.reads_only:

@@ -2,12 +2,14 @@
 
 import json
 import socket
+import stat
 from collections.abc import Iterator
 
 from mail_sender.control import unix_socket
 from mail_sender.control.command import Command
 from mail_sender.control.response import ResponseLine
 from mail_sender.errors import Exit, MailSenderError
+from mail_sender.ledger import own_files
 from mail_sender.ledger.state_folder import StateFolder
 
 CHANGE_SECONDS = 60.0
@@ -27,7 +29,16 @@ class NoAnswer(MailSenderError):
 
 
 def connect(state: StateFolder) -> Connection | None:
-    """Return a connection to the sender that works on the folder, or None if nobody listens. Raises `NoAnswer`."""
+    """Return a connection to the sender that works on the folder, or None if nobody listens.
+
+    Raises `NoAnswer`, and `ForeignFile` if something else than a socket is there.
+    """
+    with state.as_owner():
+        own_files.inspect(state.control, state.files_owner, stat.S_IFSOCK)
+        return _connected(state)
+
+
+def _connected(state: StateFolder) -> Connection | None:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(unix_socket.SECONDS)
     try:

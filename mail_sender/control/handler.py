@@ -19,7 +19,7 @@ from mail_sender.control.flush import Flush, Flushed
 from mail_sender.control.lookup import CannotCarryOut
 from mail_sender.control.response import ResponseLine
 from mail_sender.errors import Exit, LedgerFault, MessageGone, ServerFault
-from mail_sender.ledger.base import Delivery, Ledger, Outcome, Query
+from mail_sender.ledger.base import Delivery, Entry, Ledger, Outcome, Query
 from mail_sender.sender import events
 from mail_sender.source.base import Source
 
@@ -67,7 +67,7 @@ class Handler:
         limit = min(command.limit or lookup.PAGE, lookup.PAGE)
         found = await self._ledger.find(command.query, limit, command.before)
         for entry in found:
-            yield response.entry(entry, show_addresses=command.show_addresses, whole=False)
+            yield self._entry(entry, command, whole=False)
         yield response.end(Exit.DONE, before=found[-1].number if len(found) == limit else None)
 
     async def _show(self, command: Command) -> Lines:
@@ -77,8 +77,12 @@ class Handler:
         found = False
         async for entry in lookup.entries(self._ledger, query):
             found = True
-            yield response.entry(entry, show_addresses=command.show_addresses, whole=True)
+            yield self._entry(entry, command, whole=True)
         yield response.end(Exit.DONE) if found else response.end(Exit.FAILED, _NOTHING_FITS)
+
+    def _entry(self, entry: Entry, command: Command, *, whole: bool) -> ResponseLine:
+        has_sender = self._worker is not None
+        return response.entry(entry, show_addresses=command.show_addresses, whole=whole, has_sender=has_sender)
 
     async def _change(self, command: Command, decide: Decide | None = None) -> Lines:
         """Change every delivery that a command means, page by page."""

@@ -1,6 +1,7 @@
 """A ledger that this process opens itself, because no sender runs. Whoever opens it has its lock.
 
-What a killed sender left in flight is settled first, as a sender does it at its start: nobody sends it any more.
+A command that only reads changes nothing in it. For any other command, what a killed sender left in flight is settled
+first, as a sender does it at its start: nobody sends it any more.
 """
 
 import asyncio
@@ -26,8 +27,9 @@ _AT_ONCE = 100
 class LocalAccess:
     """A handler on a ledger of our own opening, with an event loop to run it."""
 
-    def __init__(self, state: StateFolder, source: Source | None) -> None:
+    def __init__(self, state: StateFolder, source: Source | None, *, reads_only: bool) -> None:
         self._state = state
+        self._reads_only = reads_only
         self._source = source
         self._runner = asyncio.Runner(loop_factory=ResolvingLoop)
         self._ledger: SqliteLedger | None = None
@@ -35,8 +37,9 @@ class LocalAccess:
     def open(self) -> None:
         """Open the ledger. Raises `MailSenderError`."""
         clock = SteadyClock()
-        self._ledger = self._runner.run(state_folder.open_ledger(self._state))
-        self._runner.run(_settle_interrupted(self._ledger, clock.now()))
+        self._ledger = self._runner.run(state_folder.open_ledger(self._state, reads_only=self._reads_only))
+        if not self._reads_only:
+            self._runner.run(_settle_interrupted(self._ledger, clock.now()))
         self._handler = Handler(self._ledger, self._source, clock)
 
     def answer(self, command: Command) -> Iterator[ResponseLine]:

@@ -22,8 +22,11 @@ from mail_sender.ledger.states import State
 ResponseLine = dict[str, Any]
 
 
-def entry(found: Entry, *, show_addresses: bool, whole: bool) -> ResponseLine:
-    """Return the line of a delivery; with its whole history, or the last attempt alone."""
+def entry(found: Entry, *, show_addresses: bool, whole: bool, has_sender: bool = True) -> ResponseLine:
+    """Return the line of a delivery; with its whole history, or the last attempt alone.
+
+    `interrupted` says that it was in flight when its sender ended: without a sender, nobody works on it.
+    """
     delivery = found.delivery
     history = [_attempt(attempt) for attempt in found.history]
     line = {
@@ -31,6 +34,7 @@ def entry(found: Entry, *, show_addresses: bool, whole: bool) -> ResponseLine:
         "kind": delivery.kind,
         "status": delivery.state.value,
         "dot": delivery.dot,
+        "interrupted": delivery.state is State.PROCESSING and not has_sender,
         "attempts": delivery.attempts,
         "ambiguous": delivery.ambiguous,
         "copy": delivery.copy,

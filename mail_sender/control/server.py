@@ -60,7 +60,7 @@ class Control:
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
-        with suppress(OSError):
+        with suppress(OSError, MailSenderError), self._state.as_owner():
             self._state.control.unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

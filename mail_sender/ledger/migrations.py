@@ -7,12 +7,19 @@
 """
 
 import sqlite3
-from importlib.resources import files
 from pathlib import Path
 
 from mail_sender.errors import LedgerFault
 
+# Read at once: root may read them by now, and the state folder's owner, as whom root opens the ledger, may not.
+_SCRIPTS = [file.read_text() for file in sorted(Path(__file__).with_name("schema").glob("*.sql"))]
 _APPLICATION = 0x6D61696C  # "mail", in the file's header
+
+
+def are_done(db: sqlite3.Connection) -> bool:
+    """Say whether `prepare` has nothing to write. Raises `sqlite3.DatabaseError` for what is no database."""
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return version == len(_SCRIPTS)
 
 
 def prepare(db: sqlite3.Connection, path: Path | None) -> None:
@@ -25,14 +32,12 @@ def prepare(db: sqlite3.Connection, path: Path | None) -> None:
     empty = not version and not db.execute("SELECT 1 FROM sqlite_master").fetchone()
     if not empty and application != _APPLICATION:
         raise LedgerFault("foreign", f"{path} belongs to another program", "set [ledger] path to another folder")
-    folder = files("mail_sender.ledger") / "schema"
-    scripts = [script.read_text() for script in sorted(folder.iterdir(), key=lambda file: file.name)]
-    if version > len(scripts):
+    if version > len(_SCRIPTS):
         detail = f"{path} was written by a newer mail-sender (schema {version})"
         raise LedgerFault("newer", detail, "run that version, or a newer one")
     if (damage := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise sqlite3.DatabaseError(damage)
-    for number, script in enumerate(scripts[version:], version + 1):
+    for number, script in enumerate(_SCRIPTS[version:], version + 1):
         db.executescript(
             f"BEGIN; {script} PRAGMA user_version = {number}; PRAGMA application_id = {_APPLICATION}; COMMIT;"
         )

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from mail_sender.ledger.base import Delivery, Imprint
+from mail_sender.ledger.sqlite_faults import Unreadable
 from mail_sender.ledger.states import State
-from mail_sender.ledger.writer import Unreadable
 
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

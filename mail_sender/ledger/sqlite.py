@@ -6,6 +6,7 @@ tables, `admission` takes up messages, `moves` writes what a delivery becomes, `
 
 import sqlite3
 from collections.abc import Collection, Container, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from uuid import UUID
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger import admission, migrations, moves, rows, search, states
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Fenced, Imprint, Outcome, Query
+from mail_sender.ledger.connection import AsOwner
 from mail_sender.ledger.states import State
 from mail_sender.ledger.writer import Writer
 from mail_sender.message import Message
@@ -30,18 +32,19 @@ class SqliteLedger:
         self._writer = writer
 
     @classmethod
-    async def open(cls, path: Path | None) -> Self:
+    async def open(cls, path: Path | None, as_owner: AsOwner = nullcontext, *, reads_only: bool = False) -> Self:
         """Open the ledger at a path, making it if there is none; None keeps it in memory.
 
+        The file is opened within `as_owner`. A ledger that `reads_only` changes nothing in its file.
         Raises `LedgerFault`, also for a file that is damaged, newer than this program or not a ledger.
         """
-        writer = Writer(path)
+        writer = Writer(path, as_owner, reads_only=reads_only)
         await writer.start(lambda connection: migrations.prepare(connection, path))
         return cls(writer)
 
     async def admit(self, messages: Sequence[Message], now: datetime, max_age: timedelta) -> Sequence[UUID]:
         """Take up what is new of these messages; return those newly found un-sent."""
-        return await self._writer.do(lambda db: admission.admit(db, messages, now, max_age))
+        return await self._writer.do(lambda db: admission.admit(db, messages, now, max_age), begins=True)
 
     async def due(self, now: datetime, limit: int, without: Collection[str] = ()) -> Sequence[Delivery]:
         """Return what is past its deadline, and what is due."""
@@ -67,7 +70,7 @@ class SqliteLedger:
             db.execute("UPDATE delivery SET state = 'processing', claim = claim + 1 WHERE number = ?", (number,))
             return replace(delivery, state=State.PROCESSING, claim=delivery.claim + 1)
 
-        return await self._writer.do(job)
+        return await self._writer.do(job, begins=True)
 
     async def dot(self, delivery: Delivery, imprint: Imprint) -> None:
         """Write that the dot may be out from here on."""
@@ -81,7 +84,7 @@ class SqliteLedger:
             if db.execute(update, values).rowcount != 1:
                 raise Fenced
 
-        await self._writer.do(job)
+        await self._writer.do(job, begins=True)
 
     async def settle(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None

@@ -1,29 +1,33 @@
 """The state folder: where the ledger lies, who may open it, and whose its files are.
 
     ledger.db       the ledger, mode 0600 from its first moment; SQLite gives -wal and -shm the same mode
-    ledger.lock     held by the process that has the ledger open for writing (`lock`)
+    ledger.lock     says which process has the ledger open for writing (`lock`)
     control.sock    where a running sender takes the operator's commands
 
 1. The folder is the configured one, else systemd's, else /var/lib/mail-sender. Only its last part is made: a parent
    that is missing may be a volume that is not mounted.
 2. If no folder was named, and the default folder has no ledger and none can be made, the ledger is kept in memory,
    with a warning. Any other fault ends the start: a ledger is never replaced silently.
-3. Root works here as the owner of what is there (`as_owner`), so that `exec` into a container never leaves a file
-   that the sender cannot open. The effective user is changed, rather than the owner of files afterwards: there is
-   no moment in which root owns a file, and a link that the owner has made leads root only where the owner may go.
+3. Root works here as the folder's owner (`as_owner`), so that `exec` into a container never leaves a file that the
+   sender cannot open. The effective user is changed, rather than the owner of files afterwards: there is no moment in
+   which root owns a file, and whatever the owner puts there leads root only where the owner may go.
+4. No link in the folder is followed, and no file of somebody else is used (`own_files`).
 """
 
 import errno
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from mail_sender.errors import Exit, LedgerFault, MailSenderError, NotAllowed
+from mail_sender.ledger import own_files
 from mail_sender.ledger.config import LedgerConfig
+from mail_sender.ledger.own_files import ForeignFile
 from mail_sender.ledger.sqlite import SqliteLedger
 
 DEFAULT = Path("/var/lib/mail-sender")
@@ -55,6 +59,7 @@ class StateFolder:
 
     path: Path
     named: bool = True
+    _owners: list[tuple[int, int]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def ledger(self) -> Path:
@@ -73,7 +78,7 @@ class StateFolder:
 
     @contextmanager
     def as_owner(self) -> Iterator[None]:
-        """Be the owner of the ledger (where there is none, of the folder) for as long as this lasts, if we are root.
+        """Be the folder's owner for as long as this lasts, if we are root; of root's groups none is kept.
 
         It holds for the whole process, its threads included (seteuid(2) as glibc does it).
         """
@@ -81,37 +86,64 @@ class StateFolder:
         if os.geteuid() != 0 or owner[0] == 0:
             yield
             return
-        group = os.getegid()
+        group, groups = os.getegid(), os.getgroups()
         try:
             with in_words(self):
+                with suppress(PermissionError):  # a user namespace may forbid it
+                    os.setgroups([])
                 os.setegid(owner[1])
                 os.seteuid(owner[0])
             yield
         finally:
             os.seteuid(0)
             os.setegid(group)
+            with suppress(PermissionError):
+                os.setgroups(groups)
 
     @property
     def user(self) -> int:
         """The uid as which the files are opened."""
         return os.geteuid() or self._owner()[0]
 
+    @property
+    def files_owner(self) -> int | None:
+        """The uid whose files root uses here; None if we are not root: then the kernel decides which we may open."""
+        return self._owner()[0] if 0 in {os.getuid(), os.geteuid()} else None
+
     def _owner(self) -> tuple[int, int]:
-        for path in (self.ledger, self.path):
+        """Return uid and gid of the folder; in a folder of root's, which others may write into, of the ledger.
+
+        They are looked at once: what somebody puts in the folder's place later is opened as the same user.
+        """
+        if not self._owners:
             with suppress(OSError):
-                status = path.stat()
-                return status.st_uid, status.st_gid
-        return 0, 0
+                found = self.path.stat()
+                with suppress(OSError):
+                    ledger = self.ledger.lstat()
+                    if found.st_uid == 0 and stat.S_ISREG(ledger.st_mode):
+                        found = ledger
+                self._owners.append((found.st_uid, found.st_gid))
+        return self._owners[0] if self._owners else (0, 0)
 
     def make(self) -> None:
-        """Make the folder and its lock file, where they are missing. Raises `OSError`."""
+        """Make the folder and its lock file, where they are missing. Raises `OSError`, `ForeignFile`."""
         try:
             self.path.mkdir(mode=0o700)
         except FileExistsError:
             if not self.path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "it is not a folder", str(self.path)) from None
         with self.as_owner():
-            os.close(os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600))
+            self.check()
+            os.close(own_files.opened(self.lock, os.O_RDWR | os.O_CREAT, self.files_owner))
+
+    def check(self) -> None:
+        """See that the ledger's files and the lock, where they are there, are plain files of the owner.
+
+        Raises `ForeignFile`, and `OSError` if they cannot be looked at.
+        """
+        beside = [self.ledger.with_name(self.ledger.name + end) for end in ("-wal", "-shm", "-journal")]
+        for path in (self.ledger, *beside, self.lock):
+            own_files.inspect(path, self.files_owner)
 
     def make_ledger(self) -> None:
         """Make the ledger's file, empty and for its owner only, where there is none. Raises `UnusableLedger`."""
@@ -121,11 +153,12 @@ class StateFolder:
     def has_ledger(self) -> bool:
         """Say whether a ledger is there, for us to read and write.
 
-        Raises `OSError` if it is not for us, or if that cannot be told.
+        Raises `ForeignFile`, and `OSError` if it is not for us, or if that cannot be told.
         """
         try:
             with self.as_owner():
-                os.close(os.open(self.ledger, os.O_RDWR))
+                self.check()
+                os.close(own_files.opened(self.ledger, os.O_RDWR, self.files_owner))
         except (FileNotFoundError, NotADirectoryError):
             return False
         return True
@@ -161,7 +194,7 @@ def ready(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> 
 def existing(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> StateFolder:
     """Return the state folder of a ledger that is there, without making anything.
 
-    Raises `NoLedger`, `NotAllowed`, `UnusableLedger`.
+    Raises `NoLedger`, `NotAllowed`, `UnusableLedger`, `ForeignFile`.
     """
     if config.kind == "memory":
         raise NoLedger("the ledger is kept in memory ([ledger] kind): read the sender's log instead")
@@ -175,15 +208,19 @@ def existing(config: LedgerConfig, environment: Mapping[str, str] = os.environ) 
     raise NoLedger(f"no ledger is in {state.path}: no sender has worked there; {hint}")
 
 
-async def open_ledger(state: StateFolder | None) -> SqliteLedger:
+async def open_ledger(state: StateFolder | None, *, reads_only: bool = False) -> SqliteLedger:
     """Open the ledger of a folder whose lock is ours, or one in memory; it is made where there is none.
 
-    Raises `UnusableLedger`, `BusyLedger`.
+    One that `reads_only` has to be there, and is not changed. Raises `UnusableLedger`, `BusyLedger`.
     """
-    if state is not None:
-        state.make_ledger()
     try:
-        return await SqliteLedger.open(state.ledger if state else None)
+        if state is None:
+            return await SqliteLedger.open(None)
+        if not reads_only:
+            state.make_ledger()
+        with in_words(state), state.as_owner():
+            state.check()
+        return await SqliteLedger.open(state.ledger, state.as_owner, reads_only=reads_only)
     except LedgerFault as fault:
         raise (BusyLedger if fault.kind in _PASSES else UnusableLedger)(str(fault)) from None
 
@@ -197,16 +234,18 @@ def _may_do_without(state: StateFolder, error: OSError) -> bool:
 
 @contextmanager
 def in_words(state: StateFolder) -> Iterator[None]:
-    """Raise what the disk does as `UnusableLedger`."""
+    """Raise what the disk does, and what is not ours there, as `UnusableLedger`."""
     try:
         yield
+    except ForeignFile as error:
+        raise UnusableLedger(str(error)) from None
     except OSError as error:
         raise _unusable(state, error) from None
 
 
 def _unusable(state: StateFolder, error: OSError) -> MailSenderError:
     path = state.path
-    if error.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}:
+    if error.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF}:  # the last on NFS, for a folder
         return UnusableLedger(f"{path}: files cannot be locked in this folder ({_reason(error)}); use a local disk")
     cure = {
         errno.ENOENT: "create its parent folder, or mount it",

@@ -259,12 +259,12 @@ def test_resend_asks_first_and_without_a_terminal_refuses(brisk: Stub, state: St
 
 
 def test_a_second_sender_stands_by_and_takes_over(brisk: Stub, state: StateFolder) -> None:
-    """Also when the first one is killed."""
+    """Also when the first one is killed, and whoever removes the lock's file has not removed the lock."""
     with Sender(brisk.client_config, brisk.sender_config) as first:
         first.wait_for("server_ready")
+        state.lock.unlink()
         with Sender(brisk.client_config, brisk.sender_config) as second:
-            (line,) = second.wait_for("standing_by")
-            assert f"process {first.process.pid} on " in line
+            second.wait_for("standing_by")
             first.process.kill()
             second.wait_for("taking_over")
             mail_to(brisk, "ellie@example.com")
@@ -275,13 +275,17 @@ def test_a_second_sender_stands_by_and_takes_over(brisk: Stub, state: StateFolde
 
 
 def test_what_a_killed_sender_had_in_flight_is_not_shown_as_in_flight(tmp_path: Path) -> None:
-    """Nobody sends it: it is queued again, as at the next start of a sender, and takes commands."""
+    """Nobody sends it. Who only looks changes nothing; any other command queues it first, as a sender does at its start."""
     state = asyncio.run(_filled(tmp_path / "state", 1))
     with sqlite3.connect(state.ledger) as db:
         db.execute("UPDATE delivery SET state = 'processing', claim = 1")
     db.close()
     config = _config(tmp_path, state)
+    before = state.ledger.read_bytes()
     assert "mail-sender ended before the dot" in queue_of(config, "show", "000000").stdout
+    assert "processing" in (shown := queue_of(config, "list").stdout)
+    assert "mail-sender ended before the dot" in shown
+    assert state.ledger.read_bytes() == before
     assert queue_of(config, "abandon", "00000001").returncode == 0
 
 
@@ -307,8 +311,9 @@ def test_no_file_in_the_folder_ever_belongs_to_the_root_that_looked(brisk: Stub,
         assert _owners(state) == {NOBODY}
         sender.process.kill()
         sender.process.wait()
-    for verb in (["list"], ["flush"], ["retry", "--status", "held"]):
-        queue(brisk, *verb)
+    for verb, code in ((["list"], 0), (["flush"], 0), (["retry", "--status", "held"], 1)):
+        done = queue(brisk, *verb)
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
         assert _owners(state) == {NOBODY}
 
 
@@ -383,6 +388,19 @@ def test_a_ledger_that_somebody_holds_is_exit_75(tmp_path: Path, small: Path) ->
     other.close()
     assert busy.returncode == 75
     assert "another program has locked it" in busy.stderr
+
+
+@pytest.mark.parametrize("verb", ["list", "flush"])
+def test_a_link_in_the_state_folder_is_named_and_not_followed(tmp_path: Path, small: Path, verb: str) -> None:
+    """Root may look at a folder in which somebody else puts what they like."""
+    other = tmp_path / "somebody's"
+    other.touch()
+    for name in ("ledger.lock", "ledger.db"):
+        (tmp_path / "state" / name).unlink()
+        (tmp_path / "state" / name).symlink_to(other)
+        done = queue_of(small, verb)
+        assert (done.returncode, other.read_bytes()) == (78, b"")
+        assert f"{tmp_path / 'state' / name} is a symbolic link" in done.stderr
 
 
 def test_a_damaged_ledger_is_exit_78(tmp_path: Path, small: Path) -> None:

@@ -259,6 +259,90 @@ async def test_a_file_that_was_taken_away_under_it_is_trouble(ledger: SqliteLedg
     assert (await ledger.begin(found)).state is State.PROCESSING
 
 
+@pytest.mark.parametrize("which", ["-wal", "-shm"])
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_what_was_written_is_kept_where_a_file_beside_it_is_taken_away(
+    ledger: SqliteLedger, path: Path, tmp_path: Path, which: str, *, replaced: bool
+) -> None:
+    """It goes into the ledger's own file before the next answer, and the files are made anew: a kill loses nothing."""
+    of, other = message(), message()
+    await ledger.admit([of], NOW, WEEK)
+    beside = path.with_name(path.name + which)
+    beside.unlink()
+    if replaced:
+        beside.touch()
+    await ledger.admit([other], NOW, WEEK)
+    copy = await SqliteLedger.open(as_kill_would_leave_it(path, tmp_path / "killed"))
+    assert [len(await copy.deliveries(one.id)) for one in (of, other)] == [1, 1]
+    await copy.close()
+
+
+async def test_nothing_is_answered_that_was_written_into_a_file_that_is_gone(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    """It goes away between the look at it and the commit."""
+    with pytest.raises(LedgerFault, match="removed or replaced"):
+        await ledger._writer.do(lambda _: path.unlink())
+
+
+async def test_a_ledger_whose_folder_is_renamed_is_trouble_until_it_is_back(path: Path, tmp_path: Path) -> None:
+    """Whoever works in the new folder has another ledger."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    ledger = await SqliteLedger.open(folder / path.name)
+    folder.rename(tmp_path / "aside")
+    with pytest.raises(LedgerFault, match="removed or replaced"):
+        await ledger.admit([message()], NOW, WEEK)
+    (tmp_path / "aside").rename(folder)
+    assert await ledger.admit([message()], NOW, WEEK) == []
+    await ledger.close()
+
+
+# Reading alone
+
+
+async def test_who_only_reads_changes_nothing(ledger: SqliteLedger, path: Path) -> None:
+    """All can be seen, and no call can write."""
+    await a_day_of_work(ledger)
+    known = await everything(ledger)
+    await ledger.close()
+    before = octets(path)
+    reader = await SqliteLedger.open(path, reads_only=True)
+    assert await everything(reader) == known
+    (found,) = await reader.deliveries(known[0][-1].delivery.message)
+    with pytest.raises(LedgerFault):
+        await reader.begin(found)
+    await reader.close()
+    assert octets(path) == before
+    assert files(path.parent) == [path]
+
+
+async def test_who_only_reads_brings_an_older_ledger_up_to_date_in_memory(ledger: SqliteLedger, path: Path) -> None:
+    """The older version can still use the file."""
+    await a_day_of_work(ledger)
+    await ledger.close()
+    before = sql(path, "PRAGMA user_version = 1")
+    reader = await SqliteLedger.open(path, reads_only=True)
+    assert len(await reader.find(Query(), 100)) == len(PEOPLE)
+    await reader.close()
+    assert octets(path) == before
+
+
+# A small disk
+
+
+async def test_the_write_ahead_log_stays_small(ledger: SqliteLedger, path: Path) -> None:
+    """However much is written: on a small disk it would fill what the ledger needs."""
+    for _ in range(12):
+        await a_day_of_work(ledger)
+    log = path.with_name(path.name + "-wal")
+    assert log.stat().st_size <= 1024 * 1024
+    await ledger.admit([message() for _ in range(4_000)], NOW, WEEK)
+    assert log.stat().st_size > 1024 * 1024
+    await a_day_of_work(ledger)
+    assert log.stat().st_size <= 1024 * 1024
+
+
 async def test_another_program_that_holds_it_is_trouble_for_a_while(
     ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

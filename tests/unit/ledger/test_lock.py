@@ -1,11 +1,13 @@
 """The lock: one process has a state folder's ledger, and another one stands by."""
 
 import asyncio
+import fcntl
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from mail_sender.clock import SteadyClock
@@ -56,16 +58,51 @@ def test_a_lock_whose_holder_was_killed_is_free(tmp_path: Path) -> None:
     lock.release()
 
 
-def test_a_lock_file_that_was_replaced_is_not_held_by_two(tmp_path: Path) -> None:
-    """Whoever locks a file that is gone has locked nothing."""
+@pytest.mark.parametrize("change", ["remove", "replace", "rename the folder"])
+def test_nothing_that_happens_to_the_files_lets_a_second_one_in(tmp_path: Path, change: str) -> None:
+    """Whoever removes the lock's file from under a running sender has not removed its lock."""
     state = made(tmp_path / "state")
-    first, second = Lock(state), Lock(state)
+    first = Lock(state)
     assert first.take()
+    if change == "rename the folder":
+        state.path.rename(tmp_path / "renamed")
+        state = StateFolder(tmp_path / "renamed")
+    else:
+        state.lock.unlink()
+    if change == "replace":
+        state.lock.touch()
+    second = Lock(state)
+    assert not second.take()
     first.release()
-    state.lock.unlink()
     assert second.take()
-    assert not first.take()
     second.release()
+
+
+def test_a_sender_of_an_older_version_is_met_too(tmp_path: Path) -> None:
+    """It locks the file alone."""
+    state = made(tmp_path / "state")
+    with state.lock.open("r+") as older:
+        fcntl.flock(older, fcntl.LOCK_EX)
+        lock = Lock(state)
+        assert not lock.take()
+    assert lock.take()
+    lock.release()
+
+
+def test_a_folder_that_was_replaced_is_not_held_by_two(tmp_path: Path) -> None:
+    """Whoever locks a folder that has another name by now has locked nothing."""
+    state = made(tmp_path / "state")
+    lock = Lock(state)
+
+    def renamed(*_: object) -> None:
+        state.path.rename(tmp_path / "old")
+        state.path.mkdir()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fcntl.flock", renamed)
+        assert not lock.take()
+    assert lock.take()
+    lock.release()
 
 
 class Watched(SteadyClock):

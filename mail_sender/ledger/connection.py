@@ -1,0 +1,201 @@
+"""The ledger's one connection to its file, for the thread of `writer`.
+
+1. What stands in the file is prepared when it is opened: `prepare` makes the tables, or refuses the file.
+2. A file that was removed or replaced under the connection would swallow what is written. So the ledger's file and
+   SQLite's files beside it are looked at before each transaction, and again before its result is given out. If
+   -wal or -shm is gone, what they held is written into the ledger, and they are made anew. If the ledger is gone,
+   nothing more is written.
+3. The write-ahead log is copied into the ledger often, so that it stays small. If the disk is full, the reserve is
+   given back, the log is emptied, and the transaction is tried once more. What begins something new is refused until
+   the reserve is held again.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mail_sender.errors import LedgerFault
+from mail_sender.ledger import migrations, sqlite_faults
+from mail_sender.ledger.reserve import Reserve
+from mail_sender.ledger.sqlite_faults import Unreadable
+
+Result = TypeVar("Result")
+Job = Callable[[sqlite3.Connection], Result]
+Answers = list[tuple[Any, BaseException | None]]
+AsOwner = Callable[[], AbstractContextManager[None]]
+
+CHECKPOINT_PAGES = 128
+"""After so many pages (of 4 KiB) the write-ahead log is copied into the ledger."""
+LARGEST_LOG = 512 * 1024
+"""Octets of the write-ahead log that stay on the disk after a transaction that needed more."""
+
+_WRITE_AHEAD = "PRAGMA journal_mode = WAL"
+_EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
+_SETTINGS = (
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = FAST",
+    "PRAGMA temp_store = MEMORY",
+    f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}",
+    f"PRAGMA journal_size_limit = {LARGEST_LOG}",
+)
+_BESIDE = ("-wal", "-shm")
+_ELSEWHERE = "close that program: mail then goes on by itself"
+
+
+class Connection:
+    """A connection to the file at `path`, or to memory.
+
+    `as_owner` is entered while the file is opened, and at no other time: it holds for all threads. If it
+    `reads_only`, nothing in the file is changed: one that an older version wrote is brought up to date in memory.
+    `busy_seconds` is how long another program may have it.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        prepare: Job[None],
+        busy_seconds: float,
+        as_owner: AsOwner = nullcontext,
+        *,
+        reads_only: bool = False,
+    ) -> None:
+        self._path = path
+        self._prepare = prepare
+        self._busy_seconds = busy_seconds
+        self._as_owner = as_owner
+        self._reads_only = reads_only
+        self._reserve = Reserve(path.parent) if path and not reads_only else None
+        self._connection: sqlite3.Connection | None = None
+        self._identities: list[tuple[int, int]] = []
+
+    def commit(self, jobs: Sequence[tuple[Job[Any], bool]]) -> Answers:
+        """Do jobs in one transaction; return each one's result, or what it raised.
+
+        Beside each job stands whether it begins something new, which a full disk refuses. Raises `LedgerFault`.
+        """
+        with sqlite_faults.in_words(self._path):
+            connection = self._in_place()
+            has_space = self._hold_reserve()
+            to_do = [job if has_space or not begins else self._refuse for job, begins in jobs]
+            try:
+                answers = _transaction(connection, to_do, reads_only=self._reads_only)
+            except sqlite3.Error as error:
+                if not (self._reserve and sqlite_faults.may_be_full(error) and self._reserve.give_back()):
+                    raise
+                with suppress(sqlite3.Error):
+                    connection.execute(_EMPTY_LOG)
+                answers = _transaction(connection, to_do)
+            self._in_place()
+            return answers
+
+    def close(self) -> None:
+        """Close the file; SQLite copies the write-ahead log into it, and removes the log."""
+        if self._reserve:
+            self._reserve.give_back()
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _hold_reserve(self) -> bool:
+        return self._reserve is None or self._reserve.hold()
+
+    def _refuse(self, _: sqlite3.Connection) -> None:
+        raise sqlite_faults.full(self._path)
+
+    def _in_place(self) -> sqlite3.Connection:
+        """Return the connection, opened if need be, if its files are where they were."""
+        if self._connection is None:
+            self._connection = self._opened()
+        found = self._found()
+        if found == self._identities:
+            return self._connection
+        if found[0] != self._identities[0]:
+            detail = f"{self._path} was removed or replaced while it was in use"
+            raise LedgerFault("gone", detail, "put it back, or restart mail-sender")
+        (is_busy, *_) = self._connection.execute(_EMPTY_LOG).fetchone()
+        if is_busy:
+            detail = f"{self._path}-wal or -shm was removed while another program reads the ledger"
+            raise LedgerFault("gone", detail, _ELSEWHERE)
+        self.close()
+        self._connection = self._opened()
+        return self._connection
+
+    def _opened(self) -> sqlite3.Connection:
+        with self._as_owner():
+            connection = sqlite3.connect(self._place(), uri=True, timeout=self._busy_seconds, isolation_level=None)
+            try:
+                for setting in _SETTINGS:
+                    connection.execute(setting)
+                if self._reads_only:
+                    return self._for_reading(connection)
+                self._prepare(connection)
+                connection.execute(_WRITE_AHEAD)  # it writes into the file, which is known to be ours only now
+                connection.execute("BEGIN IMMEDIATE")  # it makes -wal and -shm
+                connection.execute("COMMIT")
+                self._identities = self._found()
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    def _place(self) -> str:
+        """Return the URI of what is opened; who only reads makes no file, and finds nothing where there is none."""
+        if self._path is None or (self._reads_only and not self._path.exists()):
+            return "file::memory:"
+        return f"{self._path.absolute().as_uri()}?mode={'rw' if self._reads_only else 'rwc'}"
+
+    def _for_reading(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        if not migrations.are_done(connection):
+            copy = sqlite3.connect(":memory:", isolation_level=None)
+            connection.backup(copy)
+            connection.close()
+            connection = copy
+        self._prepare(connection)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _found(self) -> list[tuple[int, int]]:
+        """Return which files are in the ledger's place and beside it; a file that is missing is (0, 0)."""
+        if self._path is None or self._reads_only:
+            return []
+        return [_identity(self._path), *(_identity(self._path.with_name(self._path.name + end)) for end in _BESIDE)]
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return (0, 0)
+    return found.st_dev, found.st_ino
+
+
+def _transaction(connection: sqlite3.Connection, jobs: list[Job[Any]], *, reads_only: bool = False) -> Answers:
+    connection.execute("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+    try:
+        answers = [_in_a_savepoint(connection, job) for job in jobs]
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+    return answers
+
+
+def _in_a_savepoint(connection: sqlite3.Connection, job: Job[Any]) -> tuple[Any, BaseException | None]:
+    connection.execute("SAVEPOINT job")
+    try:
+        result = job(connection)
+    except sqlite3.Error:
+        raise
+    except Exception as error:  # the job's own: it goes to whoever handed it over, and no other job is undone
+        connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
+        if isinstance(error, Unreadable | UnicodeDecodeError):
+            raise
+        return None, error
+    connection.execute("RELEASE job")
+    return result, None
