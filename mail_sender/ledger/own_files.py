@@ -58,15 +58,15 @@ def _judge(path: Path, found: os.stat_result, owner: int | None, kind: int) -> N
         raise ForeignFile(_refusal(path, _KINDS.get(stat.S_IFMT(found.st_mode), "not a plain file")))
     if owner is None:
         return
+    if found.st_nlink > 1 and kind == stat.S_IFREG:
+        raise ForeignFile(_refusal(path, f"a hard link: this file of uid {found.st_uid} has another name"))
     if found.st_uid != owner:
-        what = "a hard link to a file of" if found.st_nlink > 1 else "a file of"
-        raise ForeignFile(_refusal(path, f"{what} uid {found.st_uid}, and the folder's owner is uid {owner}"))
-    if found.st_nlink > 1:
-        raise ForeignFile(_refusal(path, "a hard link: the file has another name elsewhere"))
+        cure = f"give it to uid {owner}, or move it away"
+        raise ForeignFile(_refusal(path, f"a file of uid {found.st_uid}, and not of uid {owner}", cure))
 
 
-def _refusal(path: Path, what: str) -> str:
-    return f"{path} is {what}; mail-sender follows no link here, and uses no file of somebody else: move it away"
+def _refusal(path: Path, what: str, cure: str = "move it away") -> str:
+    return f"{path} is {what}; mail-sender follows no link here, and uses no file of somebody else: {cure}"
 
 
 _KINDS = {

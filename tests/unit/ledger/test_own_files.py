@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mail_sender.control import connection
+from mail_sender.control import connection, unix_socket
 from mail_sender.errors import Exit, MailSenderError
 from mail_sender.ledger import own_files, state_folder
 from mail_sender.ledger.config import LedgerConfig
@@ -115,6 +115,14 @@ def test_a_control_socket_that_is_none_is_not_asked(state: StateFolder, place: P
         KINDS[kind](state.control, other)
         with pytest.raises(ForeignFile, match=r"control\.sock is a"):
             connection.connect(state)
+
+
+def test_a_sender_replaces_a_link_in_the_place_of_its_socket(state: StateFolder, place: Path) -> None:
+    """As it replaces whatever a killed sender left there; what the link leads to stays as it is."""
+    state.control.symlink_to(place / "secret")
+    unix_socket.listener(state.control).close()
+    assert stat.S_ISSOCK(state.control.lstat().st_mode)
+    assert (place / "secret").read_text() == SECRET
 
 
 def test_what_is_swapped_after_the_look_is_not_followed(
