@@ -10,7 +10,7 @@ import pytest
 
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Delivery, Outcome
-from mail_sender.ledger.reserve import OCTETS, Reserve
+from mail_sender.ledger.reserve import FREE_AGAIN, OCTETS, Reserve
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
 from mail_sender.message import Message
@@ -109,6 +109,26 @@ def test_a_reserve_is_space_without_a_name(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     assert reserve.give_back()
     assert not reserve.give_back()
+
+
+def test_a_disk_that_was_full_must_have_more_than_the_reserve_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or mail would go on with each page that is freed, and stop with the next."""
+    free = OCTETS
+
+    def allocate(_: int, offset: int, length: int) -> None:
+        if offset + length > free:
+            raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", allocate)
+    reserve = Reserve(tmp_path)
+    assert reserve.hold()
+    assert reserve.give_back()
+    assert not reserve.hold()
+    free = FREE_AGAIN
+    assert reserve.hold()
+    assert reserve.give_back()
 
 
 @pytest.mark.parametrize(("number", "goes_on"), [(errno.ENOSPC, False), (errno.EDQUOT, False), (errno.EINVAL, True)])
