@@ -23,7 +23,7 @@ _SHORTEST_NAME = 3
 _WORD = re.compile(r"\S+")
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _ESCAPE = re.compile(r"(?:%|=|&#x?)[0-9A-Fa-f]{2};?|=\r?\n")
-_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")  # somebody else's
+_ADDRESS = re.compile(r"(?:\"[^\"]+\"|[\w.+%-]+)@[\w-]+(?:\.[\w-]+)+")  # somebody else's
 _STARS = "***"
 
 
@@ -38,7 +38,8 @@ def cleaned(text: str, login: tuple[str, ...], mails: Collection[Mail] = ()) -> 
         text = text.replace(secret, _STARS)
     text = _without_pieces(text, secrets)
     for mail in mails:
-        text = _replaced(text, re.escape(mail.recipient), mail.recipient, address.mask(mail.recipient))
+        for spelling in address.spellings(mail.recipient):
+            text = _replaced(text, re.escape(spelling), spelling, address.mask(mail.recipient))
         for name in mail.names:
             if len(name) >= _SHORTEST_NAME:
                 text = _replaced(text, rf"(?<!\w){re.escape(name)}(?!\w)", name, _STARS)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail_sender import address
 from mail_sender.mail.config import MailConfig
 from mail_sender.mail.render import BrokenTemplate, Unrenderable, render
 from mail_sender.message import CredentialReset, IntentId, TestMessage, UnknownContent
@@ -106,6 +107,19 @@ def test_an_address_beyond_ascii_stands_in_the_mail_as_it_is_and_its_domain_in_a
     assert mail.needs_utf8
     assert "\r\nTo: jürgen@xn--exmple-cua.de\r\n".encode() in mail.content
     assert not render(message("ellie@exämple.de"), "ellie@exämple.de", MAIL, NOW).needs_utf8
+
+
+@pytest.mark.parametrize(
+    "recipient", ["foo..bar.@docomo.example", '"a, <b>; c"@example.com', f"{'x' * 982}@example.com"]
+)
+def test_an_old_address_stands_in_envelope_and_header_as_smtp_can_carry_it(recipient: str) -> None:
+    """In the form of the envelope, which a reader of the header takes for that one address."""
+    mail = render(message(recipient), recipient, MAIL, NOW)
+    assert mail.recipient == address.parse(recipient)
+    assert f"\r\nTo: {mail.recipient}\r\n".encode() in mail.content
+    (read,) = mail_of(mail)["To"].addresses
+    assert f"{read.username}@{read.domain}" == address.spellings(mail.recipient)[-1]
+    assert max(map(len, mail.content.split(b"\r\n"))) <= 998
 
 
 def test_an_unknown_kind_has_no_template() -> None:

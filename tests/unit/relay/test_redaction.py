@@ -1,5 +1,6 @@
 """What a relay quotes is cleaned at birth: no log and no ledger ever holds the rest."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -46,6 +47,15 @@ def test_what_it_quotes_is_hidden(text: str, expected: str) -> None:
     assert expected in found
     for hidden in (SECRET, *LOGIN, ELLIE, "Émile"):
         assert hidden.lower() not in found.lower()
+
+
+@pytest.mark.parametrize("said", ['<"foo..bar."@b.example>', "<foo..bar.@B.example>", "foo..bar.@b.example"])
+def test_an_address_that_goes_quoted_is_masked_in_both_spellings(said: str) -> None:
+    """Some relays take the quotes away."""
+    assert clean(f"{said} unknown", replace(MAIL, recipient='"foo..bar."@b.example')) == (
+        re.sub("(?i)[^<>]*b.example", "f***@b.example", said) + " unknown"
+    )
+    assert clean('<"a b"@c.example> unknown') == "<a***@c.example> unknown"
 
 
 @pytest.mark.parametrize("start", range(len(SECRET) - 5))
