@@ -22,9 +22,11 @@ COMMON = {
 """Variables of every kind, and what each holds."""
 
 KINDS = {
-    TestMessage.kind: {"display_name": "the person's name, cleaned; empty if it cannot be shown safely"},
+    TestMessage.kind: {
+        "display_name": "the person's name, with spaces in what could become a link; empty if nothing can be shown"
+    },
     CredentialReset.kind: {
-        "display_name": "the person's name, cleaned; empty if it cannot be shown safely",
+        "display_name": "the person's name, with spaces in what could become a link; empty if nothing can be shown",
         "reset_url": "the link that resets the credentials",
         "revoke_url": "the link that cancels the reset",
         "expires_in": 'how long the link still works: "in 55 minutes"',

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender import address
+from mail_sender.mail import display_name
 from mail_sender.mail.config import MailConfig
 from mail_sender.mail.render import BrokenTemplate, Unrenderable, render
 from mail_sender.message import CredentialReset, IntentId, TestMessage, UnknownContent
@@ -22,6 +23,7 @@ from mail_sender.templating.languages import Languages
 from mail_sender.templating.logo import Logo
 from mail_sender.templating.template_set import TemplateSet
 from tests.support.samples import ELLIE, INTENT, MAIL, NOW, message, reset
+from tests.unit.mail.linker import links
 from tests.unit.mail.reading import HEADERS, Elements, bodies, mail_of, rendered
 
 
@@ -56,10 +58,20 @@ def test_the_expiry_is_counted_from_the_date() -> None:
 
 def test_a_name_that_is_left_out_leaves_a_whole_sentence() -> None:
     """Without a showable name the greeting is just a greeting."""
-    for name in ("", "https://evil.example", "\r\n"):
+    for name in ("", "=?utf-8?q?x?=", "\r\n"):
         text, html = bodies(rendered(TestMessage(name)))
         assert text.startswith("Hello,")
         assert "Hello," in html
+
+
+@pytest.mark.parametrize("name", ["Anna Schmidt, B.Sc.", "anna.schmidt", "https://evil.example/reset", "i❤.ws/reset"])
+def test_a_name_that_could_become_a_link_is_shown_and_is_none(name: str) -> None:
+    """In text and HTML, whatever mail program reads them."""
+    text, html = bodies(rendered(TestMessage(name)))
+    greeting = text.splitlines()[0]
+    assert greeting == f"Hello {display_name.clean(name)},"
+    assert greeting in Elements(html).text
+    assert links(greeting) == []
 
 
 def test_a_message_carries_its_id_for_the_helpdesk() -> None:
