@@ -16,7 +16,6 @@ no error repeats what a mail holds.
 """
 
 import re
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -112,17 +111,9 @@ def _rendered(kind: str, languages: Mapping[str, Variables], templates: Template
 
 def _filled(templates: TemplateSet, file: str, values: Variables) -> str:
     try:
-        return _UNSENDABLE.sub("", sandbox.run(templates.get(file), values))
-    except sandbox.TooMuch as error:
-        raise BrokenTemplate(f"the template {_place(error, file)} failed: {error}") from None
-    except Exception as error:  # noqa: BLE001 - a template is a program: anything can go wrong in it
-        raise BrokenTemplate(f"the template {_place(error, file)} failed ({type(error).__name__})") from None
-
-
-def _place(error: Exception, name: str) -> str:
-    """Return the file and line where a template failed; the exception's own text may hold a secret."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(".j2")]
-    return f"{frames[-1].filename}, line {frames[-1].lineno}," if frames else name
+        return _UNSENDABLE.sub("", templates.run(file, values))
+    except sandbox.Failed as error:
+        raise BrokenTemplate(str(error)) from None
 
 
 def _with_inline_styles(kind: str, html: str) -> str:

@@ -25,6 +25,7 @@ from mail_sender.templating import catalogues, kinds
 from mail_sender.templating.catalogues import is_catalogue
 from mail_sender.templating.kinds import KINDS
 from mail_sender.templating.languages import Languages
+from mail_sender.templating.sandbox import Failed
 from mail_sender.templating.template_set import PARTS, NoTemplate, TemplateSet
 from mail_sender.templating.wording import COMMON, places, without_places
 
@@ -40,7 +41,7 @@ class Finding:
 
 
 _OF_GO = re.compile(r"\{\{-?\s*(\.\w|(if|else|end|range|with|define|template)\b)")
-_OF_PYTHON = (SyntaxError, ValueError, RecursionError)  # what Python raises when it compiles a template
+_OF_PYTHON = (SyntaxError, ValueError, RecursionError, Failed)  # what Python raises when it compiles a template
 _OF_JINJA = frozenset({"loop", "self", "super", "caller", "varargs", "kwargs"})
 _LIST = "`mail-sender template list` shows all variables"
 
@@ -100,7 +101,7 @@ def _template_faults(templates: TemplateSet, name: str, text: str, names: set[st
         yield from _unknown_variables(tree, name, kind, names if included else set())
         yield from _unknown_sentences(templates, tree, name, kind)
         yield from _unknown_files(templates, tree, name)
-        templates.get(name)  # unknown filters and tests show only here
+        templates.require_compiled(name)  # unknown filters and tests show only here
     except jinja2.TemplateSyntaxError as error:
         yield Finding(error.name or name, error.lineno, (error.message or "").rstrip("."), _expected(text))
     except _OF_PYTHON as error:

@@ -8,13 +8,15 @@ for HTML except in files that end in `.txt.j2` or `.css.j2`. In addition:
   loop in it must not stop all mail. Numbers and texts that would fill the memory are refused before they are made.
 
 The time is limited by the process's alarm signal, because nothing else can end a busy loop. Python delivers signals
-to the main thread, where the sender renders its mails; in other threads only the size is limited.
+to the main thread; in other threads only the size is limited. What one operation of Python may take cannot be limited
+here: so an operator's templates run in a sandbox in a process of their own (`process`).
 """
 
 import re
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +37,10 @@ _WIDE = re.compile(r"%[^a-zA-Z%]*\d{5}|\*")  # a width or a precision that would
 
 class TooMuch(Exception):
     """A template exceeded a limit; the text says which."""
+
+
+class Failed(Exception):
+    """A template failed, or exceeded a limit; the text names its file and says how, without what the mail holds."""
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -87,6 +93,14 @@ def run(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
             if length > LARGEST_PART:
                 raise TooMuch(f"it makes more than {LARGEST_PART // 1024} KiB")
     return "".join(pieces)
+
+
+def failure(error: Exception, name: str) -> str:
+    """Say how a template failed, and in which file and line; the exception's own text may hold a secret."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(".j2")]
+    place = f"{frames[-1].filename}, line {frames[-1].lineno}," if frames else name
+    reason = f": {error}" if isinstance(error, TooMuch) else f" ({type(error).__name__})"
+    return f"the template {place} failed{reason}"
 
 
 @contextmanager

@@ -7,7 +7,7 @@
 The built-in files (`ours`) are inside the package. An operator's override folder (`theirs`) replaces them file by
 file. Of the files that could make a part, the first of these is taken: the operator's in the mail's language, the
 operator's for all languages, the built-in one in the mail's language, the built-in one for all languages. Templates
-run in a sandbox (`sandbox`).
+run in a sandbox (`sandbox`); a set that has an operator's templates runs in a process of its own (`process`).
 """
 
 import difflib
@@ -16,13 +16,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
-from mail_sender.templating import catalogues, filters, template_files, wording
+from mail_sender.templating import catalogues, filters, process, sandbox, template_files, wording
 from mail_sender.templating.catalogues import is_catalogue
 from mail_sender.templating.kinds import KINDS
-from mail_sender.templating.sandbox import Sandbox
+from mail_sender.templating.sandbox import Failed, Sandbox
 from mail_sender.templating.wording import Wording
 
 PARTS = ("subject.txt", "body.txt", "body.html")
@@ -97,6 +98,19 @@ class TemplateSet:
         """Return a template by its file's name. Raises jinja2.TemplateError if it cannot be found or compiled."""
         return self.environment.get_template(name)
 
+    def run(self, name: str, variables: Mapping[str, Any]) -> str:
+        """Return what a template makes of these variables, by its file's name. Raises `Failed`."""
+        if self._has_foreign_templates:
+            return process.run(self._files, name, variables)
+        try:
+            return sandbox.run(self.get(name), variables)
+        except Exception as error:  # noqa: BLE001 - a template is a program: anything can go wrong in it
+            raise Failed(sandbox.failure(error, name)) from None
+
+    def require_compiled(self, name: str) -> None:
+        """Compile an operator's template. Raises jinja2.TemplateSyntaxError, or `Failed` if Python cannot do it."""
+        process.require_compiled(self._files, name)
+
     def file(self, kind: str, part: str, language: str) -> str:
         """Return the name of the file that makes a part. Raises `NoTemplate`."""
         for files in (self.theirs, self.ours):
@@ -107,9 +121,17 @@ class TemplateSet:
         raise NoTemplate(f"there is no template {kind}/{part}.j2: {cure}")
 
     @cached_property
+    def _files(self) -> dict[str, str]:
+        return {**self.ours, **self.theirs}
+
+    @cached_property
+    def _has_foreign_templates(self) -> bool:
+        return any(name.endswith(".j2") for name in self.theirs)
+
+    @cached_property
     def environment(self) -> jinja2.Environment:
         """Where templates are found, the operator's before the built-in ones."""
-        return Sandbox({**self.ours, **self.theirs}, filters.FILTERS)
+        return Sandbox(self._files, filters.FILTERS)
 
     def sources(self) -> Iterator[Source]:
         """Yield what each file of the operator's is for."""

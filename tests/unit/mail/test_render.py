@@ -182,6 +182,15 @@ def test_where_an_operators_template_breaks_ours_makes_the_whole_mail(part: str,
     assert replace(mail, fault=None) == rendered(TestMessage("Confidential Ellie"))
 
 
+def test_an_operators_template_that_asks_for_all_memory_makes_no_mail_and_takes_none() -> None:
+    """The built-in mail goes out, and the fault says why (test_process has more of such templates)."""
+    mail = rendered(TestMessage("x"), with_files({"test_message_v1/body.txt.j2": "{{ 'x'.center(1500000000) }}"}))
+    assert mail.fault == (
+        "the template test_message_v1/body.txt.j2, line 1, failed: it takes more than 64 MiB of memory"
+    )
+    assert replace(mail, fault=None) == rendered(TestMessage("x"))
+
+
 def test_a_fault_names_the_line_that_failed() -> None:
     """In the file where it stands, also where another one includes it."""
     files = {"test_message_v1/body.txt.j2": "{% include '_more.txt.j2' %}", "_more.txt.j2": "a\nb\n{{ 1 / 0 }}"}
