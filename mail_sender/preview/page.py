@@ -1,7 +1,7 @@
-"""The page of previews: every kind in every language, side by side, made anew for each request.
+"""The page of previews: every kind in every language, made anew for each request.
 
-The page is plain HTML, with a script that only switches width and colours. A mail's HTML is a page of its own, in a
-sandboxed frame. If a mail cannot be made, the page shows a sentence that says why.
+The page is plain HTML, with a script that only switches language, width and colours. A mail's HTML is a page of its
+own, in a sandboxed frame. If a mail cannot be made, the page shows a sentence that says why.
 """
 
 import re
@@ -47,8 +47,9 @@ class Previews:
             config = self.read()
             rows = list(self._rows(config.usable))
         except MailSenderError as error:
-            return _page().render(rows=[], notes=[str(error)])
-        return _page().render(rows=rows, notes=[*map(str, config.faults), *config.warnings])
+            return _page().render(rows=[], languages={}, notes=[str(error)])
+        languages = {card["language"]: card["name"] for _, cards in rows for card in cards}
+        return _page().render(rows=rows, languages=languages, notes=[*map(str, config.faults), *config.warnings])
 
     def _rows(self, config: LenientConfig) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         languages = [self.language] if self.language else _in_order(config)

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.async_api import Page, expect
@@ -87,6 +88,39 @@ async def test_width_and_colours_are_switched_for_all_mails(page: Page) -> None:
     await keep_picture(page, "previews-phone-dark")
     await page.get_by_label("light").check()
     await expect(frame).to_have_attribute("src", re.compile(r"\?light$"))
+
+
+async def test_one_language_is_chosen_and_kept(page: Page) -> None:
+    """Also in later windows; when the page no longer has it, all languages are shown."""
+    await page.goto("/")
+    mails = page.get_by_role("article")
+    assert await mails.count() == len(KINDS) * len(built_in().wordings)
+    await page.get_by_label("Language").select_option(label="German (de)")
+    await keep_picture(page, "previews-german")
+    await page.evaluate("sessionStorage.clear()")
+    await page.reload()
+    names = [await mail.get_attribute("aria-label") for mail in await mails.all()]
+    assert names == [f"{kind} in de" for kind in sorted(KINDS)]
+    await page.evaluate("localStorage.setItem('language', 'tlh')")
+    await page.reload()
+    assert await mails.count() == len(KINDS) * len(built_in().wordings)
+
+
+RIGHTMOST = "Math.max(...[...document.querySelectorAll('article')].map(mail => mail.getBoundingClientRect().right))"
+
+
+@pytest.mark.parametrize(("width", "label", "colours"), [(390, "phone", "dark"), (1280, "desktop", "light")])
+async def test_the_page_starts_as_the_browser_is_and_every_mail_is_in_sight(
+    page: Page, width: int, label: str, colours: Literal["dark", "light"]
+) -> None:
+    """In its colours and for its width; mails that do not fit beside each other stand below each other."""
+    await page.set_viewport_size({"width": width, "height": 900})
+    await page.emulate_media(color_scheme=colours)
+    await page.goto("/")
+    await expect(page.get_by_label(label)).to_be_checked()
+    await expect(page.get_by_label(colours)).to_be_checked()
+    await expect(page.locator("iframe").first).to_have_attribute("src", re.compile(rf"\?{colours}$"))
+    assert await page.evaluate(RIGHTMOST) <= width
 
 
 async def test_a_reload_shows_what_the_files_are_now_and_a_fault_as_a_sentence(page: Page, folder: Path) -> None:
