@@ -94,7 +94,7 @@ def _plain(header: str, text: str) -> str | None:
     return "\r\n".join(lines).removeprefix(before) if max(map(len, lines)) <= _LONGEST else None
 
 
-@lru_cache(maxsize=256)  # names and subjects return with every mail, and cost as much as all its templates
+@lru_cache(maxsize=32)  # names and subjects return with every mail, and cost as much as all its templates
 def _encoded_words(header: str, text: str) -> str:
     made, start, room = list[str](), 0, _LONGEST_ENCODED - len(f"{header}: ")
     while start < len(text) or not made:

@@ -5,7 +5,7 @@ must be sent twice is the same mail. The steps:
 
 1. The recipient's address gets its envelope form, and its languages are chosen.
 2. The variables are made in each language (`variables`): the cleaned display name, the links, the times in words.
-3. The templates are rendered (`template_set`): subject, text and HTML, whose style rules move into its elements. If
+3. The templates are rendered (`template_set`): subject, text and HTML, with its style rules in its elements. If
    one of the override folder fails, the built-in templates render the whole mail and `Mail.fault` names the file:
    a person without access is waiting for this mail.
 4. Headers and parts become bytes (`headers`, `mime`). The result is parsed again: nothing in a queue entry can have
@@ -15,13 +15,10 @@ If the message is to blame, `Unrenderable` is raised; if a template is, `BrokenT
 no error repeats what a mail holds.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 
-import css_inline
 from markupsafe import escape
 
 from mail_sender import address
@@ -30,11 +27,8 @@ from mail_sender.mail.config import MailConfig
 from mail_sender.mail.mail import Mail, message_id
 from mail_sender.mail.variables import Variables
 from mail_sender.message import Message
-from mail_sender.templating import sandbox
+from mail_sender.templating.sandbox import Failed
 from mail_sender.templating.template_set import NoTemplate, TemplateSet
-
-# Control characters but tab and line ends, and half surrogate pairs: no mail can carry them.
-_UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 
 class Unrenderable(Exception):
@@ -95,10 +89,9 @@ def _rendered(kind: str, languages: Mapping[str, Variables], templates: Template
 
     def part(name: str, values: Variables) -> str:
         try:
-            file = templates.file(kind, name, language)
-        except NoTemplate as error:
+            return templates.run(templates.file(kind, name, language), values, page=name == "body.html")
+        except (NoTemplate, Failed) as error:
             raise BrokenTemplate(str(error)) from None
-        return _filled(templates, file, values)
 
     values = variables.with_sentences(languages, kind, templates, str)
     subject = " ".join(part("subject.txt", values).split())
@@ -106,24 +99,4 @@ def _rendered(kind: str, languages: Mapping[str, Variables], templates: Template
     if not html:
         return _Parts(subject, text, None)
     values = variables.with_sentences(languages, kind, templates, escape)
-    return _Parts(subject, text, _with_inline_styles(kind, part("body.html", {**values, "subject": subject})))
-
-
-def _filled(templates: TemplateSet, file: str, values: Variables) -> str:
-    try:
-        return _UNSENDABLE.sub("", templates.run(file, values))
-    except sandbox.Failed as error:
-        raise BrokenTemplate(str(error)) from None
-
-
-def _with_inline_styles(kind: str, html: str) -> str:
-    """Return a page with its style rules moved into its elements: many mail programs ignore a style sheet."""
-    try:
-        return _inliner().inline(html)
-    except (css_inline.InlineError, ValueError):
-        raise BrokenTemplate(f"the style of {kind}/body.html.j2 cannot be read") from None
-
-
-@cache
-def _inliner() -> css_inline.CSSInliner:
-    return css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
+    return _Parts(subject, text, part("body.html", {**values, "subject": subject}))

@@ -81,6 +81,11 @@ def _of_kind(message: Message, config: MailConfig, date: datetime, locale: Local
                 "expires_at": expiry,
             }
         case UnknownContent(fields=fields):
-            return {"fields": fields}
+            return {"fields": _with_clean_name(fields)}
         case _ as never:
             assert_never(never)
+
+
+def _with_clean_name(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = fields.get("display_name")
+    return {**fields, "display_name": display_name.clean(name)} if isinstance(name, str) else fields

@@ -39,20 +39,20 @@ _LENGTH = struct.Struct(">I")
 _MAIN = "import sys; sys.path[:] = {path!r}; from mail_sender.templating import process_main; process_main.main()"
 
 
-def run(files: Mapping[str, str], name: str, variables: Mapping[str, Any]) -> str:
-    """Return the output of a template of this set of files. Raises `Failed`."""
-    return str(_asked(files, name, variables)["text"])
+def run(files: Mapping[str, str], name: str, variables: Mapping[str, Any], *, page: bool = False) -> str:
+    """Return the output of a template of this set of files; of a page, with its styles in place. Raises `Failed`."""
+    return str(_asked(files, name, variables, page)["text"])
 
 
 def require_compiled(files: Mapping[str, str], name: str) -> None:
     """Compile a template. Raises jinja2.TemplateSyntaxError, or `Failed` if the compiler itself fails."""
-    if wrong := _asked(files, name, None).get("syntax"):
+    if wrong := _asked(files, name, None, page=False).get("syntax"):
         raise jinja2.TemplateSyntaxError(*wrong)
 
 
-def _asked(files: Mapping[str, str], name: str, variables: Mapping[str, Any] | None) -> dict[str, Any]:
+def _asked(files: Mapping[str, str], name: str, variables: Mapping[str, Any] | None, page: bool) -> dict[str, Any]:
     with _lock:
-        answer = _child().answer(files, name, variables)
+        answer = _child().answer(files, name, variables, page)
     if "failed" in answer:
         raise Failed(answer["failed"])
     return answer
@@ -77,11 +77,13 @@ class _Child:
     def ended(self) -> bool:
         return not self._end.alive or self._process.poll() is not None
 
-    def answer(self, files: Mapping[str, str], name: str, variables: Mapping[str, Any] | None) -> dict[str, Any]:
+    def answer(
+        self, files: Mapping[str, str], name: str, variables: Mapping[str, Any] | None, page: bool
+    ) -> dict[str, Any]:
         """Return what the child answers; if it does not, or has used up its limits, end it."""
         fresh = None if files is self._files else dict(files)
         try:
-            self._write(_pickled((fresh, name, variables)))
+            self._write(_pickled((fresh, name, variables, page)))
             found = self._read(sandbox.SECONDS + GRACE_SECONDS)
         except TimeoutError:
             found = _spent(name, f"it takes longer than {sandbox.SECONDS:.0f} s")

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import jinja2
 
-from mail_sender.templating import filters, sandbox
+from mail_sender.templating import filters, sandbox, styles
 from mail_sender.templating.sandbox import Sandbox, TooMuch
 
 MEMORY = 64 * 1024 * 1024
@@ -29,21 +29,25 @@ def main() -> None:
     """Answer each request on the standard input; signals are for the sender, whose end closes that input."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold what the mail holds
     templates = Sandbox({}, filters.FILTERS)
     source, target = sys.stdin.buffer, sys.stdout.buffer
     _write(target, {})
     while head := source.read(_LENGTH.size):
-        files, name, variables = pickle.loads(source.read(*_LENGTH.unpack(head)))  # noqa: S301 - the sender wrote it
+        files, name, variables, page = pickle.loads(source.read(*_LENGTH.unpack(head)))  # noqa: S301 - the sender wrote it
         if files is not None:
             templates = Sandbox(files, filters.FILTERS)
-        _write(target, _answer(templates, name, variables))
+        _write(target, _answer(templates, name, variables, page))
 
 
-def _answer(templates: Sandbox, name: str, variables: Mapping[str, Any] | None) -> dict[str, Any]:
+def _answer(templates: Sandbox, name: str, variables: Mapping[str, Any] | None, page: bool) -> dict[str, Any]:
     _limit_memory()
     try:
         template = templates.get_template(name)
-        return {} if variables is None else {"text": sandbox.run(template, variables)}
+        if variables is None:
+            return {}
+        made = sandbox.run(template, variables)
+        return {"text": styles.inlined(made) if page else made}
     except MemoryError as error:
         _release_memory()
         return {

@@ -31,11 +31,17 @@ LARGEST_PART = 256 * 1024
 """Characters; mail programs cut off after 100 KiB."""
 LONGEST_RANGE = 10_000
 
+# Control characters but tab and line ends, and half surrogate pairs.
+_UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _LARGEST_EXPONENT = 1_000
 _WIDE = re.compile(r"%[^a-zA-Z%]*\d{5}|\*")  # a width or a precision that would fill the memory
 
 
-class TooMuch(Exception):
+class Fault(Exception):
+    """What is wrong with a template, in words that hold nothing of the mail."""
+
+
+class TooMuch(Fault):
     """A template exceeded a limit; the text says which."""
 
 
@@ -84,7 +90,10 @@ def is_escaped(name: str | None) -> bool:
 
 
 def run(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
-    """Return the output of a template. Raises `TooMuch`, and any exception of the template itself."""
+    """Return the output of a template, without characters that no mail can carry.
+
+    Raises `TooMuch`, and any exception of the template itself.
+    """
     pieces, length = [], 0
     with _alarm(SECONDS):
         for piece in template.generate(variables):
@@ -92,14 +101,14 @@ def run(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
             length += len(piece)
             if length > LARGEST_PART:
                 raise TooMuch(f"it makes more than {LARGEST_PART // 1024} KiB")
-    return "".join(pieces)
+    return _UNSENDABLE.sub("", "".join(pieces))
 
 
 def failure(error: Exception, name: str) -> str:
     """Say how a template failed, and in which file and line; the exception's own text may hold a secret."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(".j2")]
     place = f"{frames[-1].filename}, line {frames[-1].lineno}," if frames else name
-    reason = f": {error}" if isinstance(error, TooMuch) else f" ({type(error).__name__})"
+    reason = f": {error}" if isinstance(error, Fault) else f" ({type(error).__name__})"
     return f"the template {place} failed{reason}"
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import jinja2
 
-from mail_sender.templating import catalogues, filters, process, sandbox, template_files, wording
+from mail_sender.templating import catalogues, filters, process, sandbox, styles, template_files, wording
 from mail_sender.templating.catalogues import is_catalogue
 from mail_sender.templating.kinds import KINDS
 from mail_sender.templating.sandbox import Failed, Sandbox
@@ -98,12 +98,16 @@ class TemplateSet:
         """Return a template by its file's name. Raises jinja2.TemplateError if it cannot be found or compiled."""
         return self.environment.get_template(name)
 
-    def run(self, name: str, variables: Mapping[str, Any]) -> str:
-        """Return what a template makes of these variables, by its file's name. Raises `Failed`."""
+    def run(self, name: str, variables: Mapping[str, Any], *, page: bool = False) -> str:
+        """Return what a template makes of these variables, by its file's name; of a page, with its styles in place.
+
+        Raises `Failed`.
+        """
         if self._has_foreign_templates:
-            return process.run(self._files, name, variables)
+            return process.run(self._files, name, variables, page=page)
         try:
-            return sandbox.run(self.get(name), variables)
+            made = sandbox.run(self.get(name), variables)
+            return styles.inlined(made) if page else made
         except Exception as error:  # noqa: BLE001 - a template is a program: anything can go wrong in it
             raise Failed(sandbox.failure(error, name)) from None
 

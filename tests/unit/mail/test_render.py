@@ -74,6 +74,16 @@ def test_a_name_that_could_become_a_link_is_shown_and_is_none(name: str) -> None
     assert links(greeting) == []
 
 
+def test_the_name_in_an_unknown_kind_is_cleaned_too() -> None:
+    """Its other fields are as the server gave them."""
+    files = {
+        f"account_expiry_v1/{part}": "{{ fields.display_name }}|{{ fields.url }}"
+        for part in ("subject.txt.j2", "body.txt.j2", "body.html.j2")
+    }
+    content = UnknownContent("account_expiry_v1", {"display_name": "anna.schmidt", "url": "https://a.example"})
+    assert bodies(rendered(content, with_files(files)))[0].strip() == "anna. schmidt|https://a.example"
+
+
 def test_a_message_carries_its_id_for_the_helpdesk() -> None:
     """The body ends with the message's id, by which it is found in the queue."""
     for body in bodies(rendered(TestMessage("x"))):

@@ -56,6 +56,20 @@ def test_what_would_take_the_memory_fails_and_takes_none_of_ours(template: str) 
     assert made("{{ 1 + 1 }}") == "2"
 
 
+@pytest.mark.usefixtures("largest")
+def test_a_style_that_stands_in_too_many_elements_fails() -> None:
+    """A rule is copied into each of them: two hundred KiB would become gigabytes."""
+    page = f"<style>p {{ {'color: red; ' * 9000} }}</style>" + "<p>" * 40_000
+    with pytest.raises(Failed, match=r"its process ended, probably for lack of memory|it takes longer than"):
+        process.run({"x.html.j2": page}, "x.html.j2", {}, page=True)
+    page = f"<style>p {{ background: url({'x' * 90_000}) }}</style>" + "<p>x</p>" * 20
+    with pytest.raises(Failed, match="with its styles it makes more than 1024 KiB"):
+        process.run({"x.html.j2": page}, "x.html.j2", {}, page=True)
+    assert process.run({"x.html.j2": "<style>p { color: red }</style><p>x"}, "x.html.j2", {}, page=True) == (
+        '<html><head></head><body><p style="color: red;">x</p></body></html>'
+    )
+
+
 def test_what_takes_too_long_inside_of_one_operation_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """No alarm of Python's reaches it; the next template has a new process."""
     assert made("{{ 1 }}") == "1"
@@ -87,13 +101,13 @@ def test_another_fault_is_named_with_its_line_and_the_process_is_kept(template: 
 
 
 def test_variables_arrive_as_what_they_are() -> None:
-    """Escaped text, times with their methods and filters, fields of an unknown kind, half surrogate pairs."""
+    """Escaped text, times with their methods and filters, fields of an unknown kind, any character."""
     html = "x.html.j2"
     assert made("{{ a }}{{ b }}", html, a=Markup("<b>"), b="<i>") == "<b>&lt;i&gt;"
     at = TemplateTime(NOW, NOW, ZoneInfo("Europe/Berlin"), locale("de"))
     assert made("{{ at }}|{{ at | clock }}", at=at) == "21. November 2026, 13:00 MEZ|13:00 MEZ"
     assert made("{{ fields.a.b[0] }}", fields={"a": {"b": [7]}}) == "7"
-    assert made(r"{{ '\ud800' }}é") == "\ud800é"
+    assert made("{{ who }}", who="é\u2028💥") == "é\u2028💥"
 
 
 def test_a_template_that_does_not_compile_says_why() -> None:
