@@ -244,14 +244,16 @@ def test_check_lists_every_fault_with_file_and_line(config: Path, folder: Path) 
 
 
 def test_check_finds_what_shows_only_when_a_template_runs(config: Path, folder: Path) -> None:
-    """A mail of each kind is made in each language of the configuration."""
+    """A mail of each kind is made in each language of the configuration; no template takes the memory."""
     put(folder, f"{RESET}/subject.de.txt.j2", "{{ 1 / 0 }}")
+    put(folder, "test_message_v1/body.txt.j2", "{{ 'x'.center(1500000000) }}")
     done = template(config, "check")
     assert done.returncode == 1
     assert (
         f"{RESET}/subject.de.txt.j2, line 1, failed (ZeroDivisionError); seen in a sample of {RESET} in de"
         in done.stdout
     )
+    assert "test_message_v1/body.txt.j2, line 1, failed: it takes more than 64 MiB of memory" in done.stdout
 
 
 def test_check_of_good_templates_is_exit_0_with_its_warnings(config: Path, folder: Path) -> None:
