@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-_STRAY = (signal.SIGHUP, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
+_STRAY = (signal.SIGHUP, signal.SIGALRM, signal.SIGPROF, signal.SIGUSR1, signal.SIGUSR2)
 # structlog imports two of them for colours and other threads, httpx one for its command line; both do without.
 _UNUSED = ("rich", "greenlet", "httpx._main")
 _OBJECTS = 200_000

@@ -19,21 +19,23 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jinja2
 from babel import Locale
 
-from mail_sender.templating import sandbox
 from mail_sender.templating.sandbox import Failed
 
 START_SECONDS = 30.0
 """How long the child may take to start; it usually takes a few tenths."""
-GRACE_SECONDS = 1.0
-"""How much longer than `sandbox.SECONDS` is waited for it: the sandbox's own alarm says where the time went."""
+ANSWER_SECONDS = 30.0
+"""How long is waited for its answer. Its own alarm ends a part after `sandbox.SECONDS` of the processor's time, which
+a busy machine takes longer to give.
+"""
+_TURN = 0.1
+"""Seconds of a wait that are counted at a time: the time in which this process was stopped counts for no more."""
 
 _LENGTH = struct.Struct(">I")
 _MAIN = "import sys; sys.path[:] = {path!r}; from mail_sender.templating import process_main; process_main.main()"
@@ -84,11 +86,11 @@ class _Child:
         fresh = None if files is self._files else dict(files)
         try:
             self._write(_pickled((fresh, name, variables, page)))
-            found = self._read(sandbox.SECONDS + GRACE_SECONDS)
+            found = self._read(ANSWER_SECONDS)
         except TimeoutError:
-            found = _spent(name, f"it takes longer than {sandbox.SECONDS:.0f} s")
+            found = _spent(name, f"it takes longer than {ANSWER_SECONDS:.0f} s")
         except (EOFError, OSError):
-            found = _spent(name, "its process ended, probably for lack of memory")
+            found = _spent(name, "its process ended: it needs too much memory or time")
         self._files = files
         if found.get("spent"):
             self._end()
@@ -101,19 +103,20 @@ class _Child:
             view = view[self._process.stdin.write(view) :]
 
     def _read(self, seconds: float) -> dict[str, Any]:
-        ends = time.monotonic() + seconds
-        (length,) = _LENGTH.unpack(self._received(_LENGTH.size, ends))
-        found = json.loads(self._received(length, ends))
+        turns = iter(range(round(seconds / _TURN)))
+        (length,) = _LENGTH.unpack(self._received(_LENGTH.size, turns))
+        found = json.loads(self._received(length, turns))
         return found if isinstance(found, dict) else {}
 
-    def _received(self, length: int, ends: float) -> bytes:
+    def _received(self, length: int, turns: Iterator[int]) -> bytes:
         assert self._process.stdout is not None  # noqa: S101 - a pipe, as asked for
         ready = select.poll()
         ready.register(self._process.stdout, select.POLLIN)
         received = b""
         while len(received) < length:
-            if not ready.poll(max(0.0, ends - time.monotonic()) * 1000):
-                raise TimeoutError
+            while not ready.poll(_TURN * 1000):
+                if next(turns, None) is None:
+                    raise TimeoutError
             more = self._process.stdout.read(length - len(received))
             if not more:
                 raise EOFError

@@ -1,7 +1,7 @@
 """What runs in the template process (`process`): it renders one part after the other until its input ends.
 
-Before each part the kernel is told how much more memory the process may have. A part that exceeds a limit has the
-process ended by `process`, so nothing that it held is left.
+Before each part the kernel is told how much more memory and time of the processor the process may have. A part that
+exceeds a limit ends the process, or has it ended by `process`, so nothing that it held is left.
 """
 
 import json
@@ -11,6 +11,7 @@ import resource
 import signal
 import struct
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
@@ -42,6 +43,7 @@ def main() -> None:
 
 def _answer(templates: Sandbox, name: str, variables: Mapping[str, Any] | None, page: bool) -> dict[str, Any]:
     _limit_memory()
+    _limit_time()
     try:
         template = templates.get_template(name)
         if variables is None:
@@ -73,6 +75,12 @@ def _limit_memory() -> None:
             pages = int(file.read().split()[0])
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + MEMORY, most))
+
+
+def _limit_time() -> None:
+    """Have the kernel end the process if one operation of Python takes so long that no alarm can."""
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + sandbox.SECONDS) + 2, most))
 
 
 def _release_memory() -> None:

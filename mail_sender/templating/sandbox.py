@@ -7,9 +7,9 @@ for HTML except in files that end in `.txt.j2` or `.css.j2`. In addition:
 - a part may take `SECONDS` and have `LARGEST_PART` characters. The template is the operator's own, but an endless
   loop in it must not stop all mail. Numbers and texts that would fill the memory are refused before they are made.
 
-The time is limited by the process's alarm signal, because nothing else can end a busy loop. Python delivers signals
-to the main thread; in other threads only the size is limited. What one operation of Python may take cannot be limited
-here: so an operator's templates run in a sandbox in a process of their own (`process`).
+The time is that of the processor, limited by an alarm signal, because nothing else can end a busy loop. Python
+delivers signals to the main thread; in other threads only the size is limited. What one operation of Python may take
+cannot be limited here: so an operator's templates run in a sandbox in a process of their own (`process`).
 """
 
 import re
@@ -26,7 +26,7 @@ from jinja2.filters import do_format
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 SECONDS = 2.0
-"""How long the rendering of one part may take; it usually takes less than a thousandth of that."""
+"""Time of the processor that the rendering of one part may take; it usually takes less than a thousandth of that."""
 LARGEST_PART = 256 * 1024
 """Characters; mail programs cut off after 100 KiB."""
 LONGEST_RANGE = 10_000
@@ -114,7 +114,10 @@ def failure(error: Exception, name: str) -> str:
 
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """Raise `TooMuch` in a block that takes longer; an alarm that was set before is set again afterwards."""
+    """Raise `TooMuch` in a block that takes more of the processor's time; an earlier alarm is set again afterwards.
+
+    Time that passes while the process is stopped, or waits for a busy machine, is not the template's.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -124,16 +127,16 @@ def _alarm(seconds: float) -> Iterator[None]:
         if set_:
             raise TooMuch(f"it takes longer than {seconds:.0f} s")
 
-    before, began = signal.signal(signal.SIGALRM, ring), time.monotonic()
-    others, again = signal.setitimer(signal.ITIMER_REAL, seconds)
+    before, began = signal.signal(signal.SIGPROF, ring), time.process_time()
+    others, again = signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
         set_ = False
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before or signal.SIG_DFL)
         if others:
-            signal.setitimer(signal.ITIMER_REAL, max(others - (time.monotonic() - began), 0.001), again)
+            signal.setitimer(signal.ITIMER_PROF, max(others - (time.process_time() - began), 0.001), again)
 
 
 def _shown(value: Any) -> Any:

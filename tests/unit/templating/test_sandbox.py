@@ -1,6 +1,7 @@
 """What a template may take, what is escaped, and what a name means in it."""
 
 import asyncio
+import select
 import signal
 import threading
 from typing import Any
@@ -41,12 +42,24 @@ SLOW = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfo
 def test_a_loop_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """It asks nobody, so the alarm ends it; who had set that before has it back."""
     monkeypatch.setattr(sandbox, "SECONDS", 0.05)
-    before, (others, _) = signal.getsignal(signal.SIGALRM), signal.setitimer(signal.ITIMER_REAL, 100.0)
+    before, (others, _) = signal.getsignal(signal.SIGPROF), signal.setitimer(signal.ITIMER_PROF, 100.0)
     with pytest.raises(TooMuch, match="it takes longer than"):
         made(SLOW)
-    assert signal.getsignal(signal.SIGALRM) == before
-    assert 50 < signal.getitimer(signal.ITIMER_REAL)[0] < 100
-    signal.setitimer(signal.ITIMER_REAL, others)
+    assert signal.getsignal(signal.SIGPROF) == before
+    assert 50 < signal.getitimer(signal.ITIMER_PROF)[0] < 100
+    signal.setitimer(signal.ITIMER_PROF, others)
+
+
+def test_time_in_which_the_process_does_not_run_is_not_the_templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was stopped, or the machine was busy: no mail is held for that."""
+
+    class Stopped:
+        def __str__(self) -> str:
+            select.select([], [], [], 0.2)
+            return "on"
+
+    monkeypatch.setattr(sandbox, "SECONDS", 0.05)
+    assert made("go {{ it }}", it=Stopped()) == "go on"
 
 
 async def test_the_alarm_leaves_the_event_loop_alone(monkeypatch: pytest.MonkeyPatch) -> None:
