@@ -30,6 +30,7 @@ from mail_sender.config.config import Config
 from mail_sender.config.faults import checked
 from mail_sender.config.keys import ClientFile, SenderFile, input_paths
 from mail_sender.config.toml_file import TomlFile
+from mail_sender.config.values import without_line_ends
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.relay import endpoint
@@ -156,4 +157,4 @@ def _secrets(sender: SenderFile) -> frozenset[str]:
     """Return what no log may show, also of a relay that is not in use."""
     named = [secret.get_secret_value() for secret in (sender.token, sender.mail_password) if secret]
     url = endpoint.parse(sender.mail_relay.get_secret_value()) if sender.mail_relay else None
-    return frozenset([*named, url.password] if url and url.password else named)
+    return frozenset([*named, without_line_ends(url.password)] if url and url.password else named)

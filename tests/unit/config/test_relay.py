@@ -135,6 +135,7 @@ def test_the_login_in_the_url_is_read_like_the_keys(files: Files) -> None:
     """A line break at its end is cut off, and said."""
     config = files.load(mail_username=None, mail_password=None, mail_relay='"smtps://me:pw%0A@relay.example.com"')
     assert login(config) == ("me", "pw")
+    assert "pw" in config.secrets
     assert "the password in mail_relay: a line break" in config.warnings[0]
 
 
