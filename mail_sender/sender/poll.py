@@ -15,7 +15,7 @@ costs both sides seconds, and they must not spend all their time on it.
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -106,16 +106,20 @@ class Poller:
     async def _list(self) -> Listing:
         """List the queue, twice where the server's time has moved against ours: a single answer may have a wrong one.
 
-        The listing has no time where two answers disagree.
+        Where two answers disagree, the earlier time counts: no link expires by it too soon.
         """
-        now = self._clock.now()
-        first = await self._parts.source.list_ready(now)
-        if first.at is None or _near(first.at, now, now + self._off):
+        first, off = await self._ask_for_list()
+        if off is None or _near(off, timedelta(0), self._off):
             return first
-        second = await self._parts.source.list_ready(now)
-        if second.at is not None and _near(second.at, first.at, now, now + self._off):
+        second, other = await self._ask_for_list()
+        if other is None or _near(other, off, timedelta(0), self._off):
             return second
-        return replace(second, at=None)
+        return replace(second, at=self._clock.now() + min(off, other))
+
+    async def _ask_for_list(self) -> tuple[Listing, timedelta | None]:
+        """Return a listing, and by how much its time is ahead of ours, if it has one."""
+        found = await self._parts.source.list_ready(self._clock.now())
+        return found, None if found.at is None else found.at - self._clock.now()
 
     async def _admit(self, listing: Listing) -> None:
         self._compare_clocks(listing)
@@ -145,8 +149,8 @@ class Poller:
             condition.down(kind, detail, advice, now)
 
 
-def _near(time: datetime, *others: datetime) -> bool:
-    return any(abs(time - other) <= TOLERANCE for other in others)
+def _near(off: timedelta, *others: timedelta) -> bool:
+    return any(abs(off - other) <= TOLERANCE for other in others)
 
 
 def _which(skew: timedelta, *, servers_counts: bool) -> tuple[str, str]:

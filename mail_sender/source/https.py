@@ -7,8 +7,9 @@ the network does is said in words; it ends in `ServerFault`.
 import asyncio
 import socket
 import ssl
+import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 
@@ -33,8 +34,12 @@ _CUT = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it arrived: `body` may be compressed, and is empty for an error that was too large to be read."""
+    """An answer as it arrived: `body` may be compressed, and is empty for an error that was too large to be read.
 
+    `began` is when its head came, in monotonic seconds.
+    """
+
+    began: float
     status: int
     headers: httpx.Headers
     body: bytes
@@ -42,8 +47,9 @@ class Answer:
 
     @property
     def date(self) -> datetime | None:
-        """The server's time, if it says it."""
-        return answers.date(self.headers.get("date"))
+        """The server's time now, if it said it: a long answer says when it began."""
+        date = answers.date(self.headers.get("date"))
+        return date and date + timedelta(seconds=int(time.monotonic() - self.began))
 
     def text(self, most: int) -> str:
         """Return its text. Raises `decoding.TooLarge` if that is more than so many octets, unpacked."""
@@ -107,8 +113,9 @@ class HttpsClient:
         # httpcore would ask for the name as it is looked up, with a dot at its end.
         extensions = {"sni_hostname": self._tls_name}
         async with self._client.stream(method, path, params=query, extensions=extensions) as response:
+            began = time.monotonic()
             body = await _bounded(response, most)
-            return Answer(response.status_code, response.headers, body, response.charset_encoding)
+            return Answer(began, response.status_code, response.headers, body, response.charset_encoding)
 
 
 class _TooLarge(httpx.HTTPError):

@@ -1,5 +1,6 @@
 """When the server is asked, what is made of its answer, and what of its silence."""
 
+import itertools
 import math
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -254,6 +255,21 @@ async def test_a_date_that_jumps_while_mail_waits_changes_nothing(wrong: timedel
         await table.run(60)
         assert await table.states(of) == [State.SENT]
         assert len(table.transport.arrived) == 1
+
+
+@pytest.mark.parametrize("off", [DAY, timedelta(0)])
+async def test_two_answers_with_two_times_expire_nothing(off: timedelta) -> None:
+    """At the first poll, and whether our own clock is right or not: one server of several has a wrong clock."""
+    of = message(A, content=reset())
+    async with bench(of, off=off) as table:
+        wrong = itertools.cycle([2 * HOUR, timedelta(0)])
+        table.source.date = lambda: table.clock.true
+        table.source.proxy_date = lambda: table.clock.true + next(wrong)
+        table.transport.always(DOWN)
+        await table.run(600)
+        table.transport.always(None)
+        await table.run(60)
+        assert await table.states(of) == [State.SENT]
 
 
 async def test_a_wrong_date_does_not_have_each_list_read_twice() -> None:

@@ -19,6 +19,7 @@ import respx
 from mail_sender.errors import MessageGone, ServerFault, ServerFaultKind
 from mail_sender.source import kanidm
 from mail_sender.source.base import Standing
+from mail_sender.source.https import Answer
 from mail_sender.source.kanidm import KanidmSource
 from tests.unit.source.answering import (
     BACKEND,
@@ -206,6 +207,13 @@ async def test_a_list_comes_with_the_servers_time(server: respx.MockRouter, sour
     found = await source.list_ready(NOW)
     assert len(found.messages) == 3
     assert found.at == datetime(2026, 11, 21, 11, 59, 58, tzinfo=UTC)
+
+
+def test_the_servers_time_goes_on_while_a_long_list_arrives() -> None:
+    """Its Date was written when it began: it is not a server whose clock stands still."""
+    headers = httpx.Headers({"date": "Sat, 21 Nov 2026 11:59:58 GMT"})
+    answer = Answer(time.monotonic() - 90.5, 200, headers, b"", None)
+    assert answer.date == datetime(2026, 11, 21, 12, 1, 28, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
