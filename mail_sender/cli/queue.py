@@ -49,7 +49,9 @@ def list_(
     recipient: Recipient = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", min=0, help="At most this many; 0: all. Default: 50 on a terminal, else all."),
+        typer.Option(
+            "--limit", min=0, max=10**9, help="At most this many; 0: all. Default: 50 on a terminal, else all."
+        ),
     ] = None,
     output: Output = "text",
     show_addresses: Addresses = False,

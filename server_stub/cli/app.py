@@ -115,7 +115,9 @@ def queue(
 
 @app.command()
 def fill(
-    count: Annotated[int, typer.Argument(min=1, metavar="N", help="How many messages.", show_default=False)],
+    count: Annotated[
+        int, typer.Argument(min=1, max=10**7, metavar="N", help="How many messages.", show_default=False)
+    ],
     dir: Dir,  # noqa: A002 - the flag's name
 ) -> None:
     """Queue N messages (test messages and credential resets) as fast as possible; 100,000 and more are possible."""

@@ -24,6 +24,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 
 _NO_COMMAND = re.compile(r"No such command (.*?)\.?( Did you mean .*)?", re.DOTALL)
 _TOO_MANY = re.compile(r"Got unexpected extra argument\(s\) \((.*)\)", re.DOTALL)
+_LONGEST = 60  # characters that are shown of a bad value
 _ID = "an id such as 6f1c2a3e-0d4b-4c8e-9a57-1f2e3d4c5b6a"
 
 _Parameter = TyperArgument | TyperOption
@@ -98,10 +99,11 @@ def _bad_value(context: Context | None, error: BadParameter, parameter: _Paramet
     if not isinstance(cause, ValidationError):
         return f"{place}: {_printable(error.message)}"
     found = str(cause.errors()[0]["input"])
+    shown = found if len(found) <= _LONGEST else f"{found[:_LONGEST]}…"
     choices = [str(choice) for choice in parameter.type_descriptor.choices or ()]
     near = get_close_matches(found.lower(), choices, n=1)
     advice = f"; did you mean {near[0]}?" if near else ""
-    return f"{place} takes {_listed(choices, 'or') or _expected(parameter)}, not {found!r}{advice}"
+    return f"{place} takes {_listed(choices, 'or') or _expected(parameter)}, not {shown!r}{advice}"
 
 
 def _expected(parameter: _Parameter) -> str:

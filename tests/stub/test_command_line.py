@@ -301,7 +301,7 @@ def test_output_that_cannot_be_written_makes_no_traceback() -> None:
         ("serve --dir x --host=", "--host: an address is needed, such as 127.0.0.1"),
         ("serve x --dir x", "`server-stub serve` takes no argument: leave out x"),
         ("--dir x serve", "--dir belongs after the command, as in `server-stub serve --dir DIR`"),
-        ("fill --dir x 0", "N takes a whole number from 1 up, not '0'"),
+        ("fill --dir x 0", "N takes a whole number from 1 to 10000000, not '0'"),
         ("message-queue get --dir x", "needs MESSAGE_ID: the message's id; `message-queue list` shows it"),
         ("message-queue get --dir x 7", "MESSAGE_ID takes an id such as 6f1c2a3e-"),
         ("person send-reset-token --dir x", "needs ACCOUNT: the person's name or id"),
