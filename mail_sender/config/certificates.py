@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from mail_sender import pem, tls
 from mail_sender.config.toml_file import Key, TomlFile
 from mail_sender.errors import ConfigFault
+from mail_sender.tls import contexts, pem
 
 CLIENT_CERTIFICATE: tuple[Key, Key] = (("relay", "client_cert_path"), ("relay", "client_key_path"))
 _EXPECTED = "expected a PEM file"
@@ -18,7 +18,7 @@ def faults(client: TomlFile, sender: TomlFile) -> Iterator[ConfigFault]:
     scratch = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for file, key in ((client, ("ca_path",)), (sender, ("relay", "ca_path"))):
         if isinstance(path := file.value(key), str):
-            yield from _fault(file, key, partial(tls.add_ca, scratch, Path(path)))
+            yield from _fault(file, key, partial(contexts.add_ca, scratch, Path(path)))
     certificate, key_path = (sender.value(key) for key in CLIENT_CERTIFICATE)
     if isinstance(certificate, str) and isinstance(key_path, str):
         pair = Path(certificate), Path(key_path)
@@ -26,13 +26,13 @@ def faults(client: TomlFile, sender: TomlFile) -> Iterator[ConfigFault]:
             *_fault(sender, CLIENT_CERTIFICATE[0], partial(pem.certificates, pair[0])),
             *_fault(sender, CLIENT_CERTIFICATE[1], partial(pem.private_keys, pair[1])),
         ]
-        together = partial(tls.add_client_certificate, scratch, *pair)
+        together = partial(contexts.add_client_certificate, scratch, *pair)
         yield from unusable or _fault(sender, CLIENT_CERTIFICATE[1], together)
 
 
 def warnings() -> Iterator[str]:
     """Yield a sentence if the environment names a file or folder of the system's roots that is not there."""
-    if missing := tls.missing_roots():
+    if missing := contexts.missing_roots():
         yield f"{missing}, so that no CA of the system's is trusted"
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from mail_sender import tls
 from mail_sender.relay.endpoint import Endpoint, Security
+from mail_sender.tls import contexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class RelayConfig:
     @property
     def tls_name(self) -> str:
         """The name that is sent in the handshake (SNI) and looked for in the certificate."""
-        return tls.server_name(self.host)
+        return contexts.server_name(self.host)
 
 
 @dataclass(frozen=True, slots=True)

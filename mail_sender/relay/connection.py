@@ -11,7 +11,6 @@
 import ssl
 from collections.abc import Collection
 
-from mail_sender import tls
 from mail_sender.mail.mail import Mail
 from mail_sender.relay import replies, session_limit
 from mail_sender.relay.config import RelayConfig
@@ -19,6 +18,7 @@ from mail_sender.relay.conversation import Conversation, NotReset
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.transport import BeforeDot
+from mail_sender.tls import contexts
 from mail_sender.verdict import Accepted, Deferred, Refused, Reply, Stage, Verdict
 
 
@@ -125,7 +125,7 @@ class Connection:
 
     def _verdict(self, error: Exception) -> Verdict:
         security = self._conversation.security if self._conversation else self._known.security
-        asked = self._conversation is not None and tls.is_asked(self._context)
+        asked = self._conversation is not None and contexts.is_asked(self._context)
         return replies.verdict(self._stage, error, self._config, security, asked=asked)
 
     def _may_go_on(self, verdict: Verdict) -> bool:

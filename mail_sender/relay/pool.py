@@ -8,12 +8,12 @@ import asyncio
 import ssl
 from collections import deque
 
-from mail_sender import tls
 from mail_sender.mail.mail import Mail
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.connection import Connection
 from mail_sender.relay.known import Discovered, KnownRelay
 from mail_sender.relay.transport import BeforeDot
+from mail_sender.tls import contexts
 from mail_sender.verdict import Verdict
 
 _MOST_QUOTED = 64  # mails that a relay may still quote
@@ -23,7 +23,7 @@ class SmtpTransport:
     """A relay over TLS.
 
     `discovered` is called with how TLS starts, if that had to be found out.
-    Raises `OSError` or `tls.BadPem` if a certificate cannot be used.
+    Raises `OSError` or `contexts.BadPem` if a certificate cannot be used.
     """
 
     def __init__(self, config: RelayConfig, discovered: Discovered) -> None:
@@ -52,7 +52,7 @@ class SmtpTransport:
 
 
 def _context(config: RelayConfig) -> ssl.SSLContext:
-    context = tls.context(config.ca_path)
+    context = contexts.context(config.ca_path)
     if config.client_cert_path and config.client_key_path:
-        tls.add_client_certificate(context, config.client_cert_path, config.client_key_path)
+        contexts.add_client_certificate(context, config.client_cert_path, config.client_key_path)
     return context

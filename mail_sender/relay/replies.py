@@ -23,7 +23,6 @@ import ssl
 
 import aiosmtplib
 
-from mail_sender import tls_fault
 from mail_sender.errors import causes
 from mail_sender.relay import login, refusals
 from mail_sender.relay.channel import NoStartTls, Rejected
@@ -31,7 +30,8 @@ from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.conversation import NoUtf8
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.login import NoLogin
-from mail_sender.tls_fault import Peer, TlsFault
+from mail_sender.tls import fault
+from mail_sender.tls.fault import Peer, TlsFault
 from mail_sender.verdict import Blame, Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
 
 FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUtf8, ValueError)
@@ -75,7 +75,7 @@ def verdict(
 
 def speaks_plain(error: BaseException) -> bool:
     """Say whether the relay answered TLS in plain text."""
-    return any(isinstance(cause, ssl.SSLError) and tls_fault.of(cause) is TlsFault.NOT_TLS for cause in causes(error))
+    return any(isinstance(cause, ssl.SSLError) and fault.of(cause) is TlsFault.NOT_TLS for cause in causes(error))
 
 
 def _reply(error: BaseException) -> Reply | None:
@@ -190,8 +190,8 @@ def _of_tls(error: ssl.SSLError, config: RelayConfig) -> tuple[str, str, bool]:
         client_advice="set [relay] client_cert_path and client_key_path",
         has_client_certificate=config.client_cert_path is not None,
     )
-    detail, advice = tls_fault.described(error, peer)
-    if tls_fault.of(error) is TlsFault.NOT_TLS:
+    detail, advice = fault.described(error, peer)
+    if fault.of(error) is TlsFault.NOT_TLS:
         advice = f"it uses STARTTLS: write smtp://{config.place}"
     return f"{config.place}: {detail}", advice, True
 

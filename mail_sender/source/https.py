@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 
-from mail_sender import __version__, tls, tls_fault
+from mail_sender import __version__
 from mail_sender.errors import ServerFault, ServerFaultKind, causes
 from mail_sender.source import answers, decoding
 from mail_sender.source.config import SourceConfig
-from mail_sender.tls_fault import Peer
+from mail_sender.tls import contexts, fault
+from mail_sender.tls.fault import Peer
 
 _log = structlog.get_logger()
 
@@ -58,11 +59,11 @@ class Answer:
 
 
 class HttpsClient:
-    """Connections to the server. Raises `OSError` or `tls.BadPem` if `ca_path` cannot be used."""
+    """Connections to the server. Raises `OSError` or `contexts.BadPem` if `ca_path` cannot be used."""
 
     def __init__(self, config: SourceConfig) -> None:
         self._config = config
-        self._tls_name = tls.server_name(urlsplit(config.uri).hostname or "")
+        self._tls_name = contexts.server_name(urlsplit(config.uri).hostname or "")
         self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._client = httpx.AsyncClient(
             base_url=config.uri,
@@ -136,7 +137,7 @@ async def _bounded(response: httpx.Response, most: int) -> bytes:
 
 
 def _context(config: SourceConfig) -> ssl.SSLContext:
-    context = tls.context(config.ca_path)
+    context = contexts.context(config.ca_path)
     if not (config.verify_hostnames and config.verify_ca):
         context.check_hostname = False
     if not config.verify_ca:
@@ -151,7 +152,7 @@ def _network_fault(config: SourceConfig, error: BaseException) -> ServerFault:
     server = config.uri + (" (through the proxy of HTTPS_PROXY)" if config.proxy else "")
     for cause in causes(error):
         if isinstance(cause, ssl.SSLError):
-            detail, advice = tls_fault.described(cause, _peer(config))
+            detail, advice = fault.described(cause, _peer(config))
             return ServerFault(ServerFaultKind.UNTRUSTED, f"{server}: {detail}", advice)
     return ServerFault(
         ServerFaultKind.UNREACHABLE,

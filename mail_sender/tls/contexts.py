@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from mail_sender import pem
-from mail_sender.pem import BadPem
+from mail_sender.tls import pem
+from mail_sender.tls.pem import BadPem
 
 _ASKING: WeakSet[ssl.SSLContext] = WeakSet()
 """The contexts whose peers have asked for a client certificate."""

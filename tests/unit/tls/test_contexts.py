@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from mail_sender import tls
+from mail_sender.tls import contexts
 from tests.support.handshake import handshake, self_signed, server_context
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAME = "relay.example"
 # Version managers keep each Python in a folder beside the others.
 PYTHONS = sorted(map(str, Path(sys.base_prefix).parent.glob("*/bin/python3.1[1-9]"))) or [sys.executable]
@@ -33,7 +33,7 @@ def test_a_certificate_that_the_operator_names_is_trusted(
     leaf = intermediate.issue_cert(NAME)
     pems = {"root": root.cert_pem, "intermediate": intermediate.cert_pem, "leaf": leaf.cert_chain_pems[0]}
     pems[named].write_to_path(str(tmp_path / "ca.pem"))
-    context = tls.context(tmp_path / "ca.pem")
+    context = contexts.context(tmp_path / "ca.pem")
     assert handshake(context, server_context(leaf), NAME) is None
     assert handshake(context, server_context(trustme.CA().issue_cert(NAME)), NAME) is not None
     assert handshake(context, server_context(leaf), "other.example") is not None
@@ -44,18 +44,18 @@ def test_trust_in_a_certificate_does_not_outlive_it(tmp_path: Path, chain: tuple
     now = dt.datetime.now(dt.UTC)
     leaf = chain[1].issue_cert(NAME, not_before=now - dt.timedelta(days=9), not_after=now - dt.timedelta(days=1))
     leaf.cert_chain_pems[0].write_to_path(str(tmp_path / "ca.pem"))
-    assert handshake(tls.context(tmp_path / "ca.pem"), server_context(leaf), NAME) is not None
+    assert handshake(contexts.context(tmp_path / "ca.pem"), server_context(leaf), NAME) is not None
 
 
 _CHILD = """
 import ssl, sys
 sys.path.insert(0, sys.argv[1])
-from mail_sender import tls
+from mail_sender.tls import contexts
 from pathlib import Path
 server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 server.load_cert_chain(sys.argv[3])
 a, b = ssl.MemoryBIO(), ssl.MemoryBIO()
-ours = tls.context(Path(sys.argv[2])).wrap_bio(a, b, server_hostname="relay.example")
+ours = contexts.context(Path(sys.argv[2])).wrap_bio(a, b, server_hostname="relay.example")
 theirs = server.wrap_bio(b, a, server_side=True)
 for step in (ours.do_handshake, theirs.do_handshake) * 3:
     try:
@@ -86,7 +86,7 @@ def test_every_python_trusts_the_same(tmp_path: Path, chain: tuple[trustme.CA, t
 )
 def test_a_certificate_is_asked_for_a_name_without_the_dot_at_its_end(host: str, name: str) -> None:
     """Certificates have none (RFC 6066, section 3)."""
-    assert tls.server_name(host) == name
+    assert contexts.server_name(host) == name
 
 
 def test_roots_that_the_environment_names_and_that_are_not_there_are_found(
@@ -95,10 +95,10 @@ def test_roots_that_the_environment_names_and_that_are_not_there_are_found(
     """OpenSSL says nothing of them."""
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
-    assert tls.missing_roots() == ""
+    assert contexts.missing_roots() == ""
     monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path}/nothing:{tmp_path}")
-    assert tls.missing_roots() == ""
+    assert contexts.missing_roots() == ""
     monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path}/nothing")
-    assert "no such folder" in tls.missing_roots()
+    assert "no such folder" in contexts.missing_roots()
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path))
-    assert "SSL_CERT_FILE" in tls.missing_roots()
+    assert "SSL_CERT_FILE" in contexts.missing_roots()

@@ -5,7 +5,7 @@ import ssl
 from dataclasses import dataclass
 from enum import Enum
 
-from mail_sender import tls
+from mail_sender.tls import contexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +125,13 @@ def described(error: ssl.SSLError, peer: Peer) -> tuple[str, str]:
     fault = of(error, has_client_certificate=peer.has_client_certificate)
     words = {
         "reason": _reason(error),
-        "name": tls.server_name(peer.name),
+        "name": contexts.server_name(peer.name),
         "name_key": peer.name_key,
         "ca_key": peer.ca_key,
         "client_advice": peer.client_advice,
     }
     detail, advice = (text.format(**words) for text in (fault.detail, fault.advice))
-    if fault is TlsFault.UNKNOWN_CA and (missing := tls.missing_roots()):
+    if fault is TlsFault.UNKNOWN_CA and (missing := contexts.missing_roots()):
         advice = f"correct {missing}; or {advice}"
     return detail, advice
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from mail_sender import pem, tls
+from mail_sender.tls import contexts, pem
 
 AROUND: dict[str, Callable[[bytes], bytes]] = {
     "a comment in UTF-8": lambda text: "# Issuer: O=Müller\n".encode() + text,
@@ -35,9 +35,9 @@ def test_what_stands_around_a_certificate_or_key_is_ignored(tmp_path: Path, arou
     certificate.write_bytes(AROUND[around](leaf.cert_chain_pems[0].bytes()))
     key.write_bytes(AROUND[around](leaf.private_key_pem.bytes()))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    tls.add_ca(context, ca)
+    contexts.add_ca(context, ca)
     assert context.get_ca_certs(binary_form=True) == [ssl.PEM_cert_to_DER_cert(authority.cert_pem.bytes().decode())]
-    tls.add_client_certificate(context, certificate, key)
+    contexts.add_client_certificate(context, certificate, key)
 
 
 def test_every_certificate_of_a_file_counts(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from mail_sender import tls
-from mail_sender.tls_fault import Peer, TlsFault, described, of
+from mail_sender.tls import contexts
+from mail_sender.tls.fault import Peer, TlsFault, described, of
 from tests.support.handshake import handshake, self_signed, server_context, weak_certificate
 
 NAME = "relay.example"
@@ -98,7 +98,7 @@ def test_each_fault_of_a_handshake_has_its_own_advice(
     """Only what a CA file mends sends people to ca_path, only a wish for a client certificate to client_cert_path."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    context = tls.context(tmp_path / "ca.pem")
+    context = contexts.context(tmp_path / "ca.pem")
     if peer.has_client_certificate:
         authority.issue_cert("client@example").configure_cert(context)
     error = handshake(context, server(authority, tmp_path), NAME)
@@ -115,7 +115,7 @@ def test_roots_that_are_not_there_are_named_where_a_ca_is_unknown(
 ) -> None:
     """That is what to correct first."""
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/roots.pem")
-    error = handshake(tls.context(), valid()(trustme.CA(), tmp_path), NAME)
+    error = handshake(contexts.context(), valid()(trustme.CA(), tmp_path), NAME)
     assert error is not None
     assert described(error, PEER)[1].startswith("correct SSL_CERT_FILE=/nowhere/roots.pem: no such file; or set")
 
@@ -125,5 +125,5 @@ def test_a_peer_that_answers_in_plain_text_is_told_from_one_that_speaks_tls() ->
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     incoming.write(b"220 relay.example ESMTP\r\n")
     with pytest.raises(ssl.SSLError) as caught:
-        tls.context().wrap_bio(incoming, outgoing, server_hostname=NAME).do_handshake()
+        contexts.context().wrap_bio(incoming, outgoing, server_hostname=NAME).do_handshake()
     assert of(caught.value) is TlsFault.NOT_TLS
