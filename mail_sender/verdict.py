@@ -5,7 +5,7 @@ relay.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import ClassVar
 
@@ -64,12 +64,25 @@ class Blame(Enum):
     UNCLEAR = "the reply does not say"
 
 
+LONGEST_TEXT = 200
+"""Characters of a reply that logs and the ledger show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A relay's answer: its code and its text, as one line, control characters removed."""
+    """A relay's answer: its code and its text, as one line, control characters removed.
+
+    `text` is its beginning, `whole` all that was read of it, if that is more: the reason may stand in the last line.
+    """
 
     code: int
     text: str
+    whole: str = field(default="", repr=False, compare=False)
+
+    @classmethod
+    def of(cls, code: int, whole: str) -> "Reply":
+        """Return the reply with this text, however long."""
+        return cls(code, whole[:LONGEST_TEXT], whole if len(whole) > LONGEST_TEXT else "")
 
     @property
     def enhanced(self) -> str | None:

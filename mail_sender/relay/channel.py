@@ -143,4 +143,4 @@ class Channel:
 
     def _reply(self, response: tuple[int, str]) -> Reply:
         code, text = response
-        return Reply(code, self._cleaned(text))
+        return Reply.of(code, self._cleaned(text))

@@ -13,6 +13,7 @@ import re
 import ssl
 from collections.abc import Collection
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from aiosmtplib.errors import SMTPException
@@ -25,7 +26,7 @@ from mail_sender.relay.ehlo import Offer
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.transport import BeforeDot
-from mail_sender.verdict import Reply, Stage
+from mail_sender.verdict import LONGEST_TEXT, Reply, Stage
 
 _log = structlog.get_logger()
 
@@ -57,7 +58,7 @@ class Conversation:
         self._known = known
         self._secrets = login.secrets(config)
         self._seen = seen
-        self._channel = Channel(config, context, self._cleaned)
+        self._channel = Channel(config, context, partial(self._cleaned, most=redaction.LONGEST_READ))
         self._begun = False
         self._offer = Offer()
 
@@ -156,5 +157,5 @@ class Conversation:
             self._secrets = (*self._secrets, line)
         await self._channel.command(Stage.AUTH, line)
 
-    def _cleaned(self, text: str) -> str:
-        return redaction.cleaned(text, self._secrets, self._seen)
+    def _cleaned(self, text: str, most: int = LONGEST_TEXT) -> str:
+        return redaction.cleaned(text, self._secrets, self._seen, most)

@@ -152,7 +152,7 @@ class _Candidate:
         finally:
             reading.cancel()
         if not is_expected(2, code):
-            raise Rejected(Reply(code, self._cleaned(text)))
+            raise Rejected(Reply.of(code, self._cleaned(text)))
 
     async def _speaks_tls(self, address: Address) -> bool:
         """Say whether the address shakes hands for TLS, whoever its certificate is for."""

@@ -12,10 +12,10 @@ from functools import lru_cache
 
 from mail_sender import address, log
 from mail_sender.mail.mail import Mail
+from mail_sender.verdict import LONGEST_TEXT
 
-LONGEST = 200
-"""Characters of a reply that are kept."""
-_LONGEST_READ = 2_000  # of which these are looked at: a long reply would keep every mail waiting
+LONGEST_READ = 2_000
+"""Characters of a reply that are looked at: a longer one would keep every mail waiting."""
 
 _PIECE = 5
 """Letters and digits of a secret that are not shown together: Kanidm writes its intent ids in groups of five."""
@@ -27,12 +27,12 @@ _ADDRESS = re.compile(r"(?:\"[^\"]+\"|[\w.+%-]+)@[\w-]+(?:\.[\w-]+)+")  # somebo
 _STARS = "***"
 
 
-def cleaned(text: str, login: tuple[str, ...], mails: Collection[Mail] = ()) -> str:
-    """Return a reply's text as one printable line of at most `LONGEST` characters, secrets and names hidden.
+def cleaned(text: str, login: tuple[str, ...], mails: Collection[Mail] = (), most: int = LONGEST_TEXT) -> str:
+    """Return a reply's text as one printable line of at most so many characters, secrets and names hidden.
 
     `mails` are those that the relay has seen: it may quote an earlier one, on another connection, too.
     """
-    text = text[:_LONGEST_READ]
+    text = text[:LONGEST_READ]
     secrets = (*login, *(secret for mail in mails for secret in mail.secrets))
     for secret in secrets:
         text = text.replace(secret, _STARS)
@@ -45,7 +45,7 @@ def cleaned(text: str, login: tuple[str, ...], mails: Collection[Mail] = ()) -> 
                 text = _replaced(text, rf"(?<!\w){re.escape(name)}(?!\w)", name, _STARS)
     text = _ADDRESS.sub(lambda found: address.mask(found[0]), log.without_tokens(text))
     plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return plain[:LONGEST]
+    return plain[:most]
 
 
 def _without_pieces(text: str, secrets: tuple[str, ...]) -> str:

@@ -44,7 +44,7 @@ def blame(stage: Stage, reply: Reply) -> Blame:
         return found
     if stage is Stage.MAIL and (found is Blame.MESSAGE or reply.code == 552):
         return Blame.MESSAGE
-    if _WAIT.search(reply.text):
+    if _WAIT.search(reply.whole or reply.text):
         return Blame.PACE
     return Blame.ACCOUNT if reply.code >= 500 else Blame.RELAY
 
@@ -56,7 +56,7 @@ def advice(found: Blame) -> str:
 
 def asked_wait(reply: Reply) -> timedelta:
     """Return how long a refusal asks us to wait, as greylisting does; 0 if it does not."""
-    found = _WAIT.search(reply.text)
+    found = _WAIT.search(reply.whole or reply.text)
     if found is None:
         return timedelta(0)
     seconds = int(found[1]) * _SECONDS[found[2][0].lower()]
@@ -70,7 +70,7 @@ def plain(text: str) -> str:
 
 
 def _by_words(reply: Reply) -> Blame:
-    text = plain(reply.text)
+    text = plain(reply.whole or reply.text)
     status = found[0] if (found := _STATUS.search(text)) else ""
     reason = _LEAD.sub("", text, count=1)
     if reason != text and status.startswith(("5.7.", "5.4.")):

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender.mail.mail import Mail
-from mail_sender.relay.redaction import LONGEST, cleaned
+from mail_sender.relay.redaction import cleaned
+from mail_sender.verdict import LONGEST_TEXT
 from tests.support.samples import ELLIE, INTENT, NOW
 
 SECRET = str(INTENT)
@@ -85,7 +86,7 @@ def test_a_reply_is_one_short_line() -> None:
     """Whatever the relay puts into it."""
     found = clean("a\r\nb\x00c\x1b[31m\u2028d  e\t" + "x" * 10_000)
     assert found.startswith("a b c [31m d e ")
-    assert len(found) == LONGEST
+    assert len(found) == LONGEST_TEXT
     assert found.isprintable()
 
 
@@ -95,5 +96,5 @@ def test_whatever_surrounds_a_secret_it_does_not_come_through(noise: str) -> Non
     found = clean(f"{noise}{SECRET}{noise}{LOGIN[1]}{noise}")
     assert SECRET not in found
     assert LOGIN[1] not in found
-    assert len(found) <= LONGEST
+    assert len(found) <= LONGEST_TEXT
     assert found == "" or found.isprintable()

@@ -6,7 +6,7 @@ import pytest
 
 from mail_sender.relay.known_refusals import Rule, rules
 from mail_sender.relay.refusals import asked_wait, blame, plain
-from mail_sender.verdict import Blame, Reply, Stage
+from mail_sender.verdict import LONGEST_TEXT, Blame, Reply, Stage
 from tests.support.known_replies import KNOWN
 
 NOT_THE_RECIPIENTS = {Blame.ACCOUNT, Blame.QUOTA, Blame.PACE, Blame.RELAY}
@@ -50,6 +50,14 @@ def test_words_go_before_the_code_of_a_recipient() -> None:
     assert blame(Stage.RCPT, Reply(550, "5.1.1 Sender address rejected: User unknown")) is Blame.ACCOUNT
     assert blame(Stage.RCPT, Reply(550, "5.1.1 daily quota exceeded")) is Blame.QUOTA
     assert blame(Stage.RCPT, Reply(550, "5.7.1 no such user")) is Blame.RECIPIENT
+
+
+def test_the_reason_may_stand_in_the_last_of_many_lines() -> None:
+    """Logs and the ledger show the beginning of a reply; whose fault it is, all of it says."""
+    reply = Reply.of(550, "5.4.5 " + "read this first; " * 40 + "Daily user sending limit exceeded, retry in 92 s")
+    assert len(reply.text) == LONGEST_TEXT
+    assert blame(Stage.RCPT, reply) is Blame.QUOTA
+    assert asked_wait(reply) == timedelta(seconds=97)
 
 
 def test_capitals_accents_and_wide_letters_change_nothing() -> None:
