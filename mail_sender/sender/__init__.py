@@ -9,7 +9,8 @@ states in the ledger, marks at the source, log events. Open `worker` first: it m
     dispatch     loop: takes what is due from the ledger and starts an attempt for each mail that may go
       plan         decides which deliveries go now, or have expired (pure)
       relay_gate   decides whether the relay gets one more mail, and learns from each verdict; it asks `own_fault`
-                   (whose fault), `breaker` (closed, open, half-open), `in_flight_limit` (how many at a time)
+                   (whose fault), `breaker` (closed, open, half-open), `in_flight_limit` (how many at a time), `pace`
+                   (how fast one after the other)
       attempt      one mail: message -> mail -> claim -> relay -> verdict -> outcome
         settle       what a delivery becomes after a verdict or a crash (pure)
     acknowledge  loop: marks messages as sent at the identity server
@@ -18,5 +19,5 @@ states in the ledger, marks at the source, log events. Open `worker` first: it m
     events       the log events of messages         test_mail    a single mail for `-t`, outside the flow
 
 The waits between attempts, probes and marks are in `mail_sender.backoff`, the wordings of refusals in
-`mail_sender.relay.refusals`.
+`mail_sender/relay/known_refusals.toml`.
 """
