@@ -11,7 +11,7 @@ from mail_sender.errors import MessageGone, ServerFaultKind
 from mail_sender.ledger.states import State
 from mail_sender.message import Found, Message
 from tests.support.memory_source import fault
-from tests.support.samples import CUT, HOUR, LATER, NOW, SECOND, A, B, crowd, message, reset
+from tests.support.samples import CUT, DOWN, HOUR, LATER, NOW, SECOND, A, B, crowd, message, reset
 from tests.support.virtual_time import VIRTUAL_TIME
 from tests.support.worker_bench import Bench, bench
 
@@ -132,6 +132,22 @@ async def test_what_may_have_arrived_and_is_marked_on_the_server_is_never_sent_a
         assert await table.states(of) == [State.UNKNOWN]
         assert len(table.transport.tried) == 1
         assert table.said("unknown") == ["unknown"]
+
+
+async def test_what_may_have_arrived_is_read_although_a_poll_has_just_listed_it() -> None:
+    """A replica that lags lists what another one has the mark of: the relay was down when it became due, and is back."""
+    of = message(A)
+    async with bench(of) as table:
+        await cut_at_the_dot(table, of)
+        table.transport.always(DOWN)
+        await table.run(150)
+        table.source.sent.add(of.id)
+        table.source.forgetful = True
+        table.transport.always(None)
+        tried = len(table.transport.tried)
+        await table.run(60)
+        assert await table.states(of) == [State.UNKNOWN]
+        assert len(table.transport.tried) == tried > 1
 
 
 async def test_a_mark_of_our_own_keeps_what_may_have_arrived_from_being_sent_again() -> None:

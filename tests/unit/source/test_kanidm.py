@@ -330,11 +330,13 @@ async def test_the_loop_goes_on_while_a_huge_list_is_decoded(server: respx.MockR
             longest = max(longest, time.monotonic() - began)
 
     ticking = asyncio.ensure_future(tick())
+    began = time.monotonic()
     found = await source.list_ready(NOW)
+    took = time.monotonic() - began
     ticking.cancel()
     assert [message.id.int for message in found.messages] == [1]
     assert (len(found.odd), found.more_odd) == (1, 99_999)
-    assert longest < 0.5
+    assert 0 < longest < took / 2
 
 
 async def test_a_list_of_seventeen_thousand_messages_is_read_fast(
