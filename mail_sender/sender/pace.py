@@ -6,8 +6,7 @@
     no other was in flight
     the relay accepted eight mails in a row        a fifth less, but for a while not again what was too fast
 
-A relay that names a time is left alone for that long. A relay that wants mail more slowly even at the longest time
-takes none at the moment.
+A relay that names a short time is left alone for that long.
 """
 
 from mail_sender.backoff import PACE
@@ -53,6 +52,10 @@ class Pace:
     def pause(self, now: float, seconds: float) -> None:
         """Start no mail for so many seconds."""
         self._next_at = max(self._next_at, now + seconds)
+
+    def end_pause(self) -> None:
+        """Let the next mail start at once."""
+        self._next_at = float("-inf")
 
     def faster(self, now: float) -> None:
         """Take in that the relay accepted a mail."""

@@ -8,10 +8,11 @@ It asks four parts, each with its table:
     sender.pace              how much time lies between the starts of two mails
 
 A mail is judged by all of them: first whose fault its end is, then whether the relay only wants fewer mails at a
-time, or more slowly, and if not, what follows for the breaker. A relay that wants mail ever more slowly, until the
-slowest pace is too fast for it, takes none: then the breaker opens.
+time, or more slowly, and if not, what follows for the breaker. A relay for which the slowest pace is too fast, or
+that names a longer time, takes no mail now: then the breaker opens.
 """
 
+from mail_sender.backoff import PACE
 from mail_sender.ledger.base import Key
 from mail_sender.relay.refusals import advice, asked_wait
 from mail_sender.sender.breaker import Breaker, Permit
@@ -67,8 +68,9 @@ class RelayGate:
         return None if probe_in is None else max(start_in, probe_in)
 
     def probe_now(self) -> None:
-        """Let the next mail go as a probe, whatever the wait."""
+        """Let the next mail go, as a probe if the breaker is open, whatever the wait."""
         self._breaker.probe_now()
+        self._pace.end_pause()
 
     def acquire(self, key: Key, now: float) -> Permit | None:
         """Return the permission to send a mail, or None if it has to wait."""
@@ -113,12 +115,12 @@ class RelayGate:
 
     def _slow_down(self, permit: Permit, throttled: Throttled, now: float) -> Verdict:
         """Send fewer mails at a time, or more slowly; return `RelayDown` where that is not slow enough."""
-        reply = throttled.reply
-        self._pace.pause(now, asked_wait(reply).total_seconds())
-        if self._limit.lower(permit, now):
-            return throttled
-        if self._pace.is_slowest:
+        reply, asked = throttled.reply, asked_wait(throttled.reply).total_seconds()
+        was_alone = not self._limit.lower(permit, now)
+        if asked > PACE.most or (was_alone and self._pace.is_slowest):
             text = f"the relay answers {reply}"
             return RelayDown(throttled.stage, text, advice(Blame.PACE), lasting=False, reply=reply, blame=Blame.PACE)
-        self._pace.slower(now)
+        if was_alone:
+            self._pace.slower(now)
+        self._pace.pause(now, asked)
         return throttled

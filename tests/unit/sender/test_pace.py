@@ -113,13 +113,16 @@ def test_a_pace_that_was_too_fast_is_not_tried_again_for_a_while() -> None:
     assert pace.between == 0
 
 
-def test_a_relay_that_names_a_time_is_left_alone_for_that_long() -> None:
-    """No mail starts before."""
+@pytest.mark.parametrize(("seconds", "is_closed"), [(12, True), (92, False)])
+def test_a_relay_that_names_a_time_is_left_alone_for_that_long(seconds: int, is_closed: bool) -> None:
+    """No mail starts before, unless an operator wants it; a longer time than the slowest pace opens the breaker."""
     relay_gate = in_use()
-    send(relay_gate, on(Stage.DOT, "550 Too many messages. Try again in 92 seconds"), 0.0)
-    assert wait(relay_gate, 0.0) == 97
-    assert relay_gate.acquire(key(), 96.9) is None
-    acquire(relay_gate, 97.0)
+    send(relay_gate, on(Stage.DOT, f"550 Too many messages. Try again in {seconds} seconds"), 0.0)
+    assert relay_gate.is_closed is is_closed
+    assert wait(relay_gate, 0.0) == seconds + 5
+    assert relay_gate.acquire(key(), seconds + 4.9) is None
+    relay_gate.probe_now()
+    acquire(relay_gate, 1.0)
 
 
 def test_a_relay_that_is_never_slow_enough_opens_the_breaker() -> None:
