@@ -86,7 +86,7 @@ class Channel:
         reading = asyncio.ensure_future(protocol.read_response(timeout=None))
         try:
             self.stage = Stage.BODY
-            protocol.write(stuffed)
+            protocol.write_body(stuffed)
             async with deadlines.within(deadlines.of(Stage.BODY)):
                 await protocol.drained(reading)
             if not reading.done():

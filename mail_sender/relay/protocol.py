@@ -43,8 +43,20 @@ class RelayProtocol(SMTPProtocol):
 
     def hold_back_nothing(self) -> None:
         """Let a drain return only when all is written; with 0, asyncio's TLS would pause though nothing waits."""
-        if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.set_write_buffer_limits(high=1, low=0)
+        transport = self.transport
+        while isinstance(transport, asyncio.WriteTransport):
+            transport.set_write_buffer_limits(high=1, low=0)
+            # What TLS has encrypted waits in a transport below, which asyncio shows under no public name.
+            transport = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
+
+    def write_body(self, content: bytes) -> None:
+        """Write content such that `drained` waits for it.
+
+        asyncio's TLS hands all that it gets to the transport below at once, and says that nothing waits. Only what is
+        written while that one is full makes it say otherwise: the last octet.
+        """
+        self.write(content[:-1])
+        self.write(content[-1:])
 
     @property
     def has_unasked(self) -> bool:
@@ -53,7 +65,7 @@ class RelayProtocol(SMTPProtocol):
         return bool(self._buffer)
 
     async def drained(self, reading: "asyncio.Future[SMTPResponse]") -> None:
-        """Return when all is written, or when the relay has answered before."""
+        """Return when the socket has taken all that `write_body` wrote, or when the relay has answered before."""
         # What StreamWriter.drain does; a writer of our own would close the connection when it is collected.
         draining = asyncio.ensure_future(self._drain_helper())
         both: set[asyncio.Future[Any]] = {draining, reading}

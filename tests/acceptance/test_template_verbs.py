@@ -179,7 +179,7 @@ def test_faulty_data_are_wrong_usage_with_a_sentence(
         (["preview", RESET, "--out", "mail.pdf"], ".eml, .html or .txt"),
         (["preview", RESET, "--out", "mail.eml", "--serve", "0"], "use only one of them"),
         (["preview", "--data", "x.json", "--serve"], "name the KIND"),
-        (["preview", "--serve", "99999"], "less than or equal to 65535"),
+        (["preview", "--serve", "99999"], "a whole number from 0 to 65535"),
         (["export", "somewhere", "--kind", "nonsense"], "there are credential_reset_v1"),
     ],
 )

@@ -87,7 +87,7 @@ def test_the_queue_verbs_work_by_exec_beside_the_sender_and_after_it_was_killed(
         os.kill(sender.pid, signal.SIGKILL)
         sender.ended(within=10)
     shown = verb("show", message)
-    assert "copy 2" in shown
+    assert "copy 1" in shown
     assert "is sent" in verb("retry", message, code=1)
     assert container.output("sh", "-c", "stat -c %u /var/lib/mail-sender/* | sort -u").split() == ["10001"]
 

@@ -1,5 +1,7 @@
 """Replies as octets come: split, joined, too long, too early, in no alphabet at all."""
 
+import asyncio
+import threading
 from dataclasses import replace
 
 import pytest
@@ -116,6 +118,32 @@ async def test_a_no_before_the_dot_refuses_the_mail_and_ends_the_connection(
     assert isinstance(verdict, Refused)
     assert await relay.ended(1)
     assert b"RSET" not in heard
+
+
+async def test_the_dot_does_not_come_next_before_the_relay_takes_the_body(
+    authority: Authority, puppet: Puppet
+) -> None:
+    """Until then a kill means that the mail was certainly not sent: the ledger must not say that it may have been."""
+    reads, dot = threading.Event(), asyncio.Event()
+
+    def play(wire: Wire) -> None:
+        wire.login()
+        wire.until_data()
+        wire.send("354 go on\r\n")
+        wire.until(b"hello\r\n")
+        reads.wait()
+        wire.heard_until_silence()
+
+    async def before_dot() -> None:
+        dot.set()
+
+    way = transport(authority, puppet(play).port)
+    sending = asyncio.ensure_future(way.send(LONG, before_dot))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(dot.wait(), 0.5)
+    reads.set()
+    await asyncio.wait_for(dot.wait(), 30)
+    sending.cancel()
 
 
 async def test_a_421_with_the_354_is_read_before_the_dot(authority: Authority, puppet: Puppet) -> None:
