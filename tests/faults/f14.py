@@ -128,7 +128,7 @@ def _of_content(content: bytes, recipient: str) -> Iterator[str]:
     assert isinstance(parsed, EmailMessage)
     if parsed.keys() != HEADERS:
         yield f"headers {parsed.keys()}"
-    if str(parsed["to"]) != recipient or str(parsed["subject"]) not in SUBJECTS:
+    if address.parse(str(parsed["to"])) != recipient or str(parsed["subject"]) not in SUBJECTS:
         yield f"To {parsed['to']!r}, Subject {parsed['subject']!r}"
     if _BARE.search(content) or b"\0" in content or not content.isascii():
         yield "a bare CR or LF, a NUL, or an octet that is not ASCII"
