@@ -53,7 +53,7 @@ class RelayGate:
 
     def pace(self, now: float) -> tuple[int, float]:
         """Return how many mails may be in flight at once, and the seconds between the starts of two."""
-        return self._limit.most(now), self._pace.between
+        return self._limit.most(now), self._pace.between(now)
 
     def capacity(self, now: float) -> int:
         """Return how many more mails may be in flight."""
@@ -116,11 +116,12 @@ class RelayGate:
     def _slow_down(self, permit: Permit, throttled: Throttled, now: float) -> Verdict:
         """Send fewer mails at a time, or more slowly; return `RelayDown` where that is not slow enough."""
         reply, asked = throttled.reply, asked_wait(throttled.reply).total_seconds()
-        was_alone = not self._limit.lower(permit, now)
-        if asked > PACE.most or (was_alone and self._pace.is_slowest):
+        takes_none = asked > PACE.most
+        if not self._limit.lower(permit, now):
+            takes_none = takes_none or self._pace.is_slowest(now)
+            self._pace.slower(now)
+        if takes_none:
             text = f"the relay answers {reply}"
             return RelayDown(throttled.stage, text, advice(Blame.PACE), lasting=False, reply=reply, blame=Blame.PACE)
-        if was_alone:
-            self._pace.slower(now)
         self._pace.pause(now, asked)
         return throttled

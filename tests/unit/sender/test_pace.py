@@ -9,7 +9,7 @@ import pytest
 from mail_sender.backoff import ALLOWANCE, MAKE_WAY, PACE, STEP_BACK
 from mail_sender.ledger.base import Key
 from mail_sender.sender.in_flight_limit import LIMIT_LASTS
-from mail_sender.sender.pace import FASTER_AFTER, TOO_FAST_LASTS, Pace
+from mail_sender.sender.pace import FASTER_AFTER, HALVED_EVERY, TOO_FAST_LASTS, Pace
 from mail_sender.sender.relay_gate import Permit, RelayGate
 from mail_sender.verdict import Accepted, RelayDown, Stage, Throttled, Verdict
 from tests.support.known_replies import on
@@ -101,16 +101,26 @@ def test_a_quota_of_twenty_an_hour_sends_sixty_in_three_hours() -> None:
 def test_a_pace_that_was_too_fast_is_not_tried_again_for_a_while() -> None:
     """Afterwards it is."""
     pace = Pace()
-    pace.slower(0.0)
-    pace.slower(1.0)
-    pace.slower(2.0)
-    assert pace.between == 4 * PACE.first
+    for now in range(3):
+        pace.slower(now)
+    assert pace.between(3.0) == 4 * PACE.first
     for _ in range(20 * FASTER_AFTER):
         pace.faster(3.0)
-    assert pace.between == pytest.approx(2 * PACE.first * 1.1)
+    assert pace.between(3.0) == pytest.approx(2 * PACE.first * 1.1)
     for _ in range(20 * FASTER_AFTER):
         pace.faster(TOO_FAST_LASTS + 3.0)
-    assert pace.between == 0
+    assert pace.between(TOO_FAST_LASTS + 3.0) == 0
+
+
+def test_a_slow_pace_is_forgotten_in_time_although_no_mail_goes() -> None:
+    """Tomorrow's mails do not pay for today's rush."""
+    pace = Pace()
+    for _ in range(20):
+        pace.slower(0.0)
+    assert pace.between(TOO_FAST_LASTS) == PACE.most
+    assert pace.between(TOO_FAST_LASTS + HALVED_EVERY) == PACE.most / 2
+    assert pace.between(TOO_FAST_LASTS + 10 * HALVED_EVERY) == 0
+    assert pace.between(1e6) == 0
 
 
 @pytest.mark.parametrize(("seconds", "is_closed"), [(12, True), (92, False)])
