@@ -135,4 +135,4 @@ def _mails_on_the_first(rig: Rig) -> int:
     return rig.relay.connections[0].verbs().count("MAIL")
 
 
-FAMILY = Family("F1", "odd replies at every stage", cases, slice_size=40)
+FAMILY = Family("F1", "odd replies at every stage", cases, slice_size=28)

@@ -74,4 +74,4 @@ async def _measure() -> tuple[int, int]:
         return connection.up, connection.down
 
 
-FAMILY = Family("F2", "cut at every octet", cases, slice_size=90, together=12)
+FAMILY = Family("F2", "cut at every octet", cases, slice_size=60, together=12)

@@ -100,4 +100,4 @@ async def _measure() -> dict[Mode, tuple[int, int]]:
     return found
 
 
-FAMILY = Family("F3", "cut between the octets of TLS", cases, slice_size=24, together=12)
+FAMILY = Family("F3", "cut between the octets of TLS", cases, slice_size=16, together=12)

@@ -140,4 +140,4 @@ async def _count() -> Mapping[str, Mapping[str, int]]:
     return found
 
 
-FAMILY = Family("F5", "kill -9 at every call, commit and step", cases, slice_size=48)
+FAMILY = Family("F5", "kill -9 at every call, commit and step", cases, slice_size=34)

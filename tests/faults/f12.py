@@ -187,4 +187,4 @@ async def restless(rig: Rig) -> None:
     await rig.drained()
 
 
-FAMILY = Family("F12", "the machine's clock", cases, slice_size=26)
+FAMILY = Family("F12", "the machine's clock", cases, slice_size=18)

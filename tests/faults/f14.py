@@ -161,4 +161,4 @@ def _of_the_log(rig: Rig) -> Iterator[str]:
             yield line
 
 
-FAMILY = Family("F14", "hostile entries", cases, slice_size=24, together=6)
+FAMILY = Family("F14", "hostile entries", cases, slice_size=16, together=6)

@@ -258,4 +258,4 @@ def _around(text: bytes, piece: str) -> str:
     return text[max(0, place - 80) : place + 80].decode(errors="replace")
 
 
-FAMILY = Family("F15", "secrets that everybody quotes", cases, slice_size=30, together=10)
+FAMILY = Family("F15", "secrets that everybody quotes", cases, slice_size=20, together=10)

@@ -42,8 +42,16 @@ def strings(value: object) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-@pytest.mark.parametrize("verb", REPLIES)
+CASES = {
+    f"{verb}-{name}": (verb, text)
+    for verb in REPLIES
+    for name, text in TEXTS.items()
+    # It takes a second; what cuts it is the same for all stages.
+    if name != "endless" or verb in {"BANNER", "DOT"}
+}
+
+
+@pytest.mark.parametrize(("verb", "text"), CASES.values(), ids=CASES)
 async def test_whatever_a_relay_says_is_cleaned_before_it_is_shown(
     authority: Authority, verb: str, text: str
 ) -> None:
