@@ -1,8 +1,19 @@
 """Reads TOML 1.1 (https://toml.io), as Kanidm's own parser does. Only this module uses the TOML library."""
 
+import re
 from typing import Any
 
 import tomli
+
+_NO_END = "a text has no quote at its end"
+_BACKSLASH = "a text in double quotes holds a backslash"
+_PLAIN = {
+    r"Illegal character '\\[nr]'": _NO_END,
+    r"Unterminated string|Expected \"'+\"": _NO_END,
+    r"Unescaped '\\' in a string|Invalid hex value|Escaped character is not a Unicode scalar value": _BACKSLASH,
+    r"Cannot (?:declare|mutate|define) .*": "a table or key stands there twice",
+}
+"""What tomli says in Python's words, and what it means."""
 
 
 class NotToml(Exception):
@@ -19,7 +30,8 @@ def loads(text: str) -> dict[str, Any]:
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
-        raise NotToml(error.msg, error.lineno) from None
+        plain = (words for pattern, words in _PLAIN.items() if re.fullmatch(pattern, error.msg))
+        raise NotToml(next(plain, error.msg), error.lineno) from None
     except RecursionError:
         raise NotToml("nested too deep") from None
     except ValueError:  # Python refuses numbers of thousands of digits

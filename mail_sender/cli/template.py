@@ -17,7 +17,7 @@ PORT = "8026"
 """Where `--serve` serves, unless a port is named."""
 
 app = typer.Typer(
-    help="Show the templates of mails, preview the mails, and check your own templates.",
+    help="Show, preview and check the templates of mails.",
     epilog="KIND is a kind of mail, such as credential_reset_v1. With -o json, each line is one JSON object. "
     "Exit codes: 0 done; 1 there are faults, or it could not be done; 2 wrong usage; 77 a file may not be read; "
     "78 the configuration cannot be used.",

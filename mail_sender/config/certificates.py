@@ -33,14 +33,14 @@ def faults(client: TomlFile, sender: TomlFile) -> Iterator[ConfigFault]:
 def warnings() -> Iterator[str]:
     """Yield a sentence if the environment names a file or folder of the system's roots that is not there."""
     if missing := contexts.missing_roots():
-        yield f"{missing}, so that no CA of the system's is trusted"
+        yield f"{missing}; the CAs that it should name are not trusted"
 
 
 def _fault(file: TomlFile, key: Key, use: Callable[[], object]) -> Iterator[ConfigFault]:
     try:
         use()
     except pem.BadPem as error:
-        yield file.fault(key, str(error), _EXPECTED)
+        yield file.fault(key, str(error), error.advice or _EXPECTED)
     except ValueError:  # a NUL in the path, which the key's own check reports
         return
     except FileNotFoundError as error:

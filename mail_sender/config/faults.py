@@ -58,8 +58,8 @@ def _misspelt(file: TomlFile, model: type[BaseModel], warnings: list[str]) -> It
 
 
 def _nearest(key: str, known: set[str]) -> str | None:
-    near = [name for name in known if _distance(key, name) <= 2]
-    return min(near, key=lambda name: (_distance(key, name), name), default=None)
+    near = [name for name in known if _distance(key.lower(), name) <= 2]
+    return min(near, key=lambda name: (_distance(key.lower(), name), name), default=None)
 
 
 def _distance(left: str, right: str) -> int:
@@ -92,7 +92,7 @@ def _in_plain_words(model: type[BaseModel], key: tuple[str, ...], detail: ErrorD
         return found, f"expected {context['expected']}"
     if kind in {"greater_than_equal", "less_than_equal"}:
         bound = context.get("ge", context.get("le"))
-        return found, f"expected a number of at {'least' if 'ge' in context else 'most'} {bound}"
+        return found, f"expected a number of at {'least' if 'ge' in context else 'most'} {bound:.9g}"
     return found, f"expected {_TYPES.get(kind, detail['msg'])}"
 
 

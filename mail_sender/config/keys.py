@@ -148,11 +148,14 @@ def misplaced(table: str, name: str) -> tuple[str, str] | None:
     Somebody added it at the end of the file, below the last table: it may be a password.
     """
     key = name.lower().replace("-", "_")
-    places = _PLACES.get(key, [""] if key in ClientFile.model_fields else [])
+    places = _PLACES.get(key, [])
+    if not places and key in ClientFile.model_fields:
+        found = f"is a key of the configuration, and does not belong in [{table}]"
+        return found, "write it into Kanidm's client config, which -c names"
     top = f"write it above the table [{table}] and all other tables, at the top of the file"
     if table == "headers" and not places and ("_" in name or key in _OF_LOGINS):
         return "looks like a key of the configuration, not like a header", f"{top}; names of headers have hyphens"
     if not places or f"[{table}]" in places:
         return None
-    found = f"is a key of the configuration, and does not belong into [{table}]"
-    return found, top if "" in places else f"write it into {' or '.join(places)}, above the table [{table}]"
+    found = f"is a key of the configuration, and does not belong in [{table}]"
+    return found, top if "" in places else f"write it in {' or '.join(places)}, above the table [{table}]"

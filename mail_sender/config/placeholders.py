@@ -18,11 +18,11 @@ _THING = (
 _DOMAIN = re.compile(r"(?:^|[@/.])your-?(?:domain|company|server|organi[sz]ation)\.", re.IGNORECASE)
 _STAND_IN = re.compile(
     rf"""
-      <[^<>@]*>
-    | \$[A-Z][A-Z0-9_]+
+      <[a-z '_-]*>                       # no URL or domain: List-Unsubscribe and List-Id have them
+    | (?-i:\$[A-Z]{{2,}}(?:_[A-Z0-9]+)*)  # no $ecret9, which is a password
     | x{{3,12}} | \*{{3,12}} | \.{{3,}} | …+ | _{{3,12}} | \?{{3,12}}
     | %[A-Z][A-Z0-9_]*% | %\([a-z_]+\)s
-    | todo | fixme | tbd | placeholder | redacted
+    | (?-i:TODO|todo) | fixme | tbd | placeholder | redacted
     | (?:please[-_])?(?:change|replace)[-_]?(?:me|this|it)(?:[-_]?(?:now|please|later|{_THING}))?[!.]*
     | your[-_](?:[a-z0-9]+[-_])?(?:{_THING})(?:[-_]here)?
     | (?:insert|paste|put|enter)[-_].*here | (?:replace|change)[-_](?:with|by)[-_].*

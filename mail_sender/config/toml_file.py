@@ -95,9 +95,11 @@ class TomlFile:
 def _advice(complaint: str) -> str:
     if "nested" in complaint:
         return "expected a few plain tables"
+    if "backslash" in complaint:
+        return "write it twice, or put the text in single quotes"
     if "value" in complaint and "nvalid" in complaint:
-        return "text must be in quotes"
-    return "each key may appear only once" if "overwrite" in complaint else "correct the line"
+        return "text must be in quotes; true and false have small letters"
+    return "each may appear only once" if re.search("overwrite|twice", complaint) else "correct the line"
 
 
 def _access(path: Path, error: OSError) -> tuple[str, str]:

@@ -104,6 +104,8 @@ def _local_name(path: str) -> str | None:
 def _host_and_port(text: str) -> tuple[str, int | None]:
     match = _HOST.match(text)
     if not match:
+        if re.fullmatch(r"[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*", text):
+            raise BadRelay("an IPv6 address without brackets, which must stand around it, as in [2001:db8::25]:465")
         raise BadRelay("not a host name with an optional port")
     port = int(match[3]) if match[3] else None
     if port is not None and not 0 < port < 65536:

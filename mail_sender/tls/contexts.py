@@ -77,7 +77,7 @@ def add_client_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -
     """
 
     def no_password() -> str:
-        raise BadPem("the key is encrypted; remove its passphrase (openssl pkey)")
+        raise BadPem("the key is encrypted", "remove its passphrase with `openssl pkey -in KEY -out NEW`")
 
     chain = "".join(map(ssl.DER_cert_to_PEM_cert, pem.certificates(certificate))).encode()
     # OpenSSL reads both from a file only: this one is in memory, and has nothing else in it.
@@ -88,7 +88,7 @@ def add_client_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -
             made.load_cert_chain(f"/proc/self/fd/{file.fileno()}", password=no_password)
         except ssl.SSLError as error:
             if error.reason == "KEY_VALUES_MISMATCH":
-                raise BadPem("the key is not the certificate's") from None
+                raise BadPem("the key is not the certificate's", "name the key that belongs to it") from None
             raise BadPem("certificate or key cannot be read") from None
 
 
@@ -102,7 +102,8 @@ def missing_roots() -> str:
     paths = ssl.get_default_verify_paths()
     file, folders = os.environ.get(paths.openssl_cafile_env), os.environ.get(paths.openssl_capath_env)
     if file is not None and not Path(file).is_file():
-        return f"{paths.openssl_cafile_env}={file}: no such file"
+        found = "is a folder" if file and Path(file).is_dir() else "no such file"
+        return f"{paths.openssl_cafile_env}={file}: {found}"
     if folders is not None and not any(Path(folder).is_dir() for folder in folders.split(os.pathsep)):
         return f"{paths.openssl_capath_env}={folders}: no such folder"
     return ""

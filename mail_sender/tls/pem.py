@@ -16,14 +16,18 @@ _CERTIFICATE = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
 
 
 class BadPem(ValueError):
-    """A file holds no usable certificate or key; the message says what it lacks."""
+    """A file holds no usable certificate or key; the message says what it lacks, `advice` what mends it, if known."""
+
+    def __init__(self, found: str, advice: str = "") -> None:
+        super().__init__(found)
+        self.advice = advice
 
 
 def certificates(path: Path) -> list[bytes]:
     """Return the certificates of a file in DER, at least one. Raises `BadPem`, or `OSError` if it cannot be read."""
     bodies = [match["body"] for match in _blocks(path) if match["label"] in _CERTIFICATE]
     if not bodies:
-        raise BadPem("holds no PEM certificate")
+        raise _none("certificate", path)
     try:
         return [base64.b64decode(b"".join(body.split()), validate=True) for body in bodies]
     except ValueError:
@@ -34,8 +38,20 @@ def private_keys(path: Path) -> list[bytes]:
     """Return the private keys of a file in PEM, at least one. Raises `BadPem`, or `OSError` if it cannot be read."""
     keys = [match[0] for match in _blocks(path) if match["label"].endswith(b"PRIVATE KEY")]
     if not keys:
-        raise BadPem("holds no PEM private key")
+        raise _none("private key", path)
     return [b"\n".join(line.strip() for line in key.splitlines()) + b"\n" for key in keys]
+
+
+def _none(what: str, path: Path) -> BadPem:
+    """Return the fault of a file without `what`, and say what it holds in its place, where that can be told."""
+    octets, lacks = path.read_bytes(), f"holds no PEM {what}"
+    if labels := sorted({match["label"].decode() for match in _blocks(path)}):
+        return BadPem(f"{lacks}, but {' and '.join(labels)}", f"name a file that holds a {what}")
+    if octets.startswith(b"\x30") and not octets.isascii():  # a sequence in DER
+        return BadPem(f"{lacks}: it is binary", "convert it with `openssl x509 -inform der` or `openssl pkcs12`")
+    if b"-----BEGIN " in octets:
+        return BadPem(f"{lacks}: a block begins, and does not end", "copy the whole file again")
+    return BadPem(lacks)
 
 
 def _blocks(path: Path) -> list[re.Match[bytes]]:

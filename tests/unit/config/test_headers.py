@@ -51,7 +51,7 @@ SECRET = "pa55-w0rd-s3cr3t"
 
 @pytest.mark.parametrize(
     "name",
-    ["mail_password", "mail_username", "MAIL_PASSWORD", "Mail-Password", "token", "Token", "schedule", "uri", "verify_ca",
+    ["mail_password", "mail_username", "MAIL_PASSWORD", "Mail-Password", "token", "Token", "schedule",
      "smtp_password", "password", "User", "x_tag", "_", "path", "html", "message_retries", "log-format", "headers"],
 )  # fmt: skip
 def test_a_key_of_ours_is_no_header(files: Files, name: str) -> None:
@@ -75,7 +75,10 @@ def test_a_key_of_ours_is_no_header(files: Files, name: str) -> None:
             "top",
         ),
         (f"[smtp]\nmail_password = '{SECRET}'\n", "smtp.mail_password", "above the table [smtp]"),
-        ("[observe]\nmessage_retries = 3\n", "observe.message_retries", "write it into [retry]"),
+        ("[observe]\nmessage_retries = 3\n", "observe.message_retries", "write it in [retry]"),
+        ("[relay]\nconnect_timeout = 3\n", "relay.connect_timeout", "client config"),
+        ("[headers]\nverify_ca = false\n", "headers.verify_ca", "client config"),
+        ("[headers]\nuri = 'https://x'\n", "headers.uri", "client config"),
         ("[headers]\nmail_connect_timeout_seconds = 15\n", "headers.mail_connect_timeout_seconds", "at the top"),
     ],
 )
@@ -90,6 +93,16 @@ def test_a_key_in_the_wrong_table_is_told_its_place(files: Files, tables: str, k
 def test_a_header_that_was_never_filled_in_is_a_fault(files: Files) -> None:
     """Like every other value."""
     assert "placeholder" in only(files.faults("[headers]\nX-SES-CONFIGURATION-SET = '${SET}'\n")).found
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["List-Unsubscribe = '<https://example.com/u?x=1>'", "List-Unsubscribe = '<mailto:u@example.com>'",
+     "List-Id = '<idm.example.com>'", "X-SMTPAPI = '{\"category\": [\"idm\"]}'", "Feedback-ID = '1:idm:reset:example'"],
+)  # fmt: skip
+def test_a_header_as_providers_want_it_is_taken(files: Files, header: str) -> None:
+    """Angle brackets and braces are part of many headers."""
+    files.load(f"[headers]\n{header}\n")
 
 
 def test_a_header_with_the_value_of_a_secret_is_a_fault(files: Files) -> None:

@@ -23,6 +23,8 @@ def test_a_byte_order_mark_is_no_fault(files: Files) -> None:
 
 BROKEN = [
     ("a = 1\nb = \n", 2, "not TOML"), ("a = 1\na = 2\n", 2, "not TOML"), ("token = eyJhbGciOi\n", 1, "not TOML"),
+    ("a = \"x\n", 1, "no quote at its end"), ("a = 1\nb = \"x", 2, "no quote at its end"), ("a = 'x\n", 2, "no quote at"),
+    ('a = "CORP\\svc"\n', 1, "backslash"), ('a = "C:\\Users"\n', 1, "backslash"), ("[a]\n[a]\n", 2, "there twice"),
     ("x = " + "[" * 5000, 1, ""),
 ]  # fmt: skip
 

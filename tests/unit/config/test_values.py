@@ -62,6 +62,7 @@ FAULTS: list[tuple[dict[str, str | None], str, str]] = [
     ({"mail_from_address": '"jürgen@example.com"'}, "mail_from_address", "expected a bare address"),
     ({"mail_reply_to_address": '"a@b@c"'}, "mail_reply_to_address", "expected a bare address"),
     ({"mail_relay": '"http://relay.example.com"'}, "mail_relay", "smtps://host[:465]"),
+    ({"mail_relay": '"2001:db8::25"'}, "mail_relay", "an IPv6 address without brackets"),
     ({"mail_relay": '"smtps://relay.example.com/two words"'}, "mail_relay", "expected"),
     ({"mail_username": "5"}, "mail_username", "text in quotes"),
     ({"mail_username": "[]", "mail_password": '""'}, "mail_username", "text in quotes"),
@@ -97,6 +98,7 @@ CLIENT_FAULTS: list[tuple[dict[str, str | None], str, str]] = [
     ({"ca_path": '"/nowhere/ca.pem"'}, "ca_path", "no such file"),
     ({"ca_path": '"a\\u0000b"'}, "ca_path", "expected"),
     ({"uri": None, "url": '"https://x"'}, "url", 'did you mean "uri"?'),
+    ({"uri": None, "URI": '"https://x"'}, "URI", 'did you mean "uri"?'),
     ({"verify_cert": "false", "verify_c": "true"}, "verify_c", 'did you mean "verify_ca"?'),
 ]
 
@@ -232,7 +234,7 @@ PLACEHOLDERS: list[tuple[str, str]] = [
     ("token", "eyJ...paste-the-token-here"), ("token", "eyJhbGciOi..."), ("token", "<token>"), ("token", "${TOKEN}"),
     ("token", "YOUR_TOKEN"), ("token", "eyJ…"), ("token", "replace-with-token"), ("token", "changeme"), ("mail_password", "changeme"), ("mail_password", "CHANGE_ME"),
     ("mail_password", "change-this-password"), ("mail_password", "${SMTP_PASSWORD}"), ("mail_password", "$SMTP_PASSWORD"),
-    ("mail_password", "<password>"), ("mail_password", "{{ smtp_password }}"), ("mail_password", "your-password"),
+    ("mail_password", "<password>"), ("mail_password", "{{ smtp_password }}"), ("mail_password", "$PASSWORD"), ("mail_username", "<your user>"), ("mail_password", "your-password"),
     ("mail_password", "xxxx"), ("mail_password", "****"), ("mail_password", "TODO"),
     ("mail_password", "%SMTP_PASSWORD%"), ("mail_password", "REDACTED"), ("mail_from_address", "idm@your-domain.com"),
     ("instance_url", "https://idm.yourdomain.com"), ("mail_relay", "smtp.your-company.com"),
@@ -260,7 +262,7 @@ def test_a_value_that_was_never_filled_in_is_one_fault(files: Files, key: str, v
 REAL: list[tuple[str, str]] = [
     ("mail_password", "pa${x}ss"), ("mail_password", "a<b>c"), ("mail_password", "x$FOO"), ("mail_password", "Tr0ub4dor&3"),
     ("mail_password", "correct horse battery staple"), ("mail_password", "your-horse-battery-staple"),
-    ("mail_password", "SG.abc...def"), ("mail_password", "<>"[:1] + "abc"), ("mail_username", "apikey"),
+    ("mail_password", "SG.abc...def"), ("mail_password", "$ecret9x"), ("mail_password", "$Tr0ngPass"), ("mail_password", "<Corr3ct>"), ("mail_password", "<>"[:1] + "abc"), ("mail_username", "apikey"),
     ("mail_username", "user"), ("mail_username", "idm@example.com"), ("instance_display_name", "Your Energy Ltd"),
     ("instance_display_name", "A$AP & Sons <3"), ("instance_display_name", "100% Me"), ("instance_display_name", "{Braces}"),
     ("instance_url", "https://idm.example.com/?a={b"[:-3]), ("mail_from_address", "change@example.com"),

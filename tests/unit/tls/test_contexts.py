@@ -101,4 +101,4 @@ def test_roots_that_the_environment_names_and_that_are_not_there_are_found(
     monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path}/nothing")
     assert "no such folder" in contexts.missing_roots()
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path))
-    assert "SSL_CERT_FILE" in contexts.missing_roots()
+    assert contexts.missing_roots() == f"SSL_CERT_FILE={tmp_path}: is a folder"

@@ -47,6 +47,22 @@ def test_every_certificate_of_a_file_counts(tmp_path: Path) -> None:
     assert len(pem.certificates(tmp_path / "ca.pem")) == 3
 
 
+INSTEAD = {
+    "binary": ssl.PEM_cert_to_DER_cert(trustme.CA().cert_pem.bytes().decode()),
+    "but CERTIFICATE REQUEST": b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
+    "does not end": b"-----BEGIN CERTIFICATE-----\nAAAA",
+}
+
+
+@pytest.mark.parametrize("words", INSTEAD)
+def test_what_a_file_holds_instead_is_said_with_what_mends_it(tmp_path: Path, words: str) -> None:
+    """A file from Windows, the wrong file, or half a file."""
+    (tmp_path / "x").write_bytes(INSTEAD[words])
+    with pytest.raises(pem.BadPem, match=words) as caught:
+        pem.certificates(tmp_path / "x")
+    assert caught.value.advice
+
+
 @pytest.mark.parametrize(
     "text", [b"", b"\xff", b"-----BEGIN CERTIFICATE-----\n", b"-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----"]
 )
