@@ -47,6 +47,8 @@ class KnownRelay:
         """Log that a connection stands, and nothing is said on it, once until the relay greets again."""
         if not self._is_slow:
             sentence = f"the relay took a connection and has not greeted within {seconds:g} s; it has five minutes"
+            if self.security is Security.STARTTLS:
+                sentence += "; if its port speaks TLS from the first byte, write smtps:// into mail_relay"
             _log.warning("relay_slow", message=sentence)
         self._is_slow = True
 

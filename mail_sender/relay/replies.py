@@ -192,7 +192,7 @@ def _of_tls(error: ssl.SSLError, config: RelayConfig) -> tuple[str, str, bool]:
     )
     detail, advice = fault.described(error, peer)
     if fault.of(error) is TlsFault.NOT_TLS:
-        advice = f"it uses STARTTLS: write smtp://{config.place}"
+        advice = f"if it uses STARTTLS, write smtp://{config.place}; if not, correct the port"
     return f"{config.place}: {detail}", advice, True
 
 

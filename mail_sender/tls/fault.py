@@ -43,7 +43,7 @@ class TlsFault(Enum):
     )
     UNKNOWN_CA = (
         "the certificate is refused: its CA is not trusted here ({reason})",
-        "set {ca_key} to the PEM file of the CA that signed it, or have the whole chain sent with the certificate",
+        "set {ca_key} to a PEM file with its CA, or with the certificate itself, or have its whole chain sent",
     )
     REVOKED = ("the certificate is refused: it has been revoked", "renew the certificate")
     WEAK = (
