@@ -98,7 +98,7 @@ def _advice(complaint: str) -> str:
     if "backslash" in complaint:
         return "write it twice, or put the text in single quotes"
     if "value" in complaint and "nvalid" in complaint:
-        return "text must be in quotes; true and false have small letters"
+        return "text must be in quotes; true and false are lower case"
     return "each may appear only once" if re.search("overwrite|twice", complaint) else "correct the line"
 
 
