@@ -3,7 +3,6 @@
 import pytest
 
 from mail_sender.config import sample_check
-from mail_sender.templating import sandbox
 from tests.support.config_files import KIND, Files, fault, override
 
 
@@ -21,10 +20,9 @@ def test_what_only_shows_when_a_template_runs_is_reported(files: Files) -> None:
         assert found.expected == f"seen in a sample of {KIND} {where}"
 
 
-def test_a_template_that_takes_too_long_is_a_fault(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At start and at a change of the file, not with the first mail."""
-    monkeypatch.setattr(sandbox, "SECONDS", 0.5)
-    loop = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}"
+def test_a_template_that_takes_too_long_is_a_fault(files: Files) -> None:
+    """At start and at a change of the file, not with the first mail; however fast the machine is."""
+    loop = "{% for a in range(9999) %}{% for b in range(9999) %}{{ '' if a % 7 }}{% endfor %}{% endfor %}"
     assert "it takes longer than" in fault(files, override(files, **{f"{KIND}/subject.txt.j2": loop})).found
 
 
