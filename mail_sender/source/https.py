@@ -149,15 +149,19 @@ def _context(config: SourceConfig) -> ssl.SSLContext:
 
 
 def _network_fault(config: SourceConfig, error: BaseException) -> ServerFault:
-    server = config.uri + (" (through the proxy of HTTPS_PROXY)" if config.proxy else "")
+    server, advice = config.uri, "check that it runs, and that uri in the client config is right from this machine"
+    if config.proxy:
+        variable = f"{urlsplit(server).scheme.upper()}_PROXY"
+        server += f" (through the proxy of {variable})"
+        advice = f"check that the proxy runs and lets this request through, or leave it out: {variable}, NO_PROXY"
     for cause in causes(error):
         if isinstance(cause, ssl.SSLError):
-            detail, advice = fault.described(cause, _peer(config))
-            return ServerFault(ServerFaultKind.UNTRUSTED, f"{server}: {detail}", advice)
+            detail, cure = fault.described(cause, _peer(config))
+            return ServerFault(ServerFaultKind.UNTRUSTED, f"{server}: {detail}", cure)
     return ServerFault(
         ServerFaultKind.UNREACHABLE,
         f"{server} cannot be reached: {_network_detail(error)}",
-        "check that it runs, and that uri in the client config is right from this machine",
+        advice,
     )
 
 
@@ -176,7 +180,7 @@ _NETWORK_DETAILS: tuple[tuple[type[BaseException], str], ...] = (
     (httpx.ConnectTimeout, "no connection within the time allowed"),
     (TimeoutError, "no answer in time"),
     (httpx.TimeoutException, "no answer in time"),
-    (httpx.ProxyError, "the proxy (HTTPS_PROXY) refuses"),
+    (httpx.ProxyError, "the proxy refuses"),
     (httpx.NetworkError, "the connection was cut"),
     (httpx.ProtocolError, "the connection was cut, or the answer is not HTTP"),
 )

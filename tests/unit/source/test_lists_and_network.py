@@ -127,7 +127,7 @@ NETWORK = [
     (ConnectionRefusedError(111, "x"), "connection refused"),
     (httpx.ConnectTimeout("x"), "no connection within the time allowed"),
     (httpx.ReadTimeout("x"), "no answer in time"),
-    (httpx.ProxyError("407 x"), "the proxy (HTTPS_PROXY) refuses"),
+    (httpx.ProxyError("407 x"), "the proxy refuses"),
     (httpx.ReadError("x"), "the connection was cut"),
     (httpx.RemoteProtocolError("x"), "the connection was cut, or the answer is not HTTP"),
 ]
@@ -198,8 +198,9 @@ async def test_a_proxy_is_named_where_it_may_be_at_fault_and_its_password_is_not
         fault = await fault_of_list(proxied)
     finally:
         await proxied.close()
-    expected = f"{SERVER} (through the proxy of HTTPS_PROXY) cannot be reached: the proxy (HTTPS_PROXY) refuses"
+    expected = f"{SERVER} (through the proxy of HTTPS_PROXY) cannot be reached: the proxy refuses"
     assert fault.detail == expected
+    assert "NO_PROXY" in fault.advice
     assert "a-secret" not in str(fault)
 
 
