@@ -104,12 +104,25 @@ def run(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
     return _UNSENDABLE.sub("", "".join(pieces))
 
 
+_REASONS: dict[type[Exception], str] = {
+    jinja2.exceptions.SecurityError: "it uses what a template may not use",
+    jinja2.UndefinedError: "it uses a name that does not exist",
+    jinja2.TemplateSyntaxError: "its syntax is wrong",
+    RecursionError: "it uses itself without end, or is nested too deep",
+    ZeroDivisionError: "it divides by zero",
+    TypeError: "an operation does not fit its values",
+    ValueError: "an operation does not fit its values",
+}
+
+
 def failure(error: Exception, name: str) -> str:
     """Say how a template failed, and in which file and line; the exception's own text may hold a secret."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(".j2")]
     place = f"{frames[-1].filename}, line {frames[-1].lineno}," if frames else name
-    reason = f": {error}" if isinstance(error, Fault) else f" ({type(error).__name__})"
-    return f"the template {place} failed{reason}"
+    if isinstance(error, Fault):
+        return f"the template {place} failed: {error}"
+    reason = next((words for kind, words in _REASONS.items() if isinstance(error, kind)), type(error).__name__)
+    return f"the template {place} failed ({reason})"
 
 
 @contextmanager
