@@ -1,5 +1,6 @@
 """What SQLite and the disk report, as a `LedgerFault` with what happened and what to do."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,8 @@ def in_words(path: Path | None) -> Iterator[None]:
         raise LedgerFault("SQLITE_CORRUPT", f"{place}: {what}", _DAMAGED) from error
     except OSError as error:
         detail = (error.strerror or "it cannot be read").lower()
-        raise LedgerFault("disk", f"{place}: {detail}", "check the disk") from error
+        advice = _OWNER if error.errno in {errno.EACCES, errno.EPERM} else "check the disk"
+        raise LedgerFault("disk", f"{place}: {detail}", advice) from error
 
 
 _DAMAGED = "restore it, or move it away: mail-sender then forgets what was sent, and may repeat mail"

@@ -257,7 +257,7 @@ def _unusable(state: StateFolder, error: OSError) -> MailSenderError:
 
 
 def _not_ours(state: StateFolder, error: OSError) -> MailSenderError:
-    if error.errno not in {errno.EACCES, errno.EPERM}:
+    if error.errno not in {errno.EACCES, errno.EPERM} or os.geteuid() == 0:  # root works as the folder's owner
         return _unusable(state, error)
     return NotAllowed(
         f"uid {os.geteuid()} may not open the ledger in {state.path}; run this as the sender's user, or as root"

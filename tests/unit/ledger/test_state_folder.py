@@ -212,6 +212,19 @@ async def test_a_ledger_of_somebody_else_is_not_for_us_to_open(place: Path) -> N
         state_folder.existing(LedgerConfig(state.path), {})
 
 
+def test_root_is_not_advised_to_be_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root works as the folder's owner, who may be kept out of a folder of root's: then the folder is to be opened."""
+    state = made(tmp_path / "state")
+
+    def refuse(_: StateFolder) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(StateFolder, "has_ledger", refuse)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(UnusableLedger, match="make it writable for uid"):
+        state_folder.existing(LedgerConfig(state.path), {})
+
+
 async def test_a_ledger_that_another_program_holds_is_tried_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
