@@ -3,13 +3,15 @@
 The ledger, its lock and the control socket live as long as the process; source, transport and worker as long as one
 configuration: they are a generation. When a file of the configuration changes, the next generation begins at once, so
 that a corrected password is tried immediately; attempts in flight end beside it. A configuration with faults is
-reported and ignored: the previous one stays in use.
+reported and ignored: the previous one stays in use. It does so too if a file that the configuration names was good
+when it was checked, and is gone when it is used.
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Self
 
 import structlog
 
@@ -20,6 +22,7 @@ from mail_sender.config.config import Config
 from mail_sender.config.watch import Watch
 from mail_sender.control.handler import Handler
 from mail_sender.control.server import Control
+from mail_sender.errors import Exit, MailSenderError
 from mail_sender.ledger import state_folder
 from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.dry_run import DryRunLedger
@@ -37,6 +40,7 @@ from mail_sender.sender.worker import Worker
 from mail_sender.source.base import Source
 from mail_sender.source.dry_run import DryRunSource
 from mail_sender.source.kanidm import KanidmSource
+from mail_sender.tls.pem import BadPem
 
 _log = structlog.get_logger()
 
@@ -92,19 +96,49 @@ class Lasting:
     reported: Reported = field(default_factory=Reported)
 
 
+class UnusableFile(MailSenderError):
+    """A certificate file that was good when the configuration was read cannot be used any more."""
+
+    exit_code = Exit.BAD_CONFIG
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """A configuration, and the source and the transport that are made of it and of the files that it names."""
+
+    config: Config
+    source: Source
+    transport: Transport
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Make both. Raises `UnusableFile`."""
+        return cls(config, _source(config), _transport(config))
+
+    @classmethod
+    async def next(cls, watch: Watch, clock: Clock) -> Self:
+        """Make those of the next usable configuration, as soon as there is one."""
+        while True:
+            config = await watch.next_config(clock)
+            try:
+                return cls.of(config)
+            except UnusableFile as error:
+                _log.error("config_rejected", message=f"{error}; the previous configuration stays in use")
+
+
 async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyncio.Event) -> None:
     """Work under one configuration after the other; a worker that crashes, a retired one too, ends them all.
 
-    Raises an `ExceptionGroup` with what the worker raised.
+    Raises `UnusableFile` before the first one begins, and an `ExceptionGroup` with what the worker raised.
     """
-    config: Config | None = first
+    ends: Ends | None = Ends.of(first)
     _started(first)
     async with asyncio.TaskGroup() as workers:
-        while config is not None:
-            generation = Generation(config, lasting)
-            config = await generation.run(workers, watch, stop)
-            if config is not None:
-                _reloaded(config)
+        while ends is not None:
+            generation = Generation(ends, lasting)
+            ends = await generation.run(workers, watch, stop)
+            if ends is not None:
+                _reloaded(ends.config)
                 lasting.conditions = lasting.conditions.succeeded()
 
 
@@ -114,26 +148,26 @@ class Generation:
     Retired, the worker begins nothing new; its attempts in flight end beside the next generation.
     """
 
-    def __init__(self, config: Config, lasting: Lasting) -> None:
+    def __init__(self, ends: Ends, lasting: Lasting) -> None:
         self._clock = lasting.clock
-        self._source = _source(config)
+        self._source = ends.source
         parts = Parts(
             self._source,
             lasting.ledger,
-            _transport(config),
+            ends.transport,
             lasting.in_flight,
             lasting.conditions,
             lasting.reported,
         )
-        self._worker = Worker(parts, config.sender, config.mail, lasting.clock)
+        self._worker = Worker(parts, ends.config.sender, ends.config.mail, lasting.clock)
         self._retired = asyncio.Event()
         if lasting.control is not None:
             lasting.control.handler = Handler(lasting.ledger, self._source, lasting.clock, self._worker)
 
-    async def run(self, workers: asyncio.TaskGroup, watch: Watch, stop: asyncio.Event) -> Config | None:
-        """Work until the configuration changes, and return the new one; or to the end, and return None."""
+    async def run(self, workers: asyncio.TaskGroup, watch: Watch, stop: asyncio.Event) -> Ends | None:
+        """Work until the configuration changes, and return the new one's; or to the end, and return None."""
         working = workers.create_task(self._work())
-        changing = asyncio.ensure_future(watch.next_config(self._clock))
+        changing = asyncio.ensure_future(Ends.next(watch, self._clock))
         stopping = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait({working, changing, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -154,13 +188,26 @@ class Generation:
 
 
 def _source(config: Config) -> Source:
-    return (DryRunSource if isinstance(config.relay, FolderConfig) else KanidmSource)(config.source)
+    with _files_in_words():
+        return (DryRunSource if isinstance(config.relay, FolderConfig) else KanidmSource)(config.source)
 
 
 def _transport(config: Config) -> Transport:
     if isinstance(config.relay, FolderConfig):
         return FolderTransport(config.relay.path)
-    return SmtpTransport(config.relay, _discovered)
+    with _files_in_words():
+        return SmtpTransport(config.relay, _discovered)
+
+
+@contextmanager
+def _files_in_words() -> Iterator[None]:
+    try:
+        yield
+    except BadPem as error:
+        raise UnusableFile(f"a certificate file of the configuration {error}; correct it, or put it back") from None
+    except OSError as error:
+        what = f"{error.filename}: {(error.strerror or 'it cannot be read').lower()}"
+        raise UnusableFile(f"a certificate file of the configuration, {what}; correct it, or put it back") from None
 
 
 def test_mail(config: Config) -> TestMail:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 
 from mail_sender import wiring
 from mail_sender.config.config import Config
+from mail_sender.errors import Exit
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.ledger.lock import Lock
 from mail_sender.ledger.state_folder import StateFolder
@@ -22,6 +24,9 @@ from mail_sender.sender.parts import Parts
 from mail_sender.sender.reported import Reported
 from mail_sender.sender.schedule import Schedule
 from mail_sender.source.config import SourceConfig
+from mail_sender.source.dry_run import DryRunSource
+from mail_sender.tls.pem import BadPem
+from mail_sender.wiring import UnusableFile
 from tests.support.fake_clock import FakeClock
 from tests.support.samples import MAIL, NOW
 from tests.support.virtual_time import VIRTUAL_TIME
@@ -155,6 +160,46 @@ async def test_a_changed_configuration_is_no_start_and_what_was_reported_stays_r
         "started", "config_reloaded", "reloaded"
     ]  # fmt: skip
     assert workers.reported[0] is workers.reported[1]
+
+
+async def test_a_certificate_that_goes_away_while_it_is_reloaded_ends_nothing(
+    start: Callable[..., "asyncio.Task[None]"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was there when the configuration was checked, and is back a little later: mail in flight is not cut off."""
+    faults = [None, FileNotFoundError(ENOENT, "No such file", "ca.pem"), BadPem("holds no certificate"), None]
+    made = [asyncio.Event() for _ in faults]
+
+    def source(config: SourceConfig) -> DryRunSource:
+        number = sum(event.is_set() for event in made)
+        made[number].set()
+        if (error := faults[number]) is not None:
+            raise error
+        return DryRunSource(config)
+
+    monkeypatch.setattr(wiring, "DryRunSource", source)
+    workers, stop = Workers(None, None), asyncio.Event()
+    with capture_logs() as events:
+        running = start(workers, stop)
+        await workers.begun[0].wait()
+        for number in (1, 2, 3):
+            (tmp_path / "config").write_text("changed" * number)
+            await made[number].wait()
+        await workers.begun[1].wait()
+        stop.set()
+        await running
+    assert (workers.stopped, workers.cancelled) == ([0, 1], [])
+    said = [event["message"] for event in events if event["event"] == "config_rejected"]
+    assert ["ca.pem: no such file" in said[0], "holds no certificate" in said[1], len(said)] == [True, True, 2]
+
+
+async def test_a_certificate_that_has_gone_before_the_first_mail_is_a_fault_of_the_configuration(
+    start: Callable[..., "asyncio.Task[None]"], tmp_path: Path
+) -> None:
+    """A sender may have stood by for weeks."""
+    missing = SourceConfig("https://localhost:1", SecretStr("token"), ca_path=tmp_path / "ca.pem")
+    with capture_logs(), pytest.raises(UnusableFile, match=r"ca\.pem: no such file") as error:
+        await start(Workers(), asyncio.Event(), source=missing, relay=RELAY, ledger=LedgerConfig(None, "memory"))
+    assert error.value.exit_code == Exit.BAD_CONFIG
 
 
 async def test_a_sender_that_only_stood_by_says_that_it_has_stopped(
