@@ -137,12 +137,16 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """The relay takes mail from us, but fewer at a time or more slowly: no message has an attempt counted."""
+    """The relay takes mail from us, but fewer at a time or more slowly: no message has an attempt counted.
+
+    `is_own` is true where it says so to this mail again, and took others meanwhile: they need no slower pace.
+    """
 
     name: ClassVar[str] = "throttled"
 
     stage: Stage
     reply: Reply
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

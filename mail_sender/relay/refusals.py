@@ -19,7 +19,7 @@ from mail_sender.verdict import Blame, Reply, Stage
 
 _STATUS = re.compile(r"(?:^|(?<=#))[245]\.\d{1,3}\.\d{1,3}(?=\s|$|[);:,-])")
 _LEAD = re.compile(r"(recipient|rcpt)( address)? (rejected|refused):\s*(?=\S)")
-_WAIT = re.compile(r"\b(\d{1,5}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b", re.IGNORECASE)
+_WAIT = re.compile(r"(?<![\w.;/\[-])(\d{1,5}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _LOGIN_WANTED = frozenset({530, 534, 535, 538})
 _BUSY = frozenset({421, 431, 441, 442, 447, 452})

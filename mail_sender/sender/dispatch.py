@@ -28,6 +28,8 @@ from mail_sender.sender.snapshot import Snapshot
 
 SHORTEST_WAIT = 0.05
 """Seconds between two readings of what is due, at least."""
+KEPT_OPEN = 5.0
+"""Seconds until the next mail for which a connection is kept: one that is opened anew costs a login."""
 
 _TOGETHER = 64
 _ALL = 2_000  # deliveries among which one is looked for that a relay gate in doubt may let through
@@ -64,7 +66,7 @@ class Dispatcher:
             while not stop.is_set():
                 self.bell.clear()
                 wait = await self._turn(group)
-                if not self._running:
+                if not self._running and wait > KEPT_OPEN:
                     await self._parts.transport.close()
                 if not stop.is_set():
                     await self._clock.wait(self.bell, wait)

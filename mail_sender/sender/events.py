@@ -17,7 +17,7 @@ from mail_sender.backoff import AMBIGUOUS_WAIT
 from mail_sender.ledger.base import Delivery, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.message import OddEntry
-from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Throttled, Uncertain, Verdict
+from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Stage, Throttled, Uncertain, Verdict
 
 MOST_NAMED = 20
 
@@ -91,10 +91,9 @@ def throttled(delivery: Delivery, found: Throttled, most: int, seconds: float) -
     _log.warning("throttled", **_facts(delivery), stage=found.stage, reply=found.reply, message=text)
 
 
-def put_off(delivery: Delivery, fault: RelayDown) -> None:
-    """Log that the connection broke during one mail while others went through, or may go through."""
-    text = f"{fault.detail}; other mail goes on; tried again"
-    _log.info("put_off", **_facts(delivery), stage=fault.stage, message=text)
+def put_off(delivery: Delivery, stage: Stage, detail: str) -> None:
+    """Log that one mail was refused for now, or its connection broke, while others went or may go through."""
+    _log.info("put_off", **_facts(delivery), stage=stage, message=f"{detail}; other mail goes on; tried again")
 
 
 def changed(delivery: Delivery) -> None:

@@ -62,9 +62,12 @@ class Handover:
         now, relay = self._clock.now(), self._parts.conditions.relay
         if isinstance(verdict, RelayDown):
             if self._is_one_mails(verdict):
-                events.put_off(delivery, verdict)
+                events.put_off(delivery, verdict.stage, verdict.detail)
             else:
                 relay.down(verdict.stage, verdict.detail, verdict.advice, now)
+            return
+        if isinstance(verdict, Throttled) and verdict.is_own:
+            events.put_off(delivery, verdict.stage, f"the relay answers {verdict.reply}")
             return
         if isinstance(verdict, Throttled):
             events.throttled(delivery, verdict, *self._relay_gate.pace(self._clock.monotonic()))

@@ -4,6 +4,7 @@ The words of the reply say it (`relay.refusals`), as far as they do. Where they 
 decide, to this delivery and to others:
 
     a refusal in a mail says            and before                            it is the fault of
+    pace or quota, after RCPT, as before    another mail was accepted since   nobody: only this mail is put off
     pace                                                                      our pace
     quota                                                                     the relay
     account, relay, ambiguous                                                 the relay, perhaps
@@ -50,6 +51,7 @@ LONGEST_ROW = 100
 
 _SURE = frozenset({Blame.ACCOUNT, Blame.QUOTA, Blame.RELAY, Blame.AMBIGUOUS})
 _PASSING = frozenset({Blame.QUOTA, Blame.RELAY})
+_LIMITS = frozenset({Blame.PACE, Blame.QUOTA})
 _NEVER_THE_MAILS = frozenset({Blame.ACCOUNT, Blame.RELAY})
 
 
@@ -71,7 +73,8 @@ class Suspicions:
     """What the relay has answered so far, as far as it matters here. All times are monotonic, in seconds."""
 
     def __init__(self) -> None:
-        self._suspected: dict[Key, float] = {}
+        self._suspected = _Remembered()
+        self._limited = _Remembered()
         self._accepted_at: float | None = None
         self._row: deque[_Refusal] = deque(maxlen=LONGEST_ROW)
         self._cut: set[Key] = set()
@@ -91,13 +94,14 @@ class Suspicions:
         match verdict:
             case Accepted():
                 self._accepted_at = now
-                self._suspected.pop(key, None)
+                self._suspected.forget(key)
+                self._limited.forget(key)
                 self._row.clear()
                 self._cut.clear()
             case Uncertain():
                 self._cut.add(key)
             case RelayDown(stage, reply=Reply() as reply, blame=Blame.PACE) if stage.in_transaction:
-                return Throttled(stage, reply)
+                return self._of_limit(key, stage, reply, now) or Throttled(stage, reply)
             case Refused(Stage() as stage, _, Reply() as reply) | Deferred(stage, reply):
                 return self._of_refusal(key, verdict, stage, reply, now)
             case _:
@@ -106,13 +110,16 @@ class Suspicions:
 
     def _of_refusal(self, key: Key, verdict: Verdict, stage: Stage, reply: Reply, now: float) -> Verdict:
         found = refusals.blame(stage, reply)
+        if found in _LIMITS and (limited := self._of_limit(key, stage, reply, now)):
+            return limited
         if found is Blame.PACE:
             return Throttled(stage, reply)
         if not self._may_be_the_relays(_Refusal(key, found, _like(found, reply), now), reply):
             return verdict
-        if found is not Blame.QUOTA and self._was_cleared(key):
-            return Deferred(stage, reply) if found in _NEVER_THE_MAILS else verdict
-        self._suspect(key, now)
+        if found is not Blame.QUOTA:
+            if self._was_cleared(key, self._suspected):
+                return Deferred(stage, reply) if found in _NEVER_THE_MAILS else verdict
+            self._suspected.add(key, now)
         return RelayDown(
             stage,
             f"the relay answers {reply}",
@@ -121,6 +128,12 @@ class Suspicions:
             reply=reply,
             blame=found,
         )
+
+    def _of_limit(self, key: Key, stage: Stage, reply: Reply, now: float) -> Verdict | None:
+        """Return the verdict on a mail that meets a limit again which others do not meet, None for the first time."""
+        is_own = stage.has_recipient and self._was_cleared(key, self._limited)
+        self._limited.add(key, now)
+        return Throttled(stage, reply, is_own=True) if is_own else None
 
     def _may_be_the_relays(self, refusal: _Refusal, reply: Reply) -> bool:
         if refusal.blame in _SURE:
@@ -138,18 +151,33 @@ class Suspicions:
             return len(before) > 2 and len(set(before.values())) > 1
         return len(before) > 1
 
-    def _was_cleared(self, key: Key) -> bool:
+    def _was_cleared(self, key: Key, among: "_Remembered") -> bool:
         """Say whether the relay accepted another mail after it refused this one; this one is forgotten."""
-        since = self._suspected.pop(key, None)
+        since = among.forget(key)
         return since is not None and self._accepted_at is not None and since < self._accepted_at
 
-    def _suspect(self, key: Key, now: float) -> None:
-        self._suspected.pop(key, None)
-        self._suspected[key] = now
-        oldest = next(iter(self._suspected))
-        while len(self._suspected) > MOST_SUSPECTED or now - self._suspected[oldest] > SUSPECTED_FOR:
-            del self._suspected[oldest]
-            oldest = next(iter(self._suspected))
+
+class _Remembered:
+    """Refused deliveries, and when that was, within bounds of time and number."""
+
+    def __init__(self) -> None:
+        self._at: dict[Key, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def forget(self, key: Key) -> float | None:
+        """Forget a delivery; return when it was refused, None if it is not remembered."""
+        return self._at.pop(key, None)
+
+    def add(self, key: Key, now: float) -> None:
+        """Remember a delivery."""
+        self._at.pop(key, None)
+        self._at[key] = now
+        oldest = next(iter(self._at))
+        while len(self._at) > MOST_SUSPECTED or now - self._at[oldest] > SUSPECTED_FOR:
+            del self._at[oldest]
+            oldest = next(iter(self._at))
 
 
 def _like(blame: Blame, reply: Reply) -> str:

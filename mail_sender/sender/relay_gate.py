@@ -95,6 +95,9 @@ class RelayGate:
     def judge(self, permit: Permit, verdict: Verdict, now: float) -> Verdict:
         """Take in a mail's verdict, and return the one that counts: another one where the mail is not to blame."""
         judged = self._suspicions.judge(permit.key, verdict, now)
+        if isinstance(judged, Throttled) and judged.is_own:  # it says nothing about other mail
+            self.release(permit)
+            return judged
         if isinstance(judged, Throttled):
             judged = self._slow_down(permit, judged, now)
         elif isinstance(judged, RelayDown) and judged is not verdict:

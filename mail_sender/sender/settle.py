@@ -7,7 +7,8 @@ All functions are pure: of the delivery, the verdict, the time, the limits and t
     refused      failed                                                 yes
     deferred     queued, due after a retry wait; abandoned when         yes
                  `message_retries` retries are used up
-    throttled    queued, and due again shortly                          no
+    throttled    queued, and due again shortly; if only this mail is    no
+                 told so, in a while
     relay down   queued, and due as before; if the connection broke     no
                  during this mail, others go first
     uncertain    queued, and the same mail goes once more after a       no (`ambiguous` counts it)
@@ -119,7 +120,7 @@ def _cut_at_the_dot(delivery: Delivery, now: datetime) -> Outcome:
 
 def _due_uncounted(delivery: Delivery, verdict: Throttled | RelayDown, now: datetime) -> datetime:
     if isinstance(verdict, Throttled):
-        return now + MAKE_WAY
+        return now + (STEP_BACK if verdict.is_own else MAKE_WAY)
     return now + STEP_BACK if verdict.stage.in_transaction else delivery.next_attempt
 
 

@@ -80,6 +80,8 @@ def test_capitals_accents_and_wide_letters_change_nothing() -> None:
         ("retry in 1 hour", 1800),
         ("4.2.0 later", 0),
         ("in 3 mailboxes", 0),
+        ("[31m not allowed [1;31m smtp-5m.example", 0),
+        ("retry=300s", 305),
     ],
 )
 def test_a_refusal_that_names_a_time_is_believed_up_to_half_an_hour(text: str, seconds: int) -> None:

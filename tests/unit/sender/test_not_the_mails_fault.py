@@ -18,6 +18,7 @@ SEND_AS = on(Stage.DOT, "554 5.2.252 SendAsDenied; a@example.net not allowed to 
 LIMIT = on(Stage.RCPT, "550 5.4.5 Daily user sending limit exceeded")
 HOUR_USED_UP = on(Stage.RCPT, "450 4.7.1 this account has used up its mails for this hour")
 DISK_FULL = on(Stage.DOT, "451 4.3.0 Error: queue file write error")
+DOMAIN_BUSY = on(Stage.RCPT, "450 4.7.1 rate limited, try again in 5 minutes")
 RATE = on(Stage.DOT, "454 Throttling failure: Maximum sending rate exceeded")
 REJECTED = on(Stage.DOT, "550 rejected")
 
@@ -73,14 +74,39 @@ async def test_the_log_says_once_what_to_do_about_a_quota() -> None:
 
 async def test_a_relay_that_wants_mail_more_slowly_gets_it_so_and_the_log_says_how() -> None:
     """No attempt is counted, and the mail arrives."""
-    async with bench(first := message("a@example.com"), message("b@example.com")) as table:
+    async with bench(first := message("a@example.com")) as table:
         table.transport.script("a@example.com", RATE, RATE)
         await table.run(60)
-        assert await table.counts() == {State.SENT: 2}
+        assert await table.counts() == {State.SENT: 1}
         assert [found.attempts for found in await table.deliveries(first)] == [1]
         pace = [event["message"] for event in table.facts("throttled")]
         assert pace[-1] == "the relay wants mail more slowly: it gets one every 0.5 s; no attempt is counted"
         assert table.said("relay_down", "deferred") == []
+
+
+@pytest.mark.parametrize("refusal", [HOUR_USED_UP, RATE, DOMAIN_BUSY], ids=str)
+async def test_a_mail_that_alone_meets_a_limit_holds_up_nobody_and_costs_nothing(refusal: Verdict) -> None:
+    """Its recipient's domain may have a limit of its own: it is tried every two minutes, and others keep their pace."""
+    people = [message(f"{n}@{n}.example", send_after=NOW + n * MINUTE / 3, number=n + 9_000) for n in range(90)]
+    async with bench(alone := message("a@example.com"), *people) as table:
+        table.transport.script("a@example.com", *[refusal] * 100)
+        await table.run(30 * 60 + 10)
+        assert await table.counts() == {State.SENT: 90, State.QUEUED: 1}
+        assert [found.attempts for found in await table.deliveries(alone)] == [0]
+        assert 5 <= len(table.transport.times_of("a@example.com")) <= 18
+        assert table.said("relay_down", "throttled", "deferred").count("relay_down") <= 1
+        assert len(table.said("throttled", "deferred")) <= 3
+
+
+async def test_a_connection_is_kept_for_the_next_mail_to_a_relay_that_wants_them_slowly() -> None:
+    """A login for each mail would be one more thing to limit."""
+    people = [f"{number}@{number}.example" for number in range(20)]
+    async with bench(*map(message, people)) as table:
+        for to in people[:2]:
+            table.transport.script(to, RATE)
+        await table.run(8)
+        assert len(table.transport.arrived) > 8
+        assert table.transport.closed <= 1  # before the first poll
 
 
 async def test_a_second_refusal_alike_is_called_the_relays_fault_only_if_the_probe_fails_too() -> None:

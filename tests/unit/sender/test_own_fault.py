@@ -8,7 +8,7 @@ from mail_sender.backoff import ALLOWANCE, NETWORK, SUSPICION
 from mail_sender.relay.refusals import blame
 from mail_sender.sender.breaker import MOST_DOMAINS
 from mail_sender.sender.own_fault import MOST_SUSPECTED, ROW_LASTS, SUSPECTED_FOR, Suspicions
-from mail_sender.verdict import Blame, Deferred, Refused, RelayDown, Reply, Stage
+from mail_sender.verdict import Blame, Deferred, Refused, RelayDown, Reply, Stage, Throttled
 from tests.support.known_replies import KNOWN, on
 from tests.support.relay_gates import RELAYING, acquire, in_use, key, refused, send, wait
 from tests.support.samples import CUT, LATER, NO, OK
@@ -100,7 +100,7 @@ def test_account_quota_and_the_relays_trouble_cost_no_mail_anything(code: int, s
 
 
 def test_what_is_the_accounts_fault_is_never_final_not_even_for_a_mail_that_was_suspected() -> None:
-    """Others were accepted since: then it counts as an attempt. A quota counts never."""
+    """Others were accepted since: then it counts as an attempt. A quota counts never, and stops others only once."""
     account = refused("5.2.252 SendAsDenied", 554, Stage.DOT)
     relay_gate, suspect = in_use(), key()
     send(relay_gate, account, 0.0, suspect)
@@ -108,9 +108,23 @@ def test_what_is_the_accounts_fault_is_never_final_not_even_for_a_mail_that_was_
     assert send(relay_gate, account, 120.0, suspect) == Deferred(Stage.DOT, Reply(554, "5.2.252 SendAsDenied"))
     quota = refused("5.4.5 Daily user sending limit exceeded")
     relay_gate = in_use()
-    for now in range(0, 3600, 600):
-        assert isinstance(send(relay_gate, quota, now, suspect), RelayDown)
-        send(relay_gate, OK, now + 1)
+    assert isinstance(send(relay_gate, quota, 0.0, suspect), RelayDown)
+    for now in range(600, 3600, 600):
+        send(relay_gate, OK, now - 1)
+        judged = send(relay_gate, quota, now, suspect)
+        assert isinstance(judged, Throttled)
+        assert judged.is_own
+        assert relay_gate.is_closed
+    send(relay_gate, OK, 3600.0)
+    assert isinstance(send(relay_gate, quota, 3601.0), RelayDown)
+
+
+def test_a_mail_that_met_a_limit_before_is_no_suspect_of_another_fault() -> None:
+    """The account's fault, when it begins, is not final for it although others were accepted since."""
+    relay_gate, limited = in_use(), key()
+    send(relay_gate, refused("5.4.5 Daily user sending limit exceeded"), 0.0, limited)
+    send(relay_gate, OK, 1.0)
+    assert isinstance(send(relay_gate, RELAYING, 120.0, limited), RelayDown)
 
 
 def test_one_deferred_mail_is_its_own_and_the_same_words_to_a_second_are_not() -> None:
