@@ -10,6 +10,7 @@ decide, to this delivery and to others:
     account, relay, ambiguous                                                 the relay, perhaps
     message, unclear                    one like it, to another delivery      the relay, perhaps
     recipient (5xx)                     two like it, to two or more domains   the relay, perhaps
+    recipient (4xx)                     that, and none accepted for a while   the relay, perhaps
     message, unclear, recipient         less than that                        this mail
     account or relay, suspected before  another mail was accepted since then  nobody: it is deferred
     whatever else, suspected before     another mail was accepted since then  this mail
@@ -48,6 +49,8 @@ MOST_SUSPECTED = 20_000
 ROW_LASTS = 3_600.0
 """Seconds after which a refusal does not count any more as one before."""
 LONGEST_ROW = 100
+GREYLISTED_FOR = 900.0
+"""Seconds for which temporary refusals of every recipient may be greylisting; a relay whose DNS fails goes on."""
 
 _SURE = frozenset({Blame.ACCOUNT, Blame.QUOTA, Blame.RELAY, Blame.AMBIGUOUS})
 _PASSING = frozenset({Blame.QUOTA, Blame.RELAY})
@@ -76,6 +79,7 @@ class Suspicions:
         self._suspected = _Remembered()
         self._limited = _Remembered()
         self._accepted_at: float | None = None
+        self._refuses_since: float | None = None
         self._row: deque[_Refusal] = deque(maxlen=LONGEST_ROW)
         self._cut: set[Key] = set()
 
@@ -97,6 +101,7 @@ class Suspicions:
                 self._suspected.forget(key)
                 self._limited.forget(key)
                 self._row.clear()
+                self._refuses_since = None
                 self._cut.clear()
             case Uncertain():
                 self._cut.add(key)
@@ -138,10 +143,11 @@ class Suspicions:
     def _may_be_the_relays(self, refusal: _Refusal, reply: Reply) -> bool:
         if refusal.blame in _SURE:
             return True
-        is_permanent = reply.code >= 500
-        if refusal.blame is Blame.RECIPIENT and not is_permanent:
-            return False
         self._row.append(refusal)
+        self._refuses_since = refusal.at if self._refuses_since is None else self._refuses_since
+        may_be_greylisted = reply.code < 500 and refusal.at < self._refuses_since + GREYLISTED_FOR
+        if refusal.blame is Blame.RECIPIENT and may_be_greylisted:
+            return False
         before = {
             each.key: each.domain
             for each in self._row

@@ -18,6 +18,7 @@ SEND_AS = on(Stage.DOT, "554 5.2.252 SendAsDenied; a@example.net not allowed to 
 LIMIT = on(Stage.RCPT, "550 5.4.5 Daily user sending limit exceeded")
 HOUR_USED_UP = on(Stage.RCPT, "450 4.7.1 this account has used up its mails for this hour")
 DISK_FULL = on(Stage.DOT, "451 4.3.0 Error: queue file write error")
+NO_DNS = on(Stage.RCPT, "450 4.1.2 <a@example.com>: Recipient address rejected: Domain not found")
 DOMAIN_BUSY = on(Stage.RCPT, "450 4.7.1 rate limited, try again in 5 minutes")
 RATE = on(Stage.DOT, "454 Throttling failure: Maximum sending rate exceeded")
 REJECTED = on(Stage.DOT, "550 rejected")
@@ -82,6 +83,18 @@ async def test_a_relay_that_wants_mail_more_slowly_gets_it_so_and_the_log_says_h
         pace = [event["message"] for event in table.facts("throttled")]
         assert pace[-1] == "the relay wants mail more slowly: it gets one every 0.5 s; no attempt is counted"
         assert table.said("relay_down", "deferred") == []
+
+
+async def test_a_relay_that_finds_no_recipients_domain_for_hours_has_no_mail_abandoned() -> None:
+    """Its DNS may fail. What looks like greylisting costs attempts for a quarter of an hour, and then none."""
+    async with bench(*(message(f"{n}@{n}.example") for n in range(30))) as table:
+        table.transport.always(NO_DNS)
+        await table.run(5 * 3600)
+        assert await table.counts() == {State.QUEUED: 30}
+        assert table.said("relay_down", "relay_up") == ["relay_down"]
+        table.transport.always(None)
+        await table.run(300)
+        assert await table.counts() == {State.SENT: 30}
 
 
 @pytest.mark.parametrize("refusal", [HOUR_USED_UP, RATE, DOMAIN_BUSY], ids=str)
