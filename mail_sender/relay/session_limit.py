@@ -17,7 +17,8 @@ from mail_sender.relay.protocol import Rejected
 from mail_sender.verdict import Reply, Stage
 
 _NAMES_SESSION = re.compile(
-    r"\bsession\b|re-?connect|\b(this|per|each|one|single|same|current|new) (\w+ )?connection\b", re.IGNORECASE
+    r"\b(session|transactions)\b|re-?connect|\b(this|per|each|one|single|same|current|new) (\w+ )?connection\b",
+    re.IGNORECASE,
 )
 
 
