@@ -63,7 +63,7 @@ class Handover:
         if isinstance(verdict, RelayDown):
             if self._is_one_mails(verdict):
                 events.put_off(delivery, verdict.stage, verdict.detail)
-            else:
+            elif verdict.blame is not Blame.RECIPIENT or relay.fault is None:  # what is known is the likelier cause
                 relay.down(verdict.stage, verdict.detail, verdict.advice, now)
             return
         if isinstance(verdict, Throttled) and verdict.is_own:

@@ -19,6 +19,7 @@ LIMIT = on(Stage.RCPT, "550 5.4.5 Daily user sending limit exceeded")
 HOUR_USED_UP = on(Stage.RCPT, "450 4.7.1 this account has used up its mails for this hour")
 DISK_FULL = on(Stage.DOT, "451 4.3.0 Error: queue file write error")
 NO_DNS = on(Stage.RCPT, "450 4.1.2 <a@example.com>: Recipient address rejected: Domain not found")
+POLICY = on(Stage.DOT, "554 5.7.1 rejected by policy")
 DOMAIN_BUSY = on(Stage.RCPT, "450 4.7.1 rate limited, try again in 5 minutes")
 RATE = on(Stage.DOT, "454 Throttling failure: Maximum sending rate exceeded")
 REJECTED = on(Stage.DOT, "550 rejected")
@@ -131,6 +132,18 @@ async def test_a_second_refusal_alike_is_called_the_relays_fault_only_if_the_pro
         await table.run(300)
         assert await table.counts() == {State.FAILED: 2, State.SENT: 1}
         assert table.said("relay_down", "put_off") == ["put_off"]
+
+
+async def test_an_unknown_recipient_is_not_named_as_what_is_wrong_with_a_relay_that_is_down() -> None:
+    """It may be the probe of an outage whose cause is known."""
+    people = [f"{number}@{number}.example" for number in range(24)]
+    async with bench(*map(message, people)) as table:
+        for number, to in enumerate(people):
+            table.transport.script(to, *[NO if number % 3 == 0 else POLICY] * 50)
+        await table.run(600)
+        (down,) = table.facts("relay_down")
+        assert "policy" in down["message"]
+        assert len(table.transport.tried) > 12
 
 
 async def test_unknown_people_of_one_domain_fail_at_once_and_hold_up_nobody() -> None:
