@@ -17,14 +17,15 @@ from mail_sender.relay.protocol import Rejected
 from mail_sender.verdict import Reply, Stage
 
 _NAMES_SESSION = re.compile(
-    r"\b(session|transactions)\b|re-?connect|\b(this|per|each|one|single|same|current|new) (\w+ )?connection\b",
+    r"\b(session|transactions|closing)\b|re-?connect"
+    r"|\b(this|per|each|one|single|same|current|new) (\w+ )?connection\b",
     re.IGNORECASE,
 )
 
 
 def names_session(reply: Reply) -> bool:
     """Say whether a refusal speaks of this connection, such as "maximum number of messages per session"."""
-    return 400 <= reply.code < 600 and _NAMES_SESSION.search(reply.text) is not None
+    return 400 <= reply.code < 600 and _NAMES_SESSION.search(reply.whole or reply.text) is not None
 
 
 def is_used_up(stage: Stage, error: Exception) -> bool:
