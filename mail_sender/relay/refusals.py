@@ -12,6 +12,7 @@
 import re
 import unicodedata
 from datetime import timedelta
+from functools import lru_cache
 
 from mail_sender.backoff import LONGEST_ASKED
 from mail_sender.relay.known_refusals import rules
@@ -39,7 +40,7 @@ _ADVICE_ELSE = (
 
 def blame(stage: Stage, reply: Reply) -> Blame:
     """Say whose fault a refusal (4xx or 5xx) is."""
-    found = _by_words(reply)
+    found = _by_words(reply.code, reply.whole or reply.text)
     if stage.has_recipient or found in _OF_ANY_STAGE:
         return found
     if stage is Stage.MAIL and (found is Blame.MESSAGE or reply.code == 552):
@@ -69,8 +70,10 @@ def plain(text: str) -> str:
     return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())
 
 
-def _by_words(reply: Reply) -> Blame:
-    text = plain(reply.whole or reply.text)
+@lru_cache(maxsize=256)
+def _by_words(code: int, said: str) -> Blame:
+    """Return whose fault the words say it is; a relay says the same to many mails."""
+    text = plain(said)
     status = found[0] if (found := _STATUS.search(text)) else ""
     reason = _LEAD.sub("", text, count=1)
     if reason != text and status.startswith(("5.7.", "5.4.")):
@@ -80,8 +83,8 @@ def _by_words(reply: Reply) -> Blame:
         return rule.blame
     if reason != text:
         return Blame.RECIPIENT
-    if reply.code in _LOGIN_WANTED:
+    if code in _LOGIN_WANTED:
         return Blame.ACCOUNT
-    if reply.code == 552:
+    if code == 552:
         return Blame.AMBIGUOUS
-    return Blame.RELAY if reply.code in _BUSY else Blame.UNCLEAR
+    return Blame.RELAY if code in _BUSY else Blame.UNCLEAR
