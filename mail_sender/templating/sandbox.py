@@ -97,7 +97,8 @@ def run(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
     pieces, length = [], 0
     with _alarm(SECONDS):
         for piece in template.generate(variables):
-            pieces.append(piece)
+            if piece:  # a loop may yield millions that are empty
+                pieces.append(piece)
             length += len(piece)
             if length > LARGEST_PART:
                 raise TooMuch(f"it makes more than {LARGEST_PART // 1024} KiB")
