@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import jinja2
@@ -30,6 +31,8 @@ SECONDS = 2.0
 LARGEST_PART = 256 * 1024
 """Characters; mail programs cut off after 100 KiB."""
 LONGEST_RANGE = 10_000
+
+_RING_AGAIN = 0.001
 
 # Control characters but tab and line ends, and half surrogate pairs.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
@@ -137,9 +140,13 @@ def _alarm(seconds: float) -> Iterator[None]:
         return
     set_ = True
 
-    def ring(_number: int, _frame: object) -> None:
-        if set_:
-            raise TooMuch(f"it takes longer than {seconds:.0f} s")
+    def ring(_number: int, frame: FrameType | None) -> None:
+        if not set_:
+            return
+        if frame is None or frame.f_lineno is None:  # some instructions belong to no line, and Jinja asks for one
+            signal.setitimer(signal.ITIMER_PROF, _RING_AGAIN)
+            return
+        raise TooMuch(f"it takes longer than {seconds:.0f} s")
 
     before, began = signal.signal(signal.SIGPROF, ring), time.process_time()
     others, again = signal.setitimer(signal.ITIMER_PROF, seconds)

@@ -50,6 +50,17 @@ def test_a_loop_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) ->
     signal.setitimer(signal.ITIMER_PROF, others)
 
 
+def test_a_loop_is_ended_with_its_line_wherever_the_alarm_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also at an instruction of Python that belongs to no line, of which a loop has some."""
+    monkeypatch.setattr(sandbox, "SECONDS", 0.004)
+    loop = "{% for a in range(9999) %}{% for b in range(9999) %}{% if a % 7 %}{% endif %}{% endfor %}{% endfor %}"
+    template = Sandbox({"x.txt.j2": loop}, FILTERS).get_template("x.txt.j2")
+    for _ in range(60):
+        with pytest.raises(TooMuch) as ended:
+            sandbox.run(template, {})
+        assert "x.txt.j2, line 1, failed: it takes longer than" in sandbox.failure(ended.value, "x.txt.j2")
+
+
 def test_time_in_which_the_process_does_not_run_is_not_the_templates(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was stopped, or the machine was busy: no mail is held for that."""
 
