@@ -57,12 +57,12 @@ def _mapped(name: str) -> str:
 
 
 def _ascii_label(label: str) -> str:
-    import idna  # noqa: PLC0415 - as above
-
     if label.isascii():
         if not _LABEL.fullmatch(label):
             raise BadHostName(_complaint(label))
         return label
+    import idna  # noqa: PLC0415 - as above
+
     try:
         return idna.alabel(label).decode()
     except idna.IDNAError:
