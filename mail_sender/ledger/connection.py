@@ -42,7 +42,6 @@ _SETTINGS = (
     f"PRAGMA journal_size_limit = {LARGEST_LOG}",
 )
 _BESIDE = ("-wal", "-shm")
-_ELSEWHERE = "close that program: mail then goes on by itself"
 
 
 class Connection:
@@ -119,7 +118,7 @@ class Connection:
         (is_busy, *_) = self._connection.execute(_EMPTY_LOG).fetchone()
         if is_busy:
             detail = f"{self._path}-wal or -shm was removed while another program reads the ledger"
-            raise LedgerFault("gone", detail, _ELSEWHERE)
+            raise LedgerFault("gone", detail, sqlite_faults.ELSEWHERE)
         self.close()
         self._connection = self._opened()
         return self._connection

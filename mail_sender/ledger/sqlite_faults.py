@@ -8,6 +8,9 @@ from pathlib import Path
 
 from mail_sender.errors import LedgerFault
 
+ELSEWHERE = "close that program: mail then goes on by itself"
+"""What to do about a ledger that another program holds."""
+
 
 class Unreadable(ValueError):
     """A row holds what cannot have been written there."""
@@ -36,7 +39,6 @@ def in_words(path: Path | None) -> Iterator[None]:
 
 _DAMAGED = "restore it, or move it away: mail-sender then forgets what was sent, and may repeat mail"
 _OWNER = "make it and its folder readable and writable for mail-sender's user"
-_ELSEWHERE = "close that program: mail then goes on by itself"
 _WORDS = {
     "SQLITE_FULL": (
         "the disk is full",
@@ -45,8 +47,8 @@ _WORDS = {
     "SQLITE_IOERR": ("the disk cannot be read or written", "check the disk: mail then goes on by itself"),
     "SQLITE_READONLY": ("it cannot be written", _OWNER),
     "SQLITE_CANTOPEN": ("it cannot be opened", _OWNER),
-    "SQLITE_BUSY": ("another program has locked it", _ELSEWHERE),
-    "SQLITE_LOCKED": ("another program has locked it", _ELSEWHERE),
+    "SQLITE_BUSY": ("another program has locked it", ELSEWHERE),
+    "SQLITE_LOCKED": ("another program has locked it", ELSEWHERE),
     "SQLITE_CORRUPT": ("it is damaged", _DAMAGED),
     "SQLITE_NOTADB": ("it is not a ledger", _DAMAGED),
 }
