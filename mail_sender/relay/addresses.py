@@ -7,12 +7,14 @@ the name up themselves, so that a name's failure could not be told from an addre
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, TypeVar
 
 Address = tuple[Any, Any, int, str, Any]
 """What `getaddrinfo` gives: family, kind, protocol, canonical name, and where to connect to."""
+
+_Made = TypeVar("_Made")
 
 NEXT_AFTER = 0.25
 """Seconds after which the next address is tried beside one that has not answered (RFC 8305, section 5)."""
@@ -50,7 +52,7 @@ async def connected(waiting: list[Address]) -> tuple[socket.socket, Address]:
                 error = failure
         raise error
     finally:
-        await _give_up(trying)
+        await give_up(trying, socket.socket.close)
 
 
 async def _connected(address: Address) -> socket.socket:
@@ -65,9 +67,11 @@ async def _connected(address: Address) -> socket.socket:
     return candidate
 
 
-async def _give_up(trying: "dict[asyncio.Future[socket.socket], Address]") -> None:
-    for one in trying:
+async def give_up(running: "Iterable[asyncio.Future[_Made]]", end: Callable[[_Made], None]) -> None:
+    """Cancel what is running, and end what it made all the same."""
+    futures = list(running)
+    for one in futures:
         one.cancel()
-    for ended in await asyncio.gather(*trying, return_exceptions=True):
-        if isinstance(ended, socket.socket):
-            ended.close()
+    for made in await asyncio.gather(*futures, return_exceptions=True):
+        if not isinstance(made, BaseException):
+            end(made)

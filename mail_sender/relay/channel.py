@@ -25,8 +25,6 @@ from mail_sender.verdict import Reply, Stage
 
 __all__ = ["Channel", "NoStartTls", "Rejected"]
 
-_NEVER = 1e6  # aiosmtplib's own deadline would not read what has arrived
-
 
 class NoStartTls(Exception):
     """The relay does not offer STARTTLS."""
@@ -60,7 +58,9 @@ class Channel:
         protocol = self._open_protocol
         try:
             async with deadlines.within(self._config.connect_timeout):
-                await protocol.start_tls(self._context, server_hostname=self._config.tls_name, timeout=_NEVER)
+                await protocol.start_tls(
+                    self._context, server_hostname=self._config.tls_name, timeout=deadlines.NEVER
+                )
         except SMTPResponseException as error:
             raise Rejected(self._reply((error.code, error.message))) from None
         protocol.hold_back_nothing()

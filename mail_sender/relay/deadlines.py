@@ -17,6 +17,9 @@ QUIT = 1.0
 RESET = 5.0
 """RSET, before the next mail on a connection."""
 
+NEVER = 1e6
+"""For the deadlines of asyncio and aiosmtplib, which would not read what has arrived: `within` is used instead."""
+
 _OF_STAGE = {
     Stage.DATA: 120.0,
     Stage.BODY: 180.0,

@@ -12,8 +12,9 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 
@@ -26,81 +27,58 @@ from mail_sender.verdict import Reply, Stage
 
 _log = structlog.get_logger()
 
-_NEVER = 1e6  # asyncio's own deadline of a handshake is not used: it would not read what has arrived
 _STAGES = list(Stage)
 
 
+@dataclass
 class Opening:
     """The beginning of one connection. `stage` is the step in progress, or the one that failed."""
 
-    def __init__(
-        self,
-        config: RelayConfig,
-        context: ssl.SSLContext,
-        known: KnownRelay,
-        cleaned: Callable[[str], str],
-        *,
-        implicit_tls: bool,
-    ) -> None:
-        self.stage = Stage.RESOLVE
-        self._config = config
-        self._context = context
-        self._known = known
-        self._cleaned = cleaned
-        self._implicit_tls = implicit_tls
+    config: RelayConfig
+    context: ssl.SSLContext
+    known: KnownRelay
+    cleaned: Callable[[str], str]
+    implicit_tls: bool
+    stage: Stage = Stage.RESOLVE
 
     async def greeted(self) -> RelayProtocol:
         """Return a connection whose greeting was good. Raises `Rejected`, or what the network or TLS raise."""
-        config = self._config
+        config = self.config
         async with deadlines.within(config.connect_timeout):
             found = await asyncio.get_running_loop().getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)
         self.stage = Stage.CONNECT
-        waiting = addresses.in_order(found, self._known.address)
+        waiting = addresses.in_order(found, self.known.address)
         share = config.connect_timeout / max(len(waiting), 1)
         candidates: dict[asyncio.Future[RelayProtocol], _Candidate] = {}
         failures: list[tuple[Stage, BaseException]] = []
         try:
             while waiting or candidates or not failures:
                 if waiting or not candidates:
-                    candidate = self._candidate()
+                    candidate = _Candidate(self)
                     candidates[asyncio.ensure_future(candidate.greeted(waiting))] = candidate
                 done, _ = await asyncio.wait(candidates, timeout=share, return_when=asyncio.FIRST_COMPLETED)
                 for one in done:
                     candidate, error = candidates.pop(one), one.exception()
                     if error is None:
                         self.stage = Stage.BANNER
-                        self._known.greeted(candidate.address)
+                        self.known.greeted(candidate.address)
                         return one.result()
                     _log.debug("relay_address_failed", address=candidate.place, stage=candidate.stage.value)
                     failures.append((candidate.stage, error))
             self.stage, furthest = max(failures, key=lambda failure: _STAGES.index(failure[0]))
             raise furthest
         finally:
-            await _give_up(candidates)
-
-    def _candidate(self) -> "_Candidate":
-        return _Candidate(self._config, self._context, self._known, self._cleaned, implicit_tls=self._implicit_tls)
+            await addresses.give_up(candidates, RelayProtocol.abort)
 
 
 class _Candidate:
     """One address after the other until one takes the connection; that one has to greet well."""
 
-    def __init__(
-        self,
-        config: RelayConfig,
-        context: ssl.SSLContext,
-        known: KnownRelay,
-        cleaned: Callable[[str], str],
-        *,
-        implicit_tls: bool,
-    ) -> None:
+    def __init__(self, opening: Opening) -> None:
         self.stage = Stage.CONNECT
         self.address: Address | None = None
-        self._config = config
-        self._context = context
-        self._known = known
-        self._cleaned = cleaned
-        self._implicit_tls = implicit_tls
+        self._opening = opening
+        self._config = opening.config
 
     @property
     def place(self) -> str | None:
@@ -111,9 +89,9 @@ class _Candidate:
         """Return a connection whose greeting was good; the addresses that were tried leave `waiting`."""
         async with deadlines.within(self._config.connect_timeout):
             connected, self.address = await addresses.connected(waiting)
-        self.stage = Stage.TLS if self._implicit_tls else Stage.BANNER
+        self.stage = Stage.TLS if self._opening.implicit_tls else Stage.BANNER
         async with deadlines.within(self._config.connect_timeout):
-            protocol = await self._protocol(connected, encrypted=self._implicit_tls)
+            protocol = await self._protocol(connected, encrypted=self._opening.implicit_tls)
         self.stage = Stage.BANNER
         try:
             await self._read_greeting(protocol, self.address)
@@ -128,9 +106,9 @@ class _Candidate:
             _, protocol = await loop.create_connection(
                 lambda: RelayProtocol(loop),
                 sock=connected,
-                ssl=self._context if encrypted else None,
+                ssl=self._opening.context if encrypted else None,
                 server_hostname=self._config.tls_name if encrypted else None,
-                ssl_handshake_timeout=_NEVER if encrypted else None,
+                ssl_handshake_timeout=deadlines.NEVER if encrypted else None,
             )
         except BaseException:
             connected.close()
@@ -144,15 +122,15 @@ class _Candidate:
                 async with deadlines.within(self._config.connect_timeout):
                     await asyncio.wait({reading})
             if not reading.done():
-                if not self._implicit_tls and await self._speaks_tls(address):
+                if not self._opening.implicit_tls and await self._speaks_tls(address):
                     raise TimeoutError("it waits for TLS")
-                self._known.does_not_greet(self._config.connect_timeout)
+                self._opening.known.does_not_greet(self._config.connect_timeout)
             async with deadlines.within(deadlines.GREETING):
                 code, text = await reading
         finally:
             reading.cancel()
         if not is_expected(2, code):
-            raise Rejected(Reply.of(code, self._cleaned(text)))
+            raise Rejected(Reply.of(code, self._opening.cleaned(text)))
 
     async def _speaks_tls(self, address: Address) -> bool:
         """Say whether the address shakes hands for TLS, whoever its certificate is for."""
@@ -166,11 +144,3 @@ class _Candidate:
             return False
         probe.abort()
         return True
-
-
-async def _give_up(candidates: Iterable["asyncio.Future[RelayProtocol]"]) -> None:
-    for one in candidates:
-        one.cancel()
-    for ended in await asyncio.gather(*candidates, return_exceptions=True):
-        if isinstance(ended, RelayProtocol):
-            ended.abort()
