@@ -63,6 +63,26 @@ class Blame(Enum):
     AMBIGUOUS = "a policy: of the relay against us, or of the recipient"
     UNCLEAR = "the reply does not say"
 
+    @property
+    def is_a_limit(self) -> bool:
+        """Whether it is about how much may be sent, or how fast."""
+        return self in {Blame.QUOTA, Blame.PACE}
+
+    @property
+    def passes(self) -> bool:
+        """Whether it usually passes by itself, whatever the reply's code says."""
+        return self.is_a_limit or self is Blame.RELAY
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the words leave no doubt that the recipient has no part in it."""
+        return self.is_a_limit or self is Blame.ACCOUNT
+
+    @property
+    def is_of_the_mail(self) -> bool:
+        """Whether it is this mail's alone, until others meet the same."""
+        return self in {Blame.RECIPIENT, Blame.MESSAGE, Blame.UNCLEAR}
+
 
 LONGEST_TEXT = 200
 """Characters of a reply that logs and the ledger show."""

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from mail_sender.backoff import LONGEST_ASKED
 from mail_sender.relay.known_refusals import rules
-from mail_sender.verdict import Blame, Reply, Stage
+from mail_sender.verdict import Blame, RelayDown, Reply, Stage
 
 _STATUS = re.compile(r"(?:^|(?<=#))[245]\.\d{1,3}\.\d{1,3}(?=\s|$|[);:,-])")
 _LEAD = re.compile(r"(recipient|rcpt)( address)? (rejected|refused):\s*(?=\S)")
@@ -24,7 +24,6 @@ _WAIT = re.compile(r"(?<![\w.;/\[-])(\d{1,5}) ?(s|secs?|seconds?|m|mins?|minutes
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _LOGIN_WANTED = frozenset({530, 534, 535, 538})
 _BUSY = frozenset({421, 431, 441, 442, 447, 452})
-_OF_ANY_STAGE = frozenset({Blame.ACCOUNT, Blame.QUOTA, Blame.PACE, Blame.RELAY})
 
 _ADVICE = {
     Blame.QUOTA: "the account has used up what it may send for now: wait until the relay takes mail again, or raise "
@@ -41,7 +40,7 @@ _ADVICE_ELSE = (
 def blame(stage: Stage, reply: Reply) -> Blame:
     """Say whose fault a refusal (4xx or 5xx) is."""
     found = _by_words(reply.code, reply.whole or reply.text)
-    if stage.has_recipient or found in _OF_ANY_STAGE:
+    if stage.has_recipient or found.is_ours or found.passes:
         return found
     if stage is Stage.MAIL and (found is Blame.MESSAGE or reply.code == 552):
         return Blame.MESSAGE
@@ -53,6 +52,12 @@ def blame(stage: Stage, reply: Reply) -> Blame:
 def advice(found: Blame) -> str:
     """Return what to do about a refusal that is not the mail's fault."""
     return _ADVICE.get(found, _ADVICE_ELSE)
+
+
+def relay_down(stage: Stage, reply: Reply, found: Blame, cure: str | None = None) -> RelayDown:
+    """Return the verdict on a refusal that is not the mail's fault, or may not be; `cure` takes `advice`'s place."""
+    lasting = found is Blame.ACCOUNT or (reply.code >= 500 and not found.passes)
+    return RelayDown(stage, f"the relay answers {reply}", cure or advice(found), lasting, reply, found)
 
 
 def asked_wait(reply: Reply) -> timedelta:

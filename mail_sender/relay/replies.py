@@ -48,7 +48,6 @@ _ADVICE_TO_5XX = {
     Stage.AUTH: "check mail_username and mail_password (an app password or API key with some providers)",
     Stage.MAIL: "this login may not send as mail_from_address: allow the address or domain at the provider",
 }
-_PASSING = frozenset({Blame.QUOTA, Blame.PACE, Blame.RELAY})
 _CONNECTS = frozenset({Stage.RESOLVE, Stage.CONNECT, Stage.TLS, Stage.STARTTLS})
 """The stages with `mail_connect_timeout_seconds` each."""
 
@@ -99,12 +98,11 @@ def _of_reply(stage: Stage, reply: Reply, config: RelayConfig) -> Verdict:
         if found is Blame.MESSAGE:
             too_large = reply.enhanced not in _OF_UTF8
             return Refused(stage, "too large for the relay" if too_large else "the relay does not take it", reply)
-    lasting = found is Blame.ACCOUNT or (permanent and found not in _PASSING)
-    return RelayDown(stage, f"the relay answers {reply}", _advice(stage, reply, found, config), lasting, reply, found)
+    return refusals.relay_down(stage, reply, found, _advice(stage, reply, found, config))
 
 
 def _advice(stage: Stage, reply: Reply, found: Blame, config: RelayConfig) -> str:
-    if found in {Blame.QUOTA, Blame.PACE}:
+    if found.is_a_limit:
         return refusals.advice(found)
     if reply.code in _LOGIN_WANTED and config.username is None:
         return "it needs a login: set mail_username and mail_password"

@@ -33,9 +33,6 @@ from mail_sender.verdict import Accepted, Blame, RelayDown, Stage, Uncertain, Ve
 MOST_DOMAINS = 10
 """Domains that may have probed in one outage, for one more to probe before the wait is over."""
 
-_OURS = frozenset({Blame.ACCOUNT, Blame.QUOTA, Blame.PACE})
-_TO_BE_SHOWN = frozenset({Blame.AMBIGUOUS, Blame.UNCLEAR, Blame.MESSAGE, Blame.RECIPIENT})
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Permit:
@@ -164,7 +161,7 @@ def _after(state: State, permit: Permit, verdict: Verdict, now: float, *, severa
     opened = state if isinstance(state, Open) else Open(wait=0.0, probe_at=now, suspected=state.suspected)
     match verdict:
         case RelayDown(stage):
-            in_doubt = stage.has_recipient and verdict.blame not in _OURS
+            in_doubt = stage.has_recipient and not verdict.blame.is_ours
             opened = replace(opened, in_doubt=in_doubt, domains=opened.domains | {permit.domain})
             if opened.suspected and not is_open:
                 return opened
@@ -186,7 +183,7 @@ def _wait(state: Open, backoff: Backoff, now: float, asked: float = 0.0) -> Open
 def _backoff(verdict: RelayDown) -> Backoff:
     if verdict.blame is Blame.QUOTA or (verdict.blame is Blame.PACE and not verdict.stage.is_greeting):
         return ALLOWANCE
-    if verdict.blame in _TO_BE_SHOWN:
+    if verdict.blame.is_of_the_mail or verdict.blame is Blame.AMBIGUOUS:
         return SUSPICION
     if not verdict.lasting:
         return NETWORK

@@ -22,7 +22,6 @@ from mail_sender.sender.parts import Parts
 from mail_sender.sender.relay_gate import Permit, RelayGate
 from mail_sender.verdict import Blame, RelayDown, Stage, Throttled, Uncertain, Verdict
 
-_OF_ONE_MAIL = frozenset({Blame.UNCLEAR, Blame.MESSAGE, Blame.RECIPIENT})
 _CUT_TWICE = "several mails in a row were cut off after the final dot"
 
 
@@ -82,4 +81,4 @@ class Handover:
         """Say whether other mail goes on, or goes at once to show whether this one mail is to blame."""
         if self._relay_gate.is_closed:
             return True
-        return down.blame in _OF_ONE_MAIL and not self._relay_gate.has_failed_probe
+        return down.blame.is_of_the_mail and not self._relay_gate.has_failed_probe

@@ -52,9 +52,6 @@ LONGEST_ROW = 100
 GREYLISTED_FOR = 900.0
 """Seconds for which temporary refusals of every recipient may be greylisting; a relay whose DNS fails goes on."""
 
-_SURE = frozenset({Blame.ACCOUNT, Blame.QUOTA, Blame.RELAY, Blame.AMBIGUOUS})
-_PASSING = frozenset({Blame.QUOTA, Blame.RELAY})
-_LIMITS = frozenset({Blame.PACE, Blame.QUOTA})
 _NEVER_THE_MAILS = frozenset({Blame.ACCOUNT, Blame.RELAY})
 
 
@@ -115,7 +112,7 @@ class Suspicions:
 
     def _of_refusal(self, key: Key, verdict: Verdict, stage: Stage, reply: Reply, now: float) -> Verdict:
         found = refusals.blame(stage, reply)
-        if found in _LIMITS and (limited := self._of_limit(key, stage, reply, now)):
+        if found.is_a_limit and (limited := self._of_limit(key, stage, reply, now)):
             return limited
         if found is Blame.PACE:
             return Throttled(stage, reply)
@@ -125,14 +122,7 @@ class Suspicions:
             if self._was_cleared(key, self._suspected):
                 return Deferred(stage, reply) if found in _NEVER_THE_MAILS else verdict
             self._suspected.add(key, now)
-        return RelayDown(
-            stage,
-            f"the relay answers {reply}",
-            refusals.advice(found),
-            lasting=found is Blame.ACCOUNT or (reply.code >= 500 and found not in _PASSING),
-            reply=reply,
-            blame=found,
-        )
+        return refusals.relay_down(stage, reply, found)
 
     def _of_limit(self, key: Key, stage: Stage, reply: Reply, now: float) -> Verdict | None:
         """Return the verdict on a mail that meets a limit again which others do not meet, None for the first time."""
@@ -141,7 +131,7 @@ class Suspicions:
         return Throttled(stage, reply, is_own=True) if is_own else None
 
     def _may_be_the_relays(self, refusal: _Refusal, reply: Reply) -> bool:
-        if refusal.blame in _SURE:
+        if not refusal.blame.is_of_the_mail:
             return True
         self._row.append(refusal)
         self._refuses_since = refusal.at if self._refuses_since is None else self._refuses_since

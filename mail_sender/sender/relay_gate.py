@@ -14,7 +14,7 @@ that names a longer time, takes no mail now: then the breaker opens.
 
 from mail_sender.backoff import PACE
 from mail_sender.ledger.base import Key
-from mail_sender.relay.refusals import advice, asked_wait
+from mail_sender.relay.refusals import asked_wait, relay_down
 from mail_sender.sender.breaker import Breaker, Permit
 from mail_sender.sender.in_flight_limit import MOST_IN_FLIGHT, InFlightLimit
 from mail_sender.sender.own_fault import Suspicions
@@ -124,7 +124,6 @@ class RelayGate:
             takes_none = takes_none or self._pace.is_slowest(now)
             self._pace.slower(now)
         if takes_none:
-            text = f"the relay answers {reply}"
-            return RelayDown(throttled.stage, text, advice(Blame.PACE), lasting=False, reply=reply, blame=Blame.PACE)
+            return relay_down(throttled.stage, reply, Blame.PACE)
         self._pace.pause(now, asked)
         return throttled
