@@ -78,13 +78,7 @@ def speaks_plain(error: BaseException) -> bool:
 
 
 def _reply(error: BaseException) -> Reply | None:
-    if isinstance(error, Rejected):
-        found = error.reply
-    elif isinstance(error, aiosmtplib.SMTPResponseException):
-        found = Reply(error.code, " ".join(error.message.split()))
-    else:
-        return None
-    return found if 400 <= found.code < 600 else None
+    return error.reply if isinstance(error, Rejected) and 400 <= error.reply.code < 600 else None
 
 
 def _of_reply(stage: Stage, reply: Reply, config: RelayConfig) -> Verdict:
