@@ -41,7 +41,9 @@ LARGE = [
 @pytest.fixture
 def largest() -> Iterator[None]:
     """See that neither this process nor the child grows by as much as one of these templates asks for."""
-    before, of_others = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    before, of_others = (
+        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     yield
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
     largest_child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
