@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import Path
 
-from mail_sender.characters import visible
+from mail_sender.names.characters import visible
 
 
 class Exit(IntEnum):

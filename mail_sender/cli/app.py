@@ -149,7 +149,7 @@ def _refuse_with_command(command: str, options: "Mapping[str, object]") -> None:
 
 
 def _recipient(text: str | None) -> str | None:
-    from mail_sender import address  # noqa: PLC0415 - see the module's text
+    from mail_sender.names import address  # noqa: PLC0415 - see the module's text
 
     if text is None:
         return None

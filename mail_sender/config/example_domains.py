@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from mail_sender import address
 from mail_sender.config.keys import ClientFile, SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigFault
+from mail_sender.names import address
 from mail_sender.relay import endpoint
 
 _EXAMPLE = re.compile(r"(?:.*\.)?example\.(?:com|net|org)\.?", re.IGNORECASE)  # RFC 2606, section 3

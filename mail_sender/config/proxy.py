@@ -17,8 +17,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from mail_sender import hostname
 from mail_sender.errors import ConfigFault
+from mail_sender.names import hostname
 
 _PROXY = re.compile(
     r"(?P<scheme>https?)://(?P<login>[^\s/]*@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(?::(?P<port>\d{1,5}))?/?",

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from mail_sender import address
-from mail_sender.characters import code_point, is_invisible
 from mail_sender.config.certificates import CLIENT_CERTIFICATE
 from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import Key, TomlFile
 from mail_sender.config.values import without_line_ends
 from mail_sender.errors import ConfigFault
+from mail_sender.names import address
+from mail_sender.names.characters import code_point, is_invisible
 from mail_sender.relay import endpoint, folder
 from mail_sender.relay.config import FolderConfig, RelayConfig
 

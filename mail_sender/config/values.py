@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from mail_sender import address, hostname
-from mail_sender.characters import code_point, is_invisible, visible
 from mail_sender.config import placeholders
+from mail_sender.names import address, hostname
+from mail_sender.names.characters import code_point, is_invisible, visible
 from mail_sender.relay import ehlo_name, endpoint
 from mail_sender.sender.schedule import BadSchedule, Schedule
 from mail_sender.templating import wording

@@ -13,11 +13,11 @@ Times are RFC 3339, in UTC.
 from datetime import UTC, datetime
 from typing import Any
 
-from mail_sender import address
 from mail_sender.condition import Fault
 from mail_sender.errors import Exit
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Outcome
 from mail_sender.ledger.states import State
+from mail_sender.names import address
 
 ResponseLine = dict[str, Any]
 

@@ -4,9 +4,9 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mail_sender import address
 from mail_sender.mail.config import MailConfig
 from mail_sender.message import Message
+from mail_sender.names import address
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,12 @@ from datetime import datetime
 
 from markupsafe import escape
 
-from mail_sender import address
 from mail_sender.mail import confidential, headers, mime, variables
 from mail_sender.mail.config import MailConfig
 from mail_sender.mail.mail import Mail, message_id
 from mail_sender.mail.variables import Variables
 from mail_sender.message import Message
+from mail_sender.names import address
 from mail_sender.templating.sandbox import Failed
 from mail_sender.templating.template_set import NoTemplate, TemplateSet
 

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 
-from mail_sender import hostname
+from mail_sender.names import hostname
 
 _LITERAL = re.compile(r"\[?(?:IPv6:|IPv4:)?(?P<address>[^\[\]]*)\]?", re.IGNORECASE)
 

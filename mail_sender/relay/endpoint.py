@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
 
-from mail_sender import hostname
+from mail_sender.names import hostname
 from mail_sender.relay import ehlo_name
 
 SPELLINGS = "smtps://host[:465], smtp://host[:587], host or host:port"

@@ -10,8 +10,9 @@ import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 
-from mail_sender import address, log
+from mail_sender import log
 from mail_sender.mail.mail import Mail
+from mail_sender.names import address
 from mail_sender.verdict import LONGEST_TEXT
 
 LONGEST_READ = 2_000

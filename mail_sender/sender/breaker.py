@@ -24,9 +24,9 @@ probe, one mail after the other.
 
 from dataclasses import dataclass, replace
 
-from mail_sender import address
 from mail_sender.backoff import ALLOWANCE, LOGIN, NEEDS_A_PERSON, NETWORK, SUSPICION, Backoff
 from mail_sender.ledger.base import Key
+from mail_sender.names import address
 from mail_sender.relay.refusals import asked_wait
 from mail_sender.verdict import Accepted, Blame, RelayDown, Stage, Uncertain, Verdict
 

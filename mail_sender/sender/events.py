@@ -12,11 +12,11 @@ from uuid import UUID
 
 import structlog
 
-from mail_sender import address
 from mail_sender.backoff import AMBIGUOUS_WAIT
 from mail_sender.ledger.base import Delivery, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.message import OddEntry
+from mail_sender.names import address
 from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Stage, Throttled, Uncertain, Verdict
 
 MOST_NAMED = 20

@@ -25,9 +25,9 @@ A cut at the final dot of one mail is an accident; cuts of two different mails i
 from collections import deque
 from dataclasses import dataclass
 
-from mail_sender import address
 from mail_sender.condition import pattern
 from mail_sender.ledger.base import Key
+from mail_sender.names import address
 from mail_sender.relay import refusals
 from mail_sender.verdict import (
     Accepted,

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from mail_sender import address
 from mail_sender.message import (
     Content,
     CredentialReset,
@@ -25,6 +24,7 @@ from mail_sender.message import (
     TestMessage,
     UnknownContent,
 )
+from mail_sender.names import address
 from mail_sender.source.decoding import UNREADABLE
 
 _TAG = re.compile(r"^[A-Z][A-Za-z0-9]{0,63}$")

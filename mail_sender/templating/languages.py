@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from mail_sender import address
+from mail_sender.names import address
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from email.policy import default
 from functools import partial
 from typing import Any
 
-from mail_sender import address
 from mail_sender.ledger.states import FINAL, State
 from mail_sender.mail.mail import Mail
+from mail_sender.names import address
 from tests.faults.family import Case, Family
 from tests.faults.hostile import Hostile, examples, listed
 from tests.faults.rig import NAME, Rig

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from mail_sender import address
+from mail_sender.names import address
 from tests.support import configs
 from tests.support.scripted_server import Answer, Respond, ScriptedServer
 from tests.support.sender import Sender, run

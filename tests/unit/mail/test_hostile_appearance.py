@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from mail_sender import address
 from mail_sender.config.load import load as load_config
 from mail_sender.errors import ConfigError
 from mail_sender.mail.config import MailConfig
 from mail_sender.mail.mail import Mail
 from mail_sender.mail.render import Unrenderable, render
 from mail_sender.message import Content, CredentialReset, TestMessage
+from mail_sender.names import address
 from mail_sender.templating import check, template_set
 from mail_sender.templating.appearance import Appearance
 from mail_sender.templating.brand import Brand

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail_sender import address
 from mail_sender.mail import display_name
 from mail_sender.mail.config import MailConfig
 from mail_sender.mail.render import BrokenTemplate, Unrenderable, render
 from mail_sender.message import CredentialReset, IntentId, TestMessage, UnknownContent
+from mail_sender.names import address
 from mail_sender.templating import template_set
 from mail_sender.templating.appearance import Appearance
 from mail_sender.templating.brand import Brand

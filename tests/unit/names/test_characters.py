@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mail_sender.characters import code_point, visible
+from mail_sender.names.characters import code_point, visible
 from tests.support.config_files import Files, only
 
 

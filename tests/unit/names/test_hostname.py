@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail_sender.hostname import BadHostName, to_ascii
+from mail_sender.names.hostname import BadHostName, to_ascii
 
 NAMES = {
     "smtp.straße.example": "smtp.xn--strae-oqa.example", "faß.de": "xn--fa-hia.de",  # the four deviations of UTS 46

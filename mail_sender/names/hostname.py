@@ -8,7 +8,7 @@ handed to the network.
 import ipaddress
 import re
 
-from mail_sender.characters import code_point, is_invisible
+from mail_sender.names.characters import code_point, is_invisible
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _LONGEST = 253  # octets (RFC 1035, section 2.3.4), without the dot at the end

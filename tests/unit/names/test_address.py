@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail_sender.address import LONGEST, BadAddress, domain, mask, parse, spellings
+from mail_sender.names.address import LONGEST, BadAddress, domain, mask, parse, spellings
 
 GOOD = {
     "ellie@example.com": "ellie@example.com", "Ellie.O'Brien+tag@Example.COM": "Ellie.O'Brien+tag@example.com",
