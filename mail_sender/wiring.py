@@ -27,6 +27,7 @@ from mail_sender.ledger import state_folder
 from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.dry_run import DryRunLedger
 from mail_sender.ledger.lock import Lock
+from mail_sender.observe.observers import Observers
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.folder import FolderTransport
@@ -81,7 +82,7 @@ async def _serve(config: Config, load: Load, stop: asyncio.Event) -> None:
         if control is not None:
             await control.start()
             opened.push_async_callback(control.close)
-        await _generations(config, watch, Lasting(ledger, control, clock), stop)
+        await _generations(config, watch, Lasting(ledger, control, clock, Observers(clock.now())), stop)
 
 
 @dataclass(slots=True)
@@ -91,6 +92,7 @@ class Lasting:
     ledger: Ledger
     control: Control | None
     clock: Clock
+    observers: Observers
     in_flight: InFlight = field(default_factory=InFlight)
     conditions: Conditions = field(default_factory=Conditions)
     reported: Reported = field(default_factory=Reported)
@@ -158,6 +160,7 @@ class Generation:
             lasting.in_flight,
             lasting.conditions,
             lasting.reported,
+            lasting.observers.observe,
         )
         self._worker = Worker(parts, ends.config.sender, ends.config.mail, lasting.clock)
         self._retired = asyncio.Event()

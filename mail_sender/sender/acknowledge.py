@@ -24,11 +24,14 @@ import structlog
 from mail_sender.backoff import IDLE_WAIT, MARK_WAITS
 from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault, MessageGone, ServerFault, ServerFaultKind
+from mail_sender.sender.observation import Marked
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.snapshot import Snapshot
 
 _log = structlog.get_logger()
 
+MARK_SECONDS = 240.0
+"""Seconds within which a message is marked, or the fault is known, each call with its deadline."""
 AT_A_TIME = 2
 """How many messages are marked at the same time."""
 
@@ -39,6 +42,7 @@ class Acknowledger:
     def __init__(self, parts: Parts, snapshot: Snapshot, clock: Clock) -> None:
         self.bell = asyncio.Event()
         self._parts = parts
+        self._heartbeat = parts.heartbeats.of("mark", clock)
         self._snapshot = snapshot
         self._clock = clock
         self._unrecorded: dict[UUID, None] = {}
@@ -57,10 +61,13 @@ class Acknowledger:
         while True:
             self.bell.clear()
             last = ending.is_set()
+            self._heartbeat.within(MARK_SECONDS)
             wait = await self._round()
             if last:
+                self._heartbeat.ended()
                 return
             if not ending.is_set():
+                self._heartbeat.within(wait)
                 await self._clock.wait(self.bell, wait)
 
     async def _round(self) -> float:
@@ -103,6 +110,7 @@ class Acknowledger:
             for message in messages:
                 if self._put_off.get(message, _NO_WAIT).until <= self._clock.monotonic():
                     await free.acquire()
+                    self._heartbeat.within(MARK_SECONDS)
                     if faults:
                         break
                     marks.create_task(mark(message))
@@ -111,9 +119,12 @@ class Acknowledger:
 
     async def _mark(self, message: UUID) -> None:
         if message not in self._taken:
+            began = self._clock.monotonic()
             try:
                 await self._mark_on_server(message)
+                self._observe(began, done=True)
             except ServerFault as fault:
+                self._observe(began, done=False)
                 await self._blame(message, fault)
                 self._wait_with(message, fault)
                 return
@@ -125,6 +136,9 @@ class Acknowledger:
             return  # the ledger names it as unmarked once it has the outcome
         await self._parts.ledger.marked(message, self._clock.now())
         self._taken.discard(message)
+
+    def _observe(self, began: float, *, done: bool) -> None:
+        self._parts.observe(Marked(self._clock.now(), self._clock.monotonic() - began, done))
 
     async def _mark_on_server(self, message: UUID) -> None:
         try:

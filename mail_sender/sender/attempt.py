@@ -26,6 +26,7 @@ from mail_sender.sender.attempt_end import End
 from mail_sender.sender.current_message import CurrentMessage
 from mail_sender.sender.handover import Handover
 from mail_sender.sender.ledger_gate import LedgerGate
+from mail_sender.sender.observation import Committed, Rendered
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.relay_gate import Permit
 from mail_sender.sender.snapshot import Snapshot
@@ -69,19 +70,23 @@ class Attempts:
         mail = self._mail(delivery, message)
         if isinstance(mail, End):
             return mail
+        began = self._clock.monotonic()
         claimed = await self._parts.ledger.begin(delivery)
+        self._parts.observe(Committed("claim", self._clock.monotonic() - began))
         self._parts.in_flight.put(claimed)
         self._gate.works()
         ended = await self._handover.send(claimed, mail, permit)
         return replace(ended, is_only=len(message.recipients) == 1)
 
     def _mail(self, delivery: Delivery, message: Message) -> Mail | End:
+        began = self._clock.monotonic()
         try:
             mail = self._render(delivery, message)
         except Unrenderable as error:
             return attempt_end.failed(delivery, str(error), self._clock.now())
         except BrokenTemplate as error:
             return attempt_end.held(delivery, str(error), self._clock.now())
+        self._parts.observe(Rendered(delivery.kind, self._clock.monotonic() - began))
         if mail.fault:
             events.template_failed(delivery, mail.fault)
         return mail

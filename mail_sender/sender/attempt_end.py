@@ -13,6 +13,7 @@ from functools import partial
 from mail_sender.ledger.base import Attempt, Delivery, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.sender import events, settle
+from mail_sender.sender.observation import Recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class End:
     def completes_message(self) -> bool:
         """Whether the message is sent to everybody by it, so that it can be marked."""
         return self.is_only and self.outcome.state is State.SENT
+
+    def recorded(self, now: datetime) -> Recorded:
+        """Return it as those who watch see it."""
+        waited = (now - self.delivery.send_after).total_seconds()
+        return Recorded(now, self.delivery.kind, self.outcome.state, self.attempt, waited)
 
 
 def withdrawn(delivery: Delivery, why: str, now: datetime) -> End:

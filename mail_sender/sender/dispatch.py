@@ -28,6 +28,8 @@ from mail_sender.sender.snapshot import Snapshot
 
 SHORTEST_WAIT = 0.05
 """Seconds between two readings of what is due, at least."""
+TURN_SECONDS = 120.0
+"""Seconds within which a turn ends that does not wait: the ledger has a time-out for each call."""
 KEPT_OPEN = 5.0
 """Seconds until the next mail for which a connection is kept: one that is opened anew costs a login."""
 
@@ -52,6 +54,7 @@ class Dispatcher:
         self._attempts = attempts
         self._ledger_gate = ledger_gate
         self._parts = parts
+        self._heartbeat = parts.heartbeats.of("dispatch", clock)
         self._snapshot = snapshot
         self._relay_gate = relay_gate
         self._clock = clock
@@ -65,11 +68,14 @@ class Dispatcher:
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():
                 self.bell.clear()
+                self._heartbeat.within(TURN_SECONDS)
                 wait = await self._turn(group)
                 if not self._running and wait > KEPT_OPEN:
                     await self._parts.transport.close()
                 if not stop.is_set():
+                    self._heartbeat.within(wait)
                     await self._clock.wait(self.bell, wait)
+            self._heartbeat.ended()
         await self._ledger_gate.finish()
 
     async def _turn(self, group: asyncio.TaskGroup) -> float:
@@ -103,6 +109,7 @@ class Dispatcher:
 
     async def _start(self, group: asyncio.TaskGroup) -> float:
         while self._snapshot.at is not None and self._ledger_gate.closed_for == 0:
+            self._heartbeat.within(TURN_SECONDS)
             steps = self._next_steps() if self._relay_gate.is_closed else []
             if not steps and not self._can_wait_for_room:
                 await self._read_due()

@@ -19,6 +19,7 @@ from mail_sender.ledger.states import ChangedMeanwhile
 from mail_sender.sender import attempt_end
 from mail_sender.sender.acknowledge import Acknowledger
 from mail_sender.sender.attempt_end import End
+from mail_sender.sender.observation import Committed
 from mail_sender.sender.parts import Parts
 
 
@@ -95,6 +96,9 @@ class LedgerGate:
                     await self._write(attempt_end.interrupted(delivery, self._clock.now()))
 
     async def _write(self, ended: End) -> None:
+        began = self._clock.monotonic()
         if await self._parts.ledger.settle(ended.delivery, ended.outcome, self._clock.now(), ended.attempt):
             self._acknowledger.bell.set()
+        self._parts.observe(Committed("outcome", self._clock.monotonic() - began))
+        self._parts.observe(ended.recorded(self._clock.now()))
         ended.report()

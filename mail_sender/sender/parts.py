@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from mail_sender.condition import Conditions
 from mail_sender.ledger.base import Ledger
 from mail_sender.relay.transport import Transport
+from mail_sender.sender.heartbeat import Heartbeats
 from mail_sender.sender.in_flight import InFlight
+from mail_sender.sender.observation import Observe, unobserved
 from mail_sender.sender.reported import Reported
 from mail_sender.source.base import Source
 
@@ -14,7 +16,7 @@ from mail_sender.source.base import Source
 class Parts:
     """Where messages come from, what became of them, and how mail leaves.
 
-    The last three outlive a change of the configuration: what is in flight, what is faulty, what was reported.
+    What is in flight, what is faulty, what was reported, and who watches outlive a change of the configuration.
     """
 
     source: Source
@@ -23,3 +25,5 @@ class Parts:
     in_flight: InFlight = field(default_factory=InFlight)
     conditions: Conditions = field(default_factory=Conditions)
     reported: Reported = field(default_factory=Reported)
+    observe: Observe = unobserved
+    heartbeats: Heartbeats = field(default_factory=Heartbeats)

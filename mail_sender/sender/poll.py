@@ -24,6 +24,7 @@ from mail_sender.errors import LedgerFault, ServerFault
 from mail_sender.message import Listing
 from mail_sender.sender import events
 from mail_sender.sender.config import SenderConfig
+from mail_sender.sender.observation import NextPoll, Polled, PollFailed
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.snapshot import Snapshot
 
@@ -35,6 +36,12 @@ RESTS = 9.0
 """How many times as long as a poll took the server is left alone after it."""
 LONGEST_REST = 60.0
 """The longest such rest, in seconds."""
+STANDING_SECONDS = 150.0
+"""Seconds within which the account's standing is known: several calls, each with its deadline."""
+LIST_SECONDS = 1600.0
+"""Seconds within which a list has come, read twice and page by page at worst."""
+ADMIT_SECONDS = 120.0
+"""Seconds within which the ledger has taken up a list of any length, or failed."""
 SKEW_REPORTED = timedelta(minutes=5)
 """How far the machine's clock may be from the server's before it is reported."""
 
@@ -46,6 +53,7 @@ class Poller:
         self, parts: Parts, snapshot: Snapshot, config: SenderConfig, clock: Clock, ring: Callable[[], None]
     ) -> None:
         self._parts = parts
+        self._heartbeat = parts.heartbeats.of("poll", clock)
         self._snapshot = snapshot
         self._config = config
         self._clock = clock
@@ -56,6 +64,12 @@ class Poller:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until the stop event is set, or the schedule has no more ticks."""
+        try:
+            await self._run(stop)
+        finally:
+            self._heartbeat.ended()
+
+    async def _run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             polling = asyncio.ensure_future(self._poll())
             stopping = asyncio.ensure_future(stop.wait())
@@ -69,26 +83,41 @@ class Poller:
                 stopping.cancel()
             now = self._clock.now()
             tick = self._config.schedule.next_after(now + timedelta(seconds=leave_alone))
+            self._parts.observe(NextPoll(tick))
             if tick is None:
                 text = "the schedule has no further tick; mail-sender ends"
                 _log.warning("schedule_over", schedule=self._config.schedule, message=text)
                 return
-            await self._clock.wait(stop, (tick - now).total_seconds())
+            wait = (tick - now).total_seconds()
+            self._heartbeat.within(wait)
+            await self._clock.wait(stop, wait)
 
     async def _poll(self) -> float:
         """Poll once; return the seconds for which the server is to be left alone."""
         began = self._clock.monotonic()
         try:
+            self._heartbeat.within(STANDING_SECONDS)
             await self._check_standing()
-            await self._admit(await self._list())
+            self._heartbeat.within(LIST_SECONDS)
+            listing = await self._list()
+            self._heartbeat.within(ADMIT_SECONDS)
+            await self._admit(listing)
+            self._parts.observe(
+                Polled(self._clock.now(), self._since(began), len(listing.messages), _malformed(listing))
+            )
         except ServerFault as fault:
             self._snapshot.note(fault, self._clock.now())
+            self._parts.observe(PollFailed(self._clock.now(), self._since(began), fault.kind))
             return fault.retry_after or 0.0
         except LedgerFault as fault:
             self._parts.conditions.ledger.down(fault.kind, fault.detail, fault.advice, self._clock.now())
+            self._parts.observe(PollFailed(self._clock.now(), self._since(began), fault.kind))
         finally:
             self._ring()
-        return min(RESTS * (self._clock.monotonic() - began), LONGEST_REST)
+        return min(RESTS * self._since(began), LONGEST_REST)
+
+    def _since(self, began: float) -> float:
+        return self._clock.monotonic() - began
 
     async def _check_standing(self) -> None:
         is_good = self._snapshot.may_send and not self._parts.conditions.server.fault
@@ -124,7 +153,7 @@ class Poller:
     async def _admit(self, listing: Listing) -> None:
         self._compare_clocks(listing)
         now = self._clock.now()
-        _log.debug("polled", ready=len(listing.messages), malformed=len(listing.odd) + listing.more_odd)
+        _log.debug("polled", ready=len(listing.messages), malformed=_malformed(listing))
         reported = self._parts.reported
         new = [entry for entry in listing.odd if entry not in reported.odd]
         events.odd(new, max(listing.more_odd - reported.more_odd, 0))
@@ -147,6 +176,10 @@ class Poller:
             ahead = "ahead of" if skew > timedelta(0) else "behind"
             detail = f"this machine's clock is {abs(skew).total_seconds():.0f} s {ahead} the identity server's"
             condition.down(kind, detail, advice, now)
+
+
+def _malformed(listing: Listing) -> int:
+    return len(listing.odd) + listing.more_odd
 
 
 def _near(off: timedelta, *others: timedelta) -> bool:

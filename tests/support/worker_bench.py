@@ -19,7 +19,9 @@ from mail_sender.ledger.states import State
 from mail_sender.mail.config import MailConfig
 from mail_sender.message import Message, OddEntry
 from mail_sender.sender.config import RetryConfig, SenderConfig
+from mail_sender.sender.heartbeat import Heartbeats
 from mail_sender.sender.in_flight import InFlight
+from mail_sender.sender.observation import Observation
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.reported import Reported
 from mail_sender.sender.schedule import Schedule
@@ -59,6 +61,8 @@ class Bench:
         self._working: asyncio.Task[None] | None = None
         self._old: list[asyncio.Task[None]] = []
         self._changes = 0
+        self.heartbeats = Heartbeats()
+        self.observed: list[Observation] = []
 
     async def __aenter__(self) -> Self:
         self.clock = FakeClock(NOW, self._off)
@@ -71,12 +75,14 @@ class Bench:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            late = self.heartbeats.late()
             await (self.stop() if kind is None else self.kill())
             await self.ledger.close()
         finally:
             self._log.__exit__(kind, error, trace)
         assert self.transport.most_in_flight <= MOST_IN_FLIGHT * (1 + self._changes)
         assert self.transport.most_to_one <= 1
+        assert not late, "a loop hung"
 
     async def open(self) -> None:
         """Open the ledger; whatever the worker does with it may be made to fail."""
@@ -103,7 +109,16 @@ class Bench:
         if self._working is None:
             self._stop = asyncio.Event()
             ledger = faulty(self.ledger, self.faults)
-            parts = Parts(self.source, ledger, self.transport, self.in_flight, reported=self._reported)
+            self.heartbeats = Heartbeats()
+            parts = Parts(
+                self.source,
+                ledger,
+                self.transport,
+                self.in_flight,
+                reported=self._reported,
+                observe=self.observed.append,
+                heartbeats=self.heartbeats,
+            )
             config = SenderConfig(Schedule(self._schedule), self._retry)
             self.worker = Worker(parts, config, self.mail, self.clock)
             self._working = asyncio.ensure_future(self.worker.run(self._stop))

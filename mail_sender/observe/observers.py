@@ -1,0 +1,17 @@
+"""The observers: whoever watches the flow for as long as the process lives, across changes of the configuration."""
+
+from datetime import datetime
+
+from mail_sender.observe.activity import Activity
+from mail_sender.sender.observation import Observation
+
+
+class Observers:
+    """Passes on each observation of the flow."""
+
+    def __init__(self, started_at: datetime) -> None:
+        self.activity = Activity(started_at)
+
+    def observe(self, seen: Observation) -> None:
+        """Take in an observation of the flow."""
+        self.activity.observe(seen)

@@ -1,0 +1,137 @@
+"""The status: all that an operator is to see of a sender and its ledger, as one value that is ready for JSON.
+
+`mail-sender status -o json` prints it; the page, the metrics, health, alerts and systemd's line are made of it. The
+field `version` changes when a field changes its meaning or goes; new fields do not change it. There is no secret and
+no mail address in it. Times are aware, in UTC.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LateLoop(_Part):
+    """A loop of the sender that hangs, and for how long (seconds)."""
+
+    loop: str
+    late_seconds: float
+
+
+class SenderStatus(_Part):
+    """The running process. It is alive while its loops turn, ready while polls succeed and the breaker is closed."""
+
+    version: str
+    pid: int
+    host: str
+    started_at: datetime
+    alive: bool
+    ready: bool
+    late_loops: list[LateLoop]
+
+
+class ServerStatus(_Part):
+    """The identity server: its polls, and how many messages it listed last; nothing of a poll before the first."""
+
+    uri: str
+    last_poll_at: datetime | None
+    last_good_poll_at: datetime | None
+    next_poll_at: datetime | None
+    ready: int
+    malformed: int
+
+
+class RelayStatus(_Part):
+    """The relay, its circuit breaker, and how fast it takes mail (`between_seconds` lie between two mails)."""
+
+    place: str
+    security: str
+    login: bool
+    breaker: Literal["closed", "open", "half-open"]
+    breaker_since: datetime | None
+    probe_in_seconds: float | None
+    most_in_flight: int
+    between_seconds: float
+    in_flight: int
+
+
+class LedgerStatus(_Part):
+    """The ledger: `kind` is `sqlite` or `memory`; sizes are in bytes, None where they cannot be known."""
+
+    kind: str
+    place: str | None
+    size_bytes: int | None
+    free_bytes: int | None
+
+
+class ConditionStatus(_Part):
+    """What stands in the way of mail since when; `next_try_in_seconds` is None where nothing waits for a try."""
+
+    name: str
+    kind: str
+    since: datetime
+    detail: str
+    advice: str
+    next_try_in_seconds: float | None
+
+
+class QueueStatus(_Part):
+    """The deliveries by state, each state named; and what of them matters most."""
+
+    states: dict[str, int]
+    unmarked: int
+    oldest_waiting_at: datetime | None
+    last_accepted_at: datetime | None
+
+
+class AttemptsStatus(_Part):
+    """Attempts by verdict within the last hour and the last day."""
+
+    last_hour: dict[str, int]
+    last_day: dict[str, int]
+
+
+class FailingDomain(_Part):
+    """A recipient domain, and how many deliveries to it did not succeed within the last day."""
+
+    domain: str
+    failed: int
+    deferred: int
+
+
+class Expiry(_Part):
+    """When `token`, `server_certificate`, `relay_certificate` or `client_certificate` ends."""
+
+    name: str
+    expires_at: datetime
+
+
+class HeldBack(_Part):
+    """Deliveries that a limit of the configuration holds back."""
+
+    reason: str
+    deliveries: int
+    until: datetime | None
+
+
+class Status(_Part):
+    """The whole status; `sender`, `server` and `relay` are None where the ledger alone has answered."""
+
+    version: Literal[1] = 1
+    at: datetime
+    answered_by: Literal["sender", "ledger"]
+    healthy: bool
+    sender: SenderStatus | None
+    server: ServerStatus | None
+    relay: RelayStatus | None
+    ledger: LedgerStatus
+    conditions: list[ConditionStatus]
+    queue: QueueStatus
+    attempts: AttemptsStatus
+    failing_domains: list[FailingDomain]
+    expiries: list[Expiry]
+    held_back: list[HeldBack]
