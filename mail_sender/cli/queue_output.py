@@ -7,7 +7,7 @@ may close the output: a list then ends, but a command that changes something is 
 import json
 import shutil
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import typer
 
 from mail_sender.cli import queue_text
+from mail_sender.cli.progress import Advance, progress
 from mail_sender.cli.terminal import Form, discard, stream
 from mail_sender.control.client import Client
 from mail_sender.control.command import Command
@@ -27,7 +28,6 @@ MOST_SHOWN = 20
 """Changed deliveries that are named one by one in text."""
 
 _FLUSHED_EVERY = 100
-Advance = Callable[[ResponseLine], None]
 
 
 class Screen:
@@ -90,7 +90,7 @@ class Screen:
             for line in self._client.ask(command):
                 end = line.get("end", end)
                 if "progress" in line:
-                    advance(line["progress"])
+                    advance(line["progress"]["done"], line["progress"]["total"])
         self._print(end["message"] if self._text else json.dumps({"exit": end["exit"], "message": end["message"]}))
         self._push()
         raise typer.Exit(end["exit"])
@@ -120,14 +120,12 @@ class Screen:
 
     @contextmanager
     def _progress(self) -> Iterator[Advance]:
-        """Give what shows one step of a flush, which has `done` and `total`."""
-        if not self._text:
-            yield lambda step: self._print(json.dumps(step))
-        elif stream(sys.stderr).isatty():
-            with _bar() as advance:
+        """Give what shows how far a flush has come."""
+        if self._text:
+            with progress("tried") as advance:
                 yield advance
         else:
-            yield _changes()
+            yield lambda done, total: self._print(json.dumps({"done": done, "total": total}))
 
     def _print_row(self, entry: ResponseLine, *, first: bool) -> None:
         if not self._text:
@@ -159,29 +157,6 @@ class Screen:
     def _close(self) -> None:
         self._open = False
         discard(self._out.fileno())
-
-
-@contextmanager
-def _bar() -> Iterator[Advance]:
-    with typer.progressbar(length=0, label="tried", show_pos=True, file=sys.stderr) as bar:
-
-        def advance(step: ResponseLine) -> None:
-            bar.length = step["total"]
-            bar.update(step["done"] - bar.pos)
-
-        yield advance
-
-
-def _changes() -> Advance:
-    last = 0
-
-    def advance(step: ResponseLine) -> None:
-        nonlocal last
-        if step["done"] != last:
-            last = step["done"]
-            _say(f"{last} of {step['total']} tried")
-
-    return advance
 
 
 def _leave_if_it_failed(end: ResponseLine) -> None:

@@ -28,6 +28,7 @@ from mail_sender.message import Message, TestMessage
 from tests.support import configs
 from tests.support.sender import DEADLINE, MAIL_SENDER, Sender
 from tests.support.stub import Stub
+from tests.support.terminal import all_of
 
 ROWS = 100_000
 HELD = 3_000
@@ -164,23 +165,11 @@ def test_a_flush_on_a_terminal_shows_a_bar(brisk: Stub, state: StateFolder) -> N
         rest = {"capture_output": False, "stdout": subprocess.PIPE, "stderr": theirs}
         done = queue(brisk, "flush", env={**os.environ, "TERM": "xterm"}, **rest)
     os.close(theirs)
-    shown = _all_of(ours)
+    shown = all_of(ours)
     assert done.stdout == "1 delivery: 1 refused for now, tried again later\n"
     assert "1/1" in shown
     assert "\x1b" in shown
     assert state.ledger.exists()
-
-
-def _all_of(terminal: int) -> str:
-    """Return what was written on a terminal that is closed by now."""
-    found = b""
-    try:
-        while chunk := os.read(terminal, 65536):
-            found += chunk
-    except OSError:  # that is how the end looks
-        pass
-    os.close(terminal)
-    return found.decode()
 
 
 def test_abandon_gives_up_what_waits(brisk: Stub, state: StateFolder) -> None:
