@@ -5,14 +5,10 @@ mail. A made-up value replaces one that is missing or faulty, and faults are col
 file, every value is made up and the templates are the built-in ones.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from mail_sender.config import appearance, headers
+from mail_sender.config import appearance, headers, stand_ins
 from mail_sender.config.faults import checked
 from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import TomlFile
@@ -21,15 +17,6 @@ from mail_sender.mail.config import MailConfig
 from mail_sender.templating import template_files
 from mail_sender.templating.appearance import Appearance
 
-STAND_INS: Mapping[str, str] = {
-    "token": "none",
-    "instance_display_name": "Example Identity",
-    "instance_url": "https://idm.example.com",
-    "mail_from_address": "idm@example.com",
-    "mail_reply_to_address": "support@example.com",
-    "mail_relay": "smtps://relay.example.com",
-}
-"""Made-up values of the required keys; they are shown in sample mails and used for nothing else."""
 _TABLES = frozenset({"templates", "brand"})
 
 
@@ -70,12 +57,12 @@ def read(path: Path) -> LenientConfig:
     """
     file = TomlFile(path)
     if _is_missing(path):
-        return LenientConfig(None, appearance.mail(_with_stand_ins({}), Appearance()))
+        return LenientConfig(None, appearance.mail(stand_ins.sender({}), Appearance()))
     if file.faults:
         raise ConfigError(file.faults, [])
     faults: list[ConfigFault] = []
     warnings: list[str] = []
-    sender = checked(file, SenderFile, faults, warnings) or _with_stand_ins(file.values)
+    sender = checked(file, SenderFile, faults, warnings) or stand_ins.sender(file.values)
     loaded = appearance.appearance(file, sender, faults, warnings)
     header_faults = list(headers.faults(file))
     faults += header_faults
@@ -102,25 +89,6 @@ def _is_missing(path: Path) -> bool:
 
 def _is_of_templates(fault: ConfigFault, config: Path) -> bool:
     return fault.path != config or fault.key.partition(".")[0] in _TABLES
-
-
-def _with_stand_ins(values: Mapping[str, Any]) -> SenderFile:
-    """Return the file's values, with made-up ones in place of those that are missing or faulty."""
-    kept = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
-    try:
-        return SenderFile.model_validate({**STAND_INS, **kept})
-    except ValidationError as error:
-        for detail in error.errors():
-            _leave_out(kept, *detail["loc"][:2])
-    return SenderFile.model_validate({**STAND_INS, **kept})
-
-
-def _leave_out(values: dict[str, Any], key: int | str, inner: int | str | None = None) -> None:
-    table = values.get(str(key))
-    if inner is not None and isinstance(table, dict):
-        table.pop(inner, None)
-    else:
-        values.pop(str(key), None)
 
 
 def _mail(sender: SenderFile, loaded: Appearance, faulty: set[str]) -> MailConfig:

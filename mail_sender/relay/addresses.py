@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
+from mail_sender.relay import deadlines
+
 Address = tuple[Any, Any, int, str, Any]
 """What `getaddrinfo` gives: family, kind, protocol, canonical name, and where to connect to."""
 
@@ -18,6 +20,12 @@ _Made = TypeVar("_Made")
 
 NEXT_AFTER = 0.25
 """Seconds after which the next address is tried beside one that has not answered (RFC 8305, section 5)."""
+
+
+async def of(host: str, port: int, seconds: float) -> list[Address]:
+    """Return the addresses of a name, looked up within so many seconds. Raises `OSError`, and `ValueError`."""
+    async with deadlines.within(seconds):
+        return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 def in_order(found: Sequence[Address], good: Address | None) -> list[Address]:

@@ -21,6 +21,8 @@ from mail_sender.relay.ehlo import Offer, offer
 from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.opening import Opening
 from mail_sender.relay.protocol import Rejected, RelayProtocol, is_expected
+from mail_sender.tls import certificate
+from mail_sender.tls.certificate import Certificate
 from mail_sender.verdict import Reply, Stage
 
 __all__ = ["Channel", "NoStartTls", "Rejected"]
@@ -116,9 +118,17 @@ class Channel:
     @property
     def tls_version(self) -> str | None:
         """The version of TLS, None without TLS."""
+        return self._encrypted.version() if self._encrypted else None
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """How long the relay's certificate is good, None without TLS."""
+        return certificate.of(self._encrypted)
+
+    @property
+    def _encrypted(self) -> ssl.SSLObject | None:
         transport = self._open_protocol.transport
-        encrypted = transport.get_extra_info("ssl_object") if transport else None
-        return encrypted.version() if encrypted else None
+        return transport.get_extra_info("ssl_object") if transport else None
 
     def require_tls(self) -> None:
         """Raise `NoStartTls` unless the connection is encrypted, `ConnectionResetError` if it is gone."""

@@ -10,16 +10,25 @@
 
 import ssl
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from mail_sender.mail.mail import Mail
-from mail_sender.relay import replies, session_limit
+from mail_sender.relay import deadlines, replies, session_limit
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.conversation import Conversation, NotReset
+from mail_sender.relay.conversation import Conversation, NotReset, RelayFacts
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls import contexts
 from mail_sender.verdict import Accepted, Deferred, Refused, Reply, Stage, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """How far a rehearsal came: `facts` once the connection stood and the login was taken, `fault` what ended it."""
+
+    facts: RelayFacts | None = None
+    fault: Verdict | None = None
 
 
 class Connection:
@@ -57,6 +66,24 @@ class Connection:
         finally:
             if is_limit and self._conversation is not None and self._conversation.mails > 0:
                 self._known.connection_used_up(mails, is_said=is_said)
+
+    async def rehearse(self, sender: str | None, seconds: float) -> Rehearsed:
+        """Do all that comes before a recipient is named, within so many seconds, and say goodbye.
+
+        Without a `sender`, MAIL FROM is left out.
+        """
+        facts = None
+        try:
+            async with deadlines.within(seconds):
+                conversation = await self._open()
+                facts = conversation.facts
+                if sender is not None:
+                    await conversation.rehearse(sender)
+        except replies.FAULTS as error:
+            return Rehearsed(facts, self._ended(error))
+        finally:
+            await self.close()
+        return Rehearsed(facts)
 
     async def close(self) -> None:
         """Say goodbye to the relay, where there is a connection."""

@@ -13,6 +13,7 @@ import re
 import ssl
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -26,6 +27,7 @@ from mail_sender.relay.ehlo import Offer
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.transport import BeforeDot
+from mail_sender.tls.certificate import Certificate
 from mail_sender.verdict import LONGEST_TEXT, Reply, Stage
 
 _log = structlog.get_logger()
@@ -40,6 +42,21 @@ class NotReset(Exception):
 
 class NoUtf8(Exception):
     """The mail's address is not ASCII, and the relay takes no such addresses (RFC 6531, section 3.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayFacts:
+    """What a relay shows of itself up to its last EHLO, before anybody logs in.
+
+    `tls` is the version, such as `TLSv1.3`; `in_clear` are the login mechanisms that it offers before TLS, and
+    `mechanisms` those after it, in lower case.
+    """
+
+    security: Security
+    tls: str
+    certificate: Certificate | None
+    mechanisms: tuple[str, ...]
+    in_clear: tuple[str, ...] = ()
 
 
 class Conversation:
@@ -61,6 +78,18 @@ class Conversation:
         self._channel = Channel(config, context, partial(self._cleaned, most=redaction.LONGEST_READ))
         self._begun = False
         self._offer = Offer()
+        self._offer_in_clear = Offer()
+
+    @property
+    def facts(self) -> RelayFacts:
+        """What the relay has shown of itself, once the conversation is open. Raises `ConnectionError`."""
+        return RelayFacts(
+            security=self.security,
+            tls=self._channel.tls_version or "",
+            certificate=self._channel.certificate,
+            mechanisms=self._offer.mechanisms,
+            in_clear=self._offer_in_clear.mechanisms,
+        )
 
     @property
     def stage(self) -> Stage:
@@ -82,6 +111,7 @@ class Conversation:
             if "starttls" not in self._offer.extensions:
                 raise NoStartTls
             await self._channel.start_tls()
+            self._offer_in_clear = self._offer
             self._offer = await self._channel.ehlo()
         self._channel.require_tls()
         offers = self._cleaned(" ".join(self._offer.extensions))
@@ -111,6 +141,14 @@ class Conversation:
         reply = await channel.content(_LINE_START_DOT.sub(b"..", mail.content), before_dot)
         self._begun = False
         return reply
+
+    async def rehearse(self, sender: str) -> None:
+        """Ask whether mail from this address may be sent, and take the question back: nothing is sent."""
+        self._channel.stage = Stage.MAIL
+        self._channel.require_tls()
+        await self._channel.command(Stage.MAIL, f"MAIL FROM:<{sender}>")
+        with suppress(NotReset):  # it said yes, and the connection ends anyway
+            await self._reset()
 
     async def quit(self) -> None:
         """Say goodbye, briefly, and close; what goes wrong with that is ignored."""

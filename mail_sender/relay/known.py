@@ -3,7 +3,7 @@
 It lasts as long as the configuration: a restart or a change forgets it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -19,12 +19,13 @@ class KnownRelay:
     """A relay, as far as it is known.
 
     `security` is how TLS starts on its port: configured, or found out by the first connection that comes through.
-    `address` greeted well last. `mechanism` is the login that works, in lower case. `mails_per_connection` is how
-    many mails it takes on one connection.
+    `addresses` are those of its name, None where it is to be looked up. `address` greeted well last. `mechanism` is
+    the login that works, in lower case. `mails_per_connection` is how many mails it takes on one connection.
     """
 
     def __init__(self, security: Security, discovered: Discovered) -> None:
         self.security = security
+        self.addresses: Sequence[Address] | None = None
         self.address: Address | None = None
         self.mechanism: str | None = None
         self.mails_per_connection: int | None = None

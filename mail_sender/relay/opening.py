@@ -44,8 +44,7 @@ class Opening:
     async def greeted(self) -> RelayProtocol:
         """Return a connection whose greeting was good. Raises `Rejected`, or what the network or TLS raise."""
         config = self.config
-        async with deadlines.within(config.connect_timeout):
-            found = await asyncio.get_running_loop().getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)
+        found = self.known.addresses or await addresses.of(config.host, config.port, config.connect_timeout)
         self.stage = Stage.CONNECT
         waiting = addresses.in_order(found, self.known.address)
         share = config.connect_timeout / max(len(waiting), 1)

@@ -28,7 +28,7 @@ class SmtpTransport:
 
     def __init__(self, config: RelayConfig, discovered: Discovered) -> None:
         self._config = config
-        self._context = _context(config)
+        self._context = context(config)
         self._known = KnownRelay(config.security, discovered)
         self._idle: list[Connection] = []
         self._seen: deque[Mail] = deque(maxlen=_MOST_QUOTED)
@@ -51,8 +51,9 @@ class SmtpTransport:
         await asyncio.gather(*(connection.close() for connection in idle))
 
 
-def _context(config: RelayConfig) -> ssl.SSLContext:
-    context = contexts.context(config.ca_path)
+def context(config: RelayConfig) -> ssl.SSLContext:
+    """Return the context for TLS with the relay. Raises `OSError` or `contexts.BadPem`."""
+    made = contexts.context(config.ca_path)
     if config.client_cert_path and config.client_key_path:
-        contexts.add_client_certificate(context, config.client_cert_path, config.client_key_path)
-    return context
+        contexts.add_client_certificate(made, config.client_cert_path, config.client_key_path)
+    return made

@@ -22,11 +22,12 @@ import structlog
 from mail_sender.clock import TOLERANCE, Clock
 from mail_sender.errors import LedgerFault, ServerFault
 from mail_sender.message import Listing
-from mail_sender.sender import events
+from mail_sender.sender import events, skew
 from mail_sender.sender.config import SenderConfig
 from mail_sender.sender.observation import NextPoll, Polled, PollFailed
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.snapshot import Snapshot
+from mail_sender.source import answers
 
 _log = structlog.get_logger()
 
@@ -42,8 +43,6 @@ LIST_SECONDS = 1600.0
 """Seconds within which a list has come, read twice and page by page at worst."""
 ADMIT_SECONDS = 120.0
 """Seconds within which the ledger has taken up a list of any length, or failed."""
-SKEW_REPORTED = timedelta(minutes=5)
-"""How far the machine's clock may be from the server's before it is reported."""
 
 
 class Poller:
@@ -128,8 +127,8 @@ class Poller:
             self._greeted = True
             _log.info("server_ready", account=standing.account, may_write=standing.may_write)
             if standing.excess_groups:
-                text = "a sender needs only the group idm_message_senders: remove the account from the others"
-                _log.warning("excess_groups", groups=", ".join(standing.excess_groups), message=text)
+                groups = ", ".join(standing.excess_groups)
+                _log.warning("excess_groups", groups=groups, message=answers.EXCESS_GROUPS)
         self._standing_until = self._clock.monotonic() + STANDING_LASTS
 
     async def _list(self) -> Listing:
@@ -164,18 +163,16 @@ class Poller:
         await self._parts.ledger.forget(now, keep=self._snapshot.messages)
 
     def _compare_clocks(self, listing: Listing) -> None:
-        skew, condition = self._clock.learn(listing.at, listing.newest), self._parts.reported.skew
+        ahead, condition = self._clock.learn(listing.at, listing.newest), self._parts.reported.skew
         now = self._clock.now()
         self._off = timedelta(0) if listing.at is None else listing.at - now
-        if abs(skew) <= SKEW_REPORTED:
+        if abs(ahead) <= skew.REPORTED:
             condition.up(now)
             return
-        kind, advice = _which(skew, servers_counts=abs(self._off) <= TOLERANCE)
+        found = skew.described(ahead, servers_counts=abs(self._off) <= TOLERANCE)
         # Reported once, since by how much it is wrong changes all the time.
-        if condition.fault is None or condition.fault.kind != kind:
-            ahead = "ahead of" if skew > timedelta(0) else "behind"
-            detail = f"this machine's clock is {abs(skew).total_seconds():.0f} s {ahead} the identity server's"
-            condition.down(kind, detail, advice, now)
+        if condition.fault is None or condition.fault.kind != found.kind:
+            condition.down(found.kind, found.detail, found.advice, now)
 
 
 def _malformed(listing: Listing) -> int:
@@ -184,20 +181,3 @@ def _malformed(listing: Listing) -> int:
 
 def _near(off: timedelta, *others: timedelta) -> bool:
     return any(abs(off - other) <= TOLERANCE for other in others)
-
-
-def _which(skew: timedelta, *, servers_counts: bool) -> tuple[str, str]:
-    """Return which clock is wrong, as far as that is known, and what to do (`SteadyClock` says why)."""
-    if servers_counts:
-        return "skew", "set it; the server's time is used meanwhile"
-    if skew > timedelta(0):
-        return (
-            "server_skew",
-            "but the server lists newer messages: set the clock of the server, or of the proxy in front of it; "
-            "this machine's time is used meanwhile",
-        )
-    return (
-        "skew_unclear",
-        "set the one that is wrong (it may be that of a proxy in front of the server); "
-        "the earlier time is used meanwhile, so that no link expires too soon",
-    )

@@ -14,6 +14,7 @@ from mail_sender.source.base import Standing
 from mail_sender.source.decoding import UNREADABLE
 
 SENDERS = "idm_message_senders"
+EXCESS_GROUPS = f"a sender needs only the group {SENDERS}: remove the account from the others"
 # What every sender is in as well: Kanidm puts it there by itself.
 _BY_NATURE = frozenset({SENDERS, "idm_all_accounts", "idm_high_privilege"})
 

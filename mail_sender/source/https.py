@@ -5,12 +5,14 @@ the network does is said in words; it ends in `ServerFault`.
 """
 
 import asyncio
+import re
 import socket
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,7 +22,8 @@ from mail_sender import __version__
 from mail_sender.errors import ServerFault, ServerFaultKind, causes
 from mail_sender.source import answers, decoding
 from mail_sender.source.config import SourceConfig
-from mail_sender.tls import contexts, fault
+from mail_sender.tls import certificate, contexts, fault
+from mail_sender.tls.certificate import Certificate
 from mail_sender.tls.fault import Peer
 
 _log = structlog.get_logger()
@@ -30,6 +33,7 @@ CALL_SECONDS = 30.0
 # httpx grows slower with more connections, and one in its pool may be closed under a waiting request.
 _CONNECTIONS = 4
 
+_A_VERSION = re.compile(r"[0-9A-Za-z.+-]{1,40}")
 _CUT = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
@@ -58,6 +62,18 @@ class Answer:
         return decoding.text(body, self.charset)
 
 
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What the last answer showed of the server beside what was asked for, as far as it did.
+
+    `version` is Kanidm's own, `date` the server's time now. They are a proxy's, if one answered.
+    """
+
+    certificate: Certificate | None = None
+    version: str | None = None
+    date: datetime | None = None
+
+
 class HttpsClient:
     """Connections to the server. Raises `OSError` or `contexts.BadPem` if `ca_path` cannot be used."""
 
@@ -65,6 +81,7 @@ class HttpsClient:
         self._config = config
         self._tls_name = contexts.server_name(urlsplit(config.uri).hostname or "")
         self._slots = asyncio.Semaphore(_CONNECTIONS)
+        self._last: tuple[Answer, Any] | None = None
         self._client = httpx.AsyncClient(
             base_url=config.uri,
             headers={
@@ -102,6 +119,17 @@ class HttpsClient:
         _log.debug("server_request", method=method, path=path, status=answer.status, octets=len(answer.body))
         return answer
 
+    @property
+    def facts(self) -> ServerFacts:
+        """What the last answer showed."""
+        if self._last is None:
+            return ServerFacts()
+        answer, stream = self._last
+        connection = stream.get_extra_info("ssl_object") if stream is not None else None
+        version = answer.headers.get("x-kanidm-version", "")
+        known = version if _A_VERSION.fullmatch(version) else None
+        return ServerFacts(certificate.of(connection), known, answer.date)
+
     def too_large(self, most: int) -> ServerFault:
         """Return the fault of an answer that is larger than so many octets."""
         return _network_fault(self._config, _TooLarge(most))
@@ -116,7 +144,9 @@ class HttpsClient:
         async with self._client.stream(method, path, params=query, extensions=extensions) as response:
             began = time.monotonic()
             body = await _bounded(response, most)
-            return Answer(began, response.status_code, response.headers, body, response.charset_encoding)
+            answer = Answer(began, response.status_code, response.headers, body, response.charset_encoding)
+            self._last = replace(answer, body=b""), response.extensions.get("network_stream")
+            return answer
 
 
 class _TooLarge(httpx.HTTPError):

@@ -25,7 +25,7 @@ from mail_sender.message import Found, Listing
 from mail_sender.source import answers, decoding, wire
 from mail_sender.source.base import Standing
 from mail_sender.source.config import SourceConfig
-from mail_sender.source.https import CALL_SECONDS, Answer, HttpsClient
+from mail_sender.source.https import CALL_SECONDS, Answer, HttpsClient, ServerFacts
 
 _QUEUE = "/scim/v1/Message"
 _READY = f"{_QUEUE}/_ready"
@@ -92,6 +92,11 @@ class KanidmSource:
         """Mark the message as sent: `null` is the only yes (docs/kanidm-wire.md, Marking as sent)."""
         if await self._call_about(message, "POST", "/_sent") is not None:
             raise answers.not_kanidm(self._server, "it answers a mark with JSON that is not Kanidm's")
+
+    @property
+    def facts(self) -> ServerFacts:
+        """What the last answer showed of the server: its certificate, version and time."""
+        return self._https.facts
 
     async def close(self) -> None:
         """Close the connections."""

@@ -26,18 +26,22 @@ def transport(
     authority: Authority, port: int, security: Security = Security.IMPLICIT, seconds: float = 2.0
 ) -> SmtpTransport:
     """Return a transport with a login to a relay on this port of localhost; `seconds` are its connect timeout."""
-    return SmtpTransport(
-        RelayConfig(
-            host="localhost",
-            port=port,
-            security=security,
-            local_name="client.example",
-            username="mail-sender",
-            password=SecretStr(PASSWORD),
-            connect_timeout=seconds,
-            ca_path=authority.pem,
-        ),
-        lambda _: None,
+    return SmtpTransport(config(authority, port, security, seconds), lambda _: None)
+
+
+def config(
+    authority: Authority, port: int, security: Security = Security.IMPLICIT, seconds: float = 2.0
+) -> RelayConfig:
+    """Return the configuration of the same relay."""
+    return RelayConfig(
+        host="localhost",
+        port=port,
+        security=security,
+        local_name="client.example",
+        username="mail-sender",
+        password=SecretStr(PASSWORD),
+        connect_timeout=seconds,
+        ca_path=authority.pem,
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mail_sender.config import stand_ins
 from mail_sender.config.keys import SenderFile
 from mail_sender.errors import ConfigError
 from mail_sender.preview import lenient_config
@@ -54,7 +55,7 @@ def test_a_faulty_key_is_reported_and_the_others_count(tmp_path: Path) -> None:
     assert sorted(fault.key for fault in found.elsewhere) == elsewhere
     assert found.mail.headers == (("X-Good", "x"),)
     assert (found.mail.appearance.languages.default, found.mail.appearance.html) == ("de", True)
-    assert found.mail.from_address == lenient_config.STAND_INS["mail_from_address"]
+    assert found.mail.from_address == stand_ins.SENDER["mail_from_address"]
 
 
 @given(changes=st.dictionaries(st.sampled_from([*SenderFile.model_fields]), VALUES, max_size=4))

@@ -1,0 +1,49 @@
+"""A rehearsal: all that a mail goes through before its recipient is named, at one address of the relay at a time.
+
+It is for `doctor`, which wants to know of each address. The password is said only where it is asked for: a wrong one
+that is said at each address could lock the account.
+"""
+
+from dataclasses import replace
+
+from mail_sender.relay import addresses, pool
+from mail_sender.relay.addresses import Address
+from mail_sender.relay.config import RelayConfig
+from mail_sender.relay.connection import Connection, Rehearsed
+from mail_sender.relay.known import KnownRelay
+from mail_sender.relay.replies import FAULTS, verdict
+from mail_sender.verdict import Stage, Verdict
+
+SECONDS = 15.0
+"""How much longer than a connection and TLS may take a rehearsal may take; a mail waits longer for a slow relay."""
+
+
+class Rehearsal:
+    """Rehearsals with one relay. Raises `OSError` or `BadPem` if a certificate file cannot be used."""
+
+    def __init__(self, config: RelayConfig) -> None:
+        self._config = config
+        self._context = pool.context(config)
+
+    async def addresses(self) -> list[Address] | Verdict:
+        """Return the addresses of the relay's name, or the verdict that it has none."""
+        config = self._config
+        try:
+            found = await addresses.of(config.host, config.port, config.connect_timeout)
+        except FAULTS as error:
+            return verdict(Stage.RESOLVE, error, config, config.security)
+        return addresses.in_order(found, None)
+
+    async def without_login(self, address: Address) -> Rehearsed:
+        """Connect, shake hands and say EHLO."""
+        return await self._rehearsed(address, replace(self._config, username=None, password=None), None)
+
+    async def with_login(self, address: Address, sender: str) -> Rehearsed:
+        """Do the same, log in, and ask whether mail from this address may be sent."""
+        return await self._rehearsed(address, self._config, sender)
+
+    async def _rehearsed(self, address: Address, config: RelayConfig, sender: str | None) -> Rehearsed:
+        known = KnownRelay(config.security, lambda _: None)
+        known.addresses = [address]
+        connection = Connection(config, self._context, known, ())
+        return await connection.rehearse(sender, 2 * config.connect_timeout + SECONDS)
