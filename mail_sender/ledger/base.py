@@ -17,6 +17,7 @@ from typing import Protocol
 from uuid import UUID
 
 from mail_sender.ledger.states import ChangedMeanwhile, State
+from mail_sender.ledger.summary import Summary
 from mail_sender.message import Message
 
 Key = tuple[UUID, str]
@@ -191,6 +192,9 @@ class Ledger(Protocol):
 
     async def count(self, query: Query) -> Mapping[State, int]:
         """Return how many deliveries are in each state; states without any are left out."""
+
+    async def summary(self, now: datetime) -> Summary:
+        """Return counts and times of all deliveries together, as they were at one moment; no writing waits for it."""
 
     async def apply_command(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None

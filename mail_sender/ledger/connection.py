@@ -1,4 +1,4 @@
-"""The ledger's one connection to its file, for the thread of `writer`.
+"""The ledger's connection to its file, for the thread of `writer`, and one beside it that only reads.
 
 1. What stands in the file is prepared when it is opened: `prepare` makes the tables, or refuses the file.
 2. A file that was removed or replaced under the connection would swallow what is written. So the ledger's file and
@@ -8,9 +8,13 @@
 3. The write-ahead log is copied into the ledger often, so that it stays small. If the disk is full, the reserve is
    given back, the log is emptied, and the transaction is tried once more. What begins something new is refused until
    the reserve is held again.
+4. What takes long to read is read beside, by another thread, from the state that was committed last: no writing waits
+   for it. Both connections are opened and closed together. Otherwise the one that stays would keep a -shm in use that
+   was removed.
 """
 
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
@@ -68,6 +72,8 @@ class Connection:
         self._reads_only = reads_only
         self._reserve = Reserve(path.parent) if path and not reads_only else None
         self._connection: sqlite3.Connection | None = None
+        self._beside: sqlite3.Connection | None = None
+        self._reading = threading.Lock()
         self._identities: list[tuple[int, int]] = []
 
     def commit(self, jobs: Sequence[tuple[Job[Any], bool]]) -> Answers:
@@ -90,10 +96,33 @@ class Connection:
             self._in_place()
             return answers
 
+    @property
+    def reads_beside(self) -> bool:
+        """Whether `read` can be used: a ledger in memory, and one that is only read, have one connection."""
+        return self._path is not None and not self._reads_only
+
+    def read(self, job: Job[Result]) -> Result:
+        """Do a job that only reads, in any thread; return its result.
+
+        Raises `LedgerFault`, and what the job raises.
+        """
+        with sqlite_faults.in_words(self._path), self._reading:
+            if self._beside is None:
+                raise LedgerFault("closed", f"{self._path} is not open", "try again in a moment")
+            self._beside.execute("BEGIN")
+            try:
+                return job(self._beside)
+            finally:
+                self._beside.execute("ROLLBACK")
+
     def close(self) -> None:
         """Close the file; SQLite copies the write-ahead log into it, and removes the log."""
         if self._reserve:
             self._reserve.give_back()
+        with self._reading, suppress(sqlite3.Error):
+            if self._beside is not None:
+                self._beside.close()
+            self._beside = None
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
@@ -115,7 +144,8 @@ class Connection:
         if found[0] != self._identities[0]:
             detail = f"{self._path} was removed or replaced while it was in use"
             raise LedgerFault("gone", detail, "put it back, or restart mail-sender")
-        (is_busy, *_) = self._connection.execute(_EMPTY_LOG).fetchone()
+        with self._reading:  # a transaction that reads would be in the way
+            (is_busy, *_) = self._connection.execute(_EMPTY_LOG).fetchone()
         if is_busy:
             detail = f"{self._path}-wal or -shm was removed while another program reads the ledger"
             raise LedgerFault("gone", detail, sqlite_faults.ELSEWHERE)
@@ -136,10 +166,28 @@ class Connection:
                 connection.execute("BEGIN IMMEDIATE")  # it makes -wal and -shm
                 connection.execute("COMMIT")
                 self._identities = self._found()
+                self._open_beside()
             except BaseException:
                 connection.close()
                 raise
             return connection
+
+    def _open_beside(self) -> None:
+        if self._path is None:
+            return
+        place = f"{self._path.absolute().as_uri()}?mode=rw"
+        beside = sqlite3.connect(
+            place, uri=True, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
+        )
+        try:
+            beside.execute("PRAGMA query_only = ON")
+            beside.execute("PRAGMA temp_store = MEMORY")
+            beside.execute("SELECT 1 FROM sqlite_master").fetchone()  # it opens the files, as their owner
+        except BaseException:
+            beside.close()
+            raise
+        with self._reading:
+            self._beside = beside
 
     def _place(self) -> str:
         """Return the URI of what is opened; who only reads makes no file, and finds nothing where there is none."""

@@ -5,10 +5,12 @@ once, and none counts as un-sent.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from mail_sender.ledger.sqlite import SqliteLedger
+from mail_sender.ledger.summary import Summary
 
 
 class DryRunLedger(SqliteLedger):
@@ -17,3 +19,7 @@ class DryRunLedger(SqliteLedger):
     async def unmarked(self, now: datetime) -> Sequence[UUID]:
         """Return none, whatever was sent."""
         return ()
+
+    async def summary(self, now: datetime) -> Summary:
+        """Return the same as for any ledger, with nothing to be marked."""
+        return replace(await super().summary(now), unmarked=0)

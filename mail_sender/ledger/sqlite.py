@@ -1,7 +1,8 @@
 """The ledger on SQLite: every promise of `base`, in a file of its own or in memory.
 
 Each method hands one job to the `Writer`, which commits it before the caller gets its result. `migrations` makes the
-tables, `admission` takes up messages, `moves` writes what a delivery becomes, `search` reads for the operator.
+tables, `admission` takes up messages, `moves` writes what a delivery becomes, `search` and `tally` read for the
+operator.
 """
 
 import sqlite3
@@ -14,10 +15,11 @@ from typing import Self
 from uuid import UUID
 
 from mail_sender.backoff import LONGEST_WAIT
-from mail_sender.ledger import admission, migrations, moves, rows, search, states
+from mail_sender.ledger import admission, migrations, moves, rows, search, states, tally
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Fenced, Imprint, Outcome, Query
 from mail_sender.ledger.connection import AsOwner
 from mail_sender.ledger.states import State
+from mail_sender.ledger.summary import Summary
 from mail_sender.ledger.writer import Writer
 from mail_sender.message import Message
 
@@ -154,6 +156,10 @@ class SqliteLedger:
         of = "FROM delivery d JOIN message m ON m.number = d.message"
         select = f"SELECT d.state, count(*) {of} {condition} GROUP BY d.state"
         return await self._writer.do(lambda db: {State(name): number for name, number in db.execute(select, values)})
+
+    async def summary(self, now: datetime) -> Summary:
+        """Return counts and times of all deliveries together."""
+        return await self._writer.read(lambda db: tally.summary(db, now))
 
     async def close(self) -> None:
         """Write what waits and close."""

@@ -65,6 +65,15 @@ class Writer:
         self._jobs.put((job, begins, answer))
         return await done
 
+    async def read(self, job: Job[Result]) -> Result:
+        """Have a job done that only reads, and may take long; what is written does not wait for it.
+
+        Raises `LedgerFault`, and what the job raises.
+        """
+        if not self._connection.reads_beside:
+            return await self.do(job)
+        return await asyncio.to_thread(self._connection.read, job)
+
     async def close(self) -> None:
         """Have what waits done, and close the file."""
         if self._thread.is_alive():

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -372,3 +373,38 @@ async def test_a_full_disk_is_trouble_and_leaves_everything_as_it_was(ledger: Sq
     await ledger._writer.do(lambda db: db.execute("PRAGMA max_page_count = 1000000"))
     await ledger.admit([message() for _ in range(2_000)], NOW, WEEK)
     assert await ledger.count(Query()) == {State.QUEUED: 2_010}
+
+
+# Reading beside
+
+
+async def test_a_summary_waits_for_no_writing_and_holds_none_up(ledger: SqliteLedger) -> None:
+    """It is of what was committed last."""
+    await ledger.admit([message()], NOW, WEEK)
+    goes_on = threading.Event()
+    writing = asyncio.ensure_future(
+        ledger._writer.do(lambda db: (db.execute("DELETE FROM delivery"), goes_on.wait()))
+    )
+    try:
+        found = await asyncio.wait_for(ledger.summary(NOW), 10)
+    finally:
+        goes_on.set()
+        await writing
+    assert found.states[State.QUEUED] == 1
+    assert (await ledger.summary(NOW)).states[State.QUEUED] == 0
+
+
+async def test_a_summary_is_of_the_files_that_are_there(ledger: SqliteLedger, path: Path) -> None:
+    """What reads keeps no file in use that was taken away; it tells nothing where the ledger is closed or damaged."""
+    await ledger.admit([message()], NOW, WEEK)
+    await ledger.summary(NOW)
+    path.with_name(path.name + "-shm").unlink()
+    await ledger.admit([message()], NOW, WEEK)
+    assert path.with_name(path.name + "-shm").exists()
+    assert (await ledger.summary(NOW)).states[State.QUEUED] == 2
+    await ledger._writer.do(lambda db: db.execute("UPDATE delivery SET next_attempt = 1, send_after = 9e18"))
+    with pytest.raises(LedgerFault, match="damaged"):
+        await ledger.summary(NOW)
+    await ledger.close()
+    with pytest.raises(LedgerFault, match="not open"):
+        await ledger.summary(NOW)
