@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-_STRAY = (signal.SIGHUP, signal.SIGALRM, signal.SIGPROF, signal.SIGUSR1, signal.SIGUSR2)
+_STRAY = (signal.SIGALRM, signal.SIGPROF, signal.SIGUSR1, signal.SIGUSR2)
 # structlog imports two of them for colours and other threads, httpx one for its command line; both do without.
 _UNUSED = ("rich", "greenlet", "httpx._main")
 _OBJECTS = 200_000
@@ -14,13 +14,15 @@ _OBJECTS = 200_000
 def main() -> None:
     """Run the command line, with signals in order before anything that takes time is imported.
 
-    Stray signals are ignored. SIGTERM ends the program from the start, also as a container's process 1, for which the
-    kernel ignores a signal that has no handler.
+    Stray signals are ignored. SIGHUP waits until a sender can take it (`lifecycle`), so that none is lost; where no
+    sender runs, it does nothing. SIGTERM ends the program from the start, also as a container's process 1, for which
+    the kernel ignores a signal that has no handler.
     """
     for descriptor in range(3):
         _keep_open(descriptor)
     for number in _STRAY:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     trim_imports()
     try:

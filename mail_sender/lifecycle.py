@@ -2,7 +2,8 @@
 
 The first SIGTERM or SIGINT sets the stop event: nothing new begins, and mails in flight may end. When the grace
 period ends, the rest is cancelled; if something does not react even to that, the process exits nevertheless. A second
-signal ends it at once. HUP, ALRM, USR1 and USR2 are ignored from the first line on (`__main__`).
+signal ends it at once. SIGHUP sets the reload event; one that came earlier has waited since the first line
+(`__main__`), where ALRM, USR1 and USR2 are ignored.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
@@ -26,14 +29,25 @@ _CANCEL_SECONDS = 0.5  # of the grace period, for cancelling
 _OBJECTS = 2_000  # after so many more, garbage is looked for; as in Python 3.13
 
 
-def run(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What signals have asked for: to stop, once and for all; to reload, each time that the event is set."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    reload: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def run(
+    work: Callable[[Signals], Awaitable[Result]], grace_seconds: float, cut_off: Exit = Exit.DONE
+) -> Result | Exit:
     """Run the work until it ends, or a signal ends it; returns within the grace period of the first one.
 
-    `work` gets the stop event and is expected to return soon after it is set.
+    `work` is expected to return soon after the stop event is set. Returns its result; `cut_off` if the work had to be
+    cut off, which is also the exit code if even that is impossible.
     """
     _collect_garbage_again()
     with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
-        runner.run(_supervised(work, grace_seconds))
+        return runner.run(_supervised(work, grace_seconds, cut_off))
 
 
 def run_once(work: Coroutine[Any, Any, Result]) -> Result:
@@ -49,11 +63,13 @@ def _collect_garbage_again() -> None:
     gc.set_threshold(_OBJECTS)
 
 
-async def _supervised(work: Callable[[asyncio.Event], Awaitable[None]], grace_seconds: float) -> None:
-    stop = asyncio.Event()
-    _install(asyncio.get_running_loop(), stop, grace_seconds)
-    working = asyncio.ensure_future(work(stop))
-    stopping = asyncio.ensure_future(stop.wait())
+async def _supervised(
+    work: Callable[[Signals], Awaitable[Result]], grace_seconds: float, cut_off: Exit
+) -> Result | Exit:
+    signals = Signals()
+    _install(asyncio.get_running_loop(), signals, grace_seconds, cut_off)
+    working = asyncio.ensure_future(work(signals))
+    stopping = asyncio.ensure_future(signals.stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if not working.done():
@@ -64,27 +80,32 @@ async def _supervised(work: Callable[[asyncio.Event], Awaitable[None]], grace_se
         await asyncio.wait({working}, timeout=_CANCEL_SECONDS / 2)
         _log.info("stopped")
     if not working.done():
-        _leave()
-    if not working.cancelled():
-        working.result()
+        _leave(cut_off)
+    return cut_off if working.cancelled() else working.result()
 
 
-def _install(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, grace_seconds: float) -> None:
-    """Handle both signals outside the event loop, which may be busy, or blocked by a log that nobody reads."""
+def _install(loop: asyncio.AbstractEventLoop, signals: Signals, grace_seconds: float, cut_off: Exit) -> None:
+    """Handle signals outside the event loop, which may be busy, or blocked by a log that nobody reads."""
     is_stopping = False
 
-    def on_signal(number: int, _frame: object) -> None:
+    def on_stop(number: int, _frame: object) -> None:
         nonlocal is_stopping
         if is_stopping:
-            _leave()
+            _leave(cut_off)
         is_stopping = True
-        last_resort = threading.Timer(grace_seconds, _leave)
+        last_resort = threading.Timer(grace_seconds, _leave, [cut_off])
         last_resort.daemon = True
         last_resort.start()
-        loop.call_soon_threadsafe(_begin_to_stop, signal.Signals(number).name, stop)
+        call(_begin_to_stop, signal.Signals(number).name, signals.stop)
+
+    def call(what: Callable[..., object], *given: object) -> None:
+        with suppress(RuntimeError):  # the loop has ended already
+            loop.call_soon_threadsafe(what, *given)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+        signal.signal(number, on_stop)
+    signal.signal(signal.SIGHUP, lambda *_: call(signals.reload.set))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 def _begin_to_stop(name: str, stop: asyncio.Event) -> None:
@@ -92,6 +113,6 @@ def _begin_to_stop(name: str, stop: asyncio.Event) -> None:
     _log.info("stopping", signal=name, message="nothing new is started")
 
 
-def _leave() -> None:
+def _leave(code: Exit) -> None:
     """End the process without a line in the log: writing it could hang."""
-    os._exit(Exit.DONE)
+    os._exit(code)

@@ -27,6 +27,7 @@ from mail_sender.ledger import state_folder
 from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.dry_run import DryRunLedger
 from mail_sender.ledger.lock import Lock
+from mail_sender.lifecycle import Signals
 from mail_sender.observe.observers import Observers
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.endpoint import Security
@@ -56,25 +57,27 @@ _DRY = (
 Load = Callable[[], Config]
 
 
-async def run(config: Config, load: Load, stop: asyncio.Event) -> None:
+async def run(config: Config, load: Load, signals: Signals) -> Exit:
     """Send until the stop event is set, or the schedule is over; `load` reads the configuration anew.
 
     Raises `MailSenderError` if the state folder or its ledger cannot be used.
     """
-    await _serve(config, load, stop)
+    await _serve(config, load, signals)
     _log.info("stopped")
+    return Exit.DONE
 
 
-async def _serve(config: Config, load: Load, stop: asyncio.Event) -> None:
-    clock, watch = SteadyClock(), Watch(config, load)
+async def _serve(config: Config, load: Load, signals: Signals) -> None:
+    clock, watch = SteadyClock(), Watch(config, load, signals.reload)
     state = None if isinstance(config.relay, FolderConfig) else state_folder.ready(config.ledger)
     async with AsyncExitStack() as opened:
         if state is not None:
             lock = Lock(state)
             opened.callback(lock.release)
-            if not await lock.stand_by(stop, clock):
+            latest = await _take_over(lock, config, watch, signals.stop, clock)
+            if latest is None:
                 return
-            config = watch.latest(config)  # standing by may have lasted for weeks
+            config = latest
         is_dry = isinstance(config.relay, FolderConfig)
         ledger = await (DryRunLedger.open(None) if is_dry else state_folder.open_ledger(state))
         opened.push_async_callback(ledger.close)
@@ -82,7 +85,26 @@ async def _serve(config: Config, load: Load, stop: asyncio.Event) -> None:
         if control is not None:
             await control.start()
             opened.push_async_callback(control.close)
-        await _generations(config, watch, Lasting(ledger, control, clock, Observers(clock.now())), stop)
+        await _generations(config, watch, Lasting(ledger, control, clock, Observers(clock.now())), signals.stop)
+
+
+async def _take_over(lock: Lock, config: Config, watch: Watch, stop: asyncio.Event, clock: Clock) -> Config | None:
+    """Take the lock; standing by may last for weeks. Return the configuration as it is by then; None at a stop."""
+    if lock.take():
+        return config
+
+    async def follow() -> None:
+        nonlocal config
+        while True:
+            config = await watch.next_config(clock)
+
+    following = asyncio.ensure_future(follow())
+    try:
+        is_ours = await lock.stand_by(stop, clock)
+    finally:
+        following.cancel()
+        await asyncio.wait({following})
+    return watch.latest(config) if is_ours else None
 
 
 @dataclass(slots=True)

@@ -176,4 +176,4 @@ def _folder(text: str | None) -> Path | None:
 def _serve(config: "Config", load: "Callable[[], Config]") -> None:
     from mail_sender import lifecycle, wiring  # noqa: PLC0415 - see the module's text
 
-    lifecycle.run(lambda stop: wiring.run(config, load, stop), config.sender.stop_grace_seconds)
+    lifecycle.run(lambda signals: wiring.run(config, load, signals), config.sender.stop_grace_seconds)

@@ -1,4 +1,4 @@
-"""Watches the files of the configuration, and reads them again when one changes.
+"""Watches the files of the configuration, and reads them again when one changes, or when somebody asks (SIGHUP).
 
 1. `watchfiles` reports that something happened in a folder in which one of the files stands. Every few seconds the
    files are compared without a report as well: some file systems (NFS, FUSE) report nothing, a folder may be missing
@@ -8,12 +8,13 @@
 3. Somebody may still be writing: the files are read once they are the same twice in a row.
 4. A configuration that has faults is logged once for each change, and the previous one stays in force. The files that
    it names are watched as well, whatever else is wrong with it, so that mending one of them is noticed.
+5. Who asks gets an answer at once: that the files were read, what is wrong with them, or that none has changed.
 """
 
 import asyncio
 import stat
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from pathlib import Path
 
 import structlog
@@ -33,15 +34,24 @@ COMPARE_EVERY = 2.0
 _STEP = 250
 """Milliseconds between two reports; the watching thread ends as fast."""
 
+Reading = Callable[[], AbstractContextManager[object]]
 _State = tuple[int, ...] | None
 _States = dict[Path, _State]
 
 
 class Watch:
-    """Watches the files of a configuration; `load` reads them again."""
+    """Watches the files of a configuration; `load` reads them again.
 
-    def __init__(self, config: Config, load: Callable[[], Config]) -> None:
+    `asked` is set when somebody asks for that. `reading` gives what is entered while an answer is being found.
+    """
+
+    def __init__(
+        self, config: Config, load: Callable[[], Config], asked: asyncio.Event, reading: Reading = nullcontext
+    ) -> None:
         self._load = load
+        self._asked = asked
+        self._reading = reading
+        self._is_rejected = False
         self._seen = _states(config.files)
 
     def latest(self, config: Config) -> Config:
@@ -53,20 +63,32 @@ class Watch:
         """Return the next usable configuration, as soon as there is one."""
         while True:
             # The files named by a configuration differ from those of the one before: each is watched anew.
-            states = await self._changed(clock)
-            if (changed := self._read(states)) is not None:
+            states = await self._changed_or_asked(clock)
+            if (changed := self._answer(states)) is not None:
                 return changed
 
-    async def _changed(self, clock: Clock) -> _States:
-        """Return the files' new states, once they have changed and stay the same."""
-        async with aclosing(_reports(self._seen, clock)) as reports:
+    def _answer(self, states: _States) -> Config | None:
+        with self._reading():
+            if states != self._seen or self._is_rejected:
+                return self._read(states)
+            _log.info(
+                "config_unchanged", message="SIGHUP: no file of the configuration has changed; all stays as it is"
+            )
+            return None
+
+    async def _changed_or_asked(self, clock: Clock) -> _States:
+        """Return the files' states, once they have changed and stay the same, or once somebody asks."""
+        async with aclosing(_reports(self._seen, self._asked, clock)) as reports:
             async for _ in reports:
                 states = _states(self._seen)
-                while states != self._seen:
-                    await clock.wait(asyncio.Event(), SETTLE)
+                while states != self._seen and not self._asked.is_set():
+                    await clock.wait(self._asked, SETTLE)
                     before, states = states, _states(self._seen)
                     if states == before:
                         return states
+                if self._asked.is_set():
+                    self._asked.clear()
+                    return _states(self._seen)
         raise AssertionError("reports never end")
 
     def _read(self, states: _States) -> Config | None:
@@ -75,18 +97,21 @@ class Watch:
             found = self._load_all(states)
         except Exception as error:  # noqa: BLE001 - whatever is in a file, the sender goes on with what it has
             self._seen = states
+            self._is_rejected = True
             message = f"cannot be read ({type(error).__name__}); the previous configuration stays in use"
             _log.error("config_rejected", message=message)
             return None
         if isinstance(found, ConfigError):
             # What it names may be what is wrong with it.
             self._seen = states
+            self._is_rejected = True
             faults = "; ".join(map(str, found.faults))
             _log.error("config_rejected", message=f"{faults}; the previous configuration stays in use")
             return None
+        self._is_rejected = False
         # A file that changes while it is read has another state by now than it had before.
         self._seen = {**_states(found.files), **{path: states[path] for path in found.files if path in states}}
-        _log.info("config_reloaded", message="read again; the relay and the server are tried at once")
+        _log.info("config_reloaded", message="read again; what waits is tried at once")
         return found
 
     def _load_all(self, states: _States) -> Config | ConfigError:
@@ -105,10 +130,13 @@ class Watch:
                 states |= _states(new)
 
 
-async def _reports(paths: Iterable[Path], clock: Clock) -> AsyncGenerator[None, None]:
-    """Yield whenever one of the files may have changed, and at least every `COMPARE_EVERY` seconds; never end."""
+async def _reports(paths: Iterable[Path], asked: asyncio.Event, clock: Clock) -> AsyncGenerator[None, None]:
+    """Yield whenever one of the files may have changed or somebody asks; never end.
+
+    That is at least every `COMPARE_EVERY` seconds.
+    """
     folders = {folder for path in paths for folder in (path.parent, path) if _is_folder(folder)}
-    try:
+    with suppress(Exception):  # no watches left, a folder just removed: nothing of the kind may stop mail
         async for _ in awatch(
             *folders,
             watch_filter=None,
@@ -117,12 +145,12 @@ async def _reports(paths: Iterable[Path], clock: Clock) -> AsyncGenerator[None, 
             rust_timeout=round(COMPARE_EVERY * 1000),
             yield_on_timeout=True,
             recursive=False,
+            stop_event=asked,
         ):
             yield
-    except Exception:  # noqa: BLE001 - no watches left, a folder just removed: nothing of the kind may stop mail
-        while True:
-            await clock.wait(asyncio.Event(), COMPARE_EVERY)
-            yield
+    while True:
+        yield
+        await clock.wait(asked, COMPARE_EVERY)
 
 
 def _states(paths: Iterable[Path]) -> _States:

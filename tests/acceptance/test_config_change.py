@@ -1,6 +1,7 @@
 """A configuration that changes while the sender runs."""
 
 import signal
+import sys
 from pathlib import Path
 
 from tests.support import configs
@@ -57,6 +58,48 @@ def test_a_faulty_change_is_named_and_the_old_configuration_goes_on(stub: Stub) 
         sender.wait_for("marked", 2)
         assert sender.stop() == 0
     assert ["Another Name" in str(mail["From"]) for mail in stub.mails()] == [False, True]
+
+
+def test_sighup_reads_the_configuration_anew(stub: Stub) -> None:
+    """The answer is in the log: nothing changed, what is wrong, or that it counts; the sender goes on in any case."""
+    right = stub.sender_config.read_text()
+    with Sender(stub.client_config, stub.sender_config) as sender:
+        sender.wait_for("server_ready")
+        sender.signal(signal.SIGHUP)
+        sender.wait_for("config_unchanged")
+        stub.sender_config.write_text(right.replace("mail_from_address", "mail_form_address"))
+        sender.signal(signal.SIGHUP)
+        assert "mail_form_address" in sender.wait_for("config_rejected")[0]
+        stub.sender_config.write_text(right.replace("Example Identity", "Another Name"))
+        sender.signal(signal.SIGHUP)
+        sender.wait_for("reloaded")
+        stub.send_test("ellie")
+        sender.wait_for("marked")
+        assert sender.stop() == 0
+    (mail,) = stub.mails()
+    assert "Another Name" in str(mail["From"])
+
+
+HANGUP_FIRST = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # before the program's first line, it would end any process
+os.kill(os.getpid(), signal.SIGHUP)
+from mail_sender.__main__ import main
+main()
+"""
+
+
+def test_a_sighup_during_the_start_or_while_standing_by_is_not_lost(stub: Stub, tmp_path: Path) -> None:
+    """It is answered as soon as there is somebody to answer."""
+    configs.change(stub.sender_config, ledger={"path": tmp_path / "state"})
+    start = [sys.executable, "-c", HANGUP_FIRST]
+    with Sender(stub.client_config, stub.sender_config, program=start) as first:
+        first.wait_for("config_unchanged")
+        with Sender(stub.client_config, stub.sender_config, program=start) as second:
+            second.wait_for("standing_by")
+            second.wait_for("config_unchanged")
+            assert second.stop() == 0
+        assert first.stop() == 0
 
 
 def test_a_new_token_counts_and_the_old_one_stays_hidden(stub: Stub) -> None:

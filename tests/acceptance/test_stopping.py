@@ -28,7 +28,7 @@ def test_sigterm_and_sigint_end_an_idle_sender_with_0(stub: Stub) -> None:
 
 
 def test_stray_signals_never_kill(brisk: Stub) -> None:
-    """HUP, ALRM, USR1 and USR2 end a process by default; the sender goes on sending."""
+    """HUP, ALRM, USR1 and USR2 end a process by default; the sender goes on sending (HUP has a use of its own)."""
     with Sender(brisk.client_config, brisk.sender_config) as sender:
         sender.wait_for("server_ready")
         for number in (signal.SIGHUP, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2):

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -26,10 +26,17 @@ def run(*args: str | Path, env: Mapping[str, str] | None = None) -> subprocess.C
 
 
 class Sender:
-    """A running sender; its log is read as it comes."""
+    """A running sender; its log is read as it comes. `program` may be another way to start it."""
 
-    def __init__(self, client_config: Path, sender_config: Path, *flags: str, env: Mapping[str, str] | None = None):
-        self._command = [str(MAIL_SENDER), "-s", "-c", str(client_config), "-m", str(sender_config), *flags]
+    def __init__(
+        self,
+        client_config: Path,
+        sender_config: Path,
+        *flags: str,
+        env: Mapping[str, str] | None = None,
+        program: Sequence[str] = (str(MAIL_SENDER),),
+    ):
+        self._command = [*program, "-s", "-c", str(client_config), "-m", str(sender_config), *flags]
         self._env = {**os.environ, **(env or {})}
         self._changed = threading.Condition()
         self.lines: list[str] = []

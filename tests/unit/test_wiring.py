@@ -17,6 +17,7 @@ from mail_sender.errors import Exit
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.ledger.lock import Lock
 from mail_sender.ledger.state_folder import StateFolder
+from mail_sender.lifecycle import Signals
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.endpoint import Security
 from mail_sender.sender.config import SenderConfig
@@ -77,7 +78,7 @@ class Workers:
 
 
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., "asyncio.Task[None]"]:
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., "asyncio.Task[Exit]"]:
     """Give a function that starts the sender with these workers, on a configuration with one file."""
     file = tmp_path / "config"
     file.touch()
@@ -89,10 +90,10 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., "asy
         files=(file,),
     )
 
-    def run(workers: Workers, stop: asyncio.Event, **changed: Any) -> "asyncio.Task[None]":
+    def run(workers: Workers, stop: asyncio.Event, **changed: Any) -> "asyncio.Task[Exit]":
         monkeypatch.setattr(wiring, "SteadyClock", FakeClock)
         monkeypatch.setattr(wiring, "Worker", workers)
-        return asyncio.ensure_future(wiring.run(replace(config, **changed), lambda: replace(config), stop))
+        return asyncio.ensure_future(wiring.run(replace(config, **changed), lambda: replace(config), Signals(stop)))
 
     return run
 
@@ -105,7 +106,7 @@ async def change(path: Path, workers: Workers) -> None:
 
 
 async def test_a_retired_worker_that_crashes_ends_the_sender_with_its_error(
-    start: Callable[..., "asyncio.Task[None]"], tmp_path: Path
+    start: Callable[..., "asyncio.Task[Exit]"], tmp_path: Path
 ) -> None:
     """When it happens: the sender does not go on, with a fault that nobody hears of, until it is stopped."""
     workers = Workers(Crash(), None)
@@ -119,7 +120,7 @@ async def test_a_retired_worker_that_crashes_ends_the_sender_with_its_error(
 
 
 async def test_a_stop_waits_for_the_retired_worker_too(
-    start: Callable[..., "asyncio.Task[None]"], tmp_path: Path
+    start: Callable[..., "asyncio.Task[Exit]"], tmp_path: Path
 ) -> None:
     """Its last mail ends as the current one's does."""
     workers, stop = Workers(None, None), asyncio.Event()
@@ -132,7 +133,7 @@ async def test_a_stop_waits_for_the_retired_worker_too(
     assert events[-1]["event"] == "stopped"
 
 
-async def test_a_fault_of_the_last_mail_is_logged_too(start: Callable[..., "asyncio.Task[None]"]) -> None:
+async def test_a_fault_of_the_last_mail_is_logged_too(start: Callable[..., "asyncio.Task[Exit]"]) -> None:
     """The stop has come, and a mail in flight meets a relay that is down: whoever looks for it finds it in the log."""
     workers, stop = Workers(None), asyncio.Event()
     with capture_logs() as events:
@@ -146,7 +147,7 @@ async def test_a_fault_of_the_last_mail_is_logged_too(start: Callable[..., "asyn
 
 
 async def test_a_changed_configuration_is_no_start_and_what_was_reported_stays_reported(
-    start: Callable[..., "asyncio.Task[None]"], tmp_path: Path
+    start: Callable[..., "asyncio.Task[Exit]"], tmp_path: Path
 ) -> None:
     """Who counts starts in the log counts starts."""
     workers, stop = Workers(None, None), asyncio.Event()
@@ -163,7 +164,7 @@ async def test_a_changed_configuration_is_no_start_and_what_was_reported_stays_r
 
 
 async def test_a_certificate_that_goes_away_while_it_is_reloaded_ends_nothing(
-    start: Callable[..., "asyncio.Task[None]"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., "asyncio.Task[Exit]"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was there when the configuration was checked, and is back a little later: mail in flight is not cut off."""
     faults = [None, FileNotFoundError(ENOENT, "No such file", "ca.pem"), BadPem("holds no certificate"), None]
@@ -193,7 +194,7 @@ async def test_a_certificate_that_goes_away_while_it_is_reloaded_ends_nothing(
 
 
 async def test_a_certificate_that_has_gone_before_the_first_mail_is_a_fault_of_the_configuration(
-    start: Callable[..., "asyncio.Task[None]"], tmp_path: Path
+    start: Callable[..., "asyncio.Task[Exit]"], tmp_path: Path
 ) -> None:
     """A sender may have stood by for weeks."""
     missing = SourceConfig("https://localhost:1", SecretStr("token"), ca_path=tmp_path / "ca.pem")
@@ -203,7 +204,7 @@ async def test_a_certificate_that_has_gone_before_the_first_mail_is_a_fault_of_t
 
 
 async def test_a_sender_that_only_stood_by_says_that_it_has_stopped(
-    start: Callable[..., "asyncio.Task[None]"], tmp_path: Path
+    start: Callable[..., "asyncio.Task[Exit]"], tmp_path: Path
 ) -> None:
     """As every other one does."""
     state = StateFolder(tmp_path / "state")

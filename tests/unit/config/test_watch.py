@@ -4,7 +4,8 @@ import asyncio
 import os
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -77,7 +78,9 @@ class Watched:
         self.reads = 0
         self._read_now = read or (lambda: load(files.client, files.sender))
         self._was_read = asyncio.Event()
-        self._watch = Watch(config or load(files.client, files.sender), self._load)
+        self.asked = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._watch = Watch(config or load(files.client, files.sender), self._load, self.asked, self._reading)
         self.task = asyncio.ensure_future(self._watch.next_config(clock or SteadyClock()))
 
     @classmethod
@@ -97,6 +100,17 @@ class Watched:
         async with asyncio.timeout(DEADLINE):
             await self._was_read.wait()
         self._was_read.clear()
+
+    async def answer(self) -> None:
+        """Wait until an answer was found once more, whether something had changed or not."""
+        async with asyncio.timeout(DEADLINE):
+            await self._answered.wait()
+        self._answered.clear()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        yield
+        self._answered.set()
 
     def _load(self) -> Config:
         self.reads += 1
@@ -133,12 +147,39 @@ async def test_files_that_do_not_change_are_not_read(files: Files, compared: "as
     assert watched.reads == 1
 
 
+async def test_who_asks_is_answered_at_once(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing changed: that is said. Faults: they are named, each time. Mended: it counts, without waiting for more."""
+    monkeypatch.setattr(watching, "SETTLE", 10_000.0)
+    good = files.sender.read_text()
+    with capture_logs() as events:
+        watched = await Watched.start(files)
+        for text in (good, "nonsense", "nonsense", good.replace("example.com", "example.org")):
+            if files.sender.read_text() != text:
+                files.sender.write_text(text)
+            watched.asked.set()
+            await watched.answer()
+        assert (await watched.next()).mail.from_address.endswith("example.org")
+    said = ["config_unchanged", "config_rejected", "config_rejected", "config_reloaded"]
+    assert [event["event"] for event in events] == said
+
+
+async def test_who_asks_while_nobody_listens_is_answered_later(files: Files) -> None:
+    """A signal may come during the start, or while a new configuration takes the place of the old one."""
+    with capture_logs() as events:
+        watched = Watched(files)
+        watched.asked.set()
+        await watched.answer()
+    watched.task.cancel()
+    assert [event["event"] for event in events] == ["config_unchanged"]
+    assert watched.reads == 0
+
+
 async def test_the_latest_is_what_the_files_say_now_and_the_last_good_one_where_they_have_faults(
     files: Files,
 ) -> None:
     """Once taken it is no change any more."""
     first = load(files.client, files.sender)
-    watch_ = Watch(first, lambda: load(files.client, files.sender))
+    watch_ = Watch(first, lambda: load(files.client, files.sender), asyncio.Event())
     assert watch_.latest(first) is first
     edit(files.sender, "example.com", "example.org")
     second = watch_.latest(first)
