@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mail_sender.doctor.config import DoctorConfig
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.mail.config import MailConfig
 from mail_sender.relay.config import FolderConfig, RelayConfig
@@ -20,6 +21,7 @@ class Config:
     mail: MailConfig
     sender: SenderConfig
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
+    doctor: DoctorConfig = field(default_factory=DoctorConfig)
     files: tuple[Path, ...] = ()
     log_format: Literal["text", "json"] = "text"
     warnings: tuple[str, ...] = ()

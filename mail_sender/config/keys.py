@@ -80,6 +80,12 @@ class _ObserveTable(_Table):
     log_format: Literal["text", "json"] = "text"
 
 
+class _DoctorTable(_Table):
+    dkim_selectors: values.DkimSelectors = []
+    nameservers: values.Nameservers = []
+    trusted_authserv_id: values.OneLine | None = None
+
+
 class SenderFile(_Keys):
     """Kanidm's mail-sender config (docs/kanidm-wire.md, The mail-sender config), and our tables beside its keys."""
 
@@ -103,6 +109,7 @@ class SenderFile(_Keys):
     retry: _RetryTable = _RetryTable()
     ledger: _LedgerTable = _LedgerTable()
     observe: _ObserveTable = _ObserveTable()
+    doctor: _DoctorTable = _DoctorTable()
 
 
 def is_secret(key: str) -> bool:

@@ -31,6 +31,8 @@ from mail_sender.config.faults import checked
 from mail_sender.config.keys import ClientFile, SenderFile, input_paths
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.config.values import without_line_ends
+from mail_sender.doctor import nameserver
+from mail_sender.doctor.config import DoctorConfig
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.relay import endpoint
@@ -91,6 +93,7 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
             stop_grace_seconds=sender.worker.stop_grace_seconds,
         ),
         ledger=_ledger_config(sender),
+        doctor=_doctor_config(sender),
         files=files,
         log_format=sender.observe.log_format,
         warnings=tuple(warnings),
@@ -151,6 +154,13 @@ def _ledger_config(sender: SenderFile) -> LedgerConfig:
     if sender.relay.kind == "folder":
         return LedgerConfig(None, "memory")  # nothing is sent, so there is nothing to remember
     return LedgerConfig(**sender.ledger.model_dump())
+
+
+def _doctor_config(sender: SenderFile) -> DoctorConfig:
+    table = sender.doctor
+    return DoctorConfig(
+        tuple(table.dkim_selectors), tuple(map(nameserver.parse, table.nameservers)), table.trusted_authserv_id
+    )
 
 
 def _secrets(sender: SenderFile) -> frozenset[str]:

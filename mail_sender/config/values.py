@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from mail_sender.config import placeholders
+from mail_sender.doctor import nameserver
 from mail_sender.names import address, hostname
 from mail_sender.names.characters import code_point, is_invisible, visible
 from mail_sender.relay import ehlo_name, endpoint
@@ -190,6 +191,22 @@ def _color(text: str) -> str:
     return text.lower()
 
 
+def _selectors(names: list[str]) -> list[str]:
+    for name in names:
+        if not re.fullmatch(r"(?=.{1,200}\Z)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?", name):
+            raise _expected(shown(name), "expected a DKIM selector: s= of a DKIM-Signature, such as s1 or selector1")
+    return list(dict.fromkeys(names))
+
+
+def _nameservers(places: list[str]) -> list[str]:
+    for place in places:
+        try:
+            nameserver.parse(place)
+        except nameserver.BadNameserver as error:
+            raise _expected(shown(place), str(error)) from None
+    return places
+
+
 def shown(text: str) -> str:
     """Return a value for a message, quoted and cut; text before an @ that may be a login is hidden."""
     login, _, place = text.rpartition("@")
@@ -206,12 +223,14 @@ class IsRead:
 BearerToken = Annotated[SecretStr, AfterValidator(_bearer_token)]
 Color = Annotated[str, AfterValidator(_color)]
 Cron = Annotated[str, AfterValidator(_cron)]
+DkimSelectors = Annotated[list[str], Field(max_length=20), AfterValidator(_selectors)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 InputPath = Annotated[Path | None, BeforeValidator(_path), IsRead]
 Language = Annotated[str, AfterValidator(_language)]
 LanguageRules = Annotated[dict[str, Language], AfterValidator(_rules)]
 Login = Annotated[SecretStr, AfterValidator(_login)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
+Nameservers = Annotated[list[str], Field(max_length=5), AfterValidator(_nameservers)]
 OneLine = Annotated[str, AfterValidator(_one_line)]
 OutputFolder = Annotated[Path | None, BeforeValidator(_path)]
 PublicUrl = Annotated[str, AfterValidator(_web_url), AfterValidator(_public_url)]

@@ -2,9 +2,18 @@
 
 from dataclasses import dataclass
 
+from mail_sender.doctor.nameserver import Nameserver
+
 
 @dataclass(frozen=True, slots=True)
 class DoctorConfig:
-    """`dkim_selectors` are the selectors by which the relay signs, where they are known (RFC 6376, section 3.1)."""
+    """What the checks need to be told.
+
+    `dkim_selectors` are the selectors by which the relay signs, where they are known (RFC 6376, section 3.1).
+    `nameservers` are asked instead of the system's resolvers, if there are any. `trusted_authserv_id` names the
+    system whose Authentication-Results are believed (RFC 8601, section 2.5).
+    """
 
     dkim_selectors: tuple[str, ...] = ()
+    nameservers: tuple[Nameserver, ...] = ()
+    trusted_authserv_id: str | None = None

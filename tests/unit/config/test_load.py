@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from mail_sender.config.load import load, load_anew
+from mail_sender.doctor.config import DoctorConfig
+from mail_sender.doctor.nameserver import Nameserver
 from mail_sender.errors import ConfigError
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.relay.endpoint import Security
@@ -31,6 +33,7 @@ def test_every_key_reaches_its_stage(files: Files) -> None:
     config = files.load(
         '[relay]\nlocal_name = "mx.example.org"\n[headers]\nX-Tag = "one"\nX-Other = "two"\n'
         '[worker]\nstop_grace_seconds = 2\n[observe]\nlog_format = "json"\n'
+        '[doctor]\ndkim_selectors = ["s1"]\nnameservers = ["127.0.0.1:5353"]\ntrusted_authserv_id = "mx.example.org"\n'
         '[retry]\nmessage_retries = 7\nmax_age_seconds = 3600\n[ledger]\npath = "/var/spool/idm"\nkind = "memory"\n',
         {"uri": '"https://idm.example.org:8443/some/path"', "verify_hostnames": "false", "connect_timeout": "3"},
         schedule='"@hourly"',
@@ -49,6 +52,7 @@ def test_every_key_reaches_its_stage(files: Files) -> None:
     assert (config.sender.stop_grace_seconds, config.log_format) == (2.0, "json")
     assert config.sender.retry == RetryConfig(message_retries=7, max_age=timedelta(hours=1))
     assert config.ledger == LedgerConfig(path=Path("/var/spool/idm"), kind="memory")
+    assert config.doctor == DoctorConfig(("s1",), (Nameserver("127.0.0.1", 5353),), "mx.example.org")
     assert config.sender.schedule.expression == "@hourly"
     mail = config.mail
     assert (mail.from_address, mail.reply_to_address) == ("idm@example.com", "support@example.com")
