@@ -28,6 +28,7 @@ from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.dry_run import DryRunLedger
 from mail_sender.ledger.lock import Lock
 from mail_sender.lifecycle import Signals
+from mail_sender.observe.listener import Listener
 from mail_sender.observe.observers import Observers
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.endpoint import Security
@@ -71,24 +72,31 @@ async def _serve(config: Config, load: Load, signals: Signals) -> None:
     clock, watch = SteadyClock(), Watch(config, load, signals.reload)
     state = None if isinstance(config.relay, FolderConfig) else state_folder.ready(config.ledger)
     async with AsyncExitStack() as opened:
+        listener = Listener(clock)
+        opened.callback(listener.close)
+        await listener.follow(config.observe)
         if state is not None:
             lock = Lock(state)
             opened.callback(lock.release)
-            latest = await _take_over(lock, config, watch, signals.stop, clock)
+            latest = await _take_over(lock, config, watch, signals.stop, clock, listener)
             if latest is None:
                 return
             config = latest
         is_dry = isinstance(config.relay, FolderConfig)
         ledger = await (DryRunLedger.open(None) if is_dry else state_folder.open_ledger(state))
         opened.push_async_callback(ledger.close)
+        opened.callback(listener.close)  # before the ledger, which it reads
         control = Control(state, Handler(ledger, None, clock)) if state else None
         if control is not None:
             await control.start()
             opened.push_async_callback(control.close)
-        await _generations(config, watch, Lasting(ledger, control, clock, Observers(clock.now())), signals.stop)
+        lasting = Lasting(ledger, control, listener, clock, Observers(clock.now()))
+        await _generations(config, watch, lasting, signals.stop)
 
 
-async def _take_over(lock: Lock, config: Config, watch: Watch, stop: asyncio.Event, clock: Clock) -> Config | None:
+async def _take_over(
+    lock: Lock, config: Config, watch: Watch, stop: asyncio.Event, clock: Clock, listener: Listener
+) -> Config | None:
     """Take the lock; standing by may last for weeks. Return the configuration as it is by then; None at a stop."""
     if lock.take():
         return config
@@ -97,6 +105,7 @@ async def _take_over(lock: Lock, config: Config, watch: Watch, stop: asyncio.Eve
         nonlocal config
         while True:
             config = await watch.next_config(clock)
+            await listener.follow(config.observe)
 
     following = asyncio.ensure_future(follow())
     try:
@@ -113,6 +122,7 @@ class Lasting:
 
     ledger: Ledger
     control: Control | None
+    listener: Listener
     clock: Clock
     observers: Observers
     in_flight: InFlight = field(default_factory=InFlight)
@@ -160,6 +170,7 @@ async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyn
     async with asyncio.TaskGroup() as workers:
         while ends is not None:
             generation = Generation(ends, lasting)
+            await lasting.listener.follow(ends.config.observe)
             ends = await generation.run(workers, watch, stop)
             if ends is not None:
                 _reloaded(ends.config)

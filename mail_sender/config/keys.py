@@ -78,6 +78,7 @@ class _LedgerTable(_Table):
 
 class _ObserveTable(_Table):
     log_format: Literal["text", "json"] = "text"
+    listen: values.Listen | None = None
 
 
 class _DoctorTable(_Table):

@@ -35,6 +35,8 @@ from mail_sender.doctor import nameserver
 from mail_sender.doctor.config import DoctorConfig
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.ledger.config import LedgerConfig
+from mail_sender.observe import place
+from mail_sender.observe.config import ObserveConfig
 from mail_sender.relay import endpoint
 from mail_sender.relay.config import RelayConfig
 from mail_sender.sender.config import RetryConfig, SenderConfig
@@ -93,6 +95,7 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
             stop_grace_seconds=sender.worker.stop_grace_seconds,
         ),
         ledger=_ledger_config(sender),
+        observe=ObserveConfig(place.parse(sender.observe.listen) if sender.observe.listen else None),
         doctor=_doctor_config(sender),
         files=files,
         log_format=sender.observe.log_format,

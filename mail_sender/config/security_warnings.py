@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mail_sender.config.keys import ClientFile, SenderFile
 from mail_sender.config.toml_file import TomlFile
+from mail_sender.observe import place
 from mail_sender.relay.config import FolderConfig, RelayConfig
 
 
@@ -21,6 +22,9 @@ def warnings(
         yield "instance_url is http://: the links in mails lead to a page without TLS"
     if isinstance(relay, RelayConfig) and relay.username is None:
         yield "no login at the relay: no user is set, or the password is empty"
+    if sender.observe.listen and not place.parse(sender.observe.listen).is_loopback:
+        what = f"whoever reaches {sender.observe.listen} reads, without a login, what is sent and to whom (masked)"
+        yield f"[observe] listen: {what}; let a firewall or a network policy decide who can"
     if sender_file.mode & 0o007:
         mode = f"mode {sender_file.mode:04o}"
         yield f"{sender_file.path} holds secrets and is open to everybody ({mode}); set mode 0640 or less (chmod)"

@@ -19,6 +19,7 @@ from mail_sender.config import placeholders
 from mail_sender.doctor import nameserver
 from mail_sender.names import address, hostname
 from mail_sender.names.characters import code_point, is_invisible, visible
+from mail_sender.observe import place as listen_place
 from mail_sender.relay import ehlo_name, endpoint
 from mail_sender.sender.schedule import BadSchedule, Schedule
 from mail_sender.templating import wording
@@ -130,6 +131,13 @@ def _relay(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _listen(text: str) -> str:
+    try:
+        return str(listen_place.parse(text))
+    except listen_place.BadPlace as error:
+        raise _expected(f"{shown(text)} ({error})", f"expected {listen_place.SPELLINGS}") from None
+
+
 def _path(value: object) -> object:
     if isinstance(value, str):
         if not value or "\0" in value:
@@ -228,6 +236,7 @@ HostName = Annotated[str, AfterValidator(_host_name)]
 InputPath = Annotated[Path | None, BeforeValidator(_path), IsRead]
 Language = Annotated[str, AfterValidator(_language)]
 LanguageRules = Annotated[dict[str, Language], AfterValidator(_rules)]
+Listen = Annotated[str, AfterValidator(_listen)]
 Login = Annotated[SecretStr, AfterValidator(_login)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Nameservers = Annotated[list[str], Field(max_length=5), AfterValidator(_nameservers)]

@@ -12,22 +12,20 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mail_sender.errors import MailSenderError
 from mail_sender.preview import page
 from mail_sender.preview.page import FILES, Previews
+from mail_sender.web.gate import FAULTS, LOOPBACK_NAMES, POLICY, Gate
 
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 2
 """How long requests may still run after Ctrl-C."""
 _TYPES = {".css": "text/css", ".js": "text/javascript"}
-_POLICY = "content-security-policy"
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; frame-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -36,14 +34,6 @@ _MAIL_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-_SECURITY_HEADERS = {
-    _POLICY: "default-src 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-}
-"""What every response has, unless its handler set another value."""
 
 
 class Server:
@@ -52,10 +42,9 @@ class Server:
     def __init__(self, listening: socket.socket, previews: Previews) -> None:
         self._listening = listening
         self.address: tuple[str, int] = listening.getsockname()
-        names = frozenset(f"{host}:{self.address[1]}" for host in (LOOPBACK, "localhost"))
         self._server = uvicorn.Server(
             uvicorn.Config(
-                _Gate(_application(previews), names),
+                Gate(_application(previews), LOOPBACK_NAMES),
                 http="h11",
                 ws="none",
                 lifespan="off",
@@ -64,6 +53,7 @@ class Server:
                 log_level="critical",
                 access_log=False,
                 server_header=False,
+                date_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=STOP_SECONDS,
             )
@@ -99,31 +89,10 @@ def listen(port: int, previews: Previews) -> Iterator[Server]:
         yield Server(listening, previews)
 
 
-class _Gate:
-    """ASGI wrapper: refuses requests to another host, and completes every response with the security headers."""
-
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
-        self._app = app
-        self._hosts = hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def complete(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        named = Headers(scope=scope).getlist("host")
-        is_ours = len(named) == 1 and named[0] in self._hosts
-        answer = self._app if is_ours else _sentence(421, f"ask for {' or '.join(sorted(self._hosts))}")
-        await answer(scope, receive, complete)
-
-
 def _application(previews: Previews) -> Starlette:
     # The handlers are plain functions: Starlette runs them in threads, as making mails takes a while.
     def show_page(_: Request) -> Response:
-        return HTMLResponse(previews.page(), headers={_POLICY: _PAGE_POLICY})
+        return HTMLResponse(previews.page(), headers={POLICY: _PAGE_POLICY})
 
     def show_mail(request: Request) -> Response:
         path = request.path_params
@@ -131,7 +100,7 @@ def _application(previews: Previews) -> Starlette:
             sample = previews.sample(path["kind"], path["language"])
         except MailSenderError as error:
             raise HTTPException(404, str(error)) from None
-        headers = {_POLICY: _MAIL_POLICY}
+        headers = {POLICY: _MAIL_POLICY}
         if path["form"] == "html" and sample.html is not None:
             return HTMLResponse(page.coloured(sample.html, request.url.query), headers=headers)
         if path["form"] == "txt":
@@ -142,7 +111,7 @@ def _application(previews: Previews) -> Starlette:
 
     files = [_file(path) for path in FILES.iterdir() if path.suffix in _TYPES]
     mail = Route("/mail/{kind}/{language}.{form}", show_mail)
-    return Starlette(routes=[Route("/", show_page), *files, mail], exception_handlers=_FAULTS)
+    return Starlette(routes=[Route("/", show_page), *files, mail], exception_handlers=FAULTS)
 
 
 def _file(path: Path) -> Route:
@@ -150,19 +119,3 @@ def _file(path: Path) -> Route:
         return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
 
     return Route(f"/{path.name}", show_file)
-
-
-def _http_fault(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
-    return _sentence(error.status_code, error.detail)
-
-
-def _crash(_: Request, error: Exception) -> Response:
-    return _sentence(500, f"the request failed: {type(error).__name__}")
-
-
-def _sentence(status: int, text: str) -> Response:
-    return PlainTextResponse(f"{text}\n", status)
-
-
-_FAULTS = {HTTPException: _http_fault, Exception: _crash}

@@ -32,7 +32,7 @@ def test_every_key_reaches_its_stage(files: Files) -> None:
     """Values that differ from the defaults arrive where they belong."""
     config = files.load(
         '[relay]\nlocal_name = "mx.example.org"\n[headers]\nX-Tag = "one"\nX-Other = "two"\n'
-        '[worker]\nstop_grace_seconds = 2\n[observe]\nlog_format = "json"\n'
+        '[worker]\nstop_grace_seconds = 2\n[observe]\nlog_format = "json"\nlisten = "[::1]:9310"\n'
         '[doctor]\ndkim_selectors = ["s1"]\nnameservers = ["127.0.0.1:5353"]\ntrusted_authserv_id = "mx.example.org"\n'
         '[retry]\nmessage_retries = 7\nmax_age_seconds = 3600\n[ledger]\npath = "/var/spool/idm"\nkind = "memory"\n',
         {"uri": '"https://idm.example.org:8443/some/path"', "verify_hostnames": "false", "connect_timeout": "3"},

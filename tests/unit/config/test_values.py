@@ -128,6 +128,8 @@ TABLE_FAULTS = [
     ("[worker]\nstop_grace_seconds = -1\n", "worker.stop_grace_seconds", "at least 0", 10),
     ("[worker]\nstop_grace_seconds = nan\n", "worker.stop_grace_seconds", "nan", 10),
     ("[observe]\nlog_format = 'xml'\n", "observe.log_format", '"xml"; expected', 10),
+    ("[observe]\nlisten = ':9310'\n", "observe.listen", 'such as "127.0.0.1:9310"', 10),
+    ("[observe]\nlisten = 'relay.example:9310'\n", "observe.listen", "no IP address", 10),
     ("[doctor]\ndkim_selectors = 's1'\n", "doctor.dkim_selectors", "list", 10),
     ("[doctor]\ndkim_selectors = [1]\n", "doctor.dkim_selectors.0", "text", 10),
     ("[doctor]\ndkim_selectors = ['s 1']\n", "doctor.dkim_selectors", "s= of a DKIM-Signature", 10),

@@ -1,0 +1,64 @@
+"""What the listener answers: whether the sender is alive, and whether it is ready; for probes and load balancers.
+
+1. Alive: the loops turn. Whoever is not alive gets restarted, so that a ledger that is slow is not asked.
+2. Ready: polls succeed and the relay's breaker is closed. A sender that stands by is alive, and not ready.
+3. Nobody logs in here. Names, kinds and times are told; no text of a server or relay, no address, no secret.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from mail_sender.observe.status import Status
+from mail_sender.observe.watched import Watched
+from mail_sender.web.gate import FAULTS
+
+STATUS_SECONDS = 5.0
+"""How long the status may take; the ledger may be busy."""
+
+STANDING_BY = "another mail-sender uses the ledger; this one stands by"
+
+
+def application(watched: Callable[[], Watched | None]) -> Starlette:
+    """Return the application; `watched` gives what it shows, None while the sender stands by."""
+
+    async def alive(_: Request) -> Response:
+        late = [] if (now := watched()) is None else now.late()
+        why = [f"the loop {one.loop} is {one.seconds:.0f} s late" for one in late]
+        return _health("alive", why)
+
+    async def ready(_: Request) -> Response:
+        if (now := watched()) is None:
+            return _health("ready", [STANDING_BY])
+        try:
+            async with asyncio.timeout(STATUS_SECONDS):
+                status = await now.status()
+        except TimeoutError:
+            return _health("ready", [f"the ledger did not answer within {STATUS_SECONDS:g} s"])
+        is_ready = status.sender is not None and status.sender.ready
+        return _health("ready", [] if is_ready else [*_why_not_ready(status)])
+
+    found = Starlette(
+        routes=[Route("/health/alive", alive), Route("/health/ready", ready)], exception_handlers=FAULTS
+    )
+    found.router.redirect_slashes = False  # it would redirect to whatever host the request names
+    return found
+
+
+def _health(name: str, why: list[str]) -> Response:
+    return JSONResponse({name: not why, "why": why}, 503 if why else 200)
+
+
+def _why_not_ready(status: Status) -> Iterator[str]:
+    yield from (f"{one.name}: {one.kind} since {one.since:%Y-%m-%dT%H:%M:%SZ}" for one in status.conditions)
+    if status.sender is not None:
+        yield from (f"the loop {one.loop} is {one.late_seconds:.0f} s late" for one in status.sender.late_loops)
+    if status.server is not None and status.server.last_good_poll_at is None:
+        yield "no poll has succeeded yet"
+    if status.relay is not None and status.relay.breaker != "closed":
+        yield f"the breaker of the relay is {status.relay.breaker}"
+    yield "`mail-sender status` says more"
