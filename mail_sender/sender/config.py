@@ -16,8 +16,11 @@ class RetryConfig:
 
 @dataclass(frozen=True, slots=True)
 class SenderConfig:
-    """When the sender polls, how long it tries to deliver, and how long a stop may last (seconds)."""
+    """When the sender polls, how long it tries to deliver, and how long a stop may last (seconds).
 
-    schedule: Schedule
+    Without a schedule it polls once.
+    """
+
+    schedule: Schedule | None
     retry: RetryConfig = field(default_factory=RetryConfig)
     stop_grace_seconds: float = 8.0

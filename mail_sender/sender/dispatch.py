@@ -30,6 +30,8 @@ SHORTEST_WAIT = 0.05
 """Seconds between two readings of what is due, at least."""
 TURN_SECONDS = 120.0
 """Seconds within which a turn ends that does not wait: the ledger has a time-out for each call."""
+SOON = 3.0
+"""Seconds until the next mail, at most, for which a sender stays that has made its last poll."""
 KEPT_OPEN = 5.0
 """Seconds until the next mail for which a connection is kept: one that is opened anew costs a login."""
 
@@ -63,13 +65,19 @@ class Dispatcher:
         self._read_at = float("-inf")
         self._running: set[asyncio.Task[None]] = set()
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Mail until the stop event is set; returns when no attempt is running, and each outcome is written."""
+    async def run(self, stop: asyncio.Event, polled: asyncio.Event) -> None:
+        """Mail until the stop event is set, or the last poll was made (`polled`) and nothing more is due soon.
+
+        Returns when no attempt is running, and each outcome is written.
+        """
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():
                 self.bell.clear()
+                no_poll_follows = polled.is_set()
                 self._heartbeat.within(TURN_SECONDS)
                 wait = await self._turn(group)
+                if not self._running and wait > SOON and no_poll_follows:
+                    break
                 if not self._running and wait > KEPT_OPEN:
                     await self._parts.transport.close()
                 if not stop.is_set():

@@ -62,7 +62,7 @@ class Poller:
         self._off = timedelta(0)  # by how much the server's time differed from ours at the last good poll
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Poll until the stop event is set, or the schedule has no more ticks."""
+        """Poll until the stop event is set, or the schedule has no more ticks; without a schedule, once."""
         try:
             await self._run(stop)
         finally:
@@ -80,6 +80,8 @@ class Poller:
             finally:
                 polling.cancel()
                 stopping.cancel()
+            if self._config.schedule is None:
+                return
             now = self._clock.now()
             tick = self._config.schedule.next_after(now + timedelta(seconds=leave_alone))
             self._parts.observe(NextPoll(tick))

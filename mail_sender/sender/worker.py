@@ -8,7 +8,8 @@ No loop waits for another: a relay that hangs does not keep the queue from being
 keep mail from going out, and a mark that is late delays neither. They ring each other's bells.
 
 At a stop the poller ends at once, the dispatcher when the attempts in flight have ended, and the acknowledger when it
-has marked what they sent.
+has marked what they sent. Where no poll follows (the schedule is over, or there is none), the dispatcher first mails
+what is due.
 """
 
 import asyncio
@@ -44,13 +45,13 @@ class Worker:
         self._poller = Poller(parts, snapshot, config, clock, self.wake)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until the stop event is set, or the schedule has no more ticks."""
-        ending, dispatched = asyncio.Event(), asyncio.Event()
+        """Work until the stop event is set, or no poll follows and what is due was tried."""
+        polled, dispatched = asyncio.Event(), asyncio.Event()
         async with asyncio.TaskGroup() as loops:
-            dispatching = loops.create_task(self._dispatcher.run(ending))
+            dispatching = loops.create_task(self._dispatcher.run(stop, polled))
             loops.create_task(self._acknowledger.run(dispatched))
             await self._poller.run(stop)
-            ending.set()
+            polled.set()
             self.wake()
             await dispatching
             dispatched.set()

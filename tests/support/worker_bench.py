@@ -44,7 +44,7 @@ class Bench:
         messages: Iterable[Message],
         odd: Iterable[OddEntry] = (),
         *,
-        schedule: str = "*/5 * * * * *",
+        schedule: str | None = "*/5 * * * * *",
         retry: RetryConfig = RETRY,
         off: timedelta = timedelta(0),
     ) -> None:
@@ -119,7 +119,7 @@ class Bench:
                 observe=self.observed.append,
                 heartbeats=self.heartbeats,
             )
-            config = SenderConfig(Schedule(self._schedule), self._retry)
+            config = SenderConfig(Schedule(self._schedule) if self._schedule else None, self._retry)
             self.worker = Worker(parts, config, self.mail, self.clock)
             self._working = asyncio.ensure_future(self.worker.run(self._stop))
 
