@@ -53,7 +53,7 @@ def test_every_key_reaches_its_stage(files: Files) -> None:
     assert config.sender.retry == RetryConfig(message_retries=7, max_age=timedelta(hours=1))
     assert config.ledger == LedgerConfig(path=Path("/var/spool/idm"), kind="memory")
     assert config.doctor == DoctorConfig(("s1",), (Nameserver("127.0.0.1", 5353),), "mx.example.org")
-    assert config.sender.schedule.expression == "@hourly"
+    assert str(config.sender.schedule) == "@hourly"
     mail = config.mail
     assert (mail.from_address, mail.reply_to_address) == ("idm@example.com", "support@example.com")
     assert (mail.instance_display_name, mail.instance_url) == ("Example Identity", "https://idm.example.com")
