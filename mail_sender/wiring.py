@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
 import structlog
@@ -28,8 +29,11 @@ from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.dry_run import DryRunLedger
 from mail_sender.ledger.lock import Lock
 from mail_sender.lifecycle import Signals
+from mail_sender.observe import disk, facts
 from mail_sender.observe.listener import Listener
 from mail_sender.observe.observers import Observers
+from mail_sender.observe.reporter import InUse, Reporter
+from mail_sender.observe.watched import Watched
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.folder import FolderTransport
@@ -86,11 +90,14 @@ async def _serve(config: Config, load: Load, signals: Signals) -> None:
         ledger = await (DryRunLedger.open(None) if is_dry else state_folder.open_ledger(state))
         opened.push_async_callback(ledger.close)
         opened.callback(listener.close)  # before the ledger, which it reads
+        observers = Observers(clock.now())
+        reporter = Reporter(ledger, observers, clock, partial(disk.ledger_status, state))
+        listener.watched = Watched(reporter.late, reporter.status)
         control = Control(state, Handler(ledger, None, clock)) if state else None
         if control is not None:
             await control.start()
             opened.push_async_callback(control.close)
-        lasting = Lasting(ledger, control, listener, clock, Observers(clock.now()))
+        lasting = Lasting(ledger, control, listener, clock, observers, reporter)
         await _generations(config, watch, lasting, signals.stop)
 
 
@@ -125,6 +132,7 @@ class Lasting:
     listener: Listener
     clock: Clock
     observers: Observers
+    reporter: Reporter
     in_flight: InFlight = field(default_factory=InFlight)
     conditions: Conditions = field(default_factory=Conditions)
     reported: Reported = field(default_factory=Reported)
@@ -197,6 +205,8 @@ class Generation:
         )
         self._worker = Worker(parts, ends.config.sender, ends.config.mail, lasting.clock)
         self._retired = asyncio.Event()
+        known = facts.of(ends.config.source, ends.config.relay, ends.source, ends.transport)
+        lasting.reporter.in_use = InUse(known, parts, self._worker)
         if lasting.control is not None:
             lasting.control.handler = Handler(lasting.ledger, self._source, lasting.clock, self._worker)
 
@@ -252,16 +262,16 @@ def test_mail(config: Config) -> TestMail:
 
 
 def _started(config: Config) -> None:
-    _log.info("started", version=__version__, **_facts(config))
+    _log.info("started", version=__version__, **_described(config))
     _announce(config)
 
 
 def _reloaded(config: Config) -> None:
-    _log.info("reloaded", **_facts(config))
+    _log.info("reloaded", **_described(config))
     _announce(config)
 
 
-def _facts(config: Config) -> dict[str, object]:
+def _described(config: Config) -> dict[str, object]:
     relay = config.relay
     return {
         "server": config.source.uri,

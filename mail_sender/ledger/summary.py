@@ -41,12 +41,14 @@ class Summary:
 
     `states` names every state. `hours` are the attempts by verdict in each of the last 24 hours, the one that ends
     `at` that moment last; verdicts without any are left out. `failing` are the domains with most failures first.
+    `held_since` is when the delivery was held that is held longest.
     """
 
     at: datetime
     states: Mapping[State, int]
     unmarked: int
     oldest_waiting_at: datetime | None
+    held_since: datetime | None
     last_accepted_at: datetime | None
     hours: tuple[Mapping[str, int], ...]
     failing: tuple[Failing, ...]

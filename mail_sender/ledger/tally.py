@@ -23,6 +23,7 @@ def summary(db: sqlite3.Connection, now: datetime) -> Summary:
         _states(db),
         _unmarked(db, now),
         _oldest_waiting_at(db),
+        _held_since(db),
         _last_accepted_at(db),
         _hours(db, now),
         _failing(db, now),
@@ -52,6 +53,10 @@ def _oldest_waiting_at(db: sqlite3.Connection) -> datetime | None:
         f"WHERE state IN {_listed(OPEN)}"
     )
     return _time(db.execute(select, (*QUEUED_AGAIN, *OPEN)).fetchone()[0])
+
+
+def _held_since(db: sqlite3.Connection) -> datetime | None:
+    return _time(db.execute("SELECT min(changed_at) FROM delivery WHERE state = 'held'").fetchone()[0])
 
 
 def _last_accepted_at(db: sqlite3.Connection) -> datetime | None:

@@ -46,7 +46,11 @@ class ServerStatus(_Part):
 
 
 class RelayStatus(_Part):
-    """The relay, its circuit breaker, and how fast it takes mail (`between_seconds` lie between two mails)."""
+    """The relay, its circuit breaker, and how fast it takes mail.
+
+    `security` is `implicit`, `starttls` or `discover`, and `folder` in a dry run. `breaker_since` is None while the
+    breaker never opened. `between_seconds` lie between the starts of two mails.
+    """
 
     place: str
     security: str
@@ -69,14 +73,19 @@ class LedgerStatus(_Part):
 
 
 class ConditionStatus(_Part):
-    """What stands in the way of mail since when; `next_try_in_seconds` is None where nothing waits for a try."""
+    """What is wrong since when, and what to do about it; `blocks` says whether it stands in the way of mail.
+
+    `name` says whose it is: `server`, `relay`, `ledger`, `clock`, `loop` (one hangs, `kind` names it) or `template`
+    (deliveries are held). `next_try_in_seconds` is None where nothing waits for a try.
+    """
 
     name: str
     kind: str
     since: datetime
     detail: str
     advice: str
-    next_try_in_seconds: float | None
+    blocks: bool
+    next_try_in_seconds: float | None = None
 
 
 class QueueStatus(_Part):
@@ -89,14 +98,19 @@ class QueueStatus(_Part):
 
 
 class AttemptsStatus(_Part):
-    """Attempts by verdict within the last hour and the last day."""
+    """Attempts by verdict within the last hour and the last day, and in each of the last 24 hours, the latest last.
+
+    A verdict without any attempt is left out. The verdicts are `accepted`, `refused`, `deferred`, `throttled`,
+    `relay_down`, `uncertain` and `interrupted`.
+    """
 
     last_hour: dict[str, int]
     last_day: dict[str, int]
+    by_hour: list[dict[str, int]]
 
 
 class FailingDomain(_Part):
-    """A recipient domain, and how many deliveries to it did not succeed within the last day."""
+    """A recipient domain, and its deliveries of the last day that were given up, or are tried again."""
 
     domain: str
     failed: int
@@ -119,7 +133,12 @@ class HeldBack(_Part):
 
 
 class Status(_Part):
-    """The whole status; `sender`, `server` and `relay` are None where the ledger alone has answered."""
+    """The whole status.
+
+    `sender`, `server` and `relay` are None where the ledger alone has answered: no sender runs, or none that answers.
+    `queue` and `attempts` are None where the ledger cannot be read. `healthy` says that nothing stands in the way of
+    mail: a sender is alive and ready, and no condition blocks.
+    """
 
     version: Literal[1] = 1
     at: datetime
@@ -130,8 +149,8 @@ class Status(_Part):
     relay: RelayStatus | None
     ledger: LedgerStatus
     conditions: list[ConditionStatus]
-    queue: QueueStatus
-    attempts: AttemptsStatus
+    queue: QueueStatus | None
+    attempts: AttemptsStatus | None
     failing_domains: list[FailingDomain]
     expiries: list[Expiry]
     held_back: list[HeldBack]

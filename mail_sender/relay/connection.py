@@ -144,6 +144,7 @@ class Connection:
     async def _begin(self, security: Security) -> Conversation:
         self._conversation = Conversation(self._config, self._context, self._known, self._seen)
         await self._conversation.open(security)
+        self._known.certificate = self._conversation.facts.certificate
         return self._conversation
 
     @property

@@ -9,6 +9,7 @@ import structlog
 
 from mail_sender.relay.addresses import Address
 from mail_sender.relay.endpoint import Security
+from mail_sender.tls.certificate import Certificate
 
 _log = structlog.get_logger()
 
@@ -21,6 +22,7 @@ class KnownRelay:
     `security` is how TLS starts on its port: configured, or found out by the first connection that comes through.
     `addresses` are those of its name, None where it is to be looked up. `address` greeted well last. `mechanism` is
     the login that works, in lower case. `mails_per_connection` is how many mails it takes on one connection.
+    `certificate` is the one that it showed last.
     """
 
     def __init__(self, security: Security, discovered: Discovered) -> None:
@@ -29,6 +31,7 @@ class KnownRelay:
         self.address: Address | None = None
         self.mechanism: str | None = None
         self.mails_per_connection: int | None = None
+        self.certificate: Certificate | None = None
         self._discovered = discovered
         self._last_count: int | None = None
         self._is_slow = False

@@ -14,6 +14,7 @@ from mail_sender.relay.connection import Connection
 from mail_sender.relay.known import Discovered, KnownRelay
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls import contexts
+from mail_sender.tls.certificate import Certificate
 from mail_sender.verdict import Verdict
 
 _MOST_QUOTED = 64  # mails that a relay may still quote
@@ -32,6 +33,11 @@ class SmtpTransport:
         self._known = KnownRelay(config.security, discovered)
         self._idle: list[Connection] = []
         self._seen: deque[Mail] = deque(maxlen=_MOST_QUOTED)
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """How long the certificates are good that the relay showed last; None before the first connection."""
+        return self._known.certificate
 
     async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
         """Hand the mail to the relay, and return what became of it."""

@@ -28,6 +28,7 @@ from mail_sender.backoff import ALLOWANCE, LOGIN, NEEDS_A_PERSON, NETWORK, SUSPI
 from mail_sender.ledger.base import Key
 from mail_sender.names import address
 from mail_sender.relay.refusals import asked_wait
+from mail_sender.sender.relay_view import BreakerState
 from mail_sender.verdict import Accepted, Blame, RelayDown, Stage, Uncertain, Verdict
 
 MOST_DOMAINS = 10
@@ -88,6 +89,7 @@ class Breaker:
     def __init__(self) -> None:
         self._state: State = Closed()
         self._period = 0
+        self._since: float | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -103,6 +105,17 @@ class Breaker:
     def has_failed_probe(self) -> bool:
         """Whether mails wait, and not only for a first probe that goes at once."""
         return isinstance(self._state, Open) and self._state.wait > 0
+
+    @property
+    def state(self) -> BreakerState:
+        """Its state by name: half-open while a probe is in flight."""
+        if isinstance(self._state, Closed):
+            return "closed"
+        return "open" if self._state.probe is None else "half-open"
+
+    def lasts(self, now: float) -> float | None:
+        """Return the seconds since it was opened or closed again last, None if it never was."""
+        return None if self._since is None else now - self._since
 
     def retry_in(self, now: float) -> float | None:
         """Return the seconds until a mail may go, or None while a probe is in flight."""
@@ -153,6 +166,8 @@ class Breaker:
         before, self._state = self._state, _after(self._state, permit, verdict, now, several_cut=several_cut)
         if isinstance(before, Open) and isinstance(self._state, Closed):
             self._period += 1
+        if type(before) is not type(self._state):
+            self._since = now
 
 
 def _after(state: State, permit: Permit, verdict: Verdict, now: float, *, several_cut: bool) -> State:

@@ -36,6 +36,11 @@ class InFlightLimit:
         self._started_at: float | None = None
         self._accepted_at: float | None = None
 
+    @property
+    def in_flight(self) -> int:
+        """How many mails are in flight."""
+        return len(self._in_flight)
+
     def most(self, now: float) -> int:
         """Return how many mails may be in flight."""
         return self._lowered_to if now < self._lowered_until else self._most

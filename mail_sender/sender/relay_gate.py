@@ -19,6 +19,7 @@ from mail_sender.sender.breaker import Breaker, Permit
 from mail_sender.sender.in_flight_limit import MOST_IN_FLIGHT, InFlightLimit
 from mail_sender.sender.own_fault import Suspicions
 from mail_sender.sender.pace import Pace
+from mail_sender.sender.relay_view import RelayView
 from mail_sender.verdict import Accepted, Blame, RelayDown, Throttled, Verdict
 
 __all__ = ["Permit", "RelayGate"]
@@ -54,6 +55,17 @@ class RelayGate:
     def pace(self, now: float) -> tuple[int, float]:
         """Return how many mails may be in flight at once, and the seconds between the starts of two."""
         return self._limit.most(now), self._pace.between(now)
+
+    def view(self, now: float) -> RelayView:
+        """Return what those who watch see of it."""
+        return RelayView(
+            breaker=self._breaker.state,
+            breaker_for=self._breaker.lasts(now),
+            probe_in=None if self.is_closed else self.retry_in(now),
+            most_in_flight=self._limit.most(now),
+            between=self._pace.between(now),
+            in_flight=self._limit.in_flight,
+        )
 
     def capacity(self, now: float) -> int:
         """Return how many more mails may be in flight."""

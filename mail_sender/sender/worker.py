@@ -26,6 +26,7 @@ from mail_sender.sender.ledger_gate import LedgerGate
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.poll import Poller
 from mail_sender.sender.relay_gate import RelayGate
+from mail_sender.sender.relay_view import RelayView
 from mail_sender.sender.snapshot import Snapshot
 
 
@@ -71,6 +72,10 @@ class Worker:
     def faults(self) -> list[Fault]:
         """Return what is at fault now: the server, the relay, the ledger."""
         return self._parts.conditions.faults
+
+    def relay_view(self) -> RelayView:
+        """Return what those who watch see of the relay."""
+        return self._relay_gate.view(self._clock.monotonic())
 
     def probes_in(self) -> float | None:
         """Return the seconds until the next probe; None if the breaker is closed, or a probe is in flight."""

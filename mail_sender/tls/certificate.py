@@ -1,9 +1,10 @@
-"""How long the certificates of a peer are good, once they have been verified."""
+"""How long certificates are good: a peer's, once they have been verified, and our own in its file."""
 
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 WARN_BEFORE = timedelta(days=21)
@@ -31,6 +32,15 @@ def of(connection: ssl.SSLObject | None) -> Certificate | None:
     # Public from Python 3.13 on, but without the dates.
     chain = connection._sslobj.get_verified_chain()  # type: ignore[attr-defined]  # noqa: SLF001 - as above
     return _first_to_end(own, (one.get_info() for one in chain))
+
+
+def of_file(path: Path) -> Certificate | None:
+    """Return that of our own, which stands first in its PEM file; None if it cannot be read."""
+    decode = ssl._ssl._test_decode_cert  # type: ignore[attr-defined]  # noqa: SLF001 - ssl shows the dates of no other
+    try:
+        return Certificate(_end(decode(str(path))))
+    except (OSError, ValueError, KeyError):  # ssl.SSLError is an OSError
+        return None
 
 
 def _first_to_end(own: Mapping[str, Any], chain: Iterable[Mapping[str, Any]]) -> Certificate:

@@ -59,7 +59,7 @@ def status(
             oldest_waiting_at=NOW - timedelta(seconds=90),
             last_accepted_at=NOW - timedelta(seconds=30),
         ),
-        attempts=AttemptsStatus(last_hour={}, last_day={}),
+        attempts=AttemptsStatus(last_hour={}, last_day={}, by_hour=[{}] * 24),
         failing_domains=[],
         expiries=[Expiry(name="token", expires_at=NOW + timedelta(days=30))],
         held_back=[],
@@ -73,5 +73,6 @@ def _condition(kind: str) -> ConditionStatus:
         since=NOW,
         detail=f"the login was refused: {SECRET}",
         advice="correct mail_password",
+        blocks=True,
         next_try_in_seconds=30.0,
     )

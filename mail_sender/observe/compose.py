@@ -1,0 +1,143 @@
+"""Composes the status: one pure function of what was seen, by a sender that runs or in its ledger alone."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mail_sender.condition import Fault
+from mail_sender.ledger.summary import HOURS, Summary
+from mail_sender.observe import conditions
+from mail_sender.observe.activity import Activity
+from mail_sender.observe.facts import Facts, Process
+from mail_sender.observe.health import Health
+from mail_sender.observe.status import (
+    AttemptsStatus,
+    ConditionStatus,
+    Expiry,
+    FailingDomain,
+    HeldBack,
+    LateLoop,
+    LedgerStatus,
+    QueueStatus,
+    RelayStatus,
+    SenderStatus,
+    ServerStatus,
+    Status,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSender:
+    """What a running sender knows of itself; `facts` is None while no configuration is in use yet."""
+
+    process: Process
+    activity: Activity
+    health: Health
+    faults: Sequence[Fault] = ()
+    facts: Facts | None = None
+    held_back: Sequence[HeldBack] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen; `summary` is None where the ledger cannot be read, `sender` where none answers."""
+
+    ledger: LedgerStatus
+    summary: Summary | None
+    sender: SeenSender | None = None
+
+
+def status(seen: Seen, now: datetime) -> Status:
+    """Return the status of what was seen at a time."""
+    sender, summary = seen.sender, seen.summary
+    found = [
+        *(_sender_conditions(sender, now) if sender else ()),
+        *(conditions.of_ledger(summary) if summary else ()),
+    ]
+    return Status(
+        at=now,
+        answered_by="sender" if sender else "ledger",
+        healthy=sender is not None and sender.health.is_ready and not any(one.blocks for one in found),
+        sender=_sender(sender) if sender else None,
+        server=_server(sender.facts, sender.activity) if sender and sender.facts else None,
+        relay=_relay(sender, now) if sender else None,
+        ledger=seen.ledger,
+        conditions=found,
+        queue=_queue(summary) if summary else None,
+        attempts=_attempts(summary) if summary else None,
+        failing_domains=_failing(summary) if summary else [],
+        expiries=_expiries(sender.facts) if sender and sender.facts else [],
+        held_back=list(sender.held_back) if sender else [],
+    )
+
+
+def _sender_conditions(sender: SeenSender, now: datetime) -> Iterable[ConditionStatus]:
+    return conditions.of_sender(sender.health, sender.faults, sender.activity.started_at, now)
+
+
+def _sender(sender: SeenSender) -> SenderStatus:
+    process, health = sender.process, sender.health
+    return SenderStatus(
+        version=process.version,
+        pid=process.pid,
+        host=process.host,
+        started_at=sender.activity.started_at,
+        alive=health.is_alive,
+        ready=health.is_ready,
+        late_loops=[LateLoop(loop=late.loop, late_seconds=round(late.seconds, 1)) for late in health.late],
+    )
+
+
+def _server(facts: Facts, activity: Activity) -> ServerStatus:
+    return ServerStatus(
+        uri=facts.server,
+        last_poll_at=activity.last_poll_at,
+        last_good_poll_at=activity.last_good_poll_at,
+        next_poll_at=activity.next_poll_at,
+        ready=activity.ready,
+        malformed=activity.malformed,
+    )
+
+
+def _relay(sender: SeenSender, now: datetime) -> RelayStatus | None:
+    facts, relay = sender.facts, sender.health.relay
+    if facts is None or relay is None:
+        return None
+    since = None if relay.breaker_for is None else now - timedelta(seconds=relay.breaker_for)
+    return RelayStatus(
+        place=facts.relay,
+        security=facts.security,
+        login=facts.login,
+        breaker=relay.breaker,
+        breaker_since=since,
+        probe_in_seconds=relay.probe_in,
+        most_in_flight=relay.most_in_flight,
+        between_seconds=relay.between,
+        in_flight=relay.in_flight,
+    )
+
+
+def _queue(summary: Summary) -> QueueStatus:
+    return QueueStatus(
+        states={state.value: number for state, number in summary.states.items()},
+        unmarked=summary.unmarked,
+        oldest_waiting_at=summary.oldest_waiting_at,
+        last_accepted_at=summary.last_accepted_at,
+    )
+
+
+def _attempts(summary: Summary) -> AttemptsStatus:
+    return AttemptsStatus(
+        last_hour=summary.attempts(1),
+        last_day=summary.attempts(HOURS),
+        by_hour=[dict(hour) for hour in summary.hours],
+    )
+
+
+def _failing(summary: Summary) -> list[FailingDomain]:
+    return [FailingDomain(domain=one.domain, failed=one.failed, deferred=one.deferred) for one in summary.failing]
+
+
+def _expiries(facts: Facts) -> list[Expiry]:
+    ends = sorted(facts.expiries().items(), key=lambda end: end[1])
+    return [Expiry(name=name, expires_at=at) for name, at in ends]

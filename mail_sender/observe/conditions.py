@@ -1,0 +1,68 @@
+"""All conditions that an operator is to see, most urgent first.
+
+They are the faults that the flow met, and what follows from what was seen: a loop that hangs, a first poll that has
+not ended, deliveries that are held.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from mail_sender.condition import Fault
+from mail_sender.ledger.states import State
+from mail_sender.ledger.summary import Summary
+from mail_sender.observe.health import Health
+from mail_sender.observe.status import ConditionStatus
+
+_HINDERS_NOTHING = frozenset({"clock"})
+
+
+def of_sender(
+    health: Health, faults: Sequence[Fault], started_at: datetime, now: datetime
+) -> Iterator[ConditionStatus]:
+    """Yield what is wrong with a running sender, as far as it knows."""
+    for late in health.late:
+        yield ConditionStatus(
+            name="loop",
+            kind=late.loop,
+            since=now - timedelta(seconds=late.seconds),
+            detail=f"the {late.loop} loop hangs: it should have turned {late.seconds:.0f} s ago",
+            advice="restart mail-sender, and report this with its log",
+            blocks=True,
+        )
+    for fault in faults:
+        probe_in = health.relay.probe_in if health.relay and fault.name == "relay" else None
+        yield ConditionStatus(
+            name=fault.name,
+            kind=str(fault.kind),
+            since=fault.since,
+            detail=fault.detail,
+            advice=fault.advice,
+            blocks=fault.name not in _HINDERS_NOTHING,
+            next_try_in_seconds=probe_in,
+        )
+    names = {fault.name for fault in faults}
+    if health.poll_was_good is None and not {"server", "ledger"} & names:
+        detail = "the first poll has not ended"
+        yield _passing("server", "starting", started_at, detail, now)
+    if health.relay and health.relay.breaker != "closed" and "relay" not in names:
+        since = now - timedelta(seconds=health.relay.breaker_for or 0.0)
+        yield _passing("relay", "probe", since, "a mail was refused, and the next one is a probe", now)
+
+
+def of_ledger(summary: Summary) -> Iterator[ConditionStatus]:
+    """Yield what the ledger alone shows to be wrong."""
+    if held := summary.states[State.HELD]:
+        yield ConditionStatus(
+            name="template",
+            kind="held",
+            since=summary.held_since or summary.at,
+            detail=f"no mail can be made of {'1 delivery' if held == 1 else f'{held} deliveries'}",
+            advice="`mail-sender queue list --status held` shows why; correct the template, or update mail-sender",
+            blocks=True,
+        )
+
+
+def _passing(name: str, kind: str, since: datetime, detail: str, now: datetime) -> ConditionStatus:
+    return ConditionStatus(
+        name=name, kind=kind, since=min(since, now), detail=detail, advice="nothing to do: wait", blocks=True
+    )

@@ -1,0 +1,91 @@
+"""The reporter of a running sender: whoever asks gets its status or its health, made from what is known at that time.
+
+The ledger is asked once in a while, however many ask here. If it cannot be read, the status says so and has the rest.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mail_sender.clock import Clock
+from mail_sender.condition import Fault
+from mail_sender.errors import LedgerFault
+from mail_sender.ledger.base import Ledger
+from mail_sender.ledger.summary import Summary
+from mail_sender.observe import compose
+from mail_sender.observe.compose import Seen, SeenSender
+from mail_sender.observe.facts import Facts, Process
+from mail_sender.observe.health import Health
+from mail_sender.observe.observers import Observers
+from mail_sender.observe.status import LedgerStatus, Status
+from mail_sender.sender.heartbeat import Late
+from mail_sender.sender.parts import Parts
+from mail_sender.sender.worker import Worker
+
+FRESH_SECONDS = 2.0
+"""Seconds for which the ledger's summary is not read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """The configuration in use: what it fixes, the parts that work under it, and who works with them."""
+
+    facts: Facts
+    parts: Parts
+    worker: Worker
+
+
+class Reporter:
+    """Makes status and health. `in_use` is replaced when the configuration changes."""
+
+    def __init__(
+        self, ledger: Ledger, observers: Observers, clock: Clock, ledger_status: Callable[[], LedgerStatus]
+    ) -> None:
+        self.in_use: InUse | None = None
+        self._ledger = ledger
+        self._observers = observers
+        self._clock = clock
+        self._ledger_status = ledger_status
+        self._process = Process()
+        self._reading = asyncio.Lock()
+        self._read_at = float("-inf")
+        self._summary: Summary | None = None
+        self._unreadable: Fault | None = None
+
+    def late(self) -> list[Late]:
+        """Return the loops that hang."""
+        return self.in_use.parts.heartbeats.late() if self.in_use else []
+
+    def health(self) -> Health:
+        """Return the health; nothing has to be waited for."""
+        relay = self.in_use.worker.relay_view() if self.in_use else None
+        return Health(self.late(), self._observers.activity.poll_was_good, relay)
+
+    async def status(self) -> Status:
+        """Return the status."""
+        summary = await self._read_summary()
+        facts = self.in_use.facts if self.in_use else None
+        sender = SeenSender(self._process, self._observers.activity, self.health(), self._faults(), facts)
+        return compose.status(Seen(self._ledger_status(), summary, sender), self._clock.now())
+
+    def _faults(self) -> list[Fault]:
+        faults = []
+        if self.in_use is not None:
+            parts = self.in_use.parts
+            faults = parts.conditions.faults + ([parts.reported.skew.fault] if parts.reported.skew.fault else [])
+        if self._unreadable is not None and not any(fault.name == "ledger" for fault in faults):
+            faults.append(self._unreadable)
+        return faults
+
+    async def _read_summary(self) -> Summary | None:
+        async with self._reading:
+            if self._clock.monotonic() - self._read_at < FRESH_SECONDS:
+                return self._summary
+            try:
+                self._summary, self._unreadable = await self._ledger.summary(self._clock.now()), None
+            except LedgerFault as fault:
+                since = self._unreadable.since if self._unreadable else self._clock.now()
+                self._summary = None
+                self._unreadable = Fault("ledger", fault.kind, since, fault.detail, fault.advice)
+            self._read_at = self._clock.monotonic()
+            return self._summary

@@ -1,0 +1,164 @@
+"""The status is a pure function of what was seen, and health of what is known at one time."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from mail_sender.condition import Fault
+from mail_sender.ledger.states import State
+from mail_sender.ledger.summary import HOURS, Failing, Summary
+from mail_sender.observe import compose
+from mail_sender.observe.activity import Activity
+from mail_sender.observe.compose import Seen, SeenSender
+from mail_sender.observe.facts import Facts, Process
+from mail_sender.observe.health import Health
+from mail_sender.observe.status import LedgerStatus, Status
+from mail_sender.sender.heartbeat import Late
+from mail_sender.sender.relay_view import RelayView
+from tests.support.samples import DAY, HOUR, MINUTE, NOW, SECOND
+
+CLOSED = RelayView("closed", None, None, 4, 0.0, 1)
+OPEN = RelayView("open", 90.0, 30.0, 2, 1.5, 0)
+WELL = Health([], poll_was_good=True, relay=CLOSED)
+FACTS = Facts("https://idm.example.com", "relay.example.com:465", "implicit", True, lambda: {"token": NOW + DAY})
+SUMMARY = Summary(
+    at=NOW,
+    states={state: number for number, state in enumerate(State)} | {State.HELD: 0},
+    unmarked=2,
+    oldest_waiting_at=NOW - HOUR,
+    held_since=None,
+    last_accepted_at=NOW - MINUTE,
+    hours=({"deferred": 4},) + ({},) * (HOURS - 2) + ({"accepted": 3, "deferred": 1},),
+    failing=(Failing("slow.example", 1, 2),),
+)
+SENDER = SeenSender(
+    Process("1.0", 7, "host"), Activity(NOW - DAY, next_poll_at=NOW + SECOND, ready=5), WELL, (), FACTS
+)
+SEEN = Seen(LedgerStatus(kind="memory", place=None, size_bytes=None, free_bytes=None), SUMMARY, SENDER)
+DOWN = Fault("relay", "network", NOW - MINUTE, "connection refused", "start it")
+
+
+def of(sender: SeenSender = SENDER, summary: Summary | None = SUMMARY) -> Status:
+    """Return the status of a sender."""
+    return compose.status(replace(SEEN, sender=sender, summary=summary), NOW)
+
+
+def test_all_that_was_seen_stands_in_the_status() -> None:
+    """Each value in its place, and nothing is wrong."""
+    found = of()
+    assert (found.answered_by, found.healthy, found.conditions, found.at) == ("sender", True, [], NOW)
+    assert found.sender is not None
+    assert (found.sender.pid, found.sender.started_at, found.sender.ready) == (7, NOW - DAY, True)
+    assert found.server is not None
+    assert (found.server.uri, found.server.next_poll_at, found.server.ready) == (FACTS.server, NOW + SECOND, 5)
+    assert found.relay is not None
+    assert (found.relay.breaker, found.relay.breaker_since, found.relay.in_flight) == ("closed", None, 1)
+    assert found.queue is not None
+    assert found.queue.states == {state.value: SUMMARY.states[state] for state in State}
+    assert (found.queue.unmarked, found.queue.oldest_waiting_at) == (2, NOW - HOUR)
+    assert found.attempts is not None
+    assert found.attempts.last_hour == {"accepted": 3, "deferred": 1}
+    assert found.attempts.last_day == {"accepted": 3, "deferred": 5}
+    assert found.attempts.by_hour == [dict(hour) for hour in SUMMARY.hours]
+    assert [(one.domain, one.failed, one.deferred) for one in found.failing_domains] == [("slow.example", 1, 2)]
+    assert [(one.name, one.expires_at) for one in found.expiries] == [("token", NOW + DAY)]
+    assert Status.model_validate_json(found.model_dump_json()) == found
+
+
+def test_an_open_breaker_is_told_with_its_times() -> None:
+    """Since when, and when the next mail may go as a probe; the condition says the same."""
+    found = of(replace(SENDER, health=replace(WELL, relay=OPEN), faults=(DOWN,)))
+    assert found.relay is not None
+    assert (found.relay.breaker_since, found.relay.probe_in_seconds) == (NOW - 90 * SECOND, 30.0)
+    assert [(one.name, one.blocks, one.next_try_in_seconds) for one in found.conditions] == [("relay", True, 30.0)]
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    """Before the first configuration is in use, where the ledger cannot be read, and where no sender answers."""
+    begins = of(replace(SENDER, facts=None, health=Health([], None, None)), None)
+    assert (begins.server, begins.relay, begins.queue, begins.attempts) == (None, None, None, None)
+    alone = compose.status(replace(SEEN, sender=None), NOW)
+    assert (alone.answered_by, alone.healthy, alone.sender, alone.server) == ("ledger", False, None, None)
+    assert alone.queue == of().queue
+
+
+UNWELL: dict[str, tuple[SeenSender, str, str, bool, bool]] = {
+    "a loop hangs": (
+        replace(SENDER, health=replace(WELL, late=[Late("poll", 40.4)])),
+        "loop poll",
+        "not alive: the poll loop hangs for 40 s",
+        False,
+        False,
+    ),
+    "no poll yet": (
+        replace(SENDER, health=replace(WELL, poll_was_good=None)),
+        "server starting",
+        "alive, not ready: the first poll has not ended",
+        True,
+        False,
+    ),
+    "server down": (
+        replace(SENDER, health=replace(WELL, poll_was_good=False), faults=(replace(DOWN, name="server"),)),
+        "server network",
+        "alive, not ready: the last poll failed",
+        True,
+        False,
+    ),
+    "server down from the start": (
+        replace(SENDER, health=replace(WELL, poll_was_good=None), faults=(replace(DOWN, name="server"),)),
+        "server network",
+        "alive, not ready: the first poll has not ended",
+        True,
+        False,
+    ),
+    "relay down": (
+        replace(SENDER, health=replace(WELL, relay=OPEN), faults=(DOWN,)),
+        "relay network",
+        "alive, not ready: the relay's breaker is not closed",
+        True,
+        False,
+    ),
+    "a probe is due": (
+        replace(SENDER, health=replace(WELL, relay=replace(OPEN, breaker="half-open"))),
+        "relay probe",
+        "alive, not ready: the relay's breaker is not closed",
+        True,
+        False,
+    ),
+    "ledger": (
+        replace(SENDER, faults=(replace(DOWN, name="ledger"),)),
+        "ledger network",
+        "alive and ready",
+        True,
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNWELL)
+def test_what_stands_in_the_way_of_mail_is_one_condition(case: str) -> None:
+    """And alive and ready say what a supervisor needs."""
+    sender, condition, line, alive, ready = UNWELL[case]
+    found = of(sender)
+    assert [f"{one.name} {one.kind}" for one in found.conditions if one.blocks] == [condition]
+    assert not found.healthy
+    assert found.sender is not None
+    assert (found.sender.alive, found.sender.ready, str(sender.health)) == (alive, ready, line)
+
+
+def test_held_deliveries_stand_in_the_way_and_a_wrong_clock_does_not() -> None:
+    """The server's time is used while the clock is wrong; no mail can be made of what is held."""
+    clock = of(replace(SENDER, faults=(replace(DOWN, name="clock"),)))
+    assert clock.healthy
+    assert [(one.name, one.blocks) for one in clock.conditions] == [("clock", False)]
+    held = of(summary=replace(SUMMARY, states={**SUMMARY.states, State.HELD: 3}, held_since=NOW - HOUR))
+    assert not held.healthy
+    assert [(one.name, one.since) for one in held.conditions] == [("template", NOW - HOUR)]
+
+
+def test_times_are_written_as_rfc_3339_has_them() -> None:
+    """In UTC, with a Z."""
+    found = json.loads(of(replace(SENDER, activity=Activity(NOW - timedelta(hours=1)))).model_dump_json())
+    assert found["sender"]["started_at"] == "2026-11-21T11:00:00Z"
