@@ -24,6 +24,7 @@ class Topic(StrEnum):
     DOMAIN = "From domain"
     EHLO_NAME = "EHLO name"
     CLOCK = "clock"
+    RECEIVED = "received mail"
 
     def ok(self, check: str, seen: str) -> "Finding":
         """Return the finding of a thing that is as it should be."""
