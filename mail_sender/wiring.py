@@ -3,13 +3,12 @@
 The ledger, its lock and the control socket live as long as the process; source, transport and worker as long as one
 configuration: they are a generation. When a file of the configuration changes, the next generation begins at once, so
 that a corrected password is tried immediately; attempts in flight end beside it. A configuration with faults is
-reported and ignored: the previous one stays in use. It does so too if a file that the configuration names was good
-when it was checked, and is gone when it is used.
+reported and ignored: the previous one stays in use.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
@@ -23,11 +22,13 @@ from mail_sender.config.config import Config
 from mail_sender.config.watch import Watch
 from mail_sender.control.handler import Handler
 from mail_sender.control.server import Control
-from mail_sender.errors import Exit, MailSenderError
+from mail_sender.ends import Ends
+from mail_sender.errors import Exit
 from mail_sender.ledger import state_folder
 from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.dry_run import DryRunLedger
 from mail_sender.ledger.lock import Lock
+from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.lifecycle import Signals
 from mail_sender.observe import disk, facts
 from mail_sender.observe.listener import Listener
@@ -35,19 +36,11 @@ from mail_sender.observe.observers import Observers
 from mail_sender.observe.reporter import InUse, Reporter
 from mail_sender.observe.watched import Watched
 from mail_sender.relay.config import FolderConfig, RelayConfig
-from mail_sender.relay.endpoint import Security
-from mail_sender.relay.folder import FolderTransport
-from mail_sender.relay.pool import SmtpTransport
-from mail_sender.relay.transport import Transport
 from mail_sender.sender.in_flight import InFlight
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.reported import Reported
 from mail_sender.sender.test_mail import TestMail
 from mail_sender.sender.worker import Worker
-from mail_sender.source.base import Source
-from mail_sender.source.dry_run import DryRunSource
-from mail_sender.source.kanidm import KanidmSource
-from mail_sender.tls.pem import BadPem
 
 _log = structlog.get_logger()
 
@@ -74,7 +67,7 @@ async def run(config: Config, load: Load, signals: Signals) -> Exit:
 
 async def _serve(config: Config, load: Load, signals: Signals) -> None:
     clock, watch = SteadyClock(), Watch(config, load, signals.reload)
-    state = None if isinstance(config.relay, FolderConfig) else state_folder.ready(config.ledger)
+    state = state_of(config)
     async with AsyncExitStack() as opened:
         listener = Listener(clock)
         opened.callback(listener.close)
@@ -86,19 +79,13 @@ async def _serve(config: Config, load: Load, signals: Signals) -> None:
             if latest is None:
                 return
             config = latest
-        is_dry = isinstance(config.relay, FolderConfig)
-        ledger = await (DryRunLedger.open(None) if is_dry else state_folder.open_ledger(state))
-        opened.push_async_callback(ledger.close)
-        opened.callback(listener.close)  # before the ledger, which it reads
-        observers = Observers(clock.now())
-        reporter = Reporter(ledger, observers, clock, partial(disk.ledger_status, state))
-        listener.watched = Watched(reporter.late, reporter.status)
-        control = Control(state, Handler(ledger, None, clock)) if state else None
-        if control is not None:
-            await control.start()
-            opened.push_async_callback(control.close)
-        lasting = Lasting(ledger, control, listener, clock, observers, reporter)
+        lasting = await opened.enter_async_context(Lasting.open(config, state, listener, clock))
         await _generations(config, watch, lasting, signals.stop)
+
+
+def state_of(config: Config) -> StateFolder | None:
+    """Return the state folder, or None where the ledger is kept in memory. Raises `MailSenderError`."""
+    return None if isinstance(config.relay, FolderConfig) else state_folder.ready(config.ledger)
 
 
 async def _take_over(
@@ -137,35 +124,25 @@ class Lasting:
     conditions: Conditions = field(default_factory=Conditions)
     reported: Reported = field(default_factory=Reported)
 
-
-class UnusableFile(MailSenderError):
-    """A certificate file that was good when the configuration was read cannot be used any more."""
-
-    exit_code = Exit.BAD_CONFIG
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """A configuration, and the source and the transport that are made of it and of the files that it names."""
-
-    config: Config
-    source: Source
-    transport: Transport
-
     @classmethod
-    def of(cls, config: Config) -> Self:
-        """Make both. Raises `UnusableFile`."""
-        return cls(config, _source(config), _transport(config))
-
-    @classmethod
-    async def next(cls, watch: Watch, clock: Clock) -> Self:
-        """Make those of the next usable configuration, as soon as there is one."""
-        while True:
-            config = await watch.next_config(clock)
-            try:
-                return cls.of(config)
-            except UnusableFile as error:
-                _log.error("config_rejected", message=f"{error}; the previous configuration stays in use")
+    @asynccontextmanager
+    async def open(
+        cls, config: Config, state: StateFolder | None, listener: Listener, clock: Clock
+    ) -> AsyncIterator[Self]:
+        """Open it; whoever does has the lock. Raises `MailSenderError` if the ledger cannot be used."""
+        async with AsyncExitStack() as opened:
+            is_dry = isinstance(config.relay, FolderConfig)
+            ledger = await (DryRunLedger.open(None) if is_dry else state_folder.open_ledger(state))
+            opened.push_async_callback(ledger.close)
+            opened.callback(listener.close)  # before the ledger, which it reads
+            observers = Observers(clock.now())
+            reporter = Reporter(ledger, observers, clock, partial(disk.ledger_status, state))
+            listener.watched = Watched(reporter.late, reporter.status)
+            control = Control(state, Handler(ledger, None, clock)) if state else None
+            if control is not None:
+                await control.start()
+                opened.push_async_callback(control.close)
+            yield cls(ledger, control, listener, clock, observers, reporter)
 
 
 async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyncio.Event) -> None:
@@ -174,7 +151,7 @@ async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyn
     Raises `UnusableFile` before the first one begins, and an `ExceptionGroup` with what the worker raised.
     """
     ends: Ends | None = Ends.of(first)
-    _started(first)
+    started(first)
     async with asyncio.TaskGroup() as workers:
         while ends is not None:
             generation = Generation(ends, lasting)
@@ -212,7 +189,7 @@ class Generation:
 
     async def run(self, workers: asyncio.TaskGroup, watch: Watch, stop: asyncio.Event) -> Ends | None:
         """Work until the configuration changes, and return the new one's; or to the end, and return None."""
-        working = workers.create_task(self._work())
+        working = workers.create_task(self.work(self._retired))
         changing = asyncio.ensure_future(Ends.next(watch, self._clock))
         stopping = asyncio.ensure_future(stop.wait())
         try:
@@ -226,42 +203,22 @@ class Generation:
             changing.cancel()
             stopping.cancel()
 
-    async def _work(self) -> None:
+    async def work(self, stop: asyncio.Event) -> None:
+        """Work until the stop event is set, or nothing is left to do."""
         try:
-            await self._worker.run(self._retired)
+            await self._worker.run(stop)
         finally:
             await self._source.close()
 
 
-def _source(config: Config) -> Source:
-    with _files_in_words():
-        return (DryRunSource if isinstance(config.relay, FolderConfig) else KanidmSource)(config.source)
-
-
-def _transport(config: Config) -> Transport:
-    if isinstance(config.relay, FolderConfig):
-        return FolderTransport(config.relay.path)
-    with _files_in_words():
-        return SmtpTransport(config.relay, _discovered)
-
-
-@contextmanager
-def _files_in_words() -> Iterator[None]:
-    try:
-        yield
-    except BadPem as error:
-        raise UnusableFile(f"a certificate file of the configuration {error}; correct it, or put it back") from None
-    except OSError as error:
-        what = f"{error.filename}: {(error.strerror or 'it cannot be read').lower()}"
-        raise UnusableFile(f"a certificate file of the configuration, {what}; correct it, or put it back") from None
-
-
 def test_mail(config: Config) -> TestMail:
     """Return what a test mail needs."""
-    return TestMail(_source(config), _transport(config), config.mail, SteadyClock())
+    ends = Ends.of(config)
+    return TestMail(ends.source, ends.transport, config.mail, SteadyClock())
 
 
-def _started(config: Config) -> None:
+def started(config: Config) -> None:
+    """Log that the work begins, and under which configuration."""
     _log.info("started", version=__version__, **_described(config))
     _announce(config)
 
@@ -280,7 +237,7 @@ def _described(config: Config) -> dict[str, object]:
         "login": isinstance(relay, RelayConfig) and relay.username is not None,
         "sender": config.mail.from_address,
         "instance_url": config.mail.instance_url,
-        "schedule": str(config.sender.schedule),
+        "schedule": config.sender.schedule or "once",
     }
 
 
@@ -293,7 +250,3 @@ def _announce(config: Config) -> None:
             _log.info("template_override", file=source.name, serves=source.serves)
     for warning in config.warnings:
         _log.warning("config_warning", message=warning)
-
-
-def _discovered(security: Security) -> None:
-    _log.info("relay_security", found=security.value, message="found out on the first connection")

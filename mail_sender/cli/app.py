@@ -18,9 +18,9 @@ from mail_sender.cli.debug_level import wants_debug
 from mail_sender.errors import ConfigError, ConfigFault, Exit, MailSenderError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from mail_sender.config.config import Config
+    from mail_sender.cli.start import Start
 
 DEFAULT_CLIENT_CONFIG = Path("/etc/kanidm/config")
 DEFAULT_SENDER_CONFIG = Path("/etc/kanidm/mail-sender")
@@ -110,35 +110,45 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
 ) -> None:
     """Send an identity server's mail: poll its queue, send each mail through a TLS relay, mark it as sent.
 
-    Without -t and without a command, mail-sender runs in the foreground until SIGTERM or SIGINT.
+    Without -t and without a command, mail-sender runs in the foreground until SIGTERM or SIGINT. SIGHUP reads the
+    configuration anew.
 
     Exit codes: 0 success; 1 the relay refused; 2 wrong usage; 75 try again later; 77 not allowed (root, unreadable
     config); 78 the configuration has faults.
     """
     if context.invoked_subcommand is not None:
+        dry_run = None if context.invoked_subcommand == "run" else dry_run
         _refuse_with_command(context.invoked_subcommand, {"-t": test_email, "--dry-run": dry_run})
         return
-    if not skip_root_check:
-        privilege.refuse_real_root()
-    from mail_sender import log  # noqa: PLC0415 - see the module's text
-    from mail_sender.config import load as configuration  # noqa: PLC0415 - as above
-
-    debug = debug or wants_debug(os.environ)
+    _refuse_root(context)
     recipient = _recipient(test_email)
-    folder = _folder(dry_run)
-    config = configuration.load(client_config, sender_config, folder)
-    log.configure(debug=debug, form=config.log_format, secrets=config.secrets)
-    if recipient is not None:
-        from mail_sender.cli import test_mail  # noqa: PLC0415 - as above
+    start = _start(context)
+    if recipient is None:
+        raise typer.Exit(start.sender())
+    raise typer.Exit(start.test_mail(recipient))
 
-        raise typer.Exit(test_mail.send(config, recipient))
 
-    def load_anew() -> "Config":
-        changed = configuration.load_anew(config, client_config, sender_config, folder)
-        log.configure(debug=debug, form=changed.log_format, secrets=config.secrets | changed.secrets)
-        return changed
+@app.command("run", short_help="Run the sender, as without a command; or once.")
+def _run(
+    context: typer.Context,
+    once: Annotated[
+        bool, typer.Option("--once", help="Poll once, try all that is due, mark what was sent, and exit.")
+    ] = False,
+) -> None:
+    """Run the sender in the foreground, as mail-sender does without a command; or once, for cron and CI.
 
-    _serve(config, load_anew)
+    Exit codes with --once: 0 all is done; 1 something was given up, or is held or unknown; 75 something still waits,
+    or a sender that runs has the ledger; 77 and 78 as without a command.
+    """
+    _refuse_root(context)
+    start = _start(context)
+    raise typer.Exit(start.once() if once else start.sender())
+
+
+def _refuse_root(context: typer.Context) -> None:
+    """Raise `NotAllowed` as real root, unless -s was given."""
+    if not context.find_root().params["skip_root_check"]:
+        privilege.refuse_real_root()
 
 
 def _refuse_with_command(command: str, options: "Mapping[str, object]") -> None:
@@ -173,7 +183,11 @@ def _folder(text: str | None) -> Path | None:
     return path
 
 
-def _serve(config: "Config", load: "Callable[[], Config]") -> None:
-    from mail_sender import lifecycle, wiring  # noqa: PLC0415 - see the module's text
+def _start(context: typer.Context) -> "Start":
+    """Return the start of a sender, or of a test mail, with the options before the command."""
+    given = context.find_root().params
+    folder = _folder(given["dry_run"])
+    from mail_sender.cli.start import Start  # noqa: PLC0415 - see the module's text
 
-    lifecycle.run(lambda signals: wiring.run(config, load, signals), config.sender.stop_grace_seconds)
+    debug = given["debug"] or wants_debug(os.environ)
+    return Start(given["client_config"], given["sender_config"], folder, debug)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from mail_sender.observe.activity import Activity
+from mail_sender.observe.run_result import Run
 from mail_sender.sender.observation import Observation
 
 
@@ -11,7 +12,9 @@ class Observers:
 
     def __init__(self, started_at: datetime) -> None:
         self.activity = Activity(started_at)
+        self.run = Run()
 
     def observe(self, seen: Observation) -> None:
         """Take in an observation of the flow."""
         self.activity.observe(seen)
+        self.run.observe(seen)

@@ -11,8 +11,9 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from mail_sender import wiring
+from mail_sender import ends, wiring
 from mail_sender.config.config import Config
+from mail_sender.ends import UnusableFile
 from mail_sender.errors import Exit
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.ledger.lock import Lock
@@ -27,7 +28,6 @@ from mail_sender.sender.schedule import Schedule
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.dry_run import DryRunSource
 from mail_sender.tls.pem import BadPem
-from mail_sender.wiring import UnusableFile
 from tests.support.fake_clock import FakeClock
 from tests.support.samples import MAIL, NOW
 from tests.support.virtual_time import VIRTUAL_TIME
@@ -177,7 +177,7 @@ async def test_a_certificate_that_goes_away_while_it_is_reloaded_ends_nothing(
             raise error
         return DryRunSource(config)
 
-    monkeypatch.setattr(wiring, "DryRunSource", source)
+    monkeypatch.setattr(ends, "DryRunSource", source)
     workers, stop = Workers(None, None), asyncio.Event()
     with capture_logs() as events:
         running = start(workers, stop)
