@@ -58,11 +58,16 @@ class ConfigFault:
     expected: str
     unreadable: bool = False
 
-    def __str__(self) -> str:
-        """Return one line for a person: place, key, what was found, what was expected."""
+    @property
+    def seen(self) -> str:
+        """What was found, and where: place, key, what stands there."""
         place = f"{self.path}:{self.line}" if self.line else str(self.path)
         subject = f"{self.key}: " if self.key else ""
-        return visible(f"{place}: {subject}{self.found}; {self.expected}")
+        return visible(f"{place}: {subject}{self.found}")
+
+    def __str__(self) -> str:
+        """Return one line for a person: place, key, what was found, what was expected."""
+        return f"{self.seen}; {visible(self.expected)}"
 
 
 class ConfigError(MailSenderError):

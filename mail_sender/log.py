@@ -33,9 +33,14 @@ def configure(
     debug: bool,
     form: Format,
     secrets: frozenset[str] = frozenset(),
+    quiet: bool = False,
     environment: Mapping[str, str] = os.environ,
 ) -> None:
-    """Set up the log of the process: its level, its form, and the secrets that it must never show."""
+    """Set up the log of the process: its level, its form, and the secrets that it must never show.
+
+    One that is `quiet` says nothing unless `debug` is set: a command says itself what it finds.
+    """
+    level = logging.DEBUG if debug else logging.CRITICAL if quiet else logging.INFO
     text = _prioritised if _is_journal(environment.get("JOURNAL_STREAM")) else _text
     structlog.configure(
         processors=[
@@ -44,7 +49,7 @@ def configure(
             Redactor(secrets),
             *([_ordered, structlog.processors.JSONRenderer(ensure_ascii=True)] if form == "json" else [text]),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if debug else logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(_Unbreakable()),  # type: ignore[arg-type]  # write and flush suffice
         cache_logger_on_first_use=False,
     )

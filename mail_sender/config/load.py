@@ -86,7 +86,7 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
         *certificates.warnings(),
     ]
     return Config(
-        source=_source_config(client, sender),
+        source=source_config(client, sender),
         relay=relay_config,
         mail=mail,
         sender=SenderConfig(
@@ -94,9 +94,9 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
             retry=RetryConfig(sender.retry.message_retries, timedelta(seconds=sender.retry.max_age_seconds)),
             stop_grace_seconds=sender.worker.stop_grace_seconds,
         ),
-        ledger=_ledger_config(sender),
+        ledger=ledger_config(sender),
         observe=ObserveConfig(place.parse(sender.observe.listen) if sender.observe.listen else None),
-        doctor=_doctor_config(sender),
+        doctor=doctor_config(sender),
         files=files,
         log_format=sender.observe.log_format,
         warnings=tuple(warnings),
@@ -136,7 +136,8 @@ def _files(client_file: TomlFile, sender_file: TomlFile) -> tuple[Path, ...]:
     return client_file.path, sender_file.path, *named
 
 
-def _source_config(client: ClientFile, sender: SenderFile) -> SourceConfig:
+def source_config(client: ClientFile, sender: SenderFile) -> SourceConfig:
+    """Return the slice of the identity server. Raises `proxy.BadProxy`."""
     parts = urlsplit(client.uri)
     proxy_url = proxy.proxy_for(client.uri)
     place = parts.netloc.rpartition("@")[2]
@@ -153,13 +154,15 @@ def _source_config(client: ClientFile, sender: SenderFile) -> SourceConfig:
     )
 
 
-def _ledger_config(sender: SenderFile) -> LedgerConfig:
+def ledger_config(sender: SenderFile) -> LedgerConfig:
+    """Return the slice of the ledger."""
     if sender.relay.kind == "folder":
         return LedgerConfig(None, "memory")  # nothing is sent, so there is nothing to remember
     return LedgerConfig(**sender.ledger.model_dump())
 
 
-def _doctor_config(sender: SenderFile) -> DoctorConfig:
+def doctor_config(sender: SenderFile) -> DoctorConfig:
+    """Return the slice of the doctor."""
     table = sender.doctor
     return DoctorConfig(
         tuple(table.dkim_selectors), tuple(map(nameserver.parse, table.nameservers)), table.trusted_authserv_id

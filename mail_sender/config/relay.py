@@ -65,22 +65,28 @@ def faults(file: TomlFile) -> Iterator[ConfigFault]:
 
 
 def warnings(file: TomlFile) -> Iterator[str]:
-    """Yield a sentence for each line break around user or password, which is left out, and for each odd character."""
+    """Yield a sentence for each oddity of user or password: line breaks, spaces, quotes, what cannot be seen."""
     given = {".".join(key): file.value(key) for key in _LOGIN}
     url = file.value(("mail_relay",))
     if isinstance(url, str) and all(value is None for value in given.values()):
         place = endpoint.parse(url)
         given = {"the user in mail_relay": place.username, "the password in mail_relay": place.password}
     for name, value in given.items():
-        if not isinstance(value, str):
-            continue
-        text = without_line_ends(value)
-        if text != value:
-            yield f"{name}: a line break around it is left out"
-        if text != text.strip():
-            yield f"{name} has a space at its end or start, which is kept; remove it if the relay refuses the login"
-        if odd := next((char for char in text.strip() if is_invisible(char)), ""):
-            yield f"{name} holds {code_point(odd)}, which cannot be seen; remove it if the relay refuses the login"
+        if isinstance(value, str):
+            yield from _oddities(name, value)
+
+
+def _oddities(name: str, value: str) -> Iterator[str]:
+    text = without_line_ends(value)
+    name, cure = f"{name} ({len(text)} characters)", "if the relay refuses the login"
+    if text != value:
+        yield f"{name}: a line break around it is left out; remove it from the file"
+    if text != text.strip():
+        yield f"{name} has a space at its end or start, which is kept; remove it {cure}"
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        yield f"{name} has quotes around it, which are kept; remove them {cure}"
+    if odd := next((char for char in text.strip() if is_invisible(char)), ""):
+        yield f"{name} holds {code_point(odd)}, which cannot be seen; remove it {cure}"
 
 
 def _stripped(value: object) -> object:

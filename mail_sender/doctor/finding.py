@@ -30,7 +30,7 @@ class Topic(StrEnum):
         """Return the finding of a thing that is as it should be."""
         return Finding(self, check, Level.OK, seen)
 
-    def warning(self, check: str, seen: str, advice: str) -> "Finding":
+    def warning(self, check: str, seen: str, advice: str | None) -> "Finding":
         """Return the finding of a thing that works, but may harm mail, now or soon."""
         return Finding(self, check, Level.WARNING, seen, advice)
 
@@ -48,7 +48,7 @@ class Finding:
     """One thing that was looked at.
 
     `check` names what was checked, in snake case, and stays the same from version to version: `-o json` shows it.
-    `seen` is one line without secrets. `advice` is set for warnings and faults.
+    `seen` is one line without secrets. `advice` says what to do about a warning or a fault.
     """
 
     topic: Topic

@@ -177,16 +177,16 @@ def ready(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> 
     Raises `UnusableLedger`.
     """
     if config.kind == "memory":
-        _log.warning("ledger_in_memory", message=f"[ledger] kind is memory: {_NOT_PROMISED}")
+        _log.warning("ledger_in_memory", message=f"[ledger] kind is memory: {NOT_PROMISED}")
         return None
     state = place(config, environment)
     try:
         state.make()
     except OSError as error:
-        if not _may_do_without(state, error):
-            raise _unusable(state, error) from None
+        if not may_do_without(state, error):
+            raise unusable(state, error) from None
         why = f"{state.path} cannot be written ({_reason(error)}), and no other folder is set"
-        _log.warning("ledger_in_memory", message=f"{why}: {_NOT_PROMISED}; set [ledger] path to a writable folder")
+        _log.warning("ledger_in_memory", message=f"{why}: {NOT_PROMISED}; set [ledger] path to a writable folder")
         return None
     return state
 
@@ -203,7 +203,7 @@ def existing(config: LedgerConfig, environment: Mapping[str, str] = os.environ) 
         if state.has_ledger():
             return state
     except OSError as error:
-        raise _not_ours(state, error) from None
+        raise not_ours(state, error) from None
     hint = "set [ledger] path, or give the sender's config with -m" if not state.named else "check [ledger] path"
     raise NoLedger(f"no ledger is in {state.path}: no sender has worked there; {hint}")
 
@@ -225,7 +225,8 @@ async def open_ledger(state: StateFolder | None, *, reads_only: bool = False) ->
         raise (BusyLedger if fault.kind in _PASSES else UnusableLedger)(str(fault)) from None
 
 
-def _may_do_without(state: StateFolder, error: OSError) -> bool:
+def may_do_without(state: StateFolder, error: OSError) -> bool:
+    """Say whether the ledger is kept in memory if the folder cannot be used for this reason."""
     try:
         return not state.named and error.errno in _CANNOT_WRITE and not state.has_ledger()
     except OSError:
@@ -240,10 +241,11 @@ def in_words(state: StateFolder) -> Iterator[None]:
     except ForeignFile as error:
         raise UnusableLedger(str(error)) from None
     except OSError as error:
-        raise _unusable(state, error) from None
+        raise unusable(state, error) from None
 
 
-def _unusable(state: StateFolder, error: OSError) -> MailSenderError:
+def unusable(state: StateFolder, error: OSError) -> MailSenderError:
+    """Return what ends the start if the folder cannot be used for this reason, with what to do."""
     path = state.path
     if error.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF}:  # the last on NFS, for a folder
         return UnusableLedger(f"{path}: files cannot be locked in this folder ({_reason(error)}); use a local disk")
@@ -256,9 +258,10 @@ def _unusable(state: StateFolder, error: OSError) -> MailSenderError:
     return UnusableLedger(f"the state folder {path} cannot be used ({_reason(error)}); {cure}")
 
 
-def _not_ours(state: StateFolder, error: OSError) -> MailSenderError:
+def not_ours(state: StateFolder, error: OSError) -> MailSenderError:
+    """Return what keeps this user from a ledger that is there, with what to do."""
     if error.errno not in {errno.EACCES, errno.EPERM} or os.geteuid() == 0:  # root works as the folder's owner
-        return _unusable(state, error)
+        return unusable(state, error)
     return NotAllowed(
         f"uid {os.geteuid()} may not open the ledger in {state.path}; run this as the sender's user, or as root"
     )
@@ -268,6 +271,7 @@ def _reason(error: OSError) -> str:
     return (error.strerror or "unknown error").lower()
 
 
-_NOT_PROMISED = (
+NOT_PROMISED = (
     "what was sent is forgotten at a stop; a restart may repeat mail, and `mail-sender queue` shows nothing"
 )
+"""What a ledger in memory does not do."""

@@ -38,8 +38,8 @@ class Rehearsal:
         """Connect, shake hands and say EHLO."""
         return await self._rehearsed(address, replace(self._config, username=None, password=None), None)
 
-    async def with_login(self, address: Address, sender: str) -> Rehearsed:
-        """Do the same, log in, and ask whether mail from this address may be sent."""
+    async def with_login(self, address: Address, sender: str | None) -> Rehearsed:
+        """Do the same, log in, and ask whether mail from this address may be sent, if one is given."""
         return await self._rehearsed(address, self._config, sender)
 
     async def _rehearsed(self, address: Address, config: RelayConfig, sender: str | None) -> Rehearsed:

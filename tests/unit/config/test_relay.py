@@ -1,5 +1,6 @@
 """The relay: its login, its EHLO name, and the folder that takes its place in a dry run."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -136,9 +137,28 @@ def test_the_login_in_the_url_is_read_like_the_keys(files: Files) -> None:
     config = files.load(mail_username=None, mail_password=None, mail_relay='"smtps://me:pw%0A@relay.example.com"')
     assert login(config) == ("me", "pw")
     assert "pw" in config.secrets
-    assert "the password in mail_relay: a line break" in config.warnings[0]
+    assert "the password in mail_relay (2 characters): a line break" in config.warnings[0]
 
 
 def test_a_password_of_line_breaks_alone_is_no_login(files: Files) -> None:
     """It is empty, then."""
     assert login(files.load(mail_password='"\\n"')) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("password", "said"),
+    [
+        ("correct horse", None),
+        ('"', None),
+        ("correct\n", "mail_password (7 characters): a line break around it is left out"),
+        (" correct", "mail_password (8 characters) has a space at its end or start"),
+        ('"correct"', "mail_password (9 characters) has quotes around it"),
+        ("'correct'", "mail_password (9 characters) has quotes around it"),
+        ("cor\u200brect", "mail_password (8 characters) holds U+200B"),
+    ],
+)
+def test_an_odd_password_is_described_and_not_shown(files: Files, password: str, said: str | None) -> None:
+    """Its length and what is odd: whoever pasted it knows then what went along."""
+    warnings = files.load(mail_password=json.dumps(password)).warnings
+    assert [warning.startswith(said or "") for warning in warnings] == ([True] if said else [])
+    assert "correct" not in " ".join(warnings)

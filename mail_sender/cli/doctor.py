@@ -1,0 +1,26 @@
+"""`mail-sender doctor`: its options. `doctor_output` has what it prints, and is imported inside, as in `app`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mail_sender.cli.terminal import Form
+
+Output = Annotated[Form, typer.Option("-o", "--output", help="json: one object with all findings.")]
+
+
+def doctor(context: typer.Context, output: Output = "text") -> None:
+    """Find what stands in the way of mail: configuration, templates, ledger, identity server, relay, clock.
+
+    It goes the way of a mail up to the relay's MAIL FROM, and says of each step what it saw and what to do. It never
+    sends or marks anything, takes no lock, needs no running sender, shows no secret, and ends within a minute. It
+    works as root and inside the container; run it as the sender's user to see what that user may read.
+
+    Exit codes: 0 no fault (there may be warnings); 1 there is a fault; 2 wrong usage.
+    """
+    from mail_sender.cli import doctor_output  # noqa: PLC0415 - see the module's text
+
+    options = context.find_root().params
+    files = Path(options["client_config"]), Path(options["sender_config"])
+    raise typer.Exit(doctor_output.print_report(files, output, debug=options["debug"]))

@@ -1,0 +1,95 @@
+"""What `doctor` prints: a line for each finding as soon as it is there, or one JSON object at the end."""
+
+import json
+import os
+import sys
+from collections import Counter
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from mail_sender import lifecycle, log
+from mail_sender.cli.debug_level import wants_debug
+from mail_sender.cli.template_text import count
+from mail_sender.cli.terminal import Form, stream
+from mail_sender.config import subject as configuration
+from mail_sender.doctor.checks import CHECKS
+from mail_sender.doctor.examination import examine
+from mail_sender.doctor.finding import Finding, Level, Topic
+from mail_sender.doctor.subject import Subject
+from mail_sender.errors import Exit
+
+VERSION = 1
+"""The version of the JSON (docs/doctor.md): a new key does not change it."""
+
+_STYLES: dict[Level, dict[str, Any]] = {
+    Level.OK: {"fg": "green"},
+    Level.WARNING: {"fg": "yellow"},
+    Level.FAULT: {"fg": "red", "bold": True},
+    Level.SKIPPED: {"dim": True},
+}
+_WIDTH = max(map(len, Level)) + 2
+
+
+def print_report(files: tuple[Path, Path], form: Form, *, debug: bool) -> Exit:
+    """Examine the configuration of these two files, print what is found, and return the exit code."""
+    subject = configuration.read(*files)
+    secrets = subject.reading.secrets
+    log.configure(debug=debug or wants_debug(os.environ), form="text", secrets=secrets, quiet=True)
+    report = Report(form, log.Redactor(secrets))
+    lifecycle.run_once(_examined(subject, report))
+    return report.end()
+
+
+async def _examined(subject: Subject, report: "Report") -> None:
+    async with aclosing(examine(CHECKS, subject)) as findings:
+        async for finding in findings:
+            report.add(finding)
+
+
+class Report:
+    """The findings, as they are printed."""
+
+    def __init__(self, form: Form, redactor: log.Redactor) -> None:
+        self._form = form
+        self._clean = redactor.text
+        self._findings: list[dict[str, str | None]] = []
+        self._counts = Counter[Level]()
+        self._topic: Topic | None = None
+        self._has_colour = stream(sys.stdout).isatty() and not os.environ.get("NO_COLOR")
+
+    def add(self, finding: Finding) -> None:
+        """Take in a finding; print it, if text is wanted."""
+        self._counts[finding.level] += 1
+        seen, advice = self._line(finding.seen), self._line(finding.advice or "")
+        shown = {"topic": finding.topic.name.lower(), "check": finding.check, "level": finding.level.value}
+        self._findings.append({**shown, "seen": seen, "advice": advice or None})
+        if self._form == "text":
+            if finding.topic is not self._topic:
+                self._topic = finding.topic
+                typer.echo(self._styled(finding.topic.value, bold=True))
+            style = _STYLES[finding.level]
+            typer.echo(f"  {self._styled(f'{finding.level.value:{_WIDTH}}', **style)}{seen}")
+            if advice:
+                typer.echo(f"  {'':{_WIDTH}}{self._styled(f'what to do: {advice}', **style)}")
+
+    def end(self) -> Exit:
+        """Print what all of it comes to, and return the exit code."""
+        code = Exit.FAILED if self._counts[Level.FAULT] else Exit.DONE
+        if self._form == "json":
+            counts = {level.value: self._counts[level] for level in Level}
+            found = {"version": VERSION, "exit": code.value, "counts": counts, "findings": self._findings}
+            typer.echo(json.dumps(found))
+        else:
+            bad = f"{count(self._counts[Level.FAULT], 'fault')}, {count(self._counts[Level.WARNING], 'warning')}"
+            rest = f"{self._counts[Level.OK]} ok, {self._counts[Level.SKIPPED]} skipped"
+            typer.echo(self._styled(f"{bad}, {rest}", bold=True))
+        return code
+
+    def _line(self, text: str) -> str:
+        return log.printable(self._clean(text))
+
+    def _styled(self, text: str, **style: Any) -> str:
+        return typer.style(text, **style) if self._has_colour else text

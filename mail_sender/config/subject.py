@@ -1,0 +1,112 @@
+"""What `doctor` looks at: the configuration, and of one with faults as much as can be used.
+
+A slice is left out if one of the keys that it cannot do without is at fault. Any other key at fault is left out
+alone, and the checks that need it ask for it (`Reading.is_faulty`).
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mail_sender.config import appearance, load, relay, sample_check, stand_ins
+from mail_sender.config.keys import ClientFile, SenderFile
+from mail_sender.config.toml_file import TomlFile
+from mail_sender.doctor.subject import Reading, Subject
+from mail_sender.errors import ConfigError, ConfigFault
+from mail_sender.mail.config import MailConfig
+from mail_sender.relay import endpoint
+from mail_sender.templating.appearance import Appearance
+
+_OF_SOURCE = ("uri", "verify_ca", "verify_hostnames", "ca_path", "HTTP_PROXY", "HTTPS_PROXY")
+_OF_RELAY = (
+    "mail_relay",
+    "mail_from_address",
+    *(f"relay.{key}" for key in ("kind", "path", "ca_path", "client_cert_path", "client_key_path", "local_name")),
+)
+_OF_LEDGER = ("ledger.path", "ledger.kind")
+_OF_TEMPLATES = ("templates", "brand")
+_OF_SECRETS = ("token", "mail_password", "mail_relay")
+
+
+def read(client_path: Path, sender_path: Path) -> Subject:
+    """Return what the two files make."""
+    files = client_path, sender_path
+    try:
+        config = load.load(client_path, sender_path)
+    except ConfigError as error:
+        return _in_part(error.faults, TomlFile(client_path), TomlFile(sender_path))
+    return Subject(
+        source=config.source,
+        relay=config.relay,
+        mail=config.mail,
+        ledger=config.ledger,
+        doctor=config.doctor,
+        reading=Reading(files, warnings=config.warnings, secrets=config.secrets),
+    )
+
+
+def _in_part(faults: Iterable[ConfigFault], client_file: TomlFile, sender_file: TomlFile) -> Subject:
+    files = client_file.path, sender_file.path
+    of_templates = tuple(fault for fault in faults if _is_of_templates(fault, files))
+    others = tuple(fault for fault in faults if fault not in of_templates)
+    client_faulty = _faulty(client_file, {"uri"}, ClientFile, others)
+    sender_faulty = _faulty(sender_file, stand_ins.SENDER, SenderFile, others)
+    faulty = client_faulty | sender_faulty
+    client = stand_ins.client(client_file.values, client_faulty)
+    sender = stand_ins.sender(sender_file.values, sender_faulty | {fault.key for fault in of_templates})
+    mail = appearance.mail(sender, appearance.appearance(sender_file, sender, [], []) or Appearance())
+    has_relay, has_login = faulty.isdisjoint(_OF_RELAY), faulty.isdisjoint({"mail_username", "mail_password"})
+    return Subject(
+        source=load.source_config(client, sender) if faulty.isdisjoint(_OF_SOURCE) else None,
+        relay=relay.relay_config(sender) if has_relay else None,
+        mail=mail if "mail_from_address" not in faulty else None,
+        ledger=load.ledger_config(sender) if faulty.isdisjoint(_OF_LEDGER) else None,
+        doctor=load.doctor_config(sender),
+        reading=Reading(
+            files=files,
+            faults=others,
+            template_faults=of_templates or _samples_that_fail(sender, mail),
+            warnings=tuple(relay.warnings(sender_file)) if has_relay and has_login else (),
+            faulty=faulty,
+            secrets=_secrets(sender_file.values),
+        ),
+    )
+
+
+def _is_of_templates(fault: ConfigFault, files: tuple[Path, Path]) -> bool:
+    if fault.path == files[1]:
+        return fault.key.partition(".")[0] in _OF_TEMPLATES
+    return fault.path not in {files[0], Path("environment")}
+
+
+def _faulty(
+    file: TomlFile, required: Iterable[str], model: type[ClientFile | SenderFile], faults: Iterable[ConfigFault]
+) -> frozenset[str]:
+    """Return the keys of a file that cannot be used; of a file that cannot be read these are all."""
+    found = {fault.key for fault in faults if fault.path in {file.path, Path("environment")}}
+    missing = {key for key in required if key not in file.values}
+    tables = {key for key in model.model_fields if "" in found or key in found}
+    inside = {f"{table}.{key}" for table in tables for key in _keys_of(model, table)}
+    return frozenset(found | missing | tables | inside)
+
+
+def _keys_of(model: type[ClientFile | SenderFile], table: str) -> Iterable[str]:
+    return getattr(model.model_fields[table].annotation, "model_fields", ())
+
+
+def _samples_that_fail(sender: SenderFile, mail: MailConfig) -> tuple[ConfigFault, ...]:
+    folder = sender.templates.override_path
+    if folder is None or not mail.appearance.templates.theirs:
+        return ()
+    return tuple(sample_check.faults(folder, mail, sample_check.samples_for(mail.appearance)))
+
+
+def _secrets(values: Mapping[str, Any]) -> frozenset[str]:
+    """Return what may be a secret among the values, as it stands there."""
+    texts = {value for key in _OF_SECRETS if isinstance(value := values.get(key), str)}
+    texts = {text for text in texts if text != values.get("mail_relay") or "@" in text}
+    try:
+        in_url = endpoint.parse(str(values.get("mail_relay", ""))).password
+    except endpoint.BadRelay:
+        in_url = None
+    return frozenset(part for text in (*texts, in_url or "") for part in (text, text.strip()) if part)

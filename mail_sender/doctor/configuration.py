@@ -1,0 +1,45 @@
+"""The configuration: its faults and warnings, the templates, and as whom all of it is read."""
+
+import os
+from collections.abc import AsyncGenerator
+
+from mail_sender.doctor.finding import Finding, Topic
+from mail_sender.doctor.subject import Subject
+
+_CONFIGURATION, _TEMPLATES = Topic.CONFIGURATION, Topic.TEMPLATES
+
+
+async def configuration(subject: Subject) -> AsyncGenerator[Finding, None]:
+    """Yield every fault and warning of the two files, and of the files that they name."""
+    reading = subject.reading
+    for fault in reading.faults:
+        yield _CONFIGURATION.fault("configuration", fault.seen, fault.expected)
+    if not reading.faults:
+        yield _CONFIGURATION.ok("configuration", f"no faults in {' and '.join(map(str, reading.files))}")
+    for warning in reading.warnings:
+        seen, _, advice = warning.partition("; ")
+        yield _CONFIGURATION.warning("configuration", seen, advice or None)
+
+
+async def user(_: Subject) -> AsyncGenerator[Finding, None]:
+    """Say as whom the files are read: what root may read, the sender's own user may not be able to."""
+    uid = os.geteuid()
+    if uid == 0:
+        seen = "this runs as root: whether the sender's own user may read the files is not known; run it as that user"
+        yield _CONFIGURATION.skipped("user", seen)
+    else:
+        yield _CONFIGURATION.ok("user", f"this runs as uid {uid}, and reads the files as that user")
+
+
+async def templates(subject: Subject) -> AsyncGenerator[Finding, None]:
+    """Yield every fault of the operator's templates, also those that show only when a sample mail is made."""
+    for fault in subject.reading.template_faults:
+        yield _TEMPLATES.fault("templates", fault.seen, fault.expected)
+    if subject.reading.template_faults:
+        return
+    if subject.mail is None:
+        yield _TEMPLATES.skipped("templates", "the configuration has faults that keep mails from being made")
+    elif count := len(subject.mail.appearance.templates.theirs):
+        yield _TEMPLATES.ok("templates", f"{count} of your files are used; a sample of each mail could be made")
+    else:
+        yield _TEMPLATES.ok("templates", "the built-in templates are used")
