@@ -8,13 +8,11 @@ from mail_sender.doctor.domain.answer import quoted
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_MACRO = r"%\{[slodiphcrtvSLODIPHCRTV]\d*[rR]?[.\-+,/_=]*\}|%%|%_|%-"
+_MACRO = r"%\{[slodiphvSLODIPHV]\d*[rR]?[.\-+,/_=]*\}|%%|%_|%-"
 _MACRO_STRING = re.compile(rf"(?:{_MACRO}|[!-$&-~])*")
 _MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9._-]*)=(.*)")
 _DIRECTIVE = re.compile(r"([-+~?]?)([A-Za-z0-9]+)(?::(.*?))?((?:/\d+)?(?://\d+)?)")
-_ENDS_WELL = re.compile(
-    rf"(?:{_MACRO})$|(?:^|\.)(?=[A-Za-z0-9-]*[A-Za-z-])[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?$"
-)
+_ENDS_WELL = re.compile(rf"(?:{_MACRO})$|\.(?=[A-Za-z0-9-]*[A-Za-z-])[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?$")
 _MECHANISMS = frozenset({"all", "include", "a", "mx", "ptr", "ip4", "ip6", "exists"})
 _WITH_DOMAIN = frozenset({"include", "exists"})
 _VERSION = "v=spf1"
@@ -127,8 +125,8 @@ def _hint(term: str, name: str) -> str:
 
 def _network(name: str, value: str, term: str) -> Network:
     try:
-        if not value:
-            raise ValueError("no address")
+        if not value or re.search(r"/0\d", value):
+            raise ValueError("no address, or a prefix length with a zero before it")
         if name == "ip4":
             return ipaddress.IPv4Network(value, strict=False)
         return ipaddress.IPv6Network(value, strict=False)

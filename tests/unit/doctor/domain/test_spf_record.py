@@ -41,6 +41,9 @@ BAD = [
     ("v=spf1 include:münchen.zz -all", "holds a character that must not stand there"),
     ("v=spf1 a:x.123 -all", "names no domain"),
     ("v=spf1 foo -all", "is no mechanism of SPF"),
+    ("v=spf1 a:museum -all", "names no domain"),
+    ("v=spf1 include:%{c}.x.zz -all", "holds a character that must not stand there"),
+    ("v=spf1 ip4:192.0.2.0/024 -all", "holds no IPv4 address"),
 ]
 
 
