@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 
 from mail_sender.doctor.config import DoctorConfig
-from mail_sender.doctor.domain import dkim, dmarc, free_mail, mail_domain, spf
+from mail_sender.doctor.domain import dkim, dmarc, dmarc_reports, free_mail, mail_domain, spf
 from mail_sender.doctor.domain.answer import Ask, Kind, Outcome
 from mail_sender.doctor.domain.providers import is_below
 from mail_sender.doctor.domain.resolver import NoResolver, Resolver
@@ -85,6 +85,7 @@ async def authentication(
         *spf.findings(domain, relay, evaluated),
         *dkim.findings(domain, places, relay.provider, configured=bool(selectors)),
         *dmarc.findings(domain, steps, texts),
+        *await dmarc_reports.findings(steps, ask),
         *dmarc.alignment(domain, steps, relay.provider, dkim.signing_domains(places)),
         *(_login(domain, config.username or "") if config else ()),
     ]

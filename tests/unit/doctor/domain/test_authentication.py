@@ -169,6 +169,27 @@ async def test_what_is_wrong_is_named_with_what_to_do(changes: Rows, seen: str, 
     assert any(seen in one and advice in one for one in found), found
 
 
+@pytest.mark.parametrize(
+    ("rua", "agrees", "is_said"),
+    [
+        ("mailto:d@acme.zz", False, False),
+        ("mailto:d@mail.acme.zz", False, False),
+        ("mailto:d@reports.xx", False, True),
+        ("mailto:d@acme.zz, mailto:d@reports.xx!10m", False, True),
+        ("mailto:d@reports.xx", True, False),
+        ("https://reports.xx/", False, False),
+    ],
+)
+async def test_a_foreign_receiver_of_reports_must_agree(rua: str, agrees: bool, is_said: bool) -> None:
+    """Without its record mailboxes send it nothing, and nobody notices."""
+    agreement: Rows = {("acme.zz._report._dmarc.reports.xx", "TXT"): ["v=DMARC1;"]} if agrees else {}
+    found = await lines({DMARC: [f"v=DMARC1; p=none; rua={rua}"], **agreement})
+    assert (
+        any("warning dmarc_reports: DMARC reports on acme.zz are not sent to reports.xx" in one for one in found)
+        is is_said
+    )
+
+
 async def test_a_key_at_a_selector_that_includes_its_domain() -> None:
     """A selector may be pasted with its whole name, as providers show it."""
     found = await lines(
