@@ -20,6 +20,7 @@ from mail_sender.relay.endpoint import Security
 from mail_sender.relay.folder import FolderTransport
 from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.transport import Transport
+from mail_sender.sender.observation import Observe, Spoken, unobserved
 from mail_sender.source.base import Source
 from mail_sender.source.dry_run import DryRunSource
 from mail_sender.source.kanidm import KanidmSource
@@ -43,17 +44,17 @@ class Ends:
     transport: Transport
 
     @classmethod
-    def of(cls, config: Config) -> Self:
+    def of(cls, config: Config, observe: Observe = unobserved) -> Self:
         """Make both. Raises `UnusableFile`."""
-        return cls(config, _source(config), _transport(config))
+        return cls(config, _source(config), _transport(config, observe))
 
     @classmethod
-    async def next(cls, watch: Watch, clock: Clock) -> Self:
+    async def next(cls, watch: Watch, clock: Clock, observe: Observe) -> Self:
         """Make those of the next usable configuration, as soon as there is one."""
         while True:
             config = await watch.next_config(clock)
             try:
-                return cls.of(config)
+                return cls.of(config, observe)
             except UnusableFile as error:
                 _log.error("config_rejected", message=f"{error}; the previous configuration stays in use")
 
@@ -63,11 +64,11 @@ def _source(config: Config) -> Source:
         return (DryRunSource if isinstance(config.relay, FolderConfig) else KanidmSource)(config.source)
 
 
-def _transport(config: Config) -> Transport:
+def _transport(config: Config, observe: Observe) -> Transport:
     if isinstance(config.relay, FolderConfig):
         return FolderTransport(config.relay.path)
     with _files_in_words():
-        return SmtpTransport(config.relay, _discovered)
+        return SmtpTransport(config.relay, _discovered, lambda stage, seconds: observe(Spoken(stage, seconds)))
 
 
 @contextmanager

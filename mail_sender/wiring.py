@@ -135,7 +135,7 @@ class Lasting:
             ledger = await (DryRunLedger.open(None) if is_dry else state_folder.open_ledger(state))
             opened.push_async_callback(ledger.close)
             opened.callback(listener.close)  # before the ledger, which it reads
-            observers = Observers(clock.now())
+            observers = Observers(clock.now(), listener.observe)
             reporter = Reporter(ledger, observers, clock, partial(disk.ledger_status, state))
             listener.watched = Watched(reporter.late, reporter.status)
             control = Control(state, Handler(ledger, None, clock)) if state else None
@@ -150,7 +150,7 @@ async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyn
 
     Raises `UnusableFile` before the first one begins, and an `ExceptionGroup` with what the worker raised.
     """
-    ends: Ends | None = Ends.of(first)
+    ends: Ends | None = Ends.of(first, lasting.observers.observe)
     started(first)
     async with asyncio.TaskGroup() as workers:
         while ends is not None:
@@ -170,6 +170,7 @@ class Generation:
 
     def __init__(self, ends: Ends, lasting: Lasting) -> None:
         self._clock = lasting.clock
+        self._observe = lasting.observers.observe
         self._source = ends.source
         parts = Parts(
             self._source,
@@ -178,7 +179,7 @@ class Generation:
             lasting.in_flight,
             lasting.conditions,
             lasting.reported,
-            lasting.observers.observe,
+            self._observe,
         )
         self._worker = Worker(parts, ends.config.sender, ends.config.mail, lasting.clock)
         self._retired = asyncio.Event()
@@ -190,7 +191,7 @@ class Generation:
     async def run(self, workers: asyncio.TaskGroup, watch: Watch, stop: asyncio.Event) -> Ends | None:
         """Work until the configuration changes, and return the new one's; or to the end, and return None."""
         working = workers.create_task(self.work(self._retired))
-        changing = asyncio.ensure_future(Ends.next(watch, self._clock))
+        changing = asyncio.ensure_future(Ends.next(watch, self._clock, self._observe))
         stopping = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait({working, changing, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -39,13 +39,15 @@ class Failing:
 class Summary:
     """The ledger at a moment.
 
-    `states` names every state. `hours` are the attempts by verdict in each of the last 24 hours, the one that ends
+    `states` names every state; `kinds` are the same deliveries by kind of message and state,
+    as far as there are any. `hours` are the attempts by verdict in each of the last 24 hours, the one that ends
     `at` that moment last; verdicts without any are left out. `failing` are the domains with most failures first.
     `held_since` is when the delivery was held that is held longest.
     """
 
     at: datetime
     states: Mapping[State, int]
+    kinds: Mapping[str, Mapping[State, int]]
     unmarked: int
     oldest_waiting_at: datetime | None
     held_since: datetime | None

@@ -1,7 +1,7 @@
 """The tally: how SQLite makes the summary of a ledger.
 
-Each question is answered from an index. The plan of each was looked at: a ledger of 100,000 deliveries takes some
-hundredths of a second, and nothing is read of attempts that are older than a day.
+Each question but one is answered from an index, and nothing is read of attempts that are older than a day. The kinds
+need both tables. The plan of each was looked at: a ledger of 100,000 deliveries takes a fifth of a second.
 """
 
 import sqlite3
@@ -18,9 +18,11 @@ _ABOUT_THE_DOMAIN = ("refused", "deferred", "uncertain", "accepted")
 
 def summary(db: sqlite3.Connection, now: datetime) -> Summary:
     """Return the summary, of one state of the file if this is called within a transaction. Raises `Unreadable`."""
+    kinds = _kinds(db)
     return Summary(
         now,
-        _states(db),
+        {state: sum(states.get(state, 0) for states in kinds.values()) for state in State},
+        kinds,
         _unmarked(db, now),
         _oldest_waiting_at(db),
         _held_since(db),
@@ -30,14 +32,15 @@ def summary(db: sqlite3.Connection, now: datetime) -> Summary:
     )
 
 
-def _states(db: sqlite3.Connection) -> dict[State, int]:
+def _kinds(db: sqlite3.Connection) -> dict[str, dict[State, int]]:
+    found: dict[str, dict[State, int]] = {}
+    of = "FROM delivery JOIN message ON message.number = message"
     try:
-        found = {
-            State(name): number for name, number in db.execute("SELECT state, count(*) FROM delivery GROUP BY 1")
-        }
+        for kind, state, number in db.execute(f"SELECT kind, state, count(*) {of} GROUP BY 1, 2"):
+            found.setdefault(kind, {})[State(state)] = number
     except ValueError:
         raise Unreadable("a row is damaged") from None
-    return {state: found.get(state, 0) for state in State}
+    return found
 
 
 def _unmarked(db: sqlite3.Connection, now: datetime) -> int:

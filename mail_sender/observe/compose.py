@@ -120,6 +120,7 @@ def _relay(sender: SeenSender, now: datetime) -> RelayStatus | None:
 def _queue(summary: Summary) -> QueueStatus:
     return QueueStatus(
         states={state.value: number for state, number in summary.states.items()},
+        kinds={kind: {str(state): number for state, number in of.items()} for kind, of in summary.kinds.items()},
         unmarked=summary.unmarked,
         oldest_waiting_at=summary.oldest_waiting_at,
         last_accepted_at=summary.last_accepted_at,

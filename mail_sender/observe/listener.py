@@ -9,6 +9,7 @@ import asyncio
 import errno
 import os
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -17,6 +18,10 @@ from mail_sender.condition import Condition
 from mail_sender.observe.config import ObserveConfig
 from mail_sender.observe.place import Place, TcpPlace
 from mail_sender.observe.watched import Watched
+from mail_sender.sender.observation import Observation
+
+if TYPE_CHECKING:
+    from mail_sender.observe.metrics import Metrics
 
 TRY_AGAIN = 5.0
 """Seconds until a place that could not be used is tried again."""
@@ -39,10 +44,16 @@ class Listener:
     def __init__(self, clock: Clock) -> None:
         self.watched: Watched | None = None
         self._clock = clock
+        self._metrics: Metrics | None = None
         self._condition = Condition("observe")
         self._place: Place | None = None
         self._open = ExitStack()
         self._trying: asyncio.Task[None] | None = None
+
+    def observe(self, seen: Observation) -> None:
+        """Take in an observation of the flow: the metrics count since the listener was switched on."""
+        if self._metrics is not None:
+            self._metrics.observe(seen)
 
     async def follow(self, config: ObserveConfig) -> None:
         """Listen where this configuration says; what stays the same is left alone."""
@@ -73,16 +84,18 @@ class Listener:
     async def _listens(self, place: Place) -> bool:
         """Listen there; say whether that is possible."""
         from mail_sender.observe import routes  # noqa: PLC0415 - megabytes that only a listener needs
+        from mail_sender.observe.metrics import Metrics  # noqa: PLC0415 - as above
         from mail_sender.web.gate import LOOPBACK_NAMES, Gate  # noqa: PLC0415 - as above
         from mail_sender.web.server import WebServer  # noqa: PLC0415 - as above
 
+        self._metrics = self._metrics or Metrics()
         with ExitStack() as opened:
             try:
                 listening = opened.enter_context(place.listening())
                 shown = TcpPlace(place.host, listening.getsockname()[1]) if isinstance(place, TcpPlace) else place
                 # Elsewhere nobody knows under which names it is reached.
                 names = LOOPBACK_NAMES | {place.name} if isinstance(place, TcpPlace) and place.is_loopback else None
-                server = WebServer(Gate(routes.application(lambda: self.watched), names))
+                server = WebServer(Gate(routes.application(lambda: self.watched, self._metrics), names))
                 opened.callback(server.close)
                 await server.start(listening)
             except OSError as error:

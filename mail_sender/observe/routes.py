@@ -1,4 +1,4 @@
-"""What the listener answers: whether the sender is alive, and whether it is ready; for probes and load balancers.
+"""What the listener answers: whether the sender is alive, whether it is ready, and its metrics.
 
 1. Alive: the loops turn. Whoever is not alive gets restarted, so that a ledger that is slow is not asked.
 2. Ready: polls succeed and the relay's breaker is closed. A sender that stands by is alive, and not ready.
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from mail_sender.observe.metrics import CONTENT_TYPE, Metrics
 from mail_sender.observe.status import Status
 from mail_sender.observe.watched import Watched
 from mail_sender.web.gate import FAULTS
@@ -23,7 +24,7 @@ STATUS_SECONDS = 5.0
 STANDING_BY = "another mail-sender uses the ledger; this one stands by"
 
 
-def application(watched: Callable[[], Watched | None]) -> Starlette:
+def application(watched: Callable[[], Watched | None], metrics: Metrics) -> Starlette:
     """Return the application; `watched` gives what it shows, None while the sender stands by."""
 
     async def alive(_: Request) -> Response:
@@ -34,19 +35,28 @@ def application(watched: Callable[[], Watched | None]) -> Starlette:
     async def ready(_: Request) -> Response:
         if (now := watched()) is None:
             return _health("ready", [STANDING_BY])
-        try:
-            async with asyncio.timeout(STATUS_SECONDS):
-                status = await now.status()
-        except TimeoutError:
+        if (status := await _status(now)) is None:
             return _health("ready", [f"the ledger did not answer within {STATUS_SECONDS:g} s"])
         is_ready = status.sender is not None and status.sender.ready
         return _health("ready", [] if is_ready else [*_why_not_ready(status)])
 
-    found = Starlette(
-        routes=[Route("/health/alive", alive), Route("/health/ready", ready)], exception_handlers=FAULTS
-    )
+    async def expose(_: Request) -> Response:
+        status = None if (now := watched()) is None else await _status(now)
+        text = metrics.exposition(status, is_standing_by=now is None)
+        return Response(text, headers={"content-type": CONTENT_TYPE})
+
+    routes = [Route("/health/alive", alive), Route("/health/ready", ready), Route("/metrics", expose)]
+    found = Starlette(routes=routes, exception_handlers=FAULTS)
     found.router.redirect_slashes = False  # it would redirect to whatever host the request names
     return found
+
+
+async def _status(watched: Watched) -> Status | None:
+    try:
+        async with asyncio.timeout(STATUS_SECONDS):
+            return await watched.status()
+    except TimeoutError:
+        return None
 
 
 def _health(name: str, why: list[str]) -> Response:

@@ -89,9 +89,10 @@ class ConditionStatus(_Part):
 
 
 class QueueStatus(_Part):
-    """The deliveries by state, each state named; and what of them matters most."""
+    """The deliveries by state, each state named; by kind of message and state; and what of them matters most."""
 
     states: dict[str, int]
+    kinds: dict[str, dict[str, int]]
     unmarked: int
     oldest_waiting_at: datetime | None
     last_accepted_at: datetime | None

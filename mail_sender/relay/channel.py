@@ -35,16 +35,19 @@ class NoStartTls(Exception):
 class Channel:
     """A connection to the relay, from `connect` to `abort`; `cleaned` takes secrets out of a reply's text."""
 
-    def __init__(self, config: RelayConfig, context: ssl.SSLContext, cleaned: Callable[[str], str]) -> None:
+    def __init__(
+        self, config: RelayConfig, context: ssl.SSLContext, known: KnownRelay, cleaned: Callable[[str], str]
+    ) -> None:
         self.stage = Stage.RESOLVE
         self._config = config
         self._context = context
+        self._known = known
         self._cleaned = cleaned
         self._protocol: RelayProtocol | None = None
 
-    async def connect(self, known: KnownRelay, *, implicit_tls: bool) -> None:
+    async def connect(self, *, implicit_tls: bool) -> None:
         """Look the name up, connect, and read the greeting."""
-        opening = Opening(self._config, self._context, known, self._cleaned, implicit_tls=implicit_tls)
+        opening = Opening(self._config, self._context, self._known, self._cleaned, implicit_tls=implicit_tls)
         try:
             self._protocol = await opening.greeted()
         finally:
@@ -59,21 +62,30 @@ class Channel:
         """Say STARTTLS and shake hands (RFC 3207)."""
         protocol = self._open_protocol
         try:
-            async with deadlines.within(self._config.connect_timeout):
-                await protocol.start_tls(
-                    self._context, server_hostname=self._config.tls_name, timeout=deadlines.NEVER
-                )
+            with self._known.timed(Stage.STARTTLS):
+                async with deadlines.within(self._config.connect_timeout):
+                    await protocol.start_tls(
+                        self._context, server_hostname=self._config.tls_name, timeout=deadlines.NEVER
+                    )
         except SMTPResponseException as error:
             raise Rejected(self._reply((error.code, error.message))) from None
         protocol.hold_back_nothing()
 
-    async def command(
-        self, stage: Stage, line: str, *, expect: int = 2, seconds: float | None = None
-    ) -> SMTPResponse:
+    async def command(self, stage: Stage, line: str, *, expect: int = 2) -> SMTPResponse:
         """Say a line and return the reply; `expect` is its code, or its code's first digit."""
         self.stage = stage
         self._require_quiet()
-        async with deadlines.within(seconds or deadlines.of(stage)):
+        with self._known.timed(stage):
+            return await self._exchange(line, expect, deadlines.of(stage))
+
+    async def aside(self, line: str, seconds: float) -> None:
+        """Say RSET or QUIT, which belong to no mail's way."""
+        self.stage = Stage.MAIL
+        self._require_quiet()
+        await self._exchange(line, 2, seconds)
+
+    async def _exchange(self, line: str, expect: int, seconds: float) -> SMTPResponse:
+        async with deadlines.within(seconds):
             response = await self._open_protocol.execute_command(line.encode(), timeout=None)
         self._expect(expect, response)
         return response
@@ -89,16 +101,18 @@ class Channel:
         try:
             self.stage = Stage.BODY
             protocol.write_body(stuffed)
-            async with deadlines.within(deadlines.of(Stage.BODY)):
-                await protocol.drained(reading)
+            with self._known.timed(Stage.BODY):
+                async with deadlines.within(deadlines.of(Stage.BODY)):
+                    await protocol.drained(reading)
             if not reading.done():
                 await before_dot()
             if reading.done():
                 raise Rejected(self._reply(await reading))
             protocol.write(b".\r\n")
             self.stage = Stage.DOT
-            async with deadlines.within(deadlines.of(Stage.DOT)):
-                response = await reading
+            with self._known.timed(Stage.DOT):
+                async with deadlines.within(deadlines.of(Stage.DOT)):
+                    response = await reading
             self._expect(2, response)
             return self._reply(response)
         finally:

@@ -75,7 +75,7 @@ class Conversation:
         self._known = known
         self._secrets = login.secrets(config)
         self._seen = seen
-        self._channel = Channel(config, context, partial(self._cleaned, most=redaction.LONGEST_READ))
+        self._channel = Channel(config, context, known, partial(self._cleaned, most=redaction.LONGEST_READ))
         self._begun = False
         self._offer = Offer()
         self._offer_in_clear = Offer()
@@ -104,7 +104,7 @@ class Conversation:
     async def open(self, security: Security) -> None:
         """Connect, start TLS, say EHLO, log in; `security` must be one of the two ways that there are."""
         self.security = security
-        await self._channel.connect(self._known, implicit_tls=security is Security.IMPLICIT)
+        await self._channel.connect(implicit_tls=security is Security.IMPLICIT)
         self._offer = await self._channel.ehlo()
         if security is not Security.IMPLICIT:
             self._channel.stage = Stage.STARTTLS
@@ -155,7 +155,7 @@ class Conversation:
         if self.is_open:
             with suppress(Exception):  # the mail is settled; nothing that QUIT does can matter
                 async with asyncio.timeout(deadlines.QUIT):
-                    await self._channel.command(Stage.MAIL, "QUIT")
+                    await self._channel.aside("QUIT", deadlines.QUIT)
         self.abort()
 
     def abort(self) -> None:
@@ -165,7 +165,7 @@ class Conversation:
     async def _reset(self) -> None:
         """Take back a mail that was begun and not accepted."""
         try:
-            await self._channel.command(Stage.MAIL, "RSET", seconds=deadlines.RESET)
+            await self._channel.aside("RSET", deadlines.RESET)
         except (Rejected, SMTPException, OSError) as error:
             raise NotReset from error
 

@@ -3,17 +3,26 @@
 It lasts as long as the configuration: a restart or a change forgets it.
 """
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 
 from mail_sender.relay.addresses import Address
 from mail_sender.relay.endpoint import Security
 from mail_sender.tls.certificate import Certificate
+from mail_sender.verdict import Stage
 
 _log = structlog.get_logger()
 
 Discovered = Callable[[Security], None]
+Spoken = Callable[[Stage, float], None]
+"""Takes in that a step of a conversation has ended, well or not, and how many seconds it took."""
+
+
+def unheard(_stage: Stage, _seconds: float) -> None:
+    """Drop a step: nobody measures."""
 
 
 class KnownRelay:
@@ -25,7 +34,7 @@ class KnownRelay:
     `certificate` is the one that it showed last.
     """
 
-    def __init__(self, security: Security, discovered: Discovered) -> None:
+    def __init__(self, security: Security, discovered: Discovered, spoken: Spoken = unheard) -> None:
         self.security = security
         self.addresses: Sequence[Address] | None = None
         self.address: Address | None = None
@@ -33,8 +42,18 @@ class KnownRelay:
         self.mails_per_connection: int | None = None
         self.certificate: Certificate | None = None
         self._discovered = discovered
+        self._spoken = spoken
         self._last_count: int | None = None
         self._is_slow = False
+
+    @contextmanager
+    def timed(self, stage: Stage) -> Iterator[None]:
+        """Measure a step of a conversation."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._spoken(stage, time.monotonic() - began)
 
     def found_security(self, security: Security) -> None:
         """Keep how TLS starts where that was left open, and report it, once."""

@@ -12,8 +12,8 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -44,7 +44,7 @@ class Opening:
     async def greeted(self) -> RelayProtocol:
         """Return a connection whose greeting was good. Raises `Rejected`, or what the network or TLS raise."""
         config = self.config
-        found = self.known.addresses or await addresses.of(config.host, config.port, config.connect_timeout)
+        found = self.known.addresses or await self._looked_up()
         self.stage = Stage.CONNECT
         waiting = addresses.in_order(found, self.known.address)
         share = config.connect_timeout / max(len(waiting), 1)
@@ -69,6 +69,10 @@ class Opening:
         finally:
             await addresses.give_up(candidates, RelayProtocol.abort)
 
+    async def _looked_up(self) -> Sequence[Address]:
+        with self.known.timed(Stage.RESOLVE):
+            return await addresses.of(self.config.host, self.config.port, self.config.connect_timeout)
+
 
 class _Candidate:
     """One address after the other until one takes the connection; that one has to greet well."""
@@ -86,14 +90,18 @@ class _Candidate:
 
     async def greeted(self, waiting: list[Address]) -> RelayProtocol:
         """Return a connection whose greeting was good; the addresses that were tried leave `waiting`."""
-        async with deadlines.within(self._config.connect_timeout):
-            connected, self.address = await addresses.connected(waiting)
-        self.stage = Stage.TLS if self._opening.implicit_tls else Stage.BANNER
-        async with deadlines.within(self._config.connect_timeout):
-            protocol = await self._protocol(connected, encrypted=self._opening.implicit_tls)
+        timed, is_encrypted = self._opening.known.timed, self._opening.implicit_tls
+        with timed(Stage.CONNECT):
+            async with deadlines.within(self._config.connect_timeout):
+                connected, self.address = await addresses.connected(waiting)
+        self.stage = Stage.TLS if is_encrypted else Stage.BANNER
+        with timed(Stage.TLS) if is_encrypted else nullcontext():
+            async with deadlines.within(self._config.connect_timeout):
+                protocol = await self._protocol(connected, encrypted=is_encrypted)
         self.stage = Stage.BANNER
         try:
-            await self._read_greeting(protocol, self.address)
+            with timed(Stage.BANNER):
+                await self._read_greeting(protocol, self.address)
         except BaseException:
             protocol.abort()
             raise

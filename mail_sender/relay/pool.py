@@ -11,7 +11,7 @@ from collections import deque
 from mail_sender.mail.mail import Mail
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.connection import Connection
-from mail_sender.relay.known import Discovered, KnownRelay
+from mail_sender.relay.known import Discovered, KnownRelay, Spoken, unheard
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls import contexts
 from mail_sender.tls.certificate import Certificate
@@ -23,14 +23,14 @@ _MOST_QUOTED = 64  # mails that a relay may still quote
 class SmtpTransport:
     """A relay over TLS.
 
-    `discovered` is called with how TLS starts, if that had to be found out.
+    `discovered` is called with how TLS starts, if that had to be found out, `spoken` with each step of a talk.
     Raises `OSError` or `contexts.BadPem` if a certificate cannot be used.
     """
 
-    def __init__(self, config: RelayConfig, discovered: Discovered) -> None:
+    def __init__(self, config: RelayConfig, discovered: Discovered, spoken: Spoken = unheard) -> None:
         self._config = config
         self._context = context(config)
-        self._known = KnownRelay(config.security, discovered)
+        self._known = KnownRelay(config.security, discovered, spoken)
         self._idle: list[Connection] = []
         self._seen: deque[Mail] = deque(maxlen=_MOST_QUOTED)
 

@@ -35,7 +35,7 @@ async def test_an_empty_ledger_has_nothing_to_tell(ledger: Ledger) -> None:
     """Each state is named, and each of the 24 hours."""
     found = await ledger.summary(NOW)
     assert found.at == NOW
-    assert dict(found.states) == dict.fromkeys(State, 0)
+    assert (dict(found.states), found.kinds) == (dict.fromkeys(State, 0), {})
     assert (found.unmarked, found.oldest_waiting_at, found.last_accepted_at) == (0, None, None)
     assert (found.hours, found.failing) == (({},) * HOURS, ())
 
@@ -49,6 +49,7 @@ async def test_each_delivery_is_counted_once_in_its_state(ledger: Ledger) -> Non
     await lived(ledger, messages[0], line("deferred"), line("deferred"))
     found = await ledger.summary(NOW)
     assert dict(found.states) == dict.fromkeys(State, 1)
+    assert found.kinds == {messages[0].content.kind: dict.fromkeys(State, 1)}
     assert found.unmarked == len(await ledger.unmarked(NOW)) == 1
     assert (await ledger.summary(NOW + 8 * DAY)).unmarked == 0
 

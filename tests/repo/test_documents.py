@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from mail_sender.config import load
 from mail_sender.config.keys import ClientFile, SenderFile
+from mail_sender.observe.metrics import Metrics
 from mail_sender.relay.endpoint import Security
 from tests.golden import samples
 from tests.support import configs
@@ -101,6 +102,21 @@ def test_every_event_stands_in_the_log_page_and_no_other() -> None:
     page = (ROOT / "docs/log.md").read_text()
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == events
+
+
+def test_every_metric_stands_in_the_monitoring_page_as_it_is() -> None:
+    """Whoever writes an alert finds each name with its type, its labels and its meaning, and no name that is gone."""
+    registry = Metrics().registry
+    of_own = {getattr(one, "_name", ""): getattr(one, "_labelnames", ()) for one in registry._collector_to_names}
+    expected = set()
+    for family in registry.collect():
+        names = getattr(family, "_labelnames", ()) or of_own.get(family.name, ())
+        labels = ", ".join(f"`{name}`" for name in names)
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        if name.startswith("mail_sender_"):
+            expected.add(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+    page = (ROOT / "docs/monitoring.md").read_text()
+    assert {line for line in page.splitlines() if line.startswith("| `mail_sender_")} == expected
 
 
 def test_every_exit_code_and_flag_stands_in_the_configuration_page() -> None:

@@ -55,6 +55,7 @@ def status(
         conditions=found,
         queue=QueueStatus(
             states={**dict.fromkeys(State, 0), State.QUEUED: 2},
+            kinds={"test_message_v1": {State.QUEUED: 1}, "strange_v9": {State.QUEUED: 1}},
             unmarked=1,
             oldest_waiting_at=NOW - timedelta(seconds=90),
             last_accepted_at=NOW - timedelta(seconds=30),

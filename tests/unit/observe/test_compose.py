@@ -26,6 +26,7 @@ FACTS = Facts("https://idm.example.com", "relay.example.com:465", "implicit", Tr
 SUMMARY = Summary(
     at=NOW,
     states={state: number for number, state in enumerate(State)} | {State.HELD: 0},
+    kinds={"test_message_v1": {State.SENT: 3}},
     unmarked=2,
     oldest_waiting_at=NOW - HOUR,
     held_since=None,
@@ -57,6 +58,7 @@ def test_all_that_was_seen_stands_in_the_status() -> None:
     assert (found.relay.breaker, found.relay.breaker_since, found.relay.in_flight) == ("closed", None, 1)
     assert found.queue is not None
     assert found.queue.states == {state.value: SUMMARY.states[state] for state in State}
+    assert found.queue.kinds == {"test_message_v1": {"sent": 3}}
     assert (found.queue.unmarked, found.queue.oldest_waiting_at) == (2, NOW - HOUR)
     assert found.attempts is not None
     assert found.attempts.last_hour == {"accepted": 3, "deferred": 1}
