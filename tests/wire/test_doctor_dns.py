@@ -24,7 +24,7 @@ ROWS: Rows = {
     ("mx2.acme.zz", "AAAA"): ["2001:db8::1"],
     ("null.zz", "MX"): ["0 ."],
     ("long.acme.zz", "TXT"): [txt(LONG)],
-    ("odd.acme.zz", "TXT"): [txt("caf\\233"), '""'],
+    ("odd.acme.zz", "TXT"): ['"caf\\233"', '""'],
     ("s1._domainkey.acme.zz", "CNAME"): ["key.provider.zz."],
     ("key.provider.zz", "TXT"): [txt("v=DKIM1; p=")],
     ("s2._domainkey.acme.zz", "CNAME"): ["gone.elsewhere.xx."],
@@ -49,7 +49,7 @@ def resolver(server: DnsServer, seconds: float = 0.6) -> Resolver:
 @pytest.mark.parametrize(
     ("name", "kind", "answer"),
     [
-        ("acme.zz", Kind.MX, Answer(Outcome.FOUND, ("20 mx2.acme.zz", "10 mx.acme.zz"))),
+        ("acme.zz", Kind.MX, Answer(Outcome.FOUND, ("10 mx.acme.zz", "20 mx2.acme.zz"))),
         ("ACME.zz.", Kind.TXT, Answer(Outcome.FOUND, ("v=spf1 mx -all",))),
         ("mx.acme.zz", Kind.A, Answer(Outcome.FOUND, ("192.0.2.1",))),
         ("mx2.acme.zz", Kind.AAAA, Answer(Outcome.FOUND, ("2001:db8::1",))),
@@ -63,7 +63,7 @@ def resolver(server: DnsServer, seconds: float = 0.6) -> Resolver:
     ],
 )
 async def test_what_dns_says_is_read(server: DnsServer, name: str, kind: Kind, answer: Answer) -> None:
-    """Records, no records, no name; aliases are followed, and named."""
+    """Records in a steady order, no records, no name; aliases are followed, and named."""
     assert await resolver(server).ask(name, kind) == answer
 
 
@@ -75,7 +75,7 @@ async def test_a_long_record_comes_over_tcp_in_one_piece(server: DnsServer) -> N
 
 async def test_octets_beyond_ascii_stay_visible(server: DnsServer) -> None:
     """Whatever a TXT record holds, it becomes a text."""
-    assert set((await resolver(server).ask("odd.acme.zz", Kind.TXT)).records) == {"caf\\233", ""}
+    assert (await resolver(server).ask("odd.acme.zz", Kind.TXT)).records == ("", "caf\\xe9")
 
 
 @pytest.mark.parametrize(

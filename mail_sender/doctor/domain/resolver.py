@@ -94,7 +94,7 @@ class Resolver:
             search=False,
             backend=dns.asyncbackend.get_backend("asyncio"),
         )
-        records = tuple(map(_text, found.rrset or ()))
+        records = tuple(sorted(map(_text, found.rrset or ())))  # name servers shuffle them, and a report must not
         return Answer(Outcome.FOUND if records else Outcome.EMPTY, records, _alias(name, found.canonical_name))
 
     def _reason(self, error: Exception) -> str:
