@@ -1,6 +1,7 @@
 """Reads the table of known refusals, `known_refusals.toml`, which says how it is read and how to add to it."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -55,5 +56,10 @@ def _rule(entry: Mapping[str, Any], pieces: Mapping[str, str]) -> Rule:
     return Rule(Blame[entry["blame"].upper()], entry["example"], words, unless, entry.get("status", ""))
 
 
+def without_accents(text: str) -> str:
+    """Return a text without accents, its characters taken apart as Unicode does (NFKD)."""
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+
+
 def _any_of(words: Sequence[str], pieces: Mapping[str, str]) -> str:
-    return "|".join(_PIECE.sub(lambda found: f"({pieces[found[1]]})", word) for word in words)
+    return "|".join(_PIECE.sub(lambda found: f"({pieces[found[1]]})", without_accents(word)) for word in words)

@@ -4,22 +4,24 @@
    left out if a reason follows it, because Postfix puts it before every refusal at RCPT.
 2. The first rule of the table (`known_refusals.toml`) that fits decides.
 3. Before RCPT no reply can be about a recipient, and only about a mail if that is its size (RFC 5321, section 3.3).
-   What says no more than that is the account's there if it is permanent, and the relay's if it is not.
+   What says no more than that is the account's there if it is permanent, and the relay's if it is not. Words of a
+   policy or of our reputation at MAIL stay what they are: they do not say that the account is at fault.
 
 `sender.own_fault` decides what follows.
 """
 
 import re
-import unicodedata
 from datetime import timedelta
 from functools import lru_cache
 
 from mail_sender.backoff import LONGEST_ASKED
-from mail_sender.relay.known_refusals import rules
+from mail_sender.relay.known_refusals import rules, without_accents
 from mail_sender.verdict import Blame, RelayDown, Reply, Stage
 
 _STATUS = re.compile(r"(?:^|(?<=#))[245]\.\d{1,3}\.\d{1,3}(?=\s|$|[);:,-])")
 _LEAD = re.compile(r"(recipient|rcpt)( address)? (rejected|refused):\s*(?=\S)")
+_ADDRESS = re.compile(r"(?:[\w+=%&-]{1,64}\.){0,5}[\w+=%&-]{1,64}@[\w.-]{1,255}")
+_JOINT = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z]{2})|(?<=[A-Za-z])_(?=[A-Za-z])")
 _WAIT = re.compile(r"(?<![\w.;/\[-])(\d{1,5}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _LOGIN_WANTED = frozenset({530, 534, 535, 538})
@@ -39,13 +41,18 @@ _ADVICE_ELSE = (
 
 def blame(stage: Stage, reply: Reply) -> Blame:
     """Say whose fault a refusal (4xx or 5xx) is."""
-    found = _by_words(reply.code, reply.whole or reply.text)
+    said = reply.whole or reply.text
+    found = _by_words(reply.code, said)
     if stage.has_recipient or found.is_ours or found.passes:
         return found
     if stage is Stage.MAIL and (found is Blame.MESSAGE or reply.code == 552):
         return Blame.MESSAGE
-    if _WAIT.search(reply.whole or reply.text):
+    if _WAIT.search(said):
         return Blame.PACE
+    # A code alone, such as 5.7.1, says less than words.
+    is_policy = found is Blame.AMBIGUOUS and reply.code not in _LOGIN_WANTED
+    if stage is Stage.MAIL and is_policy and _by_words(reply.code, _STATUS.sub("", said)) is found:
+        return found
     return Blame.ACCOUNT if reply.code >= 500 else Blame.RELAY
 
 
@@ -70,9 +77,12 @@ def asked_wait(reply: Reply) -> timedelta:
 
 
 def plain(text: str) -> str:
-    """Return a text as the rules compare it: one line in lower case, without accents."""
-    decomposed = unicodedata.normalize("NFKD", text).casefold()
-    return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())
+    """Return a text as the rules compare it: one line in lower case, without accents, `QuotaExceeded` in two words.
+
+    An address is an @, because its words say nothing.
+    """
+    apart = (word if "://" in word else _JOINT.sub(" ", word) for word in _ADDRESS.sub("@", text).split())
+    return " ".join(without_accents(" ".join(apart)).casefold().split())
 
 
 @lru_cache(maxsize=256)

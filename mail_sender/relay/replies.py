@@ -8,7 +8,7 @@
     dot                     deferred        deferred        refused         uncertain
 
     *    552 and 5.3.4 are the message's size, 5.6.7 and 5.6.9 its address beyond ASCII: refused. Anything else means
-         that this login may not send as From.
+         that this login may not send as From, or is a policy of the relay's against us.
     **   deferred if the words are about the recipient.
     ***  530, 534, 535 and 538 ask for a login: relay down.
 
@@ -48,6 +48,10 @@ _ADVICE_TO_5XX = {
     Stage.AUTH: "check mail_username and mail_password (an app password or API key with some providers)",
     Stage.MAIL: "this login may not send as mail_from_address: allow the address or domain at the provider",
 }
+_POLICY = (
+    "a policy of the relay, against mail_from_address or against the reputation of this machine's address: read its "
+    "reply, and ask its operator"
+)
 _CONNECTS = frozenset({Stage.RESOLVE, Stage.CONNECT, Stage.TLS, Stage.STARTTLS})
 """The stages with `mail_connect_timeout_seconds` each."""
 
@@ -104,6 +108,8 @@ def _advice(stage: Stage, reply: Reply, found: Blame, config: RelayConfig) -> st
         return f'it may not like our name "{config.local_name}": set [relay] local_name'
     if stage is Stage.AUTH and login.refuses_mechanism(reply):
         return _NO_MECHANISM
+    if stage is Stage.MAIL and found is Blame.AMBIGUOUS:
+        return _POLICY
     return _ADVICE_TO_5XX.get(stage, _CHECK_LOG) if reply.code >= 500 else _CHECK_LOG
 
 

@@ -1,15 +1,69 @@
 """Whose fault a refusal is, read from its words."""
 
 from datetime import timedelta
+from itertools import cycle, product
+from time import process_time
 
 import pytest
 
 from mail_sender.relay.known_refusals import Rule, rules
+from mail_sender.relay.redaction import LONGEST_READ
 from mail_sender.relay.refusals import asked_wait, blame, plain
 from mail_sender.verdict import LONGEST_TEXT, Blame, Reply, Stage
 from tests.support.known_replies import KNOWN
 
 NOT_THE_RECIPIENTS = {Blame.ACCOUNT, Blame.QUOTA, Blame.PACE, Blame.RELAY}
+LEADS = (
+    "5.1.1 ",
+    "5.2.1 ",
+    "5.2.2 ",
+    "4.2.1 ",
+    "5.7.1 ",
+    "5.1.1 <user@example.net>: Recipient address rejected: ",
+    "4.7.1 <user@example.net>: ",
+)
+OURS = (
+    "Your account",
+    "Your mailbox",
+    "Your user account",
+    "Your domain",
+    "This SMTP user",
+    "Sending from your account",
+    "Sending for this user",
+    "Outbound mail from this mailbox",
+    "SMTP access for this account",
+    "The sender's mailbox",
+    "The authenticated user",
+    "Your API key",
+)
+BARRED = (
+    "has been suspended",
+    "is temporarily suspended",
+    "is blocked due to spam",
+    "was disabled by the administrator",
+    "has been deactivated due to inactivity",
+    "is locked",
+    "has expired",
+    "is not allowed to send",
+    "is not yet verified",
+)
+QUOTAS = (
+    "Your daily limit",
+    "The hourly quota",
+    "Monthly message allowance",
+    "Your mail quota for today",
+    "Sending quota of your mailbox",
+    "Daily recipient limit for this mailbox",
+    "The number of messages this user may send in 24 hours",
+)
+USED_UP = ("has been reached", "is exceeded", "is used up", "reached, try again tomorrow", "exceeded for this user")
+PACES = (
+    "You are sending too fast",
+    "Too many messages in a short time",
+    "Message rate too high for this user",
+    "Concurrent session limit reached",
+    "Mailbox rate limit exceeded for sending",
+)
 
 
 def test_each_known_refusal_is_blamed_on_who_is_at_fault() -> None:
@@ -36,12 +90,55 @@ def test_a_refusal_that_fits_no_rule_is_unclear(text: str) -> None:
     assert blame(Stage.DOT, Reply(550, text)) is Blame.UNCLEAR
 
 
-@pytest.mark.parametrize("stage", [Stage.BANNER, Stage.EHLO, Stage.AUTH, Stage.MAIL])
-def test_before_rcpt_no_refusal_is_a_recipients(stage: Stage) -> None:
-    """Whatever its words: nobody has been named yet. Only MAIL may mean the mail's size."""
+def test_before_rcpt_no_refusal_is_a_recipients() -> None:
+    """Whatever its words: nobody has been named yet. Only MAIL may mean the mail's size, or a policy against us."""
+    at_mail = NOT_THE_RECIPIENTS | {Blame.MESSAGE, Blame.AMBIGUOUS}
     for _, _, reply in KNOWN:
-        found = blame(stage, reply)
-        assert found in NOT_THE_RECIPIENTS or (stage is Stage.MAIL and found is Blame.MESSAGE), reply
+        assert blame(Stage.MAIL, reply) in at_mail, reply
+        for stage in (Stage.BANNER, Stage.EHLO, Stage.AUTH):
+            assert blame(stage, reply) in NOT_THE_RECIPIENTS, reply
+
+
+def test_no_words_about_our_account_a_quota_or_the_pace_are_a_recipients() -> None:
+    """Not even behind a code or a lead that says so: such a mail would be lost, though nothing is wrong with it."""
+    leads = cycle(LEADS)
+    wrong = [
+        f"{lead}{said}: {found.name}"
+        for said in (*map(" ".join, product(OURS, BARRED)), *map(" ".join, product(QUOTAS, USED_UP)), *PACES)
+        for lead in (next(leads), "")
+        if not (found := blame(Stage.RCPT, Reply(450 if lead.startswith("4") else 550, lead + said))).is_ours
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("local", ["limit", "spam", "user", "account-suspended", "quota.exceeded", "relay+list", "x"])
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("<{}@example.net>... does not want to be named", Blame.UNCLEAR),
+        ("{}@example.net no such user", Blame.RECIPIENT),
+        ("Daily quota exceeded...{}@example.com", Blame.QUOTA),
+    ],
+)
+def test_an_addresss_words_say_nothing(local: str, text: str, found: Blame) -> None:
+    """Whatever the mailbox is called."""
+    assert blame(Stage.RCPT, Reply(550, text.format(local))) is found
+
+
+@pytest.mark.parametrize(
+    "text", ["QuotaExceeded", "SendQuotaExceededException", "daily_quota_exceeded", "err=DAILY_QUOTA_EXCEEDED"]
+)
+def test_the_parts_of_a_name_are_words(text: str) -> None:
+    """Programs answer with the names of their exceptions and codes."""
+    assert blame(Stage.DOT, Reply(554, f"5.0.0 {text}")) is Blame.QUOTA
+
+
+@pytest.mark.parametrize("text", ["a ", "a", "sender ", "A_", "@", "a.", "your account ", "limit exceeded "])
+def test_a_reply_made_to_be_slow_is_read_in_bounded_time(text: str) -> None:
+    """No word of the table takes more than a few steps for each character."""
+    started = process_time()
+    blame(Stage.DOT, Reply(550, (text * LONGEST_READ)[:LONGEST_READ]))
+    assert process_time() - started < 0.5
 
 
 def test_words_go_before_the_code_of_a_recipient() -> None:

@@ -84,3 +84,22 @@ def test_a_wish_for_a_login_is_the_relays_fault(code: int) -> None:
 def test_a_2xx_to_data_is_the_relays_fault() -> None:
     """Without a 3xx the relay would take the mail for commands."""
     assert isinstance(on(Stage.DATA, "250 2.0.0 ok"), RelayDown)
+
+
+@pytest.mark.parametrize(
+    ("reply", "advice"),
+    [
+        (
+            "554 Your access has been rejected due to the sending MTA's poor reputation",
+            "the reputation of this machine",
+        ),
+        ("550 5.7.0 From address is not one of your addresses", "this login may not send as mail_from_address"),
+        ("553 5.7.1 not yours", "this login may not send as mail_from_address"),
+    ],
+)
+def test_a_policy_against_us_at_mail_is_not_called_a_matter_of_the_login(reply: str, advice: str) -> None:
+    """Whoever reads the advice would look for a fault in a configuration that is right."""
+    verdict = on(Stage.MAIL, reply)
+    assert isinstance(verdict, RelayDown)
+    assert advice in verdict.advice
+    assert verdict.lasting
