@@ -38,6 +38,7 @@ from mail_sender.observe.watched import Watched
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.sender.in_flight import InFlight
 from mail_sender.sender.parts import Parts
+from mail_sender.sender.recent_mails import RecentMails
 from mail_sender.sender.reported import Reported
 from mail_sender.sender.test_mail import TestMail
 from mail_sender.sender.worker import Worker
@@ -123,6 +124,7 @@ class Lasting:
     in_flight: InFlight = field(default_factory=InFlight)
     conditions: Conditions = field(default_factory=Conditions)
     reported: Reported = field(default_factory=Reported)
+    recent_mails: RecentMails = field(default_factory=RecentMails)
 
     @classmethod
     @asynccontextmanager
@@ -180,6 +182,7 @@ class Generation:
             lasting.conditions,
             lasting.reported,
             self._observe,
+            recent_mails=lasting.recent_mails,
         )
         self._worker = Worker(parts, ends.config.sender, ends.config.mail, lasting.clock)
         self._retired = asyncio.Event()

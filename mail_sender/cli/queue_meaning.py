@@ -2,6 +2,7 @@
 
 from mail_sender.control.response import ResponseLine
 from mail_sender.control.verbs import VERBS
+from mail_sender.log import printable
 
 Meaning = tuple[str, str]
 """What the state means, and what to do next."""
@@ -17,6 +18,8 @@ def of(entry: ResponseLine, due: str) -> Meaning:
         return _abandoned(entry)
     if entry["status"] != "queued":
         return _MEANINGS[entry["status"]]
+    if entry["held_back"]:
+        return f"It is held back: {printable(entry['held_back']['reason'])}; next attempt {due}.", _BY_ITSELF
     meaning, advice = _WAITING["uncertain"] if entry["ambiguous"] else _WAITING.get(_last_verdict(entry), _NOT_YET)
     return f"{meaning}; next attempt {due}.", advice
 
@@ -38,6 +41,7 @@ def _abandoned(entry: ResponseLine) -> Meaning:
     return meaning, "`mail-sender queue retry` starts over, until the deadline."
 
 
+_BY_ITSELF = "nothing to do: it goes by itself; `queue flush` lifts no limit, a change of the configuration does."
 _FLUSH = "`mail-sender queue flush` tries at once."
 _NOT_YET = ("It could not be sent yet", f"nothing to do: it is tried again automatically; {_FLUSH}")
 _BY_OPERATOR = ("An operator has queued it again", f"nothing to do; {_FLUSH}")

@@ -76,7 +76,8 @@ def ago(time: datetime, now: datetime) -> str:
 def _happened(entry: ResponseLine, now: datetime) -> str:
     parts = []
     if entry["status"] == "queued":
-        parts.append(_due(entry, now) or "due")
+        held = entry["held_back"]
+        parts.append(f"held back by {held['limit']} until {_until(held, now)}" if held else _due(entry, now) or "due")
     if entry["interrupted"]:
         parts.append(f"mail-sender ended {'at' if entry['dot'] else 'before'} the dot")
     if entry["unsent_at"]:
@@ -94,8 +95,15 @@ def _due(entry: ResponseLine, now: datetime) -> str | None:
     return ago(due, now) if due and due > now else None
 
 
+def _until(held: ResponseLine, now: datetime) -> str:
+    """Return until when a limit holds a delivery back."""
+    until = _time(held["until"])
+    return f"{_clock(until)} ({ago(until, now)})"
+
+
 def _delivery(entry: ResponseLine, now: datetime) -> str:
-    due = _due(entry, now) or "as soon as possible"
+    held = entry["held_back"]
+    due = _until(held, now) if held else _due(entry, now) or "as soon as possible"
     meaning, advice = queue_meaning.of(entry, due)
     head = f"{printable(entry['recipient'])}: {entry['status']}"
     lines = [head, *_indented(meaning), *_indented(f"Next: {advice}")]
@@ -145,11 +153,12 @@ def _marked(entry: ResponseLine, now: datetime) -> str:
 
 _CONDITIONS = {
     ("relay", None): "The relay has been unusable",
+    ("limit", None): "A limit has held mail back",
     ("server", None): "Kanidm has been unusable",
     ("server", ServerFaultKind.UNREACHABLE): "Kanidm has been unreachable",
     ("ledger", None): "The ledger has been unusable",
 }
-_VERDICTS = {"relay_down": "relay down", "uncertain": "cut off"}
+_VERDICTS = {"relay_down": "relay down", "uncertain": "cut off", "held_back": "held back"}
 
 
 def _time(text: str) -> datetime:

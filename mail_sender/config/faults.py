@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -23,6 +23,7 @@ _TYPES = {
     "is_instance_of": "text in quotes",  # a path
     "path_type": "text in quotes",
     "model_type": "a table",
+    "date_type": "a date without quotes, such as 2026-12-01",
     "model_attributes_type": "a table",
 }
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a table"}
@@ -97,10 +98,20 @@ def _in_plain_words(model: type[BaseModel], key: tuple[str, ...], detail: ErrorD
 
 
 def _known_keys(model: type[BaseModel], key: tuple[str, ...]) -> str:
-    table = model.model_fields[key[0]].annotation
-    known = sorted(table.model_fields) if isinstance(table, type) and issubclass(table, BaseModel) else []
+    known = sorted(_keys_of(model, key[:-1]))
     near = difflib.get_close_matches(key[-1], known, n=1)
-    return f'did you mean "{near[0]}"?' if near else f"[{key[0]}] has {', '.join(known)}"
+    return f'did you mean "{near[0]}"?' if near else f"[{'.'.join(key[:-1])}] has {', '.join(known)}"
+
+
+def _keys_of(model: type[BaseModel], table: tuple[str, ...]) -> Iterator[str]:
+    """Yield the keys that a table of the file may have, by the names that they have there."""
+    if not table:
+        yield from (field.alias or name for name, field in model.model_fields.items())
+        return
+    annotation = model.model_fields[table[0]].annotation
+    for part in (annotation, *get_args(annotation)):  # one that may be left out is a union with None
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            yield from _keys_of(part, table[1:])
 
 
 def _toml_text(value: object) -> str:

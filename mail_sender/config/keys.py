@@ -5,6 +5,7 @@ marked `IsRead` is watched for changes, and a key whose type is `SecretStr` is n
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -36,6 +37,13 @@ class _Table(_Keys):
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
+class _WarmUpTable(_Table):
+    start: Annotated[int, Field(ge=1, le=1_000_000)]
+    factor: Annotated[float, Field(ge=1, le=10)]
+    days: Annotated[int, Field(ge=1, le=90)]
+    first_day: Annotated[date | None, Field(alias="from")] = None
+
+
 class _RelayTable(_Table):
     kind: Literal["smtp", "folder"] = "smtp"
     path: values.OutputFolder = None
@@ -43,6 +51,14 @@ class _RelayTable(_Table):
     client_cert_path: values.InputPath = None
     client_key_path: values.InputPath = None
     local_name: values.HostName | None = None
+    per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    per_recipient_per_hour: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    warm_up: _WarmUpTable | None = None
+
+
+class _RecipientsTable(_Table):
+    disposable_domains_path: values.InputPath = None
+    disposable: Literal["warn", "refuse"] = "warn"
 
 
 class _TemplatesTable(_Table):
@@ -103,6 +119,7 @@ class SenderFile(_Keys):
     mail_password: values.Login | None = None
     mail_connect_timeout_seconds: values.Seconds = 15
     relay: _RelayTable = _RelayTable()
+    recipients: _RecipientsTable = _RecipientsTable()
     headers: dict[str, str] = {}
     templates: _TemplatesTable = _TemplatesTable()
     brand: _BrandTable = _BrandTable()

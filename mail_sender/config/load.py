@@ -23,6 +23,7 @@ from mail_sender.config import (
     ignored,
     proxy,
     relay,
+    reputation,
     sample_check,
     security_warnings,
 )
@@ -39,7 +40,7 @@ from mail_sender.observe import place
 from mail_sender.observe.config import ObserveConfig
 from mail_sender.relay import endpoint
 from mail_sender.relay.config import RelayConfig
-from mail_sender.sender.config import RetryConfig, SenderConfig
+from mail_sender.sender.config import ReputationConfig, RetryConfig, SenderConfig
 from mail_sender.sender.schedule import Schedule
 from mail_sender.source.config import SourceConfig
 
@@ -63,10 +64,12 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
         *(proxy.faults(client.uri) if client else ()),
         *(example_domains.faults(client_file, sender_file, client, sender) if client and sender else ()),
         *relay.faults(sender_file),
+        *reputation.faults(sender_file),
         *headers.faults(sender_file),
         *certificates.faults(client_file, sender_file),
     ]
     faults = _first_of_each_key(faults)
+    protection = reputation.reputation(sender_file, sender, faults) if sender else ReputationConfig()
     loaded = appearance.appearance(sender_file, sender, faults, warnings) if sender else None
     files = _files(client_file, sender_file)
     if client is None or sender is None:
@@ -82,6 +85,7 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
     warnings += [
         *security_warnings.warnings(client, sender, relay_config, sender_file),
         *(relay.warnings(sender_file) if isinstance(relay_config, RelayConfig) else ()),
+        *reputation.warnings(sender, protection),
         *ignored.warnings(client_file, sender_file),
         *certificates.warnings(),
     ]
@@ -93,6 +97,7 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
             schedule=Schedule(sender.schedule),
             retry=RetryConfig(sender.retry.message_retries, timedelta(seconds=sender.retry.max_age_seconds)),
             stop_grace_seconds=sender.worker.stop_grace_seconds,
+            reputation=protection,
         ),
         ledger=ledger_config(sender),
         observe=ObserveConfig(place.parse(sender.observe.listen) if sender.observe.listen else None),

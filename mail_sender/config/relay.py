@@ -39,7 +39,7 @@ def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
         password=SecretStr(password) if has_login else None,
         connect_timeout=float(sender.mail_connect_timeout_seconds),
         local_name=table.local_name or place.local_name or address.domain(sender.mail_from_address),
-        **table.model_dump(exclude={"kind", "path", "local_name"}),
+        **table.model_dump(include={"ca_path", "client_cert_path", "client_key_path"}),
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mail_sender.clock import Clock
-from mail_sender.control import lookup, response
+from mail_sender.control import held_back, lookup, response
 from mail_sender.control.change import Decide, change
 from mail_sender.control.command import Command
 from mail_sender.control.flush import Flush, Flushed
@@ -21,6 +21,7 @@ from mail_sender.control.response import ResponseLine
 from mail_sender.errors import Exit, LedgerFault, MessageGone, ServerFault
 from mail_sender.ledger.base import Delivery, Entry, Ledger, Outcome, Query
 from mail_sender.sender import events
+from mail_sender.sender.holding import HeldBack
 from mail_sender.source.base import Source
 
 if TYPE_CHECKING:
@@ -81,8 +82,16 @@ class Handler:
         yield response.end(Exit.DONE) if found else response.end(Exit.FAILED, _NOTHING_FITS)
 
     def _entry(self, entry: Entry, command: Command, *, whole: bool) -> ResponseLine:
-        has_sender = self._worker is not None
-        return response.entry(entry, show_addresses=command.show_addresses, whole=whole, has_sender=has_sender)
+        return response.entry(
+            entry,
+            show_addresses=command.show_addresses,
+            whole=whole,
+            has_sender=self._worker is not None,
+            held_back=held_back.of(entry, self._held_back(), self._clock.now()),
+        )
+
+    def _held_back(self) -> tuple[HeldBack, ...]:
+        return self._worker.held_back() if self._worker else ()
 
     async def _change(self, command: Command, decide: Decide | None = None) -> Lines:
         """Change every delivery that a command means, page by page."""
@@ -150,7 +159,7 @@ class Handler:
         else:
             events.operator_command(command.verb, None, response.count(len(waiting)))
             self._worker.probe()
-            flush = Flush(self._ledger, self._clock, waiting)
+            flush = Flush(self._ledger, self._clock, waiting, self._held_back)
             async for step in flush.watch():
                 yield step
             result = self._explained(flush.result, self._worker)
@@ -166,3 +175,5 @@ class Handler:
             return
         for fault in self._worker.faults():
             yield response.condition(fault, self._worker.probes_in() if fault.name == "relay" else None)
+        for held in self._held_back():
+            yield response.held_back(held, self._clock.now())

@@ -2,7 +2,8 @@
 
     {"entry": {...}}        a delivery, for `list` and `show`; addresses are masked unless asked for
     {"result": {...}}       what became of one delivery that the command means: `done`, and `message`, a sentence
-    {"condition": {...}}    what is wrong with relay, server or ledger: `since`, `message`, `next_try_in` (seconds)
+    {"condition": {...}}    what is wrong with relay, server or ledger, or held back by a limit: `since`, `message`,
+                            `next_try_in` (seconds)
     {"progress": {...}}     how far a flush has come: `done` of `total`
     {"end": {...}}          always last: `exit` (the command's exit code), `message`, and for a page of a list
                             `before`, from where the next one goes on
@@ -18,14 +19,23 @@ from mail_sender.errors import Exit
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.names import address
+from mail_sender.sender.holding import HeldBack
 
 ResponseLine = dict[str, Any]
 
 
-def entry(found: Entry, *, show_addresses: bool, whole: bool, has_sender: bool = True) -> ResponseLine:
+def entry(
+    found: Entry,
+    *,
+    show_addresses: bool,
+    whole: bool,
+    has_sender: bool = True,
+    held_back: ResponseLine | None = None,
+) -> ResponseLine:
     """Return the line of a delivery; with its whole history, or the last attempt alone.
 
-    `interrupted` says that it was in flight when its sender ended: without a sender, nobody works on it.
+    `interrupted` says that it was in flight when its sender ended: without a sender, nobody works on it. `held_back`
+    says which limit of the operator's holds it back, why, and until when.
     """
     delivery = found.delivery
     history = [_attempt(attempt) for attempt in found.history]
@@ -38,14 +48,15 @@ def entry(found: Entry, *, show_addresses: bool, whole: bool, has_sender: bool =
         "attempts": delivery.attempts,
         "ambiguous": delivery.ambiguous,
         "copy": delivery.copy,
-        "admitted_at": _time(found.admitted_at),
-        "changed_at": _time(found.changed_at),
-        "next_attempt_at": _time(delivery.next_attempt) if delivery.state is State.QUEUED else None,
-        "deadline": _time(delivery.deadline),
+        "admitted_at": rfc3339(found.admitted_at),
+        "changed_at": rfc3339(found.changed_at),
+        "next_attempt_at": rfc3339(delivery.next_attempt) if delivery.state is State.QUEUED else None,
+        "held_back": held_back,
+        "deadline": rfc3339(delivery.deadline),
         "queue_id": found.queue_id,
         "mail_message_id": delivery.imprint.message_id if delivery.imprint else None,
-        "marked_at": _time(found.marked_at),
-        "unsent_at": _time(found.unsent_at),
+        "marked_at": rfc3339(found.marked_at),
+        "unsent_at": rfc3339(found.unsent_at),
         "last_attempt": history[-1] if history else None,
     }
     return {"entry": {**line, "history": history} if whole else line}
@@ -64,11 +75,18 @@ def condition(fault: Fault, next_try_in: float | None) -> ResponseLine:
         "condition": {
             "name": fault.name,
             "kind": str(fault.kind),
-            "since": _time(fault.since),
+            "since": rfc3339(fault.since),
             "message": f"{fault.detail}; {fault.advice}",
             "next_try_in": None if next_try_in is None else round(next_try_in),
         }
     }
+
+
+def held_back(held: HeldBack, now: datetime) -> ResponseLine:
+    """Return what a limit holds back, in the form of a condition: it is one, though nothing is at fault."""
+    waits = "1 delivery waits" if held.deliveries == 1 else f"{held.deliveries} deliveries wait"
+    seconds = (held.until - now).total_seconds()
+    return condition(Fault("limit", held.limit, held.since, held.reason, waits), seconds)
 
 
 def progress(done: int, total: int) -> ResponseLine:
@@ -101,7 +119,7 @@ def _named(delivery: Delivery, show_addresses: bool) -> ResponseLine:
 
 def _attempt(attempt: Attempt) -> ResponseLine:
     return {
-        "at": _time(attempt.at),
+        "at": rfc3339(attempt.at),
         "stage": str(attempt.stage),
         "verdict": attempt.verdict,
         "code": attempt.code,
@@ -110,7 +128,8 @@ def _attempt(attempt: Attempt) -> ResponseLine:
     }
 
 
-def _time(time: datetime | None) -> str | None:
+def rfc3339(time: datetime | None) -> str | None:
+    """Return a time as it stands in a response."""
     if time is None:
         return None
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -88,8 +88,8 @@ class Outcome:
 class Attempt:
     """One line of a delivery's history: how far it came, what was said, and how long it took (seconds).
 
-    `verdict` is a verdict's name in lower case, `interrupted`, `held`, `withdrawn`, or the operator's command;
-    `reply` has been cleaned and cut.
+    `verdict` is a verdict's name in lower case, `interrupted`, `held`, `held_back`, `withdrawn`, `disposable`, or the
+    operator's command; `reply` has been cleaned and cut.
     """
 
     at: datetime
@@ -120,11 +120,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which deliveries are meant: all that fit every field that is set; `message` is an id or the start of one."""
+    """Which deliveries are meant: all that fit every field that is set; `message` is an id or the start of one.
+
+    `due_by` means those whose next attempt is due by then, `last_verdict` those whose last line of history has it.
+    """
 
     states: frozenset[State] = field(default_factory=lambda: frozenset(State))
     recipient: str | None = None
     message: str | None = None
+    due_by: datetime | None = None
+    last_verdict: str | None = None
 
 
 class Ledger(Protocol):
@@ -139,10 +144,13 @@ class Ledger(Protocol):
         Returns the messages that are newly found to be un-sent: listed long after they were marked.
         """
 
-    async def due(self, now: datetime, limit: int, without: Collection[str] = ()) -> Sequence[Delivery]:
+    async def due(
+        self, now: datetime, limit: int, without: Collection[str] = (), deadline_by: datetime | None = None
+    ) -> Sequence[Delivery]:
         """Return what is queued and due, longest first, and before it what is past its deadline, held ones too.
 
-        What is due for one of the recipients in `without`, in whatever case, is left out.
+        What is due for one of the recipients in `without`, in whatever case, is left out, and so is what has a
+        deadline later than `deadline_by`.
         A time so far ahead that no wait can have led to it (the clock was wrong) counts as due.
         """
 
@@ -189,6 +197,15 @@ class Ledger(Protocol):
 
     async def find(self, query: Query, limit: int, before: int | None = None) -> Sequence[Entry]:
         """Return deliveries with their histories, newest first, from those with a smaller number than `before`."""
+
+    async def accepted(self, since: datetime) -> Sequence[tuple[str, datetime]]:
+        """Return to whom mails went by attempts that began since then, and when these ended, oldest attempt first.
+
+        Those are the accepted ones, and those that were cut off at the dot and may have arrived.
+        """
+
+    async def began(self, name: str, now: datetime) -> datetime:
+        """Return when something of that name began: now, if nobody has asked before; the ledger keeps it."""
 
     async def count(self, query: Query) -> Mapping[State, int]:
         """Return how many deliveries are in each state; states without any are left out."""

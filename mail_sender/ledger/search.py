@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from mail_sender.ledger import rows
@@ -24,6 +25,13 @@ def where(query: Query, before: int | None = None) -> tuple[str, list[Any]]:
             return "WHERE 0", []
         conditions.append("m.id >= ? AND m.id < ?")
         values += [query.message, f"{query.message}g"]
+    if query.due_by is not None:
+        conditions.append("d.next_attempt <= ?")
+        values.append(rows.micros(query.due_by))
+    if query.last_verdict is not None:
+        last = "SELECT a.verdict FROM attempt a WHERE a.delivery = d.number ORDER BY a.number DESC LIMIT 1"
+        conditions.append(f"({last}) = ?")
+        values.append(query.last_verdict)
     if before is not None:
         conditions.append("d.number < ?")
         values.append(before)
@@ -40,6 +48,16 @@ def find(db: sqlite3.Connection, query: Query, limit: int, before: int | None) -
     ).fetchall()
     histories = _histories(db, [row[16] for row in found])
     return [_entry(row, histories.get(row[16], ())) for row in found]
+
+
+def accepted(db: sqlite3.Connection, since: datetime) -> list[tuple[str, datetime]]:
+    """Return to whom mails went, or may have gone, by attempts that began since then, and when these ended."""
+    found = db.execute(
+        "SELECT d.recipient, a.at, a.seconds FROM attempt a JOIN delivery d ON d.number = a.delivery "
+        "WHERE a.at >= ? AND a.verdict IN ('accepted', 'uncertain') ORDER BY a.at, a.number",
+        (rows.micros(since),),
+    )
+    return [(recipient, rows.time(at) + timedelta(seconds=seconds)) for recipient, at, seconds in found]
 
 
 def _entry(row: Sequence[Any], history: tuple[Attempt, ...]) -> Entry:

@@ -48,10 +48,12 @@ class SqliteLedger:
         """Take up what is new of these messages; return those newly found un-sent."""
         return await self._writer.do(lambda db: admission.admit(db, messages, now, max_age), begins=True)
 
-    async def due(self, now: datetime, limit: int, without: Collection[str] = ()) -> Sequence[Delivery]:
+    async def due(
+        self, now: datetime, limit: int, without: Collection[str] = (), deadline_by: datetime | None = None
+    ) -> Sequence[Delivery]:
         """Return what is past its deadline, and what is due."""
         others = tuple(without)  # the caller's may change under the thread
-        return await self._writer.do(lambda db: _due(db, now, limit, others))
+        return await self._writer.do(lambda db: _due(db, now, limit, others, deadline_by))
 
     async def next_due(self, now: datetime) -> datetime | None:
         """Return when the next queued delivery will be due."""
@@ -150,6 +152,20 @@ class SqliteLedger:
         """Return deliveries with their histories, newest first."""
         return await self._writer.do(lambda db: search.find(db, query, limit, before))
 
+    async def accepted(self, since: datetime) -> Sequence[tuple[str, datetime]]:
+        """Return to whom mails went by attempts since then, and when these ended."""
+        return await self._writer.do(lambda db: search.accepted(db, since))
+
+    async def began(self, name: str, now: datetime) -> datetime:
+        """Return when something of that name began, which the first to ask decides."""
+
+        def job(db: sqlite3.Connection) -> datetime:
+            insert = "INSERT INTO beginning (name, at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
+            db.execute(insert, (name, rows.micros(now)))
+            return rows.time(db.execute("SELECT at FROM beginning WHERE name = ?", (name,)).fetchone()[0])
+
+        return await self._writer.do(job, begins=True)
+
     async def count(self, query: Query) -> Mapping[State, int]:
         """Return how many deliveries are in each state."""
         condition, values = search.where(query)
@@ -166,14 +182,17 @@ class SqliteLedger:
         await self._writer.close()
 
 
-def _due(db: sqlite3.Connection, now: datetime, limit: int, without: Collection[str]) -> list[Delivery]:
+def _due(
+    db: sqlite3.Connection, now: datetime, limit: int, without: Collection[str], deadline_by: datetime | None
+) -> list[Delivery]:
     # What would wait longer was written by a clock that ran ahead.
     current, ahead = rows.micros(now), rows.micros(now + LONGEST_WAIT)
     late = "WHERE d.state IN ('queued', 'held') AND d.deadline <= ? ORDER BY d.deadline LIMIT ?"
     others = f"AND d.recipient COLLATE NOCASE NOT IN ({','.join('?' * len(without))})" if without else ""
+    urgent = "" if deadline_by is None else f"AND d.deadline <= {rows.micros(deadline_by)}"
     found = rows.deliveries(db, late, (current, limit))
     for when, bound in (("<=", current), (">", ahead)):
-        due = f"WHERE d.state = 'queued' AND d.next_attempt {when} ? AND d.deadline > ? {others}"
+        due = f"WHERE d.state = 'queued' AND d.next_attempt {when} ? AND d.deadline > ? {urgent} {others}"
         longest_first = "ORDER BY d.next_attempt, d.send_after, d.number LIMIT ?"
         found += rows.deliveries(db, f"{due} {longest_first}", (bound, current, *without, limit - len(found)))
     return found

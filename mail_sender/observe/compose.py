@@ -24,6 +24,7 @@ from mail_sender.observe.status import (
     ServerStatus,
     Status,
 )
+from mail_sender.sender import holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class SeenSender:
     health: Health
     faults: Sequence[Fault] = ()
     facts: Facts | None = None
-    held_back: Sequence[HeldBack] = ()
+    held_back: Sequence[holding.HeldBack] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,12 @@ def status(seen: Seen, now: datetime) -> Status:
         attempts=_attempts(summary) if summary else None,
         failing_domains=_failing(summary) if summary else [],
         expiries=_expiries(sender.facts) if sender and sender.facts else [],
-        held_back=list(sender.held_back) if sender else [],
+        held_back=[_held_back(one) for one in sender.held_back] if sender else [],
     )
+
+
+def _held_back(found: holding.HeldBack) -> HeldBack:
+    return HeldBack(reason=found.reason, deliveries=found.deliveries, until=found.until)
 
 
 def _sender_conditions(sender: SeenSender, now: datetime) -> Iterable[ConditionStatus]:

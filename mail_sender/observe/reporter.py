@@ -65,7 +65,8 @@ class Reporter:
         """Return the status."""
         summary = await self._read_summary()
         facts = self.in_use.facts if self.in_use else None
-        sender = SeenSender(self._process, self._observers.activity, self.health(), self._faults(), facts)
+        held_back = self.in_use.worker.held_back() if self.in_use else ()
+        sender = SeenSender(self._process, self._observers.activity, self.health(), self._faults(), facts, held_back)
         return compose.status(Seen(self._ledger_status(), summary, sender), self._clock.now())
 
     def _faults(self) -> list[Fault]:

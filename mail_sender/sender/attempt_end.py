@@ -1,7 +1,8 @@
 """The ends of an attempt: one value for all of them, which `ledger_gate` records and reports.
 
-An attempt ends early if the message is not to be mailed (withdrawn, expired), if no mail can be made of it (failed,
-held), or if the message cannot be read now (put off). Otherwise it ends with the relay's verdict, or because
+An attempt ends early if the message is not to be mailed (withdrawn, expired, refused by a list of the operator's), if
+no mail can be made of it (failed, held), or if the message cannot be read or must not be mailed now (put off, held
+back). Otherwise it ends with the relay's verdict, or because
 something broke: the ledger before the dot, this program, or the process that made the attempt.
 """
 
@@ -14,6 +15,9 @@ from mail_sender.ledger.base import Attempt, Delivery, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.sender import events, settle
 from mail_sender.sender.observation import Recorded
+
+HELD_BACK = "held_back"
+"""The verdict of the line that says which limit held a delivery back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,18 @@ def expired(delivery: Delivery, now: datetime) -> End:
 def put_off(delivery: Delivery, now: datetime, wait: timedelta) -> End:
     """The message cannot be read now: the delivery waits, and no attempt is counted."""
     return End(delivery, settle.put_off(delivery, now, wait))
+
+
+def held_back(delivery: Delivery, until: datetime, why: str | None, now: datetime) -> End:
+    """A limit holds the delivery back, and no attempt is counted; with a reason, its history gets a line."""
+    line = None if why is None else Attempt(now, "limit", HELD_BACK, None, why, 0.0)
+    return End(delivery, settle.put_off(delivery, now, until - now), line)
+
+
+def disposable(delivery: Delivery, why: str, now: datetime) -> End:
+    """The operator wants no mail to this recipient's domain."""
+    line = Attempt(now, "recipient", "disposable", None, why, 0.0)
+    return End(delivery, settle.ended(delivery, State.FAILED, now), line, partial(events.refused, delivery, why))
 
 
 def failed(delivery: Delivery, reason: str, now: datetime) -> End:

@@ -1,8 +1,10 @@
-"""The configuration of the flow: when it polls, how long it tries, how long a stop may last."""
+"""The configuration of the flow: when it polls, how long it tries, how long a stop may last, and what limits it."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from mail_sender.sender.disposable import Disposable
+from mail_sender.sender.limits import Limits
 from mail_sender.sender.schedule import Schedule
 
 
@@ -15,6 +17,14 @@ class RetryConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ReputationConfig:
+    """What protects the sender's reputation: limits on what goes to the relay, and a list of disposable domains."""
+
+    limits: Limits = field(default_factory=Limits)
+    disposable: Disposable = field(default_factory=Disposable)
+
+
+@dataclass(frozen=True, slots=True)
 class SenderConfig:
     """When the sender polls, how long it tries to deliver, and how long a stop may last (seconds).
 
@@ -24,3 +34,4 @@ class SenderConfig:
     schedule: Schedule | None
     retry: RetryConfig = field(default_factory=RetryConfig)
     stop_grace_seconds: float = 8.0
+    reputation: ReputationConfig = field(default_factory=ReputationConfig)

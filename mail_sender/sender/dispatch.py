@@ -4,8 +4,8 @@
 
 1. First, deliveries that were in flight when the last process ended are settled (`ledger_gate`), and held deliveries
    are queued again.
-2. The plan takes as many due deliveries as the relay has capacity for. While the breaker is open, one goes as a probe
-   when its time comes.
+2. The plan takes as many due deliveries as the relay has capacity for, and as the operator's limits let go
+   (`reputation_gate`). While the breaker is open, one goes as a probe when its time comes.
 3. Every attempt is its own task (`attempt`), so that a hanging attempt delays no other.
 4. While the ledger gate is closed, nothing new begins. Outcomes that the ledger could not write are offered first.
 """
@@ -20,10 +20,11 @@ from mail_sender.ledger.base import Delivery, Query
 from mail_sender.ledger.states import ChangedMeanwhile, State
 from mail_sender.sender import attempt_end, settle
 from mail_sender.sender.attempt import Attempts
-from mail_sender.sender.ledger_gate import LedgerGate
+from mail_sender.sender.attempt_end import HELD_BACK
+from mail_sender.sender.gates import Gates
 from mail_sender.sender.parts import Parts
-from mail_sender.sender.plan import Expire, Send, Step, plan
-from mail_sender.sender.relay_gate import Permit, RelayGate
+from mail_sender.sender.plan import Expire, PutOff, Refuse, Send, Step, plan
+from mail_sender.sender.relay_gate import Permit
 from mail_sender.sender.snapshot import Snapshot
 
 SHORTEST_WAIT = 0.05
@@ -46,19 +47,17 @@ class Dispatcher:
     def __init__(
         self,
         attempts: Attempts,
-        ledger_gate: LedgerGate,
+        gates: Gates,
         parts: Parts,
         snapshot: Snapshot,
-        relay_gate: RelayGate,
         clock: Clock,
     ) -> None:
         self.bell = asyncio.Event()
         self._attempts = attempts
-        self._ledger_gate = ledger_gate
+        self._gates = gates
         self._parts = parts
         self._heartbeat = parts.heartbeats.of("dispatch", clock)
         self._snapshot = snapshot
-        self._relay_gate = relay_gate
         self._clock = clock
         self._held_are_queued = False
         self._due: list[Delivery] = []
@@ -84,30 +83,35 @@ class Dispatcher:
                     self._heartbeat.within(wait)
                     await self._clock.wait(self.bell, wait)
             self._heartbeat.ended()
-        await self._ledger_gate.finish()
+        await self._gates.ledger.finish()
 
     async def _turn(self, group: asyncio.TaskGroup) -> float:
         """Start what can be started; return the seconds until there may be more."""
         try:
-            if self._ledger_gate.closed_for == 0:
-                await self._ledger_gate.catch_up()
+            if self._gates.ledger.closed_for == 0:
+                await self._gates.ledger.catch_up()
                 if self._snapshot.at is not None:  # before the first poll, the clock may be a day wrong
-                    await self._ledger_gate.recover()
+                    await self._gates.ledger.recover()
                     await self._queue_held()
+                    await self._gates.reputation.prepare()
             wait = await self._start(group)
         except LedgerFault as fault:
-            self._ledger_gate.close(fault)
-            return self._ledger_gate.closed_for
-        if self._ledger_gate.closed_for == 0 and not self._running:  # one that runs has its claim still to be written
-            self._ledger_gate.works()
+            self._gates.ledger.close(fault)
+            return self._gates.ledger.closed_for
+        if (
+            self._gates.ledger.closed_for == 0 and not self._running
+        ):  # a running one has its claim still to be written
+            self._gates.ledger.works()
         return wait
 
     async def _queue_held(self) -> None:
-        """Queue again, once, what was held: this version or this configuration may be able to mail it."""
+        """Queue again, once, what was held, or held back: this version or this configuration may mail it."""
         if self._held_are_queued:
             return
-        held = await self._parts.ledger.find(Query(states=frozenset({State.HELD})), _MOST_HELD)
-        await asyncio.gather(*(self._queue(entry.delivery) for entry in held))
+        held_back = Query(states=frozenset({State.QUEUED}), last_verdict=HELD_BACK)
+        for query in (Query(states=frozenset({State.HELD})), held_back):
+            held = await self._parts.ledger.find(query, _MOST_HELD)
+            await asyncio.gather(*(self._queue(entry.delivery) for entry in held))
         self._held_are_queued = True
 
     async def _queue(self, held: Delivery) -> None:
@@ -116,56 +120,67 @@ class Dispatcher:
             await self._parts.ledger.settle(held, settle.put_off(held, now), now)
 
     async def _start(self, group: asyncio.TaskGroup) -> float:
-        while self._snapshot.at is not None and self._ledger_gate.closed_for == 0:
+        while self._snapshot.at is not None and self._gates.ledger.closed_for == 0:
             self._heartbeat.within(TURN_SECONDS)
-            steps = self._next_steps() if self._relay_gate.is_closed else []
+            steps = self._next_steps() if self._gates.relay.is_closed else []
             if not steps and not self._can_wait_for_room:
                 await self._read_due()
                 steps = self._next_steps()
             taken = []
             for step in steps:
-                if self._ledger_gate.closed_for > 0:  # the step before could not be written
-                    return self._ledger_gate.closed_for
+                if self._gates.ledger.closed_for > 0:  # the step before could not be written
+                    return self._gates.ledger.closed_for
                 if await self._take(step, group):
                     taken.append(step)
             if not steps or len(taken) < len(steps):
                 return await self._pause(refused=bool(steps))
             if self._room == 0 and any(isinstance(step, Send) for step in taken):
                 break  # an attempt that ends rings the bell
-        return self._ledger_gate.closed_for or IDLE_WAIT
+        return self._gates.ledger.closed_for or IDLE_WAIT
 
     def _next_steps(self) -> list[Step]:
         # A relay gate in doubt may let one through that stands further back.
-        room = len(self._due) if self._room and self._relay_gate.in_doubt else self._room
-        return plan(self._due, self._parts.in_flight.mailboxes, room, self._clock.now())
+        room = len(self._due) if self._room and self._gates.relay.in_doubt else self._room
+        rules = self._gates.reputation.rules()
+        return plan(self._due, self._parts.in_flight.mailboxes, room, self._clock.now(), rules)
 
     async def _read_due(self) -> None:
         """Read what is due. It may have changed when its turn comes: then its claim fails."""
         self._read_at = self._clock.monotonic()
-        limit = _ALL if self._relay_gate.in_doubt else _TOGETHER
-        self._due = list(await self._parts.ledger.due(self._clock.now(), limit, self._parts.in_flight.recipients))
+        limit = _ALL if self._gates.relay.in_doubt else _TOGETHER
+        others, urgent_by = self._parts.in_flight.recipients, self._gates.reputation.urgent_by()
+        self._due = list(await self._parts.ledger.due(self._clock.now(), limit, others, urgent_by))
 
     @property
     def _can_wait_for_room(self) -> bool:
         """Whether the relay has no capacity: to read then would only find what expires, which a minute can wait."""
         now = self._clock.monotonic()
-        return self._relay_gate.capacity(now) == 0 and now < self._read_at + IDLE_WAIT
+        return self._gates.relay.capacity(now) == 0 and now < self._read_at + IDLE_WAIT
 
     @property
     def _room(self) -> int:
-        return self._relay_gate.capacity(self._clock.monotonic()) if self._snapshot.may_send else 0
+        return self._gates.relay.capacity(self._clock.monotonic()) if self._snapshot.may_send else 0
 
     async def _take(self, step: Step, group: asyncio.TaskGroup) -> bool:
         """Take a step; say whether it could be taken."""
         match step:
             case Expire(delivery):
                 self._due.remove(delivery)
-                await self._ledger_gate.record(attempt_end.expired(delivery, self._clock.now()))
+                await self._gates.ledger.record(attempt_end.expired(delivery, self._clock.now()))
                 return True
-            case Send(delivery):
-                permit = self._relay_gate.acquire(delivery.key, self._clock.monotonic())
+            case Refuse(delivery, domain):
+                self._due.remove(delivery)
+                await self._gates.ledger.record(self._gates.reputation.refuse(delivery, domain))
+                return True
+            case PutOff(delivery, hold):
+                self._due.remove(delivery)
+                await self._gates.ledger.record(self._gates.reputation.put_off(delivery, hold))
+                return True
+            case Send(delivery, over):
+                permit = self._gates.relay.acquire(delivery.key, self._clock.monotonic())
                 if permit is not None:
                     self._due.remove(delivery)
+                    self._gates.reputation.start(delivery, over)
                     self._begin(delivery, permit, group)
                 return permit is not None
 
@@ -178,7 +193,8 @@ class Dispatcher:
         def ended(task: asyncio.Task[None]) -> None:
             self._running.discard(task)
             self._parts.in_flight.remove(delivery)
-            self._relay_gate.release(permit)
+            self._parts.recent_mails.end(delivery.key)
+            self._gates.relay.release(permit)
             self.bell.set()
 
         task.add_done_callback(ended)
@@ -188,8 +204,10 @@ class Dispatcher:
         if self._room == 0:
             return max(self._read_at + IDLE_WAIT - self._clock.monotonic(), SHORTEST_WAIT)
         waits = [IDLE_WAIT]
-        if refused and (retry_in := self._relay_gate.retry_in(self._clock.monotonic())) is not None:
+        if refused and (retry_in := self._gates.relay.retry_in(self._clock.monotonic())) is not None:
             waits.append(retry_in)
+        if (held_for := await self._gates.reputation.held_for()) is not None:
+            waits.append(held_for)
         now = self._clock.now()
         if (at := await self._parts.ledger.next_due(now)) is not None:
             waits.append((at - now).total_seconds())

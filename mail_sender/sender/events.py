@@ -5,7 +5,7 @@ Recipients are masked. Names, links and other contents of a message are never lo
 
 import traceback
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import assert_never
 from uuid import UUID
@@ -53,6 +53,40 @@ def operator_command(verb: str, message: str | None, changed: str) -> None:
     """Log an operator's command; `message` is the id that it named, if any, `changed` how many deliveries."""
     named = {} if message is None else {"message_id": message}
     _log.info("operator_command", verb=verb, **named, message=f"an operator changed {changed}")
+
+
+def held_back(limit: str, reason: str, deliveries: int, until: datetime) -> None:
+    """Log that a limit begins to hold mail back."""
+    how_many = "1 delivery waits" if deliveries == 1 else f"{deliveries} deliveries wait"
+    text = f"{reason}; {how_many}; `mail-sender queue list` shows them; it is logged when none waits any more"
+    _log.warning("held_back", limit=limit, deliveries=deliveries, until=_second(until), message=text)
+
+
+def released(limit: str, after: timedelta) -> None:
+    """Log that a limit holds nothing back any more."""
+    _log.info("released", limit=limit, after_seconds=round(after.total_seconds()))
+
+
+def over_limit(limit: str, reason: str) -> None:
+    """Log that a mail goes over a limit, because its deadline is near."""
+    text = f"{reason}, but a mail cannot wait: its deadline is near; it goes over the limit"
+    _log.warning("over_limit", limit=limit, message=text)
+
+
+def warm_up(day: int, days: int, most: int | None) -> None:
+    """Log which day of the warm-up this is, or that there is none any more."""
+    text = "the warm-up is over: any number of mails a day" if most is None else f"at most {most} mails today (UTC)"
+    _log.info("warm_up", day=day, days=days, message=text)
+
+
+def disposable(delivery: Delivery, domain: str) -> None:
+    """Log that a mail goes to a domain on the operator's list of disposable ones."""
+    _log.warning("disposable", **_facts(delivery), message=f"{domain} is on the list of disposable domains")
+
+
+def refused(delivery: Delivery, reason: str) -> None:
+    """Log that a list of the operator's forbids mail to this recipient."""
+    _log.error("failed", **_facts(delivery), message=reason)
 
 
 def expired(delivery: Delivery, state: State) -> None:
@@ -161,6 +195,10 @@ def verdict(found: Verdict, delivery: Delivery, outcome: Outcome, now: datetime)
 def _span(outcome: Outcome, now: datetime) -> str:
     seconds = max(0, round((outcome.next_attempt - now).total_seconds()))
     return f"{seconds} s" if seconds < 120 else f"{round(seconds / 60)} min"
+
+
+def _second(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _facts(delivery: Delivery) -> dict[str, object]:

@@ -21,7 +21,7 @@ from mail_sender.sender.ledger_gate import LedgerGate
 from mail_sender.sender.observation import Committed
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.relay_gate import Permit, RelayGate
-from mail_sender.verdict import Blame, RelayDown, Stage, Throttled, Uncertain, Verdict
+from mail_sender.verdict import Accepted, Blame, RelayDown, Stage, Throttled, Uncertain, Verdict
 
 _CUT_TWICE = "several mails in a row were cut off after the final dot"
 
@@ -47,6 +47,8 @@ class Handover:
         except LedgerFault as fault:
             self._ledger_gate.close(fault)
             return attempt_end.stopped(claimed, at)
+        if isinstance(verdict, Accepted | Uncertain):
+            self._parts.recent_mails.went(claimed, self._clock.now())
         judged = self._relay_gate.judge(permit, verdict, self._clock.monotonic())
         outcome = settle.outcome(claimed, judged, self._clock.now(), self._retry, self._dice)
         self._report(judged, claimed, outcome)

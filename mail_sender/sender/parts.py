@@ -8,6 +8,7 @@ from mail_sender.relay.transport import Transport
 from mail_sender.sender.heartbeat import Heartbeats
 from mail_sender.sender.in_flight import InFlight
 from mail_sender.sender.observation import Observe, unobserved
+from mail_sender.sender.recent_mails import RecentMails
 from mail_sender.sender.reported import Reported
 from mail_sender.source.base import Source
 
@@ -16,7 +17,8 @@ from mail_sender.source.base import Source
 class Parts:
     """Where messages come from, what became of them, and how mail leaves.
 
-    What is in flight, what is faulty, what was reported, and who watches outlive a change of the configuration.
+    What is in flight, what is faulty, what was reported, who watches, and what limits count outlive a change of the
+    configuration.
     """
 
     source: Source
@@ -27,3 +29,4 @@ class Parts:
     reported: Reported = field(default_factory=Reported)
     observe: Observe = unobserved
     heartbeats: Heartbeats = field(default_factory=Heartbeats)
+    recent_mails: RecentMails = field(default_factory=RecentMails)

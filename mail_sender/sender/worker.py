@@ -21,12 +21,15 @@ from mail_sender.sender.acknowledge import Acknowledger
 from mail_sender.sender.attempt import Attempts
 from mail_sender.sender.config import SenderConfig
 from mail_sender.sender.dispatch import Dispatcher
+from mail_sender.sender.gates import Gates
 from mail_sender.sender.handover import Handover
+from mail_sender.sender.holding import HeldBack
 from mail_sender.sender.ledger_gate import LedgerGate
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.poll import Poller
 from mail_sender.sender.relay_gate import RelayGate
 from mail_sender.sender.relay_view import RelayView
+from mail_sender.sender.reputation_gate import ReputationGate
 from mail_sender.sender.snapshot import Snapshot
 
 
@@ -42,7 +45,9 @@ class Worker:
         gate = LedgerGate(parts, self._acknowledger, clock)
         handover = Handover(parts, gate, self._relay_gate, config.retry, clock)
         attempts = Attempts(parts, snapshot, mail, gate, handover, clock)
-        self._dispatcher = Dispatcher(attempts, gate, parts, snapshot, self._relay_gate, clock)
+        self._reputation_gate = ReputationGate(config.reputation, parts, clock)
+        gates = Gates(gate, self._relay_gate, self._reputation_gate)
+        self._dispatcher = Dispatcher(attempts, gates, parts, snapshot, clock)
         self._poller = Poller(parts, snapshot, config, clock, self.wake)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -76,6 +81,10 @@ class Worker:
     def relay_view(self) -> RelayView:
         """Return what those who watch see of the relay."""
         return self._relay_gate.view(self._clock.monotonic())
+
+    def held_back(self) -> tuple[HeldBack, ...]:
+        """Return what the operator's limits hold back now."""
+        return self._reputation_gate.held_back()
 
     def probes_in(self) -> float | None:
         """Return the seconds until the next probe; None if the breaker is closed, or a probe is in flight."""

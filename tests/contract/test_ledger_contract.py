@@ -11,7 +11,7 @@ import pytest
 
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger.admission import LAGGING
-from mail_sender.ledger.base import Delivery, Fenced, Ledger, Query
+from mail_sender.ledger.base import Attempt, Delivery, Fenced, Ledger, Query
 from mail_sender.ledger.sqlite import KEPT_AFTER
 from mail_sender.ledger.states import FINAL, State
 from tests.contract.ledgers import WEEK, admit, become, due, of_one, outcome, states, unmarked
@@ -295,3 +295,51 @@ async def test_a_message_is_forgotten_a_day_after_the_server_deletes_it(ledger: 
     assert await ledger.deliveries(of.id) == []
     assert len(await ledger.find(Query(), 10)) == 2
     assert await states(ledger, other) == await states(ledger, listed) == [State.QUEUED]
+
+
+# What limits count
+
+
+async def test_what_is_due_may_be_read_by_its_deadline(ledger: Ledger) -> None:
+    """What may not wait for a limit, in the usual order; what is late is named all the same."""
+    soon, later, late = (message(content=reset(expires_at=NOW + minutes * MINUTE)) for minutes in (10, 30, 1))
+    await admit(ledger, later, soon, late)
+    by = NOW + 9 * MINUTE
+    assert [one.message for one in await ledger.due(NOW, 10, deadline_by=by)] == [late.id, soon.id]
+    assert [one.message for one in await ledger.due(NOW, 10, deadline_by=by - SECOND)] == [late.id]
+    assert [one.message for one in await ledger.due(NOW, 10, [ELLIE], by)] == [late.id]
+
+
+async def test_what_went_lately_is_named_with_its_recipient_and_its_end(ledger: Ledger) -> None:
+    """What was accepted, or cut off at the dot; nothing that was refused, nor what began before."""
+    for number, (verdict, at) in enumerate(
+        [("accepted", 5), ("uncertain", 3), ("refused", 4), ("deferred", 4), ("accepted", 1), ("held_back", 4)]
+    ):
+        of = message(f"{number}@example.com")
+        await admit(ledger, of)
+        line = Attempt(NOW + at * MINUTE, "dot", verdict, None, "", 1.5)
+        await ledger.settle(await ledger.begin(await of_one(ledger, of)), outcome(State.QUEUED), NOW, line)
+    ends = [(f"{number}@example.com", NOW + minutes * MINUTE + 1.5 * SECOND) for number, minutes in ((1, 3), (0, 5))]
+    assert await ledger.accepted(NOW + 2 * MINUTE) == ends
+    assert await ledger.accepted(NOW + 6 * MINUTE) == []
+
+
+async def test_what_began_once_keeps_its_time(ledger: Ledger) -> None:
+    """Whoever asks first decides, by name."""
+    assert await ledger.began("warm_up one", NOW) == NOW
+    assert await ledger.began("warm_up two", NOW + HOUR) == NOW + HOUR
+    assert await ledger.began("warm_up one", NOW + WEEK) == NOW
+
+
+async def test_deliveries_are_found_by_when_they_are_due_and_by_their_last_line(ledger: Ledger) -> None:
+    """Only the last one counts."""
+    of, other = message(), message()
+    await admit(ledger, of, other, now=NOW + MINUTE)
+    for verdict in ("deferred", "held_back"):
+        line = Attempt(NOW, "limit", verdict, None, "", 0.0)
+        await ledger.settle(await of_one(ledger, of), outcome(State.QUEUED, NOW + HOUR), NOW, line)
+    assert await ledger.count(Query(due_by=NOW)) == {}
+    assert await ledger.count(Query(due_by=NOW + MINUTE)) == {State.QUEUED: 1}
+    assert await ledger.count(Query(due_by=NOW + HOUR)) == {State.QUEUED: 2}
+    assert [one.delivery.message for one in await ledger.find(Query(last_verdict="held_back"), 10)] == [of.id]
+    assert await ledger.find(Query(last_verdict="deferred"), 10) == []

@@ -88,6 +88,7 @@ def test_the_full_example_loads(tmp_path: Path) -> None:
     Authority.make(tmp_path).client(tmp_path)
     (tmp_path / "ca.pem").rename(tmp_path / "relay-ca.pem")
     (tmp_path / "templates").mkdir()
+    (tmp_path / "disposable-domains.txt").write_text("throwaway.example\n")
     (tmp_path / "logo.png").write_bytes(samples.image(2, 2, b"\0\0\0"))
     loaded = load.load(configs.client(tmp_path), filled_in("mail-sender-full.toml", tmp_path))
     assert loaded.mail.headers == (("X-SES-CONFIGURATION-SET", "identity"),)

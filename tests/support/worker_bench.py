@@ -18,11 +18,12 @@ from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
 from mail_sender.mail.config import MailConfig
 from mail_sender.message import Message, OddEntry
-from mail_sender.sender.config import RetryConfig, SenderConfig
+from mail_sender.sender.config import ReputationConfig, RetryConfig, SenderConfig
 from mail_sender.sender.heartbeat import Heartbeats
 from mail_sender.sender.in_flight import InFlight
 from mail_sender.sender.observation import Observation
 from mail_sender.sender.parts import Parts
+from mail_sender.sender.recent_mails import RecentMails
 from mail_sender.sender.reported import Reported
 from mail_sender.sender.schedule import Schedule
 from mail_sender.sender.worker import Worker
@@ -34,6 +35,7 @@ from tests.support.virtual_time import VirtualLoop
 
 MOST_IN_FLIGHT = 4
 RETRY = RetryConfig()
+UNLIMITED = ReputationConfig()
 
 
 class Bench:
@@ -47,6 +49,7 @@ class Bench:
         schedule: str | None = "*/5 * * * * *",
         retry: RetryConfig = RETRY,
         off: timedelta = timedelta(0),
+        reputation: ReputationConfig = UNLIMITED,
     ) -> None:
         self.source = MemorySource(messages, odd)
         self.transport = RecordingTransport()
@@ -58,6 +61,8 @@ class Bench:
         self._stop = asyncio.Event()
         self.in_flight = InFlight()
         self._reported = Reported()
+        self._recent_mails = RecentMails()
+        self.reputation = reputation
         self._working: asyncio.Task[None] | None = None
         self._old: list[asyncio.Task[None]] = []
         self._changes = 0
@@ -118,8 +123,10 @@ class Bench:
                 reported=self._reported,
                 observe=self.observed.append,
                 heartbeats=self.heartbeats,
+                recent_mails=self._recent_mails,
             )
-            config = SenderConfig(Schedule(self._schedule) if self._schedule else None, self._retry)
+            schedule = Schedule(self._schedule) if self._schedule else None
+            config = SenderConfig(schedule, self._retry, reputation=self.reputation)
             self.worker = Worker(parts, config, self.mail, self.clock)
             self._working = asyncio.ensure_future(self.worker.run(self._stop))
 
@@ -153,7 +160,12 @@ class Bench:
         for task in (tasks := self._tasks()):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._working, self.in_flight, self._reported = None, InFlight(), Reported()
+        self._working, self.in_flight, self._reported, self._recent_mails = (
+            None,
+            InFlight(),
+            Reported(),
+            RecentMails(),
+        )
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         tasks = [*self._old, *([self._working] if self._working else [])]

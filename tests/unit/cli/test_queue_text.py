@@ -10,6 +10,8 @@ from mail_sender.control import response
 from mail_sender.errors import ServerFaultKind
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Imprint
 from mail_sender.ledger.states import State
+from mail_sender.sender.holding import HeldBack
+from mail_sender.sender.limits import Limit
 from tests.support.samples import ELLIE, NOW, message
 
 MINUTE = timedelta(minutes=1)
@@ -190,3 +192,18 @@ def test_times_are_rfc_3339_in_utc() -> None:
     found = line(State.QUEUED, GREYLISTED)
     assert found["next_attempt_at"] == "2026-11-21T12:04:00.000Z"
     assert datetime.fromisoformat(found["history"][0]["at"]) == GREYLISTED.at.astimezone(UTC)
+
+
+def test_what_a_limit_holds_back_says_so_with_reason_and_time() -> None:
+    """In its row, on its page, and once for all above the list."""
+    held = {"limit": "per_minute", "reason": "60 mails a minute", "until": "2026-11-21T12:04:00.000Z"}
+    found = {**line(State.QUEUED), "held_back": held}
+    assert "held back by per_minute until 2026-11-21 12:04:00 UTC (in 4 min)" in queue_text.row(found, NOW)
+    page = " ".join(queue_text.page([found], NOW).split())
+    assert "It is held back: 60 mails a minute; next attempt 2026-11-21 12:04:00 UTC (in 4 min)." in page
+    assert "`queue flush` lifts no limit" in page
+    of_all = response.held_back(HeldBack(Limit.PER_MINUTE, "60 mails a minute", NOW - MINUTE, 9, NOW + MINUTE), NOW)
+    sentence = (
+        "A limit has held mail back for 60 s (per_minute): 60 mails a minute; 9 deliveries wait; next try in 60 s"
+    )
+    assert queue_text.condition(of_all["condition"], NOW) == sentence

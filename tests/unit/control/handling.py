@@ -15,6 +15,7 @@ from mail_sender.errors import MessageGone
 from mail_sender.ledger.base import Attempt, Delivery, Imprint, Ledger, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.message import Found, Message
+from mail_sender.sender.holding import HeldBack
 from mail_sender.sender.worker import Worker
 from tests.support.samples import NOW
 
@@ -71,6 +72,7 @@ class FakeWorker(Worker):
         self.probes = self.wakes = 0
         self.working: asyncio.Task[None] | None = None
         self.wrong: list[Fault] = []
+        self.held: tuple[HeldBack, ...] = ()
         self._work = work
 
     def wake(self) -> None:
@@ -81,6 +83,9 @@ class FakeWorker(Worker):
 
     def probes_in(self) -> float | None:
         return 23.4 if self.wrong else None
+
+    def held_back(self) -> tuple[HeldBack, ...]:
+        return self.held
 
     def probe(self) -> None:
         self.probes += 1

@@ -10,7 +10,10 @@ from mail_sender.control.flush import Flushed
 from mail_sender.errors import Exit
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
-from tests.support.samples import NOW, message
+from mail_sender.sender import attempt_end
+from mail_sender.sender.holding import HeldBack
+from mail_sender.sender.limits import Limit
+from tests.support.samples import HOUR, NOW, SECOND, message
 from tests.unit.control.handling import DAY, DEFERRED, DOWN, Clock, FakeWorker, ask, become, handler_on, only
 
 
@@ -95,6 +98,31 @@ async def test_a_flush_that_tried_nothing_is_explained_by_what_is_wrong(ledger: 
     assert "the relay is unusable (rcpt: the relay answers 554 5.7.1)" in end["end"]["message"]
 
 
+async def test_a_flush_lifts_no_limit_and_says_so(ledger: SqliteLedger) -> None:
+    """What the limit for a recipient puts off again is not waited for; while one holds all mail back, not for long."""
+    waiting = [message() for _ in range(3)]
+    await ledger.admit(waiting, NOW, DAY)
+    reason = "the limit of 60 mails a minute is reached ([relay] per_minute)"
+    worker = FakeWorker()
+    worker.held = (HeldBack(Limit.PER_MINUTE, reason, NOW, 3, NOW + 40 * SECOND),)
+    clock = Clock()
+    *_, end = await ask(handler_on(ledger, worker=worker, clock=clock), "flush")
+    assert end["end"]["exit"] == Exit.TEMPORARY
+    assert f"{reason}, and a flush does not lift it; 3 still queued" in end["end"]["message"]
+    assert clock.monotonic() < 10
+
+    async def put_off() -> None:
+        for of in waiting:
+            found = await only(ledger, of)
+            ended = attempt_end.held_back(found, NOW + HOUR, "5 mails an hour", NOW)
+            await ledger.settle(found, ended.outcome, NOW, ended.attempt)
+
+    *_, end = await ask(handler_on(ledger, worker=FakeWorker(put_off), clock=clock), "flush")
+    assert end["end"]["exit"] == Exit.TEMPORARY
+    expected = "3 deliveries: 3 held back by a limit; 5 mails an hour, and a flush does not lift it"
+    assert end["end"]["message"] == expected
+
+
 @pytest.mark.parametrize(
     ("became", "left", "expected"),
     [
@@ -106,6 +134,7 @@ async def test_a_flush_that_tried_nothing_is_explained_by_what_is_wrong(ledger: 
         ({"refused for now, tried again later": 1, "failed": 1}, 0, Exit.TEMPORARY),
         ({"cut off at the dot, may have arrived": 1}, 0, Exit.TEMPORARY),
         ({}, 1, Exit.TEMPORARY),
+        ({"sent": 1, "held back by a limit": 1}, 0, Exit.TEMPORARY),
         ({"failed": 1, "held": 1}, 0, Exit.FAILED),
         ({"gone": 1}, 0, Exit.FAILED),
     ],

@@ -14,7 +14,10 @@ from mail_sender.errors import Exit, LedgerFault, ServerFault, ServerFaultKind
 from mail_sender.ledger.base import Query
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import FINAL, State
-from tests.support.samples import ELLIE, NOW, message, reset
+from mail_sender.sender import attempt_end
+from mail_sender.sender.holding import HeldBack
+from mail_sender.sender.limits import Limit
+from tests.support.samples import ELLIE, HOUR, MINUTE, NOW, message, reset
 from tests.unit.control.handling import (
     BOB,
     DAY,
@@ -252,3 +255,39 @@ async def test_what_an_operator_does_is_said_in_the_log_of_the_sender(ledger: Sq
         ("operator_command", "abandon", str(messages[0].id), "an operator changed 1 delivery"),
         ("operator_command", "flush", None, "an operator changed 2 deliveries"),
     ]
+
+
+async def test_what_a_limit_holds_back_is_shown_with_its_reason_and_its_time(ledger: SqliteLedger) -> None:
+    """By the history where it is put off, by the running sender where it is due; nothing else is."""
+    put_off, due, waits, sent = (message() for _ in range(4))
+    await ledger.admit([put_off, due], NOW, DAY)
+    found = await only(ledger, put_off)
+    ended = attempt_end.held_back(found, NOW + HOUR, "5 mails an hour", NOW)
+    await ledger.settle(found, ended.outcome, NOW, ended.attempt)
+    await become(ledger, waits, State.QUEUED, attempt=DEFERRED)
+    await become(ledger, sent, State.SENT)
+    worker = FakeWorker()
+    worker.held = (
+        HeldBack(Limit.PER_RECIPIENT, "5 mails an hour", NOW, 1, NOW + HOUR),
+        HeldBack(Limit.PER_MINUTE, "60 mails a minute", NOW, 1, NOW + MINUTE),
+    )
+    *lines, _ = await ask(handler_on(ledger, worker=worker), "list")
+    held = {line["entry"]["message_id"]: line["entry"]["held_back"] for line in lines if "entry" in line}
+    assert held == {
+        str(put_off.id): {
+            "limit": "per_recipient_per_hour",
+            "reason": "5 mails an hour",
+            "until": "2026-11-21T13:00:00.000Z",
+        },
+        str(due.id): {"limit": "per_minute", "reason": "60 mails a minute", "until": "2026-11-21T12:01:00.000Z"},
+        str(waits.id): None,
+        str(sent.id): None,
+    }
+    limits = [line["condition"] for line in lines if "condition" in line]
+    assert [(line["name"], line["kind"], line["message"], line["next_try_in"]) for line in limits] == [
+        ("limit", "per_recipient_per_hour", "5 mails an hour; 1 delivery waits", 3600),
+        ("limit", "per_minute", "60 mails a minute; 1 delivery waits", 60),
+    ]
+    *lines, _ = await ask(handler_on(ledger), "list")
+    held = {line["entry"]["message_id"]: bool(line["entry"]["held_back"]) for line in lines if "entry" in line}
+    assert held == {str(put_off.id): True, str(due.id): False, str(waits.id): False, str(sent.id): False}

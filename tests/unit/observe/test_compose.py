@@ -14,8 +14,10 @@ from mail_sender.observe.activity import Activity
 from mail_sender.observe.compose import Seen, SeenSender
 from mail_sender.observe.facts import Facts, Process
 from mail_sender.observe.health import Health
-from mail_sender.observe.status import LedgerStatus, Status
+from mail_sender.observe.status import HeldBack, LedgerStatus, Status
+from mail_sender.sender import holding
 from mail_sender.sender.heartbeat import Late
+from mail_sender.sender.limits import Limit
 from mail_sender.sender.relay_view import RelayView
 from tests.support.samples import DAY, HOUR, MINUTE, NOW, SECOND
 
@@ -164,3 +166,11 @@ def test_times_are_written_as_rfc_3339_has_them() -> None:
     """In UTC, with a Z."""
     found = json.loads(of(replace(SENDER, activity=Activity(NOW - timedelta(hours=1)))).model_dump_json())
     assert found["sender"]["started_at"] == "2026-11-21T11:00:00Z"
+
+
+def test_what_limits_hold_back_stands_beside_the_conditions() -> None:
+    """It is no fault: the operator wants it so."""
+    held = holding.HeldBack(Limit.PER_MINUTE, "60 mails a minute", NOW - MINUTE, 240, NOW + MINUTE)
+    status = of(sender=replace(SENDER, held_back=[held]))
+    assert status.held_back == [HeldBack(reason="60 mails a minute", deliveries=240, until=NOW + MINUTE)]
+    assert status.healthy

@@ -1,0 +1,63 @@
+"""Disposable domains: those of mailboxes that anybody makes and throws away, as the operator's list has them.
+
+The list has one domain on a line. Comments (`#`) and blank lines do not count. A domain stands for all names below
+it, too. Domains are compared in ASCII (IDNA 2008), in lower case.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mail_sender.names import address, hostname
+
+MOST_BYTES = 8 * 1024 * 1024
+"""The longest list that is read; the long public ones have about 3 MB."""
+
+
+class BadList(ValueError):
+    """The file is no list of domains; the message says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disposable:
+    """The domains, and whether mail to them is refused; otherwise it is mailed with a warning."""
+
+    domains: frozenset[str] = frozenset()
+    refuses: bool = False
+
+    def listed(self, recipient: str) -> str | None:
+        """Return the domain on the list to which a recipient's domain belongs, or None."""
+        if not self.domains:
+            return None
+        return next((name for name in _with_parents(address.domain(recipient)) if name in self.domains), None)
+
+
+def read(path: Path) -> frozenset[str]:
+    """Return the domains of a list. Raises `BadList`, and `OSError` if it cannot be read."""
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise BadList(f"has more than {MOST_BYTES // 1024 // 1024} MB")
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise BadList(f"byte {error.start} is not UTF-8") from None
+    names = ((number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1))
+    return frozenset(_domain(number, name) for number, name in names if name)
+
+
+def _domain(number: int, name: str) -> str:
+    if ":" in name:
+        raise BadList(f"line {number}: it holds ':', which no domain may have")
+    try:
+        return hostname.to_ascii(name.removeprefix("@").removeprefix("*").removeprefix(".").removesuffix(".")).lower()
+    except hostname.BadHostName as error:
+        raise BadList(f"line {number}: {error}") from None
+
+
+def _with_parents(domain: str) -> Iterator[str]:
+    """Yield a domain, and the names that it stands below: `a.example.com`, `example.com`, `com`."""
+    name = domain.removesuffix(".").lower()
+    while name:
+        yield name
+        name = name.partition(".")[2]

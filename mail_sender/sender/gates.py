@@ -1,0 +1,16 @@
+"""The gates that a delivery passes before its mail goes, together."""
+
+from dataclasses import dataclass
+
+from mail_sender.sender.ledger_gate import LedgerGate
+from mail_sender.sender.relay_gate import RelayGate
+from mail_sender.sender.reputation_gate import ReputationGate
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Whether the ledger can be written, the relay takes mail, and the operator's limits let it go."""
+
+    ledger: LedgerGate
+    relay: RelayGate
+    reputation: ReputationGate

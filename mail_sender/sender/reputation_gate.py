@@ -1,0 +1,168 @@
+"""The reputation gate: what the operator's limits and the list of disposable domains let go, hold back or refuse.
+
+1. Before the first mail, what went lately is read from the ledger (`recent_mails`), so that a restart begins no limit
+   anew. The first day of a warm-up is kept in the ledger, for each relay.
+2. `plan` decides by the `rules` of the time. A limit on all mail holds back what stays in the queue, due. A limit on
+   the mail for one recipient puts its deliveries off, so that they are not read again and again.
+3. What is held back is logged when it begins and ends, and shown (`held_back`).
+
+Without limits and without a list, the gate asks the ledger for nothing.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from mail_sender.backoff import HELD_BACK, IN_TIME
+from mail_sender.clock import Clock
+from mail_sender.ledger.base import Delivery, Key, Query
+from mail_sender.ledger.states import State
+from mail_sender.sender import attempt_end, events
+from mail_sender.sender.attempt_end import End
+from mail_sender.sender.config import ReputationConfig
+from mail_sender.sender.holding import HeldBack, Holding
+from mail_sender.sender.limits import HOUR, Allowance, Hold, Limit, Usage, start_of_day
+from mail_sender.sender.parts import Parts
+from mail_sender.sender.plan import Rules
+
+COUNTED_EVERY = 5.0
+"""Seconds after which what a limit on all mail holds back is counted again."""
+_LONGEST_ATTEMPT = HOUR
+"""Attempts are read that began so long before what is counted, since it counts when they ended."""
+
+
+class ReputationGate:
+    """The gate of one configuration."""
+
+    def __init__(self, config: ReputationConfig, parts: Parts, clock: Clock) -> None:
+        self._limits, self._disposable = config.limits, config.disposable
+        self._parts = parts
+        self._clock = clock
+        self._warm_up_from = self._limits.warm_up.first_day if self._limits.warm_up else None
+        self._is_ready = not self._limits.are_set
+        self._day = 0
+        self._holdings = {limit: Holding(limit) for limit in Limit}
+        self._put_off: dict[Key, datetime] = {}
+        self._why_put_off = ""
+        self._counted_at = float("-inf")
+        self._waiting = 0
+
+    async def prepare(self) -> None:
+        """Read once from the ledger what counts against the limits. Raises `LedgerFault`."""
+        if self._is_ready:
+            return
+        now, ledger, recent = self._clock.now(), self._parts.ledger, self._parts.recent_mails
+        if self._limits.warm_up and self._warm_up_from is None:
+            began = await ledger.began(f"warm_up {self._limits.relay}", now)
+            self._warm_up_from = start_of_day(began).date()
+        if not recent.is_filled:
+            counted_from = min(start_of_day(now), now - HOUR)
+            recent.fill(await ledger.accepted(counted_from - _LONGEST_ATTEMPT), now)
+        self._is_ready = True
+
+    def rules(self) -> Rules:
+        """Return what the operator allows now."""
+        return Rules(self._allowance(self._clock.now()), self._disposable)
+
+    def urgent_by(self) -> datetime | None:
+        """Return the deadline by which a mail may go although a limit on all mail is reached; None if none is."""
+        now = self._clock.now()
+        reached = self._allowance(now).reached(now)
+        return min(hold.until for hold in reached) + IN_TIME if reached else None
+
+    async def held_for(self) -> float | None:
+        """Return the seconds until a limit on all mail lets one go again, if one holds mails back."""
+        if not self._limits.are_set:
+            return None
+        now = self._clock.now()
+        self._note_put_off(now)
+        reached = sorted(self._allowance(now).reached(now), key=lambda hold: hold.until)
+        hold = reached[-1] if reached else None
+        if hold is not None and not await self._parts.ledger.due(now, 1, self._parts.in_flight.recipients):
+            hold = None
+        for limit in (Limit.PER_MINUTE, Limit.WARM_UP):
+            if hold is None or hold.limit is not limit:
+                self._holdings[limit].holds_nothing(now)
+        if hold is None:
+            return None
+        await self._count_waiting(now)
+        self._holdings[hold.limit].holds(self._reason(hold, now), max(1, self._waiting), hold.until, now)
+        return (reached[0].until - now).total_seconds()
+
+    def put_off(self, delivery: Delivery, hold: Hold) -> End:
+        """Return how a delivery is held back until the limit on mail for its recipient lets it go."""
+        now = self._clock.now()
+        is_known = delivery.key in self._put_off
+        self._put_off[delivery.key] = hold.until
+        self._why_put_off = self._reason(hold, now)
+        self._note_put_off(now)
+        why = None if is_known else self._why_put_off
+        return attempt_end.held_back(delivery, min(hold.until, now + HELD_BACK), why, now)
+
+    def refuse(self, delivery: Delivery, domain: str) -> End:
+        """Return the end of a delivery to a disposable domain."""
+        return attempt_end.disposable(delivery, _REFUSED.format(domain=domain), self._clock.now())
+
+    def start(self, delivery: Delivery, over: Iterable[Hold]) -> None:
+        """Take in that a mail goes, and over which limits."""
+        now = self._clock.now()
+        self._parts.recent_mails.start(delivery.key)
+        self._put_off.pop(delivery.key, None)
+        for hold in over:
+            self._holdings[hold.limit].goes_over(self._reason(hold, now), now)
+        if delivery.claim == 0 and (domain := self._disposable.listed(delivery.recipient)):
+            events.disposable(delivery, domain)
+
+    def held_back(self) -> tuple[HeldBack, ...]:
+        """Return what the limits hold back now."""
+        now = self._clock.now()
+        found = (holding.held(now) for holding in self._holdings.values())
+        return tuple(held for held in found if held is not None)
+
+    def _allowance(self, now: datetime) -> Allowance:
+        if not self._limits.are_set:
+            return Allowance()
+        recent = self._parts.recent_mails
+        counted = recent.in_flight, recent.lately(now), recent.by_mailbox(now), recent.of_day(now)
+        allowance = Allowance(self._limits, Usage(*counted, self._warm_up_from))
+        self._report_day(allowance, now)
+        return allowance
+
+    def _report_day(self, allowance: Allowance, now: datetime) -> None:
+        """Log each day of the warm-up when it begins, and its end."""
+        warm_up, before = self._limits.warm_up, self._day
+        if warm_up is None or not self._is_ready:
+            return
+        self._day = min(allowance.day_of_warm_up(now), warm_up.days + 1)
+        if self._day != before and (self._day <= warm_up.days or before):
+            events.warm_up(self._day, warm_up.days, warm_up.most(self._day))
+
+    def _note_put_off(self, now: datetime) -> None:
+        holding = self._holdings[Limit.PER_RECIPIENT]
+        self._put_off = {key: until for key, until in self._put_off.items() if until > now}
+        if self._put_off:
+            holding.holds(self._why_put_off, len(self._put_off), min(self._put_off.values()), now)
+        else:
+            holding.holds_nothing(now)
+
+    async def _count_waiting(self, now: datetime) -> None:
+        if self._clock.monotonic() >= self._counted_at + COUNTED_EVERY:
+            self._counted_at = self._clock.monotonic()
+            queued = Query(frozenset({State.QUEUED}), due_by=now)
+            self._waiting = (await self._parts.ledger.count(queued)).get(State.QUEUED, 0)
+
+    def _reason(self, hold: Hold, now: datetime) -> str:
+        day = f"on day {self._allowance(now).day_of_warm_up(now)} of the warm-up"
+        which = {
+            Limit.PER_MINUTE: "a minute",
+            Limit.PER_RECIPIENT: "an hour for one recipient",
+            Limit.WARM_UP: day,
+        }
+        mails = "1 mail" if hold.most == 1 else f"{hold.most} mails"
+        key = f"[relay] {hold.limit}"
+        return f"the limit of {mails} {which[hold.limit]} is reached ({key})"
+
+
+_REFUSED = (
+    "{domain} is on the list of disposable domains ([recipients] disposable_domains_path); `mail-sender queue retry` "
+    "mails it all the same"
+)
