@@ -1,11 +1,15 @@
 """Settings that work, but weaken security: each is a warning at every start."""
 
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 from mail_sender.config.keys import ClientFile, SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.observe import place
 from mail_sender.relay.config import FolderConfig, RelayConfig
+
+_EVERYBODY = 0o007
 
 
 def warnings(
@@ -25,6 +29,19 @@ def warnings(
     if sender.observe.listen and not place.parse(sender.observe.listen).is_loopback:
         what = f"whoever reaches {sender.observe.listen} reads, without a login, what is sent and to whom (masked)"
         yield f"[observe] listen: {what}; let a firewall or a network policy decide who can"
-    if sender_file.mode & 0o007:
-        mode = f"mode {sender_file.mode:04o}"
-        yield f"{sender_file.path} holds secrets and is open to everybody ({mode}); set mode 0640 or less (chmod)"
+    if sender_file.mode & _EVERYBODY:
+        yield _open_to_everybody(sender_file.path, sender_file.mode)
+    key = relay.client_key_path if isinstance(relay, RelayConfig) else None
+    if key is not None and (mode := _mode(key)) & _EVERYBODY:
+        yield _open_to_everybody(key, mode)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:  # its own check reports it
+        return 0
+
+
+def _open_to_everybody(path: Path, mode: int) -> str:
+    return f"{path} holds secrets and is open to everybody (mode {mode:04o}); set mode 0640 or less (chmod)"

@@ -16,6 +16,7 @@ from mail_sender.relay.connection import Rehearsed
 from mail_sender.relay.conversation import RelayFacts
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.rehearsal import Rehearsal
+from mail_sender.tls import certificate
 from mail_sender.verdict import Deferred, Refused, RelayDown, Stage, Verdict
 
 _RELAY = Topic.RELAY
@@ -41,6 +42,9 @@ async def relay(subject: Subject) -> AsyncGenerator[Finding, None]:
     if config is None:
         yield _RELAY.skipped("relay_name", "the configuration has a fault that is about it: nothing was asked")
         return
+    now = datetime.now(UTC)
+    if config.client_cert_path and (own := certificate.of_file(config.client_cert_path)):
+        yield expiry.of_certificate(_RELAY, "client_certificate", "[relay] client_cert_path", own, now)
     rehearsal = Rehearsal(config)
     found = await rehearsal.addresses()
     if not isinstance(found, list):
@@ -49,7 +53,7 @@ async def relay(subject: Subject) -> AsyncGenerator[Finding, None]:
     tried = found[:_MOST_ADDRESSES]
     yield _RELAY.ok("relay_name", f"{config.host} is {', '.join(map(_place, tried))}")
     reached = await asyncio.gather(*map(rehearsal.without_login, tried))
-    for finding in _reached(config, tried, reached, datetime.now(UTC)):
+    for finding in _reached(config, tried, reached, now):
         yield finding
     good = next((address for address, one in zip(tried, reached, strict=True) if one.fault is None), None)
     if good is None:

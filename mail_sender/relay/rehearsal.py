@@ -14,8 +14,9 @@ from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.replies import FAULTS, verdict
 from mail_sender.verdict import Stage, Verdict
 
-SECONDS = 15.0
-"""How much longer than a connection and TLS may take a rehearsal may take; a mail waits longer for a slow relay."""
+LONGEST = 30.0
+"""Seconds that one rehearsal may take at most; a mail waits longer for a relay that is slow."""
+_TALK = 5.0  # for what comes after connection, TLS and greeting
 
 
 class Rehearsal:
@@ -46,4 +47,4 @@ class Rehearsal:
         known = KnownRelay(config.security, lambda _: None)
         known.addresses = [address]
         connection = Connection(config, self._context, known, ())
-        return await connection.rehearse(sender, 2 * config.connect_timeout + SECONDS)
+        return await connection.rehearse(sender, min(2 * config.connect_timeout + _TALK, LONGEST))

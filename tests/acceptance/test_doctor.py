@@ -12,8 +12,11 @@ import pytest
 import tomli
 
 from mail_sender.cli import doctor_output
-from tests.support import broken_setups
+from mail_sender.relay import rehearsal
+from tests.support import broken_setups, configs
 from tests.support.broken_setups import BROKEN, World
+from tests.support.scripted_relay import HANG, ScriptedRelay
+from tests.support.sender import Sender, run
 from tests.support.stub import Stub
 
 USUAL = {"skipped user"} if os.geteuid() == 0 else set()
@@ -80,18 +83,80 @@ def test_the_cause_and_the_cure_of_a_broken_set_up_are_named(
     assert faults == ({f"fault {broken.check}"} if broken.level == "fault" else set())
 
 
-def test_a_disk_that_is_full_is_named(
+def test_a_full_disk_is_a_fault(
     world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the sender has to stop it is a warning, then a fault; a disk without inodes is as full."""
-    real = os.statvfs(world.folder)
-    levels = []
-    for free, inodes in ((20 * 2**20, 9), (300 * 2**10, 9), (2**40, 0)):
-        numbers = list(real)
-        numbers[1], numbers[4], numbers[5], numbers[7] = 1, free, 10, inodes
-        monkeypatch.setattr(os, "statvfs", lambda _, numbers=numbers: os.statvfs_result(numbers))
-        _, findings = examined(world, capsys)
-        (found,) = [one for one in findings if one["check"] == "disk"]
-        assert "free some space" in found["advice"]
-        levels.append(found["level"])
-    assert levels == ["warning", "fault", "fault"]
+    """As the system reports it of the folder in which the state folder will be made."""
+    numbers = [*os.statvfs(world.folder)]
+    numbers[4] = 0  # f_bavail
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(numbers))
+    code, findings = examined(world, capsys)
+    (found,) = [one for one in findings if one["check"] == "disk"]
+    assert (code, found["level"]) == (1, "fault")
+    assert "the disk is full" in found["seen"]
+    assert "free some space" in found["advice"]
+
+
+def test_the_password_is_said_at_one_address_only(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong one that is said at each could lock the account."""
+    relay = ScriptedRelay({"AUTH": "535 5.7.8 no"}, tls=world.authority.server("twice.example.com"))
+    world.relay("smtps", relay, host="twice.example.com")
+    _, findings = examined(world, capsys)
+    assert relay.verbs().count("EHLO") == 3
+    assert relay.verbs().count("AUTH") == 1
+    assert "RCPT" not in relay.verbs()
+    assert "fault relay_login" in odd(findings)
+
+
+def test_a_relay_that_falls_silent_ends_in_time_and_in_words(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail would wait for minutes; nobody at a terminal does."""
+    monkeypatch.setattr(rehearsal, "LONGEST", 0.5)
+    world.relay("smtps", ScriptedRelay({"EHLO": HANG}, tls=world.authority.server()))
+    _, findings = examined(world, capsys)
+    (found,) = [one for one in findings if one["level"] == "fault"]
+    assert found["check"] == "relay_greeting"
+    assert "broke right after its start (no answer in time)" in found["seen"]
+
+
+def test_faults_of_the_configuration_hide_no_other(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three things are wrong in three places: one run shows all of them."""
+    BROKEN["misspelt key"].make(world)
+    BROKEN["wrong password"].make(world)
+    BROKEN["server down"].make(world)
+    _, findings = examined(world, capsys)
+    faults = {one for one in odd(findings) if one.startswith("fault")}
+    assert faults == {"fault configuration", "fault relay_login", "fault server_connection"}
+
+
+def test_the_program_reports_beside_a_running_sender(brisk: Stub) -> None:
+    """It takes no lock, and a fault is exit code 1; neither stream shows a secret, even with -d."""
+    configs.change(brisk.sender_config, relay={"ca_path": brisk.ca, "local_name": "localhost"})
+    files = "-c", brisk.client_config, "-m", brisk.sender_config
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        sender.wait_for("server_ready")
+        good = run("-d", *files, "doctor")
+        assert good.returncode == 0, good.stdout
+        assert "ledger.db can be read and written; deliveries: none" in good.stdout
+        assert '\nEHLO name\n  warning  EHLO gives the name "localhost"' in good.stdout
+        assert "\n           what to do: set [relay] local_name" in good.stdout
+        assert good.stdout.splitlines()[-1].startswith("0 faults, 1 warning, ")
+        assert "\x1b" not in good.stdout
+        secrets = {key: tomli.loads(brisk.sender_config.read_text())[key] for key in ("token", "mail_password")}
+        configs.change(brisk.sender_config, mail_password="another-" + secrets["mail_password"])
+        bad = run("-d", *files, "doctor", "-o", "json")
+        assert bad.returncode == 1
+        assert json.loads(bad.stdout)["counts"]["fault"] == 1
+        assert not [one for one in sender.lines if "ledger_down" in one or "stopped" in one]
+    for text in (good.stdout, good.stderr, bad.stdout, bad.stderr):
+        assert "Traceback" not in text
+        assert not [key for key, secret in secrets.items() if secret in text]
+
+
+def test_without_any_configuration_it_says_so(tmp_path: Path) -> None:
+    """The first run of a new user ends with what to do, and not with a traceback."""
+    done = run("-c", tmp_path / "config", "-m", tmp_path / "mail-sender", "doctor")
+    assert done.returncode == 1
+    assert f"fault    {tmp_path}/config: no such file" in done.stdout
+    assert done.stderr == ""

@@ -32,8 +32,13 @@ _KEY = (
     "7PwduUySg/gxsN7UhxM5zv/ivNMrux6yMPM7rl7kP88OM85GHYTtVFm+TIrWTBYrFmCzctKILwIQg9Tlyio5uwIDAQAB"
 )
 """A public key of RSA; nobody has the private one."""
-NAMES = {"mail.example.com": "127.0.0.1", "localhost": "127.0.0.1"}
-"""The names that there are."""
+NAMES = {
+    "localhost": ("127.0.0.1",),
+    "mail.example.com": ("127.0.0.1",),
+    "half.example.com": ("127.0.0.2", "127.0.0.1"),
+    "twice.example.com": ("127.0.0.1", "127.0.0.1"),
+}
+"""The names that there are, and their addresses; nothing listens on 127.0.0.2."""
 DNS: Rows = {
     ("example.com", "MX"): ["10 mail.example.com."],
     ("example.com", "TXT"): [txt("v=spf1 ip4:127.0.0.1 -all")],
@@ -50,7 +55,7 @@ def look_up(host: Any, *args: Any, **more: Any) -> Any:
     """Look up a name among `NAMES`, so that no test asks a name server of somebody's."""
     if isinstance(host, str) and host not in NAMES and not host.replace(".", "").isdigit():
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
-    return _real_look_up(NAMES.get(host, host), *args, **more)
+    return [found for address in NAMES.get(host, (host,)) for found in _real_look_up(address, *args, **more)]
 
 
 @dataclass
@@ -164,9 +169,12 @@ def _no_auth(world: World) -> None:
     world.relay("smtps", ScriptedRelay({"EHLO": "250 relay.example"}, tls=world.authority.server()))
 
 
-def _from_refused(world: World) -> None:
-    replies = {"MAIL": "553 5.7.1 Sender address rejected: not owned by user"}
-    world.relay("smtps", ScriptedRelay(replies, tls=world.authority.server()))
+def _says(world: World, reply: str) -> None:
+    world.relay("smtps", ScriptedRelay({"MAIL": reply}, tls=world.authority.server()))
+
+
+def _one_address_dead(world: World) -> None:
+    world.relay("smtps", ScriptedRelay(tls=world.authority.server("half.example.com")), host="half.example.com")
 
 
 # The machine
@@ -308,8 +316,28 @@ BROKEN: Mapping[str, SetUp] = {
         "535",
         "check mail_username and mail_password",
     ),
+    "AUTH offered in clear": SetUp(
+        lambda world: world.relay("smtp", ScriptedRelay(starttls=world.authority.server())),
+        "relay_auth",
+        "it offers logins before TLS as well",
+        "smtpd_tls_auth_only",
+        "warning",
+    ),
     "From refused": SetUp(
-        _from_refused, "relay_from", "553 5.7.1 Sender address rejected", "may not send as mail_from_address"
+        lambda world: _says(world, "553 5.7.1 Sender address rejected: not owned by user"),
+        "relay_from",
+        "553 5.7.1 Sender address rejected",
+        "may not send as mail_from_address",
+    ),
+    "relay that takes no mail now": SetUp(
+        lambda world: _says(world, "451 4.3.2 try later"),
+        "relay_from",
+        "not now, at mail: 451 4.3.2 try later",
+        "try again later",
+        "warning",
+    ),
+    "relay with a dead address": SetUp(
+        _one_address_dead, "relay_connection", "127.0.0.2: no connection", "check that it runs", "warning"
     ),
     "read-only token": SetUp(
         lambda world: world.token("readonly"), "token", "the token is read-only", "api-token generate mail-sender"

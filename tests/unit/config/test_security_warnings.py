@@ -3,6 +3,7 @@
 import pytest
 
 from mail_sender.config.load import load
+from tests.support.certificates import Authority
 from tests.support.config_files import Files
 
 WARNINGS: list[tuple[dict[str, str | None], dict[str, str | None], str]] = [
@@ -28,3 +29,14 @@ def test_a_file_open_to_everybody_is_warned_of(files: Files, mode: int, *, warne
     files.load()
     files.sender.chmod(mode)
     assert any("open to everybody" in text for text in load(files.client, files.sender).warnings) == warned
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o644, True)])
+def test_a_private_key_open_to_everybody_is_warned_of(files: Files, mode: int, *, warned: bool) -> None:
+    """It is a secret, as the password is."""
+    certificate, key = Authority.make(files.folder).client(files.folder)
+    key.chmod(mode)
+    found = files.load(f'[relay]\nclient_cert_path = "{certificate}"\nclient_key_path = "{key}"\n').warnings
+    assert [text.startswith(f"{key} holds secrets and is open to everybody (mode 0644)") for text in found] == [
+        True
+    ] * warned
