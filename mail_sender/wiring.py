@@ -139,7 +139,7 @@ class Lasting:
             opened.callback(listener.close)  # before the ledger, which it reads
             observers = Observers(clock.now(), listener.observe)
             reporter = Reporter(ledger, observers, clock, partial(disk.ledger_status, state))
-            listener.watched = Watched(reporter.late, reporter.status)
+            listener.watched = Watched(reporter.late, reporter.status, reporter.last)
             control = Control(state, Handler(ledger, None, clock)) if state else None
             if control is not None:
                 await control.start()

@@ -4,13 +4,13 @@ The ledger is asked once in a while, however many ask here. If it cannot be read
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mail_sender.clock import Clock
 from mail_sender.condition import Fault
 from mail_sender.errors import LedgerFault
-from mail_sender.ledger.base import Ledger
+from mail_sender.ledger.base import Entry, Ledger, Query
 from mail_sender.ledger.summary import Summary
 from mail_sender.observe import compose
 from mail_sender.observe.compose import Seen, SeenSender
@@ -23,7 +23,9 @@ from mail_sender.sender.parts import Parts
 from mail_sender.sender.worker import Worker
 
 FRESH_SECONDS = 2.0
-"""Seconds for which the ledger's summary is not read again."""
+"""Seconds for which the ledger's summary, or its last deliveries, are not read again."""
+MOST_LAST = 50
+"""Deliveries that are shown as the last ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Reporter:
         self._read_at = float("-inf")
         self._summary: Summary | None = None
         self._unreadable: Fault | None = None
+        self._last_read_at = float("-inf")
+        self._last: Sequence[Entry] = ()
 
     def late(self) -> list[Late]:
         """Return the loops that hang."""
@@ -68,6 +72,17 @@ class Reporter:
         held_back = self.in_use.worker.held_back() if self.in_use else ()
         sender = SeenSender(self._process, self._observers.activity, self.health(), self._faults(), facts, held_back)
         return compose.status(Seen(self._ledger_status(), summary, sender), self._clock.now())
+
+    async def last(self) -> Sequence[Entry]:
+        """Return the last deliveries that were taken up, the latest first; none where the ledger cannot be read."""
+        async with self._reading:
+            if self._clock.monotonic() - self._last_read_at >= FRESH_SECONDS:
+                try:
+                    self._last = await self._ledger.find(Query(), MOST_LAST)
+                except LedgerFault:
+                    self._last = ()
+                self._last_read_at = self._clock.monotonic()
+            return self._last
 
     def _faults(self) -> list[Fault]:
         faults = []

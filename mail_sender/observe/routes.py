@@ -1,11 +1,10 @@
-"""What the listener answers: whether the sender is alive, whether it is ready, and its metrics.
+"""What the listener answers: whether the sender is alive and ready, its metrics, and a page for people.
 
 1. Alive: the loops turn. Whoever is not alive gets restarted, so that a ledger that is slow is not asked.
 2. Ready: polls succeed and the relay's breaker is closed. A sender that stands by is alive, and not ready.
 3. Nobody logs in here. Names, kinds and times are told; no text of a server or relay, no address, no secret.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
 
 from starlette.applications import Starlette
@@ -14,14 +13,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mail_sender.observe.metrics import CONTENT_TYPE, Metrics
+from mail_sender.observe.page.routes import page_routes
 from mail_sender.observe.status import Status
-from mail_sender.observe.watched import Watched
+from mail_sender.observe.watched import STANDING_BY, TOO_BUSY, Watched
 from mail_sender.web.gate import FAULTS
-
-STATUS_SECONDS = 5.0
-"""How long the status may take; the ledger may be busy."""
-
-STANDING_BY = "another mail-sender uses the ledger; this one stands by"
 
 
 def application(watched: Callable[[], Watched | None], metrics: Metrics) -> Starlette:
@@ -35,28 +30,25 @@ def application(watched: Callable[[], Watched | None], metrics: Metrics) -> Star
     async def ready(_: Request) -> Response:
         if (now := watched()) is None:
             return _health("ready", [STANDING_BY])
-        if (status := await _status(now)) is None:
-            return _health("ready", [f"the ledger did not answer within {STATUS_SECONDS:g} s"])
+        if (status := await now.status_in_time()) is None:
+            return _health("ready", [TOO_BUSY])
         is_ready = status.sender is not None and status.sender.ready
         return _health("ready", [] if is_ready else [*_why_not_ready(status)])
 
     async def expose(_: Request) -> Response:
-        status = None if (now := watched()) is None else await _status(now)
+        status = None if (now := watched()) is None else await now.status_in_time()
         text = metrics.exposition(status, is_standing_by=now is None)
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
-    routes = [Route("/health/alive", alive), Route("/health/ready", ready), Route("/metrics", expose)]
+    routes = [
+        *page_routes(watched),
+        Route("/health/alive", alive),
+        Route("/health/ready", ready),
+        Route("/metrics", expose),
+    ]
     found = Starlette(routes=routes, exception_handlers=FAULTS)
     found.router.redirect_slashes = False  # it would redirect to whatever host the request names
     return found
-
-
-async def _status(watched: Watched) -> Status | None:
-    try:
-        async with asyncio.timeout(STATUS_SECONDS):
-            return await watched.status()
-    except TimeoutError:
-        return None
 
 
 def _health(name: str, why: list[str]) -> Response:
