@@ -7,15 +7,27 @@ import typer
 
 from mail_sender.cli.terminal import Form
 
+Received = Annotated[
+    Path | None,
+    typer.Option(
+        "--received",
+        metavar="FILE.eml",
+        help="Read a test mail that arrived instead, and say what the mailbox thought of it: SPF, DKIM, DMARC, spam. "
+        "- reads it from standard input.",
+        show_default=False,
+    ),
+]
 Output = Annotated[Form, typer.Option("-o", "--output", help="json: one object with all findings.")]
 
 
-def doctor(context: typer.Context, output: Output = "text") -> None:
-    """Find what stands in the way of mail: configuration, templates, ledger, identity server, relay, clock.
+def doctor(context: typer.Context, received: Received = None, output: Output = "text") -> None:
+    """Find what stands in the way of mail: configuration, templates, ledger, identity server, relay, DNS, clock.
 
     It goes the way of a mail up to the relay's MAIL FROM, and says of each step what it saw and what to do. It never
     sends or marks anything, takes no lock, needs no running sender, shows no secret, and ends within a minute. It
     works as root and inside the container; run it as the sender's user to see what that user may read.
+
+    With --received it examines nothing but that mail. Nothing is looked up, and it works without a configuration.
 
     Exit codes: 0 no fault (there may be warnings); 1 there is a fault; 2 wrong usage.
     """
@@ -23,4 +35,6 @@ def doctor(context: typer.Context, output: Output = "text") -> None:
 
     options = context.find_root().params
     files = Path(options["client_config"]), Path(options["sender_config"])
+    if received is not None:
+        raise typer.Exit(doctor_output.print_received(received, files, output))
     raise typer.Exit(doctor_output.print_report(files, output, debug=options["debug"]))

@@ -18,8 +18,9 @@ from mail_sender.config import subject as configuration
 from mail_sender.doctor.checks import CHECKS
 from mail_sender.doctor.examination import examine
 from mail_sender.doctor.finding import Finding, Level, Topic
+from mail_sender.doctor.received import check as received
 from mail_sender.doctor.subject import Subject
-from mail_sender.errors import Exit
+from mail_sender.errors import Exit, UsageError
 
 VERSION = 1
 """The version of the JSON (docs/doctor.md): a new key does not change it."""
@@ -41,6 +42,32 @@ def print_report(files: tuple[Path, Path], form: Form, *, debug: bool) -> Exit:
     report = Report(form, log.Redactor(secrets))
     lifecycle.run_once(_examined(subject, report))
     return report.end()
+
+
+def print_received(mail: Path, files: tuple[Path, Path], form: Form) -> Exit:
+    """Judge a mail that arrived (`-` is standard input), print what is found, and return the exit code.
+
+    The configuration counts as far as it can be read: the From address, and whose results are believed.
+    """
+    octets = _octets(mail)
+    subject = configuration.read(*files)
+    report = Report(form, log.Redactor(subject.reading.secrets))
+    from_address = subject.mail.from_address if subject.mail else None
+    for finding in received.findings(octets, from_address, subject.doctor.trusted_authserv_id):
+        report.add(finding)
+    return report.end()
+
+
+def _octets(mail: Path) -> bytes:
+    """Return as much of a file as is worth reading."""
+    try:
+        if str(mail) == "-":
+            standard = getattr(sys.stdin, "buffer", None)  # there is none where it was closed
+            return standard.read(received.MOST_OCTETS) if standard else b""
+        with mail.open("rb") as file:
+            return file.read(received.MOST_OCTETS)
+    except OSError as error:
+        raise UsageError(f"--received: {mail} cannot be read: {error.strerror}") from None
 
 
 async def _examined(subject: Subject, report: "Report") -> None:
