@@ -34,6 +34,8 @@ from mail_sender.observe import disk, facts
 from mail_sender.observe.listener import Listener
 from mail_sender.observe.observers import Observers
 from mail_sender.observe.reporter import InUse, Reporter
+from mail_sender.observe.service import Service
+from mail_sender.observe.systemd import Systemd
 from mail_sender.observe.watched import Watched
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.sender.in_flight import InFlight
@@ -61,13 +63,21 @@ async def run(config: Config, load: Load, signals: Signals) -> Exit:
 
     Raises `MailSenderError` if the state folder or its ledger cannot be used.
     """
-    await _serve(config, load, signals)
+    clock = SteadyClock()
+    service = Service(Systemd(), clock)
+    telling = asyncio.ensure_future(service.run(signals.stop, config.sender.stop_grace_seconds))
+    try:
+        await _serve(config, load, signals, service, clock)
+    finally:
+        telling.cancel()
+        await asyncio.wait({telling})
     _log.info("stopped")
     return Exit.DONE
 
 
-async def _serve(config: Config, load: Load, signals: Signals) -> None:
-    clock, watch = SteadyClock(), Watch(config, load, signals.reload)
+async def _serve(config: Config, load: Load, signals: Signals, service: Service, clock: Clock) -> None:
+    watch = Watch(config, load, signals.reload, service.reloading)
+    service.is_rejected = lambda: watch.is_rejected
     state = state_of(config)
     async with AsyncExitStack() as opened:
         listener = Listener(clock)
@@ -76,11 +86,14 @@ async def _serve(config: Config, load: Load, signals: Signals) -> None:
         if state is not None:
             lock = Lock(state)
             opened.callback(lock.release)
+            service.standing_by = None if lock.take() else lock.holder()
             latest = await _take_over(lock, config, watch, signals.stop, clock, listener)
+            service.standing_by = None
             if latest is None:
                 return
             config = latest
         lasting = await opened.enter_async_context(Lasting.open(config, state, listener, clock))
+        service.reporter = lasting.reporter
         await _generations(config, watch, lasting, signals.stop)
 
 

@@ -43,15 +43,16 @@ class Watch:
     """Watches the files of a configuration; `load` reads them again.
 
     `asked` is set when somebody asks for that. `reading` gives what is entered while an answer is being found.
+    `is_rejected` says that the files had faults when they were read last.
     """
 
     def __init__(
         self, config: Config, load: Callable[[], Config], asked: asyncio.Event, reading: Reading = nullcontext
     ) -> None:
+        self.is_rejected = False
         self._load = load
         self._asked = asked
         self._reading = reading
-        self._is_rejected = False
         self._seen = _states(config.files)
 
     def latest(self, config: Config) -> Config:
@@ -69,7 +70,7 @@ class Watch:
 
     def _answer(self, states: _States) -> Config | None:
         with self._reading():
-            if states != self._seen or self._is_rejected:
+            if states != self._seen or self.is_rejected:
                 return self._read(states)
             _log.info(
                 "config_unchanged", message="SIGHUP: no file of the configuration has changed; all stays as it is"
@@ -97,18 +98,18 @@ class Watch:
             found = self._load_all(states)
         except Exception as error:  # noqa: BLE001 - whatever is in a file, the sender goes on with what it has
             self._seen = states
-            self._is_rejected = True
+            self.is_rejected = True
             message = f"cannot be read ({type(error).__name__}); the previous configuration stays in use"
             _log.error("config_rejected", message=message)
             return None
         if isinstance(found, ConfigError):
             # What it names may be what is wrong with it.
             self._seen = states
-            self._is_rejected = True
+            self.is_rejected = True
             faults = "; ".join(map(str, found.faults))
             _log.error("config_rejected", message=f"{faults}; the previous configuration stays in use")
             return None
-        self._is_rejected = False
+        self.is_rejected = False
         # A file that changes while it is read has another state by now than it had before.
         self._seen = {**_states(found.files), **{path: states[path] for path in found.files if path in states}}
         _log.info("config_reloaded", message="read again; what waits is tried at once")

@@ -23,7 +23,8 @@ _MICROSECONDS = 1_000_000
 class Systemd:
     """The service manager that started this process, if one did.
 
-    `watchdog_seconds` is within how many seconds it wants to hear WATCHDOG=1; None if it does not.
+    `watchdog_seconds` is within how many seconds it wants to hear WATCHDOG=1; None if it does not. `is_ready` says
+    that it knows that the sender is ready.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -31,12 +32,11 @@ class Systemd:
         self._address = f"\0{name[1:]}" if name.startswith("@") else name
         self.is_there = name.startswith(("/", "@"))
         self.watchdog_seconds = _watchdog(environment) if self.is_there else None
-        self._is_ready = False
+        self.is_ready = False
 
-    def ready(self) -> bool:
-        """Say that the start is over; return whether that could be said, now or before."""
-        self._is_ready = self._is_ready or self._send("READY=1")
-        return self._is_ready
+    def ready(self) -> None:
+        """Say that the start is over, or that of a new configuration."""
+        self.is_ready = self._send("READY=1")
 
     def status(self, line: str) -> bool:
         """Show one line; return whether it could be sent."""
@@ -45,21 +45,21 @@ class Systemd:
     @contextmanager
     def reloading(self) -> Iterator[None]:
         """Say that the configuration is being read anew, for as long as this lasts; during the start, say nothing."""
-        if not self._is_ready:
+        if not self.is_ready:
             yield
             return
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
         try:
             yield
         finally:
-            self._is_ready = self._send("READY=1")
+            self.ready()
 
     def beat(self) -> None:
         """Say that all loops turn."""
         self._send("WATCHDOG=1")
 
-    def needs(self, seconds: float) -> None:
-        """Say that the start, or the stop, may take so long from now on."""
+    def extend(self, seconds: float) -> None:
+        """Say that the start goes on, and that there will be more to hear within so many seconds."""
         self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * _MICROSECONDS)}")
 
     def stopping(self, grace_seconds: float) -> None:
