@@ -1,4 +1,4 @@
-"""One HTTPS client for the identity server: the only file that knows httpx.
+"""One HTTPS client for the identity server.
 
 Every exchange has a deadline and a limit of octets. Redirects are not followed, since the token would go along. What
 the network does is said in words; it ends in `ServerFault`.
@@ -184,13 +184,12 @@ def _network_fault(config: SourceConfig, error: BaseException) -> ServerFault:
         variable = f"{urlsplit(server).scheme.upper()}_PROXY"
         server += f" (through the proxy of {variable})"
         advice = f"check that the proxy runs and lets this request through, or leave it out: {variable}, NO_PROXY"
-    for cause in causes(error):
-        if isinstance(cause, ssl.SSLError):
-            detail, cure = fault.described(cause, _peer(config))
-            return ServerFault(ServerFaultKind.UNTRUSTED, f"{server}: {detail}", cure)
+    if (found := fault.among(causes(error))) is not None:
+        detail, cure = fault.described(found, _peer(config))
+        return ServerFault(ServerFaultKind.UNTRUSTED, f"{server}: {detail}", cure)
     return ServerFault(
         ServerFaultKind.UNREACHABLE,
-        f"{server} cannot be reached: {_network_detail(error)}",
+        f"{server} cannot be reached: {network_detail(error)}",
         advice,
     )
 
@@ -216,7 +215,8 @@ _NETWORK_DETAILS: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
-def _network_detail(error: BaseException) -> str:
+def network_detail(error: BaseException) -> str:
+    """Return what the network did to an exchange over HTTP, in words."""
     if isinstance(error, _TooLarge):
         return str(error)
     found = list(causes(error))

@@ -2,6 +2,7 @@
 
 import re
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -104,6 +105,12 @@ _OF_HANDSHAKE = (
     (r"WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE|HTTP_REQUEST", TlsFault.NOT_TLS),
     (r"HANDSHAKE_FAILURE|NO_SHARED_CIPHER|NO_CIPHERS|UNKNOWN_CIPHER", TlsFault.NO_COMMON_CIPHER),
 )
+
+
+def among(found: Iterable[BaseException]) -> ssl.SSLError | None:
+    """Return the fault of TLS among exceptions; that more octets are waited for is none, whatever Python calls it."""
+    awaited = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+    return next((one for one in found if isinstance(one, ssl.SSLError) and not isinstance(one, awaited)), None)
 
 
 def of(error: ssl.SSLError, *, has_client_certificate: bool = False) -> TlsFault:

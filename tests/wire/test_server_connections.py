@@ -17,9 +17,11 @@ from pydantic import SecretStr
 
 from mail_sender.errors import ServerFault, ServerFaultKind
 from mail_sender.source.config import SourceConfig
+from mail_sender.source.https import HttpsClient
 from mail_sender.source.kanidm import KanidmSource
 from tests.support.certificates import Authority
 from tests.support.connect_proxy import ConnectProxy
+from tests.support.scripted_server import Answer, ScriptedServer
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ONE = UUID(int=1)
@@ -163,3 +165,13 @@ async def test_a_proxy_makes_a_tunnel_and_sees_no_token(make: Make, proxy: Conne
     assert (await source.list_ready(NOW)).messages == ()
     assert proxy.targets == [server.url.removeprefix("https://")]
     assert len(server.requests) == 1
+
+
+async def test_a_server_that_hangs_after_its_handshake_is_not_called_untrusted(authority: Authority) -> None:
+    """What Python calls an error of TLS is only that more octets are awaited: nobody should look at certificates."""
+    with ScriptedServer(lambda *_: Answer(hang=True), authority.server()) as server:
+        client = HttpsClient(SourceConfig(server.url, SecretStr("token"), ca_path=authority.pem))
+        with pytest.raises(ServerFault, match="no answer in time") as caught:
+            await client.ask("GET", "/", None, seconds=1, most=100)
+        await client.close()
+    assert caught.value.kind is ServerFaultKind.UNREACHABLE
