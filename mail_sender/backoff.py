@@ -82,6 +82,9 @@ LOGIN = Backoff(60.0, 900.0)
 PACE = Backoff(0.25, 32.0)
 """Between the starts of two mails, to a relay that wants them more slowly."""
 
+ALERT_WAITS = Backoff(5.0, 300.0)
+"""Before an alert is offered again to a receiver that did not take one."""
+
 # The ledger, the identity server, and loops without work
 
 LEDGER_WAIT = 5.0

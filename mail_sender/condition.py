@@ -83,17 +83,22 @@ _QUIET = timedelta(seconds=12)
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The parties that the sender depends on: the identity server, the relay, its own ledger."""
+    """The parties that the sender depends on: the identity server, the relay, its own ledger.
+
+    `alerts` is beside them: whether those are reached who should hear of the others. No mail depends on it.
+    """
 
     server: Condition = field(default_factory=lambda: Condition("server"))
     relay: Condition = field(default_factory=lambda: Condition("relay"))
     ledger: Condition = field(default_factory=lambda: Condition("ledger", _QUIET))
+    alerts: Condition = field(default_factory=lambda: Condition("alerts"))
 
     @property
     def faults(self) -> list[Fault]:
         """The faults that there are now."""
-        return [one.fault for one in (self.server, self.relay, self.ledger) if one.fault]
+        return [one.fault for one in (self.server, self.relay, self.ledger, self.alerts) if one.fault]
 
     def succeeded(self) -> "Conditions":
         """Return the conditions that go on after a changed configuration (`Condition.succeeded`)."""
-        return Conditions(self.server.succeeded(), self.relay.succeeded(), self.ledger.succeeded())
+        parties = self.server, self.relay, self.ledger, self.alerts
+        return Conditions(*(party.succeeded() for party in parties))

@@ -31,6 +31,8 @@ from mail_sender.ledger.lock import Lock
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.lifecycle import Signals
 from mail_sender.observe import disk, facts
+from mail_sender.observe.alerts.loop import Alerting, Plan
+from mail_sender.observe.alerts.tally import Tally
 from mail_sender.observe.listener import Listener
 from mail_sender.observe.observers import Observers
 from mail_sender.observe.reporter import InUse, Reporter
@@ -131,6 +133,7 @@ class Lasting:
     ledger: Ledger
     control: Control | None
     listener: Listener
+    alerting: Alerting
     clock: Clock
     observers: Observers
     reporter: Reporter
@@ -150,14 +153,17 @@ class Lasting:
             ledger = await (DryRunLedger.open(None) if is_dry else state_folder.open_ledger(state))
             opened.push_async_callback(ledger.close)
             opened.callback(listener.close)  # before the ledger, which it reads
-            observers = Observers(clock.now(), listener.observe)
+            tally = Tally()
+            observers = Observers(clock.now(), listener.observe, tally.observe)
             reporter = Reporter(ledger, observers, clock, partial(disk.ledger_status, state))
             listener.watched = Watched(reporter.late, reporter.status, reporter.last)
+            alerting = Alerting(state, tally, clock, reporter.status)
+            opened.push_async_callback(alerting.close)
             control = Control(state, Handler(ledger, None, clock)) if state else None
             if control is not None:
                 await control.start()
                 opened.push_async_callback(control.close)
-            yield cls(ledger, control, listener, clock, observers, reporter)
+            yield cls(ledger, control, listener, alerting, clock, observers, reporter)
 
 
 async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyncio.Event) -> None:
@@ -171,6 +177,7 @@ async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyn
         while ends is not None:
             generation = Generation(ends, lasting)
             await lasting.listener.follow(ends.config.observe)
+            await lasting.alerting.follow(_alerts(ends.config), lasting.conditions.alerts)
             ends = await generation.run(workers, watch, stop)
             if ends is not None:
                 _reloaded(ends.config)
@@ -226,6 +233,13 @@ class Generation:
             await self._worker.run(stop)
         finally:
             await self._source.close()
+
+
+def _alerts(config: Config) -> Plan | None:
+    """Return who is alerted; nobody in a dry run, in which nothing goes out."""
+    if isinstance(config.relay, FolderConfig):
+        return None
+    return Plan.of(config.alert, config.mail.instance_url, config.secrets)
 
 
 def test_mail(config: Config) -> TestMail:

@@ -9,7 +9,7 @@ rooms own their slices (`relay/config.py`, `mail/config.py`, ...); this room onl
     faults            pydantic's findings in plain words
     placeholders, example_domains
                       values that were never filled in
-    proxy, certificates, relay, headers, appearance, sample_check
+    proxy, certificates, relay, alerts, headers, appearance, sample_check
                       one topic each: its faults, and its slice
     security_warnings settings that work, but weaken security
     ignored           parts of a URL that have no effect

@@ -16,7 +16,7 @@ _EXPECTED = "expected a PEM file"
 def faults(client: TomlFile, sender: TomlFile) -> Iterator[ConfigFault]:
     """Yield a fault for each file that cannot be used, and for a certificate whose key is another one's."""
     scratch = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for file, key in ((client, ("ca_path",)), (sender, ("relay", "ca_path"))):
+    for file, key in ((client, ("ca_path",)), (sender, ("relay", "ca_path")), (sender, ("alert", "ca_path"))):
         if isinstance(path := file.value(key), str):
             yield from _fault(file, key, partial(contexts.add_ca, scratch, Path(path)))
     certificate, key_path = (sender.value(key) for key in CLIENT_CERTIFICATE)

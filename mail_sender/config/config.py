@@ -7,6 +7,7 @@ from typing import Literal
 from mail_sender.doctor.config import DoctorConfig
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.mail.config import MailConfig
+from mail_sender.observe.alerts.config import AlertConfig
 from mail_sender.observe.config import ObserveConfig
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.sender.config import SenderConfig
@@ -24,6 +25,7 @@ class Config:
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
     observe: ObserveConfig = field(default_factory=ObserveConfig)
     doctor: DoctorConfig = field(default_factory=DoctorConfig)
+    alert: AlertConfig = field(default_factory=AlertConfig)
     files: tuple[Path, ...] = ()
     log_format: Literal["text", "json"] = "text"
     warnings: tuple[str, ...] = ()

@@ -88,7 +88,7 @@ def _in_plain_words(model: type[BaseModel], key: tuple[str, ...], detail: ErrorD
         return "is missing", "it is required"
     if kind == "extra_forbidden":
         return "unknown key", _known_keys(model, key)
-    found = _kind(detail["input"]) if is_secret(key[0]) else _toml_text(detail["input"])
+    found = _kind(detail["input"]) if is_secret(*key) else _toml_text(detail["input"])
     if kind == "literal_error":
         return found, f"expected {context['expected']}"
     if kind in {"greater_than_equal", "less_than_equal"}:

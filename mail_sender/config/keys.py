@@ -18,7 +18,8 @@ class _Keys(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _filled_in(cls, value: object, about: ValidationInfo) -> object:
-        return values.filled_in(value, is_secret=is_secret(about.field_name or ""))
+        field = cls.model_fields[about.field_name or ""]
+        return values.filled_in(value, is_secret=SecretStr in _parts_of(field.annotation))
 
 
 class ClientFile(_Keys):
@@ -92,6 +93,19 @@ class _LedgerTable(_Table):
     kind: Literal["sqlite", "memory"] = "sqlite"
 
 
+class _AlertTable(_Table):
+    url: values.WebhookUrl | None = None
+    command: values.Command = []
+    format: Literal["json", "slack", "ntfy", "alertmanager"] = "json"
+    headers: values.HttpHeaders = {}
+    after_seconds: values.Seconds = 300
+    repeat_seconds: Annotated[int, Field(ge=0, le=30 * 86_400)] = 86_400
+    max_per_hour: Annotated[int, Field(ge=1, le=1000)] = 30
+    oldest_waiting_seconds: Annotated[int, Field(ge=1, le=7 * 86_400)] = 900
+    expires_within_days: Annotated[int, Field(ge=1, le=365)] = 14
+    ca_path: values.InputPath = None
+
+
 class _ObserveTable(_Table):
     log_format: Literal["text", "json"] = "text"
     listen: values.Listen | None = None
@@ -128,12 +142,19 @@ class SenderFile(_Keys):
     ledger: _LedgerTable = _LedgerTable()
     observe: _ObserveTable = _ObserveTable()
     doctor: _DoctorTable = _DoctorTable()
+    alert: _AlertTable = _AlertTable()
 
 
-def is_secret(key: str) -> bool:
-    """Say whether a top-level key of the mail-sender config holds a secret."""
-    field = SenderFile.model_fields.get(key)
-    return field is not None and SecretStr in _parts_of(field.annotation)
+def is_secret(*key: str) -> bool:
+    """Say whether a key of the mail-sender config, with its tables, is a secret, or a table that may hold one."""
+    model: type[BaseModel] = SenderFile
+    for name in key:
+        if (field := model.model_fields.get(name)) is None:
+            return False
+        if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return SecretStr in _parts_of(field.annotation)
+        model = field.annotation
+    return any(SecretStr in _parts_of(field.annotation) for field in model.model_fields.values())
 
 
 def _parts_of(annotation: object) -> set[object]:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from mail_sender.config import (
+    alerts,
     appearance,
     certificates,
     example_domains,
@@ -37,6 +38,7 @@ from mail_sender.doctor.config import DoctorConfig
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.observe import place
+from mail_sender.observe.alerts import secrets as alert_secrets
 from mail_sender.observe.config import ObserveConfig
 from mail_sender.relay import endpoint
 from mail_sender.relay.config import RelayConfig
@@ -65,6 +67,7 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
         *(example_domains.faults(client_file, sender_file, client, sender) if client and sender else ()),
         *relay.faults(sender_file),
         *reputation.faults(sender_file),
+        *(alerts.faults(sender_file, sender) if sender else ()),
         *headers.faults(sender_file),
         *certificates.faults(client_file, sender_file),
     ]
@@ -82,10 +85,12 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
     if faults:
         raise ConfigError(faults, warnings, files)
     relay_config = relay.relay_config(sender)
+    alert_config = alerts.alert_config(sender)
     warnings += [
         *security_warnings.warnings(client, sender, relay_config, sender_file),
         *(relay.warnings(sender_file) if isinstance(relay_config, RelayConfig) else ()),
         *reputation.warnings(sender, protection),
+        *alerts.warnings(alert_config),
         *ignored.warnings(client_file, sender_file),
         *certificates.warnings(),
     ]
@@ -102,10 +107,11 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
         ledger=ledger_config(sender),
         observe=ObserveConfig(place.parse(sender.observe.listen) if sender.observe.listen else None),
         doctor=doctor_config(sender),
+        alert=alert_config,
         files=files,
         log_format=sender.observe.log_format,
         warnings=tuple(warnings),
-        secrets=_secrets(sender),
+        secrets=_secrets(sender) | alert_secrets.all_of(alert_config),
     )
 
 

@@ -24,6 +24,8 @@ from mail_sender.relay import ehlo_name, endpoint
 from mail_sender.sender.schedule import BadSchedule, Schedule
 from mail_sender.templating import wording
 
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_OWN_HEADERS = frozenset({"connection", "content-length", "content-type", "host", "transfer-encoding"})
 _NOT_IN_A_URL = ' "<>\\^`{|}'  # RFC 3986, section 2
 
 
@@ -138,6 +140,45 @@ def _listen(text: str) -> str:
         raise _expected(f"{shown(text)} ({error})", f"expected {listen_place.SPELLINGS}") from None
 
 
+def _webhook_url(secret: SecretStr) -> SecretStr:
+    text = without_line_ends(secret.get_secret_value())
+    try:
+        url = _with_ascii_host(text)
+    except ValueError:  # a message would have to repeat it
+        raise _expected("is not a URL", "expected a URL such as https://hooks.example.com/services/...") from None
+    parts = urlsplit(url)
+    if placeholders.holds_placeholder(parts.hostname or "") or any(map(placeholders.is_placeholder, _words(url))):
+        raise _expected("still holds a placeholder", "write the URL that the receiver gave you")
+    return SecretStr(url)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[/?&=\s]+", text) if word]
+
+
+def _http_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    found = {}
+    for name, secret in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
+            raise _expected(f"{shown(name)} cannot be set", "expected names of HTTP headers, such as Authorization")
+        value = without_line_ends(secret.get_secret_value()).strip()
+        if not value or not value.isascii() or not value.isprintable():
+            raise _expected(f"the value of {name} is empty, or not one line of ASCII", 'expected Name = "value"')
+        if any(map(placeholders.is_placeholder, _words(value))):
+            raise _expected(f"the value of {name} is still a placeholder", "write the real value")
+        found[name] = SecretStr(value)
+    return found
+
+
+def _command(words: list[SecretStr]) -> list[SecretStr]:
+    texts = [word.get_secret_value() for word in words]
+    if texts and (not texts[0].strip() or any("\0" in text for text in texts)):
+        raise _expected(
+            "has no program at its front, or a NUL in it", 'expected ["/path/of/program", "argument", ...]'
+        )
+    return words
+
+
 def _path(value: object) -> object:
     if isinstance(value, str):
         if not value or "\0" in value:
@@ -230,9 +271,11 @@ class IsRead:
 
 BearerToken = Annotated[SecretStr, AfterValidator(_bearer_token)]
 Color = Annotated[str, AfterValidator(_color)]
+Command = Annotated[list[SecretStr], AfterValidator(_command)]
 Cron = Annotated[str, AfterValidator(_cron)]
 DkimSelectors = Annotated[list[str], Field(max_length=20), AfterValidator(_selectors)]
 HostName = Annotated[str, AfterValidator(_host_name)]
+HttpHeaders = Annotated[dict[str, SecretStr], AfterValidator(_http_headers)]
 InputPath = Annotated[Path | None, BeforeValidator(_path), IsRead]
 Language = Annotated[str, AfterValidator(_language)]
 LanguageRules = Annotated[dict[str, Language], AfterValidator(_rules)]
@@ -247,3 +290,4 @@ Relay = Annotated[SecretStr, AfterValidator(_relay)]
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
+WebhookUrl = Annotated[SecretStr, AfterValidator(_webhook_url)]

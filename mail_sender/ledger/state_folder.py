@@ -2,6 +2,7 @@
 
     ledger.db       the ledger, mode 0600 from its first moment; SQLite gives -wal and -shm the same mode
     ledger.lock     says which process has the ledger open for writing (`lock`)
+    alerts.json     what was alerted (`observe.alerts.memory`)
     control.sock    where a running sender takes the operator's commands
 
 1. The folder is the configured one, else systemd's, else /var/lib/mail-sender. Only its last part is made: a parent
@@ -75,6 +76,11 @@ class StateFolder:
     def control(self) -> Path:
         """The control socket."""
         return self.path / "control.sock"
+
+    @property
+    def alerts(self) -> Path:
+        """The file of what was alerted."""
+        return self.path / "alerts.json"
 
     @contextmanager
     def as_owner(self) -> Iterator[None]:

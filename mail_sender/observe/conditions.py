@@ -13,7 +13,7 @@ from mail_sender.ledger.summary import Summary
 from mail_sender.observe.health import Health
 from mail_sender.observe.status import ConditionStatus
 
-_HINDERS_NOTHING = frozenset({"clock"})
+_HINDERS_NOTHING = frozenset({"clock", "alerts"})
 
 
 def of_sender(

@@ -44,9 +44,14 @@ def cleaned(text: str, login: tuple[str, ...], mails: Collection[Mail] = (), mos
         for name in mail.names:
             if len(name) >= _SHORTEST_NAME:
                 text = _replaced(text, rf"(?<!\w){re.escape(name)}(?!\w)", name, _STARS)
-    text = _ADDRESS.sub(lambda found: address.mask(found[0]), log.without_tokens(text))
+    text = without_addresses(log.without_tokens(text))
     plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return plain[:most]
+
+
+def without_addresses(text: str) -> str:
+    """Return a text in which every mail address is masked."""
+    return _ADDRESS.sub(lambda found: address.mask(found[0]), text)
 
 
 def _without_pieces(text: str, secrets: tuple[str, ...]) -> str:

@@ -74,7 +74,7 @@ def fault(server: str, status: int, answer: object, headers: Mapping[str, str]) 
         case 403 if is_kanidms:
             return read_only("NAME")
         case 408 | 429 | 502 | 503 | 504:
-            wait = _retry_after(headers)
+            wait = retry_after(headers)
             advice = "this usually passes by itself" if wait is None else f"it asks for a pause of {wait:.0f} s"
             detail = f"{server} answers {status}"
             if not is_kanidms:
@@ -119,7 +119,7 @@ def _said(answer: object) -> str:
     return word if isinstance(word, str) and _AN_ERRORS_NAME.fullmatch(word) else ""
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the wait in seconds, at most five minutes (RFC 9110, section 10.2.3: seconds or a date).
 
     A date is the server's, so it is compared with the server's own time, where the answer has it.

@@ -104,7 +104,7 @@ def test_f10_finds_a_server_that_is_not_left_alone() -> None:
     """Who does not hear a Retry-After asks again too soon."""
 
     async def play(rig: Rig) -> None:
-        with patch("mail_sender.source.answers._retry_after", lambda _: None):
+        with patch("mail_sender.source.answers.retry_after", lambda _: None):
             rig.place = replace(rig.place, poll="* * * * * *")
             await f10.asked_to_wait(rig, 503, "120", "120", READY)
 

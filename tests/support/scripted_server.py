@@ -13,22 +13,24 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, a body and headers; a `hang` answers only when the server closes."""
+    """A status, a body and headers; a `hang` answers only when the server closes, and so come `missing` octets."""
 
     status: int = 200
     body: bytes = b"null"
     headers: Mapping[str, str] = field(default_factory=dict)
     hang: bool = False
+    missing: int = 0
 
 
 Respond = Callable[[str, str], Answer]
 
 
 class ScriptedServer:
-    """A server on a free port of loopback; `respond` gets method and path."""
+    """A server on a free port of loopback; `respond` gets method and path, `posted` are headers and bodies."""
 
     def __init__(self, respond: Respond, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[tuple[str, str]] = []
+        self.posted: list[tuple[Mapping[str, str], bytes]] = []
         self._released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, respond))
         self._server.daemon_threads = True
@@ -63,6 +65,9 @@ def _handler(server: ScriptedServer, respond: Respond) -> type[BaseHTTPRequestHa
 
         def do_GET(self) -> None:
             server.requests.append((self.command, self.path))
+            if self.command == "POST":
+                body = self.rfile.read(int(self.headers["content-length"]))
+                server.posted.append(({name.lower(): value for name, value in self.headers.items()}, body))
             answer = respond(self.command, self.path)
             if answer.hang:
                 server.wait()
@@ -71,9 +76,11 @@ def _handler(server: ScriptedServer, respond: Respond) -> type[BaseHTTPRequestHa
             usual = {"content-type": "application/json", "date": self.date_time_string()}
             for name, value in {**usual, **answer.headers}.items():
                 self.send_header(name, value)
-            self.send_header("content-length", str(len(answer.body)))
+            self.send_header("content-length", str(len(answer.body) + answer.missing))
             self.end_headers()
             self.wfile.write(answer.body)
+            if answer.missing:
+                server.wait()
 
         do_POST = do_GET  # noqa: N815 - as above
 

@@ -21,9 +21,10 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 TOKEN, PASSWORD, URL_PASSWORD = "tok-3n.s3cr3t-0123456789", "pa55-w0rd-s3cr3t", "ur1-pa55-s3cr3t"
+WEBHOOK, ARGUMENT = "w3bh00k-s3cr3t-0123", "4rgum3nt-s3cr3t"
 
 
-SECRETS = (TOKEN, PASSWORD, URL_PASSWORD)
+SECRETS = (TOKEN, PASSWORD, URL_PASSWORD, WEBHOOK, ARGUMENT)
 
 
 SECRET_FILE = lines(
@@ -32,6 +33,7 @@ SECRET_FILE = lines(
         "token": f'"{TOKEN}"',
         "mail_password": f'"{PASSWORD}"',
         "mail_relay": f'"smtps://me:{URL_PASSWORD}@relay.example.com"',
+        "alert": f'{{ url = "https://hooks.example.com/{WEBHOOK}", command = ["/bin/true", "{ARGUMENT}"] }}',
     }
 )
 
@@ -121,5 +123,8 @@ def test_the_secrets_of_the_configuration_are_known_to_the_log(files: Files) -> 
 def test_every_key_that_may_hold_a_secret_is_one() -> None:
     """Whatever its type is wrapped in: what stands there is never repeated, not even a number."""
     assert {key for key in SenderFile.model_fields if is_secret(key)} == {
-        "token", "mail_relay", "mail_username", "mail_password",
+        "token", "mail_relay", "mail_username", "mail_password", "alert",
     }  # fmt: skip
+    assert [key for key in ("url", "command", "headers", "format", "nothing") if is_secret("alert", key)] == [
+        "url", "command", "headers",
+    ]  # fmt: skip
