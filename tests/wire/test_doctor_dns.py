@@ -2,6 +2,7 @@
 
 import time
 
+import dns.resolver
 import pytest
 
 from mail_sender.doctor import nameserver
@@ -149,6 +150,38 @@ async def test_a_silent_resolver_is_one_warning(monkeypatch: pytest.MonkeyPatch)
         (found,) = await lines(dead)
         assert found == f"warning resolver: DNS is not checked: no answer from {dead.place} within 0.3 s"
         assert set(dead.asked) == {(".", "NS"), ("acme.zz", "MX")}
+
+
+async def test_many_silent_names_cost_one_deadline_together() -> None:
+    """An SPF record may lead to ten name servers that are down: what else was found is still said."""
+    silent: Rows = {(f"s{number}.zz", "*"): SILENT for number in range(10)}
+    with DnsServer(silent) as slow:
+        one = Resolver([nameserver.parse(slow.place)], seconds=0.3, all_seconds=0.8)
+        started = time.monotonic()
+        reasons = [(await one.ask(f"s{number}.zz", Kind.A)).reason for number in range(10)]
+        assert time.monotonic() - started < 3
+        assert reasons[0] == f"no answer from {slow.place} within 0.3 s"
+        assert reasons[-1] == "all look-ups took longer than 0.8 s"
+
+
+async def test_a_tree_of_records_without_end_is_left(server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many names records lead to, the number of questions has a limit."""
+    monkeypatch.setattr("mail_sender.doctor.domain.resolver.MOST_QUESTIONS", 3)
+    one = resolver(server)
+    reasons = [(await one.ask(f"n{number}.zz", Kind.A)).reason for number in range(4)]
+    assert reasons == ["", "", "", "more than 3 look-ups"]
+
+
+async def test_a_system_without_a_resolver_is_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may have no /etc/resolv.conf."""
+    monkeypatch.setattr("dns.resolver.BaseResolver.read_resolv_conf", _no_resolver)
+    mail = MailConfig("Acme", "https://idm.acme.zz", "idm@acme.zz", "idm@acme.zz")
+    (found,) = [one async for one in from_domain(Subject(mail=mail))]
+    assert (found.level, found.seen) == ("warning", "DNS is not checked: this system names no resolver")
+
+
+def _no_resolver(*_: object) -> None:
+    raise dns.resolver.NoResolverConfiguration
 
 
 async def test_a_private_domain_is_not_looked_up() -> None:

@@ -48,7 +48,7 @@ PROVIDERS: Sequence[Provider] = (
     Provider(
         "Zoho",
         ("zoho.com", "zoho.eu", "zoho.in", "zoho.com.au", "zoho.jp"),
-        ("one.zoho.com", "one.zoho.eu", "zohomail.com", "zohomail.eu", "zoho.com", "zoho.eu", "zoho.in"),
+        ("zohomail.com", "zohomail.eu", "zoho.com", "zoho.eu", "zoho.in", "zoho.com.au"),
         ("zmail", "zoho", "zohomail"),
     ),
     Provider(

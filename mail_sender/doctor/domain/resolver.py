@@ -1,7 +1,7 @@
 """Asks DNS, by the system's resolvers or by those that the configuration names. Nothing else here speaks DNS.
 
-Each question has a deadline and is asked once; few are open at a time, and there is a limit on how many are asked at
-all, whatever records lead to. A truncated answer is asked for again over TCP.
+Each question has a deadline and is asked once; few are open at a time. All of them together have a deadline and a
+limit on their number, whatever records lead to. A truncated answer is asked for again over TCP.
 """
 
 import asyncio
@@ -23,6 +23,8 @@ from mail_sender.doctor.nameserver import Nameserver
 
 QUESTION_SECONDS = 6.0
 """How long a question may take, with all resolvers and repetitions."""
+ALL_SECONDS = 25.0
+"""How long all questions together may take; a check has 40 seconds, and is to say what it found."""
 MOST_QUESTIONS = 300
 _OPEN_QUESTIONS = 8
 _TRY_SECONDS = 2.0
@@ -38,17 +40,24 @@ class Resolver:
     Raises `NoResolver` if there is none.
     """
 
-    def __init__(self, nameservers: Sequence[Nameserver] = (), *, seconds: float = QUESTION_SECONDS) -> None:
+    def __init__(
+        self,
+        nameservers: Sequence[Nameserver] = (),
+        *,
+        seconds: float = QUESTION_SECONDS,
+        all_seconds: float = ALL_SECONDS,
+    ) -> None:
         try:
             self._resolver = dns.asyncresolver.Resolver(configure=not nameservers)
         except dns.resolver.NoResolverConfiguration:
             raise NoResolver("this system names no resolver") from None
         if nameservers:
             self._resolver.nameservers = [dns.nameserver.Do53Nameserver(one.address, one.port) for one in nameservers]
-        self._resolver.lifetime = seconds
         self._resolver.timeout = min(_TRY_SECONDS, seconds)
         self._resolver.use_edns(0, 0, 1232)  # without it, every longer TXT record would take the detour over TCP
         self._seconds = seconds
+        self._all_seconds = all_seconds
+        self._ends: float | None = None
         self._answers: dict[tuple[str, Kind], Answer] = {}
         self._locks: dict[tuple[str, Kind], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._open = asyncio.Semaphore(_OPEN_QUESTIONS)
@@ -77,8 +86,11 @@ class Resolver:
     async def _look_up(self, name: str, kind: Kind) -> Answer:
         if len(self._answers) >= MOST_QUESTIONS:
             return Answer(Outcome.FAILED, reason=f"more than {MOST_QUESTIONS} look-ups")
+        left = self._seconds_left()
+        if left <= 0:
+            return Answer(Outcome.FAILED, reason=f"all look-ups took longer than {self._all_seconds:g} s")
         try:
-            return await self._resolve(name, kind)
+            return await self._resolve(name, kind, min(left, self._seconds))
         except dns.resolver.NXDOMAIN as error:
             return Answer(Outcome.NO_NAME, alias=_alias(name, error.canonical_name))
         except (dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel, dns.name.BadEscape):
@@ -86,12 +98,20 @@ class Resolver:
         except (dns.exception.DNSException, OSError) as error:
             return Answer(Outcome.FAILED, reason=self._reason(error))
 
-    async def _resolve(self, name: str, kind: Kind) -> Answer:
+    def _seconds_left(self) -> float:
+        """Return how long all questions may still take, from the first one on."""
+        now = asyncio.get_running_loop().time()
+        if self._ends is None:
+            self._ends = now + self._all_seconds
+        return self._ends - now
+
+    async def _resolve(self, name: str, kind: Kind, seconds: float) -> Answer:
         found = await self._resolver.resolve(
             dns.name.from_text(name + "."),
             dns.rdatatype.from_text(kind),
             raise_on_no_answer=False,
             search=False,
+            lifetime=seconds,
             backend=dns.asyncbackend.get_backend("asyncio"),
         )
         records = tuple(sorted(map(_text, found.rrset or ())))  # name servers shuffle them, and a report must not
