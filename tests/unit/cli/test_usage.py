@@ -18,6 +18,7 @@ WRONG = {
     "template show -d": "mail-sender -d template show",
     "--status failed queue list": "--status belongs after the command, as in `mail-sender queue list --status STATUS`",
     "queue --yes resend 123456": "--yes belongs after the command, as in `mail-sender queue resend --yes`",
+    "--once run": "--once belongs after the command, as in `mail-sender run --once`",
     # values
     "-c": "-c needs a value: write it after -c",
     "queue list --limit": "--limit needs a value",
@@ -47,6 +48,7 @@ WRONG = {
     "queue list a b": "`mail-sender queue list` takes no argument: leave out a b",
     # what belongs to no command
     "-t a@example.com queue list": "-t does nothing beside `queue`: leave out one of the two",
+    "-t a@example.com run --once": "-t does nothing beside `run`: leave out one of the two",
     "--dry-run /tmp template list": "--dry-run does nothing beside `template`: leave out one of the two",
     # what a terminal would obey
     "no\x1b[2J": "`mail-sender` has no command 'no\\x1b[2J'",
