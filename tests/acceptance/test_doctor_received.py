@@ -26,7 +26,7 @@ def saved(folder: Path, *results: str) -> Path:
 
 
 def test_the_program_judges_a_mail_with_and_without_a_configuration(tmp_path: Path) -> None:
-    """It exits with 0 if the mailbox was content, with 1 if not, with 2 without a file; the configuration is not needed."""
+    """It exits with 0 if the mailbox was content, with 1 if not; the configuration is not needed."""
     mail = saved(tmp_path, RESULTS.format("mx.zz", "pass"))
     found = run("doctor", "--received", mail)
     assert (found.returncode, found.stderr) == (0, "")
@@ -35,21 +35,18 @@ def test_the_program_judges_a_mail_with_and_without_a_configuration(tmp_path: Pa
     assert found.stdout.endswith("0 faults, 0 warnings, 5 ok, 0 skipped\n")
 
     sender = configs.sender(tmp_path, doctor={"trusted_authserv_id": "mx.zz"}, mail_from_address="other@example.com")
-    saved(tmp_path, RESULTS.format("evil.zz", "pass"), RESULTS.format("mx.zz", "fail"))
+    saved(tmp_path, "X-Spam-Flag: YES", RESULTS.format("evil.zz", "pass"), RESULTS.format("mx.zz", "fail"))
     found = run("-c", configs.client(tmp_path), "-m", sender, "doctor", "--received", mail, "-o", "json")
     judged = json.loads(found.stdout)
-    assert (found.returncode, judged["exit"], judged["counts"]["fault"]) == (0, 0, 0)
+    assert (found.returncode, judged["exit"], judged["counts"]["fault"]) == (1, 1, 1)
     assert [(one["topic"], one["check"], one["level"]) for one in judged["findings"]] == [
         ("received", "mail", "warning"),
         ("received", "authentication_results", "ok"),
         ("received", "spf", "ok"),
         ("received", "dkim", "warning"),
         ("received", "dmarc", "ok"),
+        ("received", "spam", "fault"),
     ]
-
-    found = run("doctor", "--received", tmp_path / "gone.eml")
-    assert found.returncode == 2
-    assert found.stderr == f"mail-sender: --received: {tmp_path}/gone.eml cannot be read: No such file or directory\n"
 
 
 def test_a_mail_comes_from_standard_input(
@@ -83,7 +80,9 @@ def test_the_page_shows_real_output(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert shown in (Path(__file__).parents[2] / "docs/doctor.md").read_text()
 
 
-def test_a_folder_is_no_mail(tmp_path: Path) -> None:
-    """Whatever cannot be read is a wrong use, said in one sentence."""
+def test_what_cannot_be_read_is_no_mail(tmp_path: Path) -> None:
+    """It is a wrong use, said in one sentence."""
+    with pytest.raises(UsageError, match=r"gone\.eml cannot be read: No such file or directory$"):
+        doctor_output.print_received(tmp_path / "gone.eml", (tmp_path, tmp_path), "text")
     with pytest.raises(UsageError, match=r"cannot be read: Is a directory$"):
         doctor_output.print_received(tmp_path, (tmp_path, tmp_path), "text")

@@ -114,7 +114,9 @@ def _secondary(headers: MailHeaders, believed: Believed) -> Iterator[Finding]:
         found = authentication_results.parse_arc(value)
         said = ", ".join(shown(f"{one.method}={one.result}", 40) for one in found.results[:_MOST_SHOWN])
         whose = shown(found.authserv_id, 60) or "a system without a name"
-        yield Topic.RECEIVED.ok("arc", f"{whose} passed the mail on, and says: {said or 'nothing'} (ARC, not judged)")
+        yield Topic.RECEIVED.ok(
+            "arc", f"ARC of {whose} says {said or 'nothing'} (not judged: it may be about another hop)"
+        )
 
 
 def _spam(verdict: spam_verdicts.SpamVerdict) -> Finding:

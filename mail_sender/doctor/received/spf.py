@@ -9,12 +9,11 @@ _FAILS = frozenset({"fail", "softfail", "hardfail"})
 
 def finding(verdict: Verdict) -> Finding:
     """Return what SPF says of the mail, and whether it counts for From."""
-    results = verdict.believed.of("spf")
-    if not results:
+    found = verdict.spf
+    if found is None:
         advice = "run `mail-sender doctor`, which looks the SPF record up"
         return Topic.RECEIVED.warning("spf", "the mailbox says nothing about SPF", advice)
-    result = results[0].result
-    domain = spf_domain(results[0])
+    result, domain = found.result, spf_domain(found)
     if result == "pass":
         return _passes(domain, verdict)
     if result in _FAILS:
