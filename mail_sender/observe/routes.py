@@ -56,11 +56,9 @@ def _health(name: str, why: list[str]) -> Response:
 
 
 def _why_not_ready(status: Status) -> Iterator[str]:
-    yield from (f"{one.name}: {one.kind} since {one.since:%Y-%m-%dT%H:%M:%SZ}" for one in status.conditions)
-    if status.sender is not None:
-        yield from (f"the loop {one.loop} is {one.late_seconds:.0f} s late" for one in status.sender.late_loops)
-    if status.server is not None and status.server.last_good_poll_at is None:
-        yield "no poll has succeeded yet"
+    yield from (
+        f"{one.name}: {one.kind} since {one.since:%Y-%m-%dT%H:%M:%SZ}" for one in status.conditions if one.blocks
+    )
     if status.relay is not None and status.relay.breaker != "closed":
         yield f"the breaker of the relay is {status.relay.breaker}"
     yield "`mail-sender status` says more"

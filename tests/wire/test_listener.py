@@ -217,8 +217,21 @@ async def test_slow_and_silent_clients_are_dropped_and_keep_nobody_out(monkeypat
             writer.close()
 
 
-async def test_a_stop_waits_for_nobody() -> None:
+async def test_the_oldest_connection_makes_room_for_one_too_many() -> None:
+    """Whoever opens 100 connections and says nothing holds 64 of them; the newest is answered."""
+    async with listening() as shown, asyncio.timeout(DEADLINE):
+        silent = [await asyncio.open_connection("127.0.0.1", shown.port) for _ in range(100)]
+        assert await asyncio.gather(*(reader.read() for reader, _ in silent[: 100 - server.MOST_CONNECTIONS])) == [
+            b""
+        ] * (100 - server.MOST_CONNECTIONS)
+        assert (await exchange(*silent[-1], f"GET /health/alive HTTP/1.1\r\n{HEAD}\r\n".encode()))[0] == 200
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_a_stop_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """A response that is being made, and a client that says nothing, end with the listener, at once."""
+    monkeypatch.setattr("mail_sender.observe.watched.STATUS_SECONDS", 3600)
     async with listening() as shown, asyncio.timeout(DEADLINE):
         shown.delay = 3600
         reader, writer = await asyncio.open_connection("127.0.0.1", shown.port)
