@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,13 @@ from mail_sender.cli import doctor_output
 from mail_sender.relay import rehearsal
 from tests.support import broken_setups, configs
 from tests.support.broken_setups import BROKEN, World
+from tests.support.process_log import restored_logging
 from tests.support.scripted_relay import HANG, ScriptedRelay
 from tests.support.sender import Sender, run
 from tests.support.stub import Stub
+
+__all__ = ["restored_logging"]
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 USUAL = {"skipped user"} if os.geteuid() == 0 else set()
 
@@ -114,10 +119,24 @@ def test_a_relay_that_falls_silent_ends_in_time_and_in_words(
     """A mail would wait for minutes; nobody at a terminal does."""
     monkeypatch.setattr(rehearsal, "LONGEST", 0.5)
     world.relay("smtps", ScriptedRelay({"EHLO": HANG}, tls=world.authority.server()))
+    world.sender(mail_connect_timeout_seconds=30)
+    began = time.monotonic()
     _, findings = examined(world, capsys)
+    assert time.monotonic() - began < 20
     (found,) = [one for one in findings if one["level"] == "fault"]
     assert found["check"] == "relay_greeting"
     assert "broke right after its start (no answer in time)" in found["seen"]
+
+
+def test_an_older_ledger_is_read_and_stays_as_it_is(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """The sender brings it up to date when it starts; until then, an older sender may need it."""
+    file = broken_setups.ledger(world, "")
+    before = file.read_bytes()
+    code, findings = examined(world, capsys)
+    assert code == 0
+    assert [one["level"] for one in findings if one["check"] == "ledger"] == ["ok"]
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir()] == ["ledger.db"]
 
 
 def test_faults_of_the_configuration_hide_no_other(world: World, capsys: pytest.CaptureFixture[str]) -> None:

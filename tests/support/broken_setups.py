@@ -9,15 +9,17 @@ import os
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import tomli
 
+from mail_sender.ledger import migrations
 from tests.support import configs
 from tests.support.certificates import Authority
 from tests.support.dns_server import DnsServer, Rows, txt
@@ -48,6 +50,7 @@ DNS: Rows = {
     ("_dmarc.example.com", "TXT"): [txt("v=DMARC1; p=reject; rua=mailto:dmarc@example.com")],
 }
 """What the name server of a world says: all is well with example.com, and the relay may send for it."""
+_OURS = migrations._APPLICATION
 _real_look_up = socket.getaddrinfo
 
 
@@ -181,7 +184,9 @@ def _one_address_dead(world: World) -> None:
 
 
 def _unwritable_ledger(world: World) -> None:
-    state = world.folder / "state"
+    above = Path(world.stack.enter_context(TemporaryDirectory()))
+    above.chmod(0o755)  # pytest's own folders are closed to all others
+    state = above / "state"
     state.mkdir()
     if os.geteuid() == 0:
         os.chown(state, 65534, 65534)
@@ -190,28 +195,25 @@ def _unwritable_ledger(world: World) -> None:
 
 
 def _newer_ledger(world: World) -> None:
-    _ledger(world, "PRAGMA user_version = 99")
+    ledger(world, "PRAGMA user_version = 99")
 
 
 def _foreign_ledger(world: World) -> None:
-    _ledger(world, "PRAGMA application_id = 1")
+    ledger(world, "PRAGMA application_id = 1")
 
 
 def _damaged_ledger(world: World) -> None:
-    file = _ledger(world, "PRAGMA user_version = 0")
-    file.write_bytes(b"not a database" * 100)
+    ledger(world, "").write_bytes(b"not a database" * 100)
 
 
-def _ledger(world: World, *statements: str) -> Path:
+def ledger(world: World, statement: str) -> Path:
+    """Give the world a ledger of the first schema, changed by a statement; return its file."""
     state = world.folder / "state"
     state.mkdir(mode=0o700)
     file = state / "ledger.db"
-    with sqlite3.connect(file) as made:
-        made.execute("PRAGMA application_id = 0x6D61696C")
-        made.execute("CREATE TABLE delivery (x)")
-        for statement in statements:
-            made.execute(statement)
-    made.close()
+    with closing(sqlite3.connect(file)) as made:
+        made.executescript(f"{migrations._SCRIPTS[0]} PRAGMA user_version = 1; PRAGMA application_id = {_OURS};")
+        made.executescript(statement)
     world.sender(ledger={"path": state})
     return file
 
@@ -398,7 +400,7 @@ BROKEN: Mapping[str, SetUp] = {
     "EHLO localhost": SetUp(
         lambda world: world.sender(relay={"local_name": "localhost"}),
         "ehlo_name",
-        'EHLO gives the name "localhost"',
+        'EHLO gives the name "localhost", which every machine has',
         "set [relay] local_name",
         "warning",
     ),

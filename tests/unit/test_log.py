@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -17,19 +16,13 @@ from hypothesis import strategies as st
 
 from mail_sender import log
 from mail_sender.verdict import Reply
+from tests.support.process_log import restored_logging
 
 SECRET = "pa55w0rd-s3cr3t"
 
 
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    """Put the process's logging back as it was."""
-    root, config = logging.getLogger(), structlog.get_config()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**config)
+__all__ = ["restored_logging"]
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 class Output:
@@ -122,6 +115,14 @@ def test_where_standard_error_is_another_file_no_line_has_a_priority(
 ) -> None:
     """$JOURNAL_STREAM is inherited by programs whose standard error was redirected since (systemd.exec(5))."""
     assert "<" not in "".join(logged_to_a_file(tmp_path / "file", monkeypatch, "text", stream))
+
+
+def test_a_quiet_log_speaks_only_if_debug_is_wanted(stderr: Output) -> None:
+    """`doctor` says itself what its checks find: the log would say it again, between its lines."""
+    for debug in (False, True):
+        log.configure(debug=debug, form="text", quiet=True)
+        structlog.get_logger().error("relay_down")
+    assert len(lines(stderr)) == 1
 
 
 def test_debug_is_said_only_where_it_is_asked_for(stderr: Output) -> None:
