@@ -20,6 +20,7 @@ class Exit(IntEnum):
     DONE = 0
     FAILED = 1
     USAGE = 2
+    NO_SENDER = 3
     TEMPORARY = 75
     NOT_ALLOWED = 77
     BAD_CONFIG = 78

@@ -30,12 +30,12 @@ from mail_sender.ledger.dry_run import DryRunLedger
 from mail_sender.ledger.lock import Lock
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.lifecycle import Signals
-from mail_sender.observe import disk, facts
+from mail_sender.observe import disk, in_use
 from mail_sender.observe.alerts.loop import Alerting, Plan
 from mail_sender.observe.alerts.tally import Tally
 from mail_sender.observe.listener import Listener
 from mail_sender.observe.observers import Observers
-from mail_sender.observe.reporter import InUse, Reporter
+from mail_sender.observe.reporter import Reporter
 from mail_sender.observe.service import Service
 from mail_sender.observe.systemd import Systemd
 from mail_sender.observe.watched import Watched
@@ -159,7 +159,7 @@ class Lasting:
             listener.watched = Watched(reporter.late, reporter.status, reporter.last)
             alerting = Alerting(state, tally, clock, reporter.status)
             opened.push_async_callback(alerting.close)
-            control = Control(state, Handler(ledger, None, clock)) if state else None
+            control = Control(state, Handler(ledger, None, clock, None, reporter)) if state else None
             if control is not None:
                 await control.start()
                 opened.push_async_callback(control.close)
@@ -206,10 +206,11 @@ class Generation:
         )
         self._worker = Worker(parts, ends.config.sender, ends.config.mail, lasting.clock)
         self._retired = asyncio.Event()
-        known = facts.of(ends.config.source, ends.config.relay, ends.source, ends.transport)
-        lasting.reporter.in_use = InUse(known, parts, self._worker)
+        lasting.reporter.in_use = in_use.of(ends.config.source, ends.config.relay, parts, self._worker)
         if lasting.control is not None:
-            lasting.control.handler = Handler(lasting.ledger, self._source, lasting.clock, self._worker)
+            lasting.control.handler = Handler(
+                lasting.ledger, self._source, lasting.clock, self._worker, lasting.reporter
+            )
 
     async def run(self, workers: asyncio.TaskGroup, watch: Watch, stop: asyncio.Event) -> Ends | None:
         """Work until the configuration changes, and return the new one's; or to the end, and return None."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mail_sender import __version__
-from mail_sender.cli import alert, doctor, privilege, queue, template, terminal
+from mail_sender.cli import alert, doctor, privilege, queue, status, template, terminal
 from mail_sender.cli.debug_level import wants_debug
 from mail_sender.errors import ConfigError, ConfigFault, Exit, MailSenderError, UsageError
 
@@ -33,8 +33,10 @@ app = typer.Typer(
 )
 app.add_typer(queue.app, name="queue")
 app.add_typer(template.app, name="template")
+app.command(short_help="Show whether mail flows.")(status.status)
 app.command(short_help="Find what stands in the way of mail.")(doctor.doctor)
 app.add_typer(alert.app, name="alert")
+app.command(short_help="Ask a running sender whether it is alive.")(status.healthcheck)
 
 
 def main() -> None:

@@ -5,7 +5,8 @@ something with it asks here for a console, and imports the rest of rich after th
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from mail_sender.cli.terminal import discard
@@ -46,3 +47,14 @@ class _Unbreakable:
             write()
         except OSError:
             discard(self._file.fileno())
+
+
+@contextmanager
+def live(file: TextIO) -> Iterator[Callable[[str], None]]:
+    """Give what draws a text, which may hold colours, over the last one on a terminal; the last one stays."""
+    shown = console(file)
+    from rich.live import Live  # noqa: PLC0415 - the console comes first
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    with Live(console=shown, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as drawn:
+        yield lambda text: drawn.update(Text.from_ansi(text), refresh=True)

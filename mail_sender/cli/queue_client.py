@@ -10,10 +10,9 @@ from pathlib import Path
 import typer
 
 from mail_sender import log
-from mail_sender.config.toml_file import TomlFile
+from mail_sender.cli import ledger_place
 from mail_sender.control.client import Client
 from mail_sender.ledger import state_folder
-from mail_sender.ledger.config import LedgerConfig
 from mail_sender.source.base import Source
 
 
@@ -26,20 +25,7 @@ def client(context: typer.Context, *, with_source: bool = False) -> Client:
     given = context.find_root().params
     client_config, sender_config = given["client_config"], given["sender_config"]
     source = partial(_source, client_config, sender_config) if with_source else None
-    return Client(state_folder.existing(_ledger(sender_config)), source)
-
-
-def _ledger(path: Path) -> LedgerConfig:
-    """Return where a mail-sender config says that the ledger is; print what is wrong, and use the default instead."""
-    file = TomlFile(path)
-    for fault in file.faults:
-        typer.echo(f"warning: {fault}; the default state folder is used", err=True)
-    table = file.values.get("ledger")
-    place, kind = (table.get("path"), table.get("kind")) if isinstance(table, dict) else (None, None)
-    if place is not None and not (place and isinstance(place, str)):
-        typer.echo(f"warning: {path}: ledger.path is not a path; the default state folder is used", err=True)
-        place = None
-    return LedgerConfig(Path(place) if place else None, "memory" if kind == "memory" else "sqlite")
+    return Client(state_folder.existing(ledger_place.read(sender_config)), source)
 
 
 def _source(client_config: Path, sender_config: Path) -> Source:

@@ -87,7 +87,7 @@ class Screen:
         """Flush, and show how far it has come: as a bar where standard error is a terminal."""
         end: ResponseLine = {}
         with self._progress() as advance:
-            for line in self._client.ask(command):
+            for line in self._ask(command):
                 end = line.get("end", end)
                 if "progress" in line:
                     advance(line["progress"]["done"], line["progress"]["total"])
@@ -111,12 +111,17 @@ class Screen:
             page = None if before is None or left == 0 else replace(page, before=before, limit=left)
 
     def _ask(self, command: Command) -> Iterator[ResponseLine]:
-        """Yield the lines of the response, without those that say what is wrong: they are printed at once."""
+        """Yield the lines of the response, without those that say what is wrong: they are printed at once.
+
+        As JSON they are data, as text they are a remark.
+        """
         for line in self._client.ask(command):
-            if "condition" in line:
+            if "condition" not in line:
+                yield line
+            elif self._text:
                 _say(queue_text.condition(line["condition"], datetime.now(UTC)))
             else:
-                yield line
+                self._print(json.dumps(line))
 
     @contextmanager
     def _progress(self) -> Iterator[Advance]:

@@ -49,7 +49,12 @@ def result(line: ResponseLine) -> str:
 
 
 def condition(line: ResponseLine, now: datetime) -> str:
-    """Return what is wrong with the relay, the server or the ledger: since when, why, and when it is tried again."""
+    """Return what is wrong with the relay, the server or the ledger: since when, why, and when it is tried again.
+
+    That no sender runs is one sentence.
+    """
+    if line["name"] == "sender":
+        return printable(line["message"])
     seconds = line["next_try_in"]
     next_try = "" if seconds is None else f"; next try {ago(now + timedelta(seconds=seconds), now)}"
     since = f"for {span(now - _time(line['since']))}"

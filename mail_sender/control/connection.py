@@ -12,20 +12,19 @@ from mail_sender.errors import Exit, MailSenderError
 from mail_sender.ledger import own_files
 from mail_sender.ledger.state_folder import StateFolder
 
-CHANGE_SECONDS = 60.0
-READ_SECONDS = 10.0
-"""Seconds that a client waits for the next line: of a command that changes something, where server or disk have to
-work, and of one that only reads."""
-
 Connection = socket.socket
 
 _LATER = "try again in a moment, and read the sender's log"
 
 
 class NoAnswer(MailSenderError):
-    """A sender has the ledger, but did not answer."""
+    """A sender has the ledger, but did not answer; `reason` says why, the message what to do, too."""
 
     exit_code = Exit.TEMPORARY
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def connect(state: StateFolder) -> Connection | None:
@@ -48,7 +47,8 @@ def _connected(state: StateFolder) -> Connection | None:
         connection.close()
         if isinstance(error, FileNotFoundError | ConnectionRefusedError):
             return None
-        raise NoAnswer(f"{state.control}: {(error.strerror or 'no connection').lower()}; {_LATER}") from None
+        reason = (error.strerror or "no connection").lower()
+        raise NoAnswer(reason, f"{state.control}: {reason}; {_LATER}") from None
     return connection
 
 
@@ -60,7 +60,7 @@ def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
     with connection, connection.makefile("rb") as lines:
         try:
             connection.sendall(command.to_json())
-            connection.settimeout(READ_SECONDS if command.row.reads_only else CHANGE_SECONDS)
+            connection.settimeout(command.row.seconds)
             while text := lines.readline(unix_socket.LONGEST_RESPONSE_LINE):
                 line: ResponseLine = dict(json.loads(text))
                 yield line
@@ -69,5 +69,5 @@ def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
         except (OSError, ValueError, TypeError) as error:
             reason = "it takes too long" if isinstance(error, TimeoutError) else "the connection broke"
             dropped = "" if command.row.reads_only else "; it drops the command unless it has begun with it"
-            raise NoAnswer(f"the sender does not answer ({reason}){dropped}; {_LATER}") from None
-    raise NoAnswer(f"the sender ended before it answered; {_LATER}")
+            raise NoAnswer(reason, f"the sender does not answer ({reason}){dropped}; {_LATER}") from None
+    raise NoAnswer("it ended before it answered", f"the sender ended before it answered; {_LATER}")

@@ -25,6 +25,8 @@ from mail_sender.sender.holding import HeldBack
 from mail_sender.source.base import Source
 
 if TYPE_CHECKING:
+    from mail_sender.observe.ledger_alone import LedgerAlone
+    from mail_sender.observe.reporter import Reporter
     from mail_sender.sender.worker import Worker
 
 Lines = AsyncGenerator[ResponseLine, None]
@@ -33,13 +35,25 @@ _NOTHING_FITS = "nothing in the ledger matches"
 
 
 class Handler:
-    """Carries out commands. Without a source nothing can be sent again, without a worker nothing is sent now."""
+    """Carries out commands.
 
-    def __init__(self, ledger: Ledger, source: Source | None, clock: Clock, worker: "Worker | None" = None) -> None:
+    Without a source nothing can be sent again, without a worker nothing is sent now, without a reporter no status is
+    known.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        source: Source | None,
+        clock: Clock,
+        worker: "Worker | None" = None,
+        reporter: "Reporter | LedgerAlone | None" = None,
+    ) -> None:
         self._ledger = ledger
         self._source = source
         self._clock = clock
         self._worker = worker
+        self._reporter = reporter
 
     async def answer(self, command: Command) -> Lines:
         """Carry out a command, and yield the lines of its response; the last one is its `end`."""
@@ -48,8 +62,12 @@ class Handler:
             "show": self._show,
             "flush": self._flush,
             "resend": self._resend,
+            "status": self._status,
+            "health": self._health,
         }
         carry_out = special.get(command.verb, self._change)
+        if self._is_alone and command.before is None and command.row.is_of_queue:
+            yield response.no_sender()
         try:
             async with aclosing(carry_out(command)) as lines:
                 async for line in lines:
@@ -60,6 +78,11 @@ class Handler:
             yield response.end(Exit.TEMPORARY, f"the identity server: {fault}")
         except CannotCarryOut as error:
             yield response.end(Exit.FAILED, str(error))
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether no sender runs: the ledger was opened for the command."""
+        return self._reporter is not None and self._reporter.health() is None
 
     async def _list(self, command: Command) -> Lines:
         if command.before is None:
@@ -164,6 +187,20 @@ class Handler:
                 yield step
             result = self._explained(flush.result, self._worker)
             yield response.end(result.exit_code, str(result))
+
+    async def _status(self, _: Command) -> Lines:
+        if self._reporter is None:
+            raise CannotCarryOut("nothing is known of a sender")
+        yield response.status(await self._reporter.status())
+        yield response.end(Exit.DONE)
+
+    async def _health(self, _: Command) -> Lines:
+        health = self._reporter.health() if self._reporter else None
+        if health is None:
+            yield response.end(Exit.NO_SENDER, "no sender runs")
+        else:
+            yield response.health(health)
+            yield response.end(Exit.DONE)
 
     def _explained(self, result: Flushed, worker: "Worker") -> Flushed:
         """Return the result, with what makes the relay unusable also where none of these deliveries has met it."""

@@ -18,6 +18,7 @@ from mail_sender.ledger import state_folder
 from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.state_folder import StateFolder
+from mail_sender.observe.ledger_alone import LedgerAlone
 from mail_sender.relay.resolver import ResolvingLoop
 from mail_sender.source.base import Source
 
@@ -40,7 +41,9 @@ class LocalAccess:
         self._ledger = self._runner.run(state_folder.open_ledger(self._state, reads_only=self._reads_only))
         if not self._reads_only:
             self._runner.run(_settle_interrupted(self._ledger, clock.now()))
-        self._handler = Handler(self._ledger, self._source, clock)
+        self._handler = Handler(
+            self._ledger, self._source, clock, reporter=LedgerAlone(self._ledger, self._state, clock)
+        )
 
     def answer(self, command: Command) -> Iterator[ResponseLine]:
         """Yield the lines of the response."""

@@ -3,7 +3,9 @@
     {"entry": {...}}        a delivery, for `list` and `show`; addresses are masked unless asked for
     {"result": {...}}       what became of one delivery that the command means: `done`, and `message`, a sentence
     {"condition": {...}}    what is wrong with relay, server or ledger, or held back by a limit: `since`, `message`,
-                            `next_try_in` (seconds)
+                            `next_try_in` (seconds); first of all, that no sender runs
+    {"status": {...}}       the status (docs/status.schema.json)
+    {"health": {...}}       whether the running sender is `alive` and `ready`, and `message`, a sentence
     {"progress": {...}}     how far a flush has come: `done` of `total`
     {"end": {...}}          always last: `exit` (the command's exit code), `message`, and for a page of a list
                             `before`, from where the next one goes on
@@ -12,7 +14,7 @@ Times are RFC 3339, in UTC.
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mail_sender.condition import Fault
 from mail_sender.errors import Exit
@@ -20,6 +22,10 @@ from mail_sender.ledger.base import Attempt, Delivery, Entry, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.names import address
 from mail_sender.sender.holding import HeldBack
+
+if TYPE_CHECKING:
+    from mail_sender.observe.health import Health
+    from mail_sender.observe.status import Status
 
 ResponseLine = dict[str, Any]
 
@@ -87,6 +93,22 @@ def held_back(held: HeldBack, now: datetime) -> ResponseLine:
     waits = "1 delivery waits" if held.deliveries == 1 else f"{held.deliveries} deliveries wait"
     seconds = (held.until - now).total_seconds()
     return condition(Fault("limit", held.limit, held.since, held.reason, waits), seconds)
+
+
+def no_sender() -> ResponseLine:
+    """Return that no sender runs, as the condition that it is; nobody knows since when."""
+    message = "no sender runs: mail waits until one starts"
+    return {"condition": {"name": "sender", "kind": "none", "since": None, "message": message, "next_try_in": None}}
+
+
+def status(found: "Status") -> ResponseLine:
+    """Return the status, of the running sender or of the ledger alone."""
+    return {"status": found.model_dump(mode="json")}
+
+
+def health(found: "Health") -> ResponseLine:
+    """Return whether the running sender is alive, and ready to send mail."""
+    return {"health": {"alive": found.is_alive, "ready": found.is_ready, "message": str(found)}}
 
 
 def progress(done: int, total: int) -> ResponseLine:

@@ -1,4 +1,4 @@
-"""The verbs of `mail-sender queue`, in one table: what each makes of a delivery, and why it leaves others alone.
+"""The verbs that a sender answers, in one table: what each makes of a delivery, and why it leaves others alone.
 
 A new verb needs a row, the function that the row names, and its options in `cli/queue.py`. The `Handler` needs a
 method only where the verb does more than change each delivery by that function.
@@ -11,6 +11,8 @@ method only where the verb does more than change each delivery by that function.
     abandon    queued, held, unknown -> abandoned.
     resend     sent, unknown, withdrawn -> queued as another copy with a Message-ID of its own, whose attempts and
                ambiguous attempts count from zero. The same for an abandoned delivery that may have arrived.
+
+    status     the status of the running sender; `health` is the part of it for which nothing has to be read.
 
 Only `resend` asks the operator first. So no other verb queues what has ended and may have arrived, whichever verbs
 came before: what was given up after a cut at the dot, or as a copy, is for `resend` alone.
@@ -27,6 +29,12 @@ from mail_sender.ledger.states import FINAL, State
 Change = Callable[[Delivery, datetime], Outcome | str]
 """What a verb makes of a delivery at a time, or a sentence that says why nothing."""
 
+ANSWER_SECONDS = 5.0
+READ_SECONDS = 10.0
+CHANGE_SECONDS = 60.0
+"""Seconds that a client waits for the next line: of its status, which a sender that works gives at once; of a command
+that reads the ledger; and of one that changes something, where server or disk have to work."""
+
 IN_FLIGHT = "is being sent right now: try again in a moment"
 _MAY_HAVE_ARRIVED = "may have arrived: `mail-sender queue resend` sends another copy"
 
@@ -37,7 +45,8 @@ class Verb:
 
     `takes` are the states that it changes, and `change` does it; without it the verb only reads. `refusals` says why
     a delivery in another state is left as it is; where it says nothing of a state, `otherwise` is added to its name.
-    `history` is the verdict of the line that the verb adds to a delivery's history; with None it adds none.
+    `history` is the verdict of the line that the verb adds to a delivery's history; with None it adds none. `seconds`
+    is how long a client waits for the next line of the response, `is_of_queue` whether it is about deliveries.
     """
 
     takes: frozenset[State] = frozenset()
@@ -45,6 +54,8 @@ class Verb:
     refusals: Mapping[State, str] = field(default_factory=dict)
     otherwise: str = ""
     history: str | None = None
+    seconds: float = READ_SECONDS
+    is_of_queue: bool = True
 
     @property
     def reads_only(self) -> bool:
@@ -97,9 +108,12 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "list": Verb(),
         "show": Verb(),
+        "status": Verb(seconds=ANSWER_SECONDS, is_of_queue=False),
+        "health": Verb(seconds=ANSWER_SECONDS, is_of_queue=False),
         "retry": Verb(
             takes=frozenset({State.QUEUED, State.HELD, State.FAILED, State.ABANDONED, State.EXPIRED}),
             change=_start_over,
+            seconds=CHANGE_SECONDS,
             refusals={
                 State.SENT: "is sent: `mail-sender queue resend` sends a second copy",
                 State.WITHDRAWN: "was marked or deleted on the server: `mail-sender queue resend` sends it",
@@ -110,17 +124,20 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "flush": Verb(
             takes=frozenset({State.QUEUED, State.HELD}),
             change=Delivery.queued,
+            seconds=CHANGE_SECONDS,
             # It changes nothing but the time, of thousands of deliveries at once: it adds no line to their history.
         ),
         "abandon": Verb(
             takes=frozenset({State.QUEUED, State.HELD, State.UNKNOWN}),
             change=_give_up,
+            seconds=CHANGE_SECONDS,
             otherwise=": there is nothing to give up",
             history="given up",
         ),
         "resend": Verb(
             takes=frozenset({State.SENT, State.UNKNOWN, State.WITHDRAWN, State.ABANDONED}),
             change=_copy,
+            seconds=CHANGE_SECONDS,
             otherwise=": only what is sent, unknown, withdrawn, or abandoned and may have arrived, can be resent",
             history="resent",
         ),

@@ -9,9 +9,8 @@ from datetime import datetime
 
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.pool import SmtpTransport
-from mail_sender.relay.transport import Transport
+from mail_sender.sender.parts import Parts
 from mail_sender.source import token
-from mail_sender.source.base import Source
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
 from mail_sender.tls import certificate
@@ -36,13 +35,13 @@ class Expiries:
         return dict(self._ends)
 
 
-def of(source: SourceConfig, relay: RelayConfig | FolderConfig, queue: Source, transport: Transport) -> Expiries:
-    """Return what expires of a configuration, and of the peers of the source and the transport that use it."""
+def of(source: SourceConfig, relay: RelayConfig | FolderConfig, parts: Parts) -> Expiries:
+    """Return what expires of a configuration, and of the peers of the parts that work under it."""
     claims = token.claims(source.token)
     file = relay.client_cert_path if isinstance(relay, RelayConfig) else None
     own = certificate.of_file(file) if file is not None else None
     known = {"token": claims.expires if claims else None, "client_certificate": own.ends if own else None}
-    last_seen: dict[str, LastSeen] = {}
+    queue, transport, last_seen = parts.source, parts.transport, dict[str, LastSeen]()
     if isinstance(queue, KanidmSource):
         last_seen["server_certificate"] = lambda: queue.facts.certificate
     if isinstance(transport, SmtpTransport):

@@ -7,11 +7,6 @@ from datetime import datetime
 from socket import gethostname
 
 from mail_sender import __version__
-from mail_sender.observe import expiries
-from mail_sender.relay.config import FolderConfig, RelayConfig
-from mail_sender.relay.transport import Transport
-from mail_sender.source.base import Source
-from mail_sender.source.config import SourceConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +27,3 @@ class Facts:
     security: str
     login: bool
     expiries: Callable[[], Mapping[str, datetime]] = dict
-
-
-def of(source: SourceConfig, relay: RelayConfig | FolderConfig, queue: Source, transport: Transport) -> Facts:
-    """Return the facts of a configuration, for the source and the transport that use it."""
-    return Facts(
-        server=source.uri,
-        relay=relay.place,
-        security=relay.security.value if isinstance(relay, RelayConfig) else "folder",
-        login=isinstance(relay, RelayConfig) and relay.username is not None,
-        expiries=expiries.of(source, relay, queue, transport),
-    )

@@ -5,7 +5,6 @@ The ledger is asked once in a while, however many ask here. If it cannot be read
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from mail_sender.clock import Clock
 from mail_sender.condition import Fault
@@ -14,27 +13,17 @@ from mail_sender.ledger.base import Entry, Ledger, Query
 from mail_sender.ledger.summary import Summary
 from mail_sender.observe import compose
 from mail_sender.observe.compose import Seen, SeenSender
-from mail_sender.observe.facts import Facts, Process
+from mail_sender.observe.facts import Process
 from mail_sender.observe.health import Health
+from mail_sender.observe.in_use import InUse
 from mail_sender.observe.observers import Observers
 from mail_sender.observe.status import LedgerStatus, Status
 from mail_sender.sender.heartbeat import Late
-from mail_sender.sender.parts import Parts
-from mail_sender.sender.worker import Worker
 
 FRESH_SECONDS = 2.0
 """Seconds for which the ledger's summary, or its last deliveries, are not read again."""
 MOST_LAST = 50
 """Deliveries that are shown as the last ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class InUse:
-    """The configuration in use: what it fixes, the parts that work under it, and who works with them."""
-
-    facts: Facts
-    parts: Parts
-    worker: Worker
 
 
 class Reporter:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")  # a newer sender may say more
 
 
 class LateLoop(_Part):
@@ -48,7 +48,7 @@ class ServerStatus(_Part):
 class RelayStatus(_Part):
     """The relay, its circuit breaker, and how fast it takes mail.
 
-    `security` is `implicit`, `starttls` or `discover`, and `folder` in a dry run. `breaker_since` is None while the
+    `security` says in words how TLS starts; it is `folder` in a dry run. `breaker_since` is None while the
     breaker never opened. `between_seconds` lie between the starts of two mails.
     """
 
@@ -138,6 +138,7 @@ class Status(_Part):
     """The whole status.
 
     `sender`, `server` and `relay` are None where the ledger alone has answered: no sender runs, or none that answers.
+    In the latter case `unanswered` says who has the ledger, and does not answer.
     `queue` and `attempts` are None where the ledger cannot be read. `healthy` says that nothing stands in the way of
     mail: a sender is alive and ready, and no condition blocks.
     """
@@ -145,6 +146,7 @@ class Status(_Part):
     version: Literal[1] = 1
     at: datetime
     answered_by: Literal["sender", "ledger"]
+    unanswered: str | None = None
     healthy: bool
     sender: SenderStatus | None
     server: ServerStatus | None

@@ -80,6 +80,8 @@ def test_the_queue_verbs_work_by_exec_beside_the_sender_and_after_it_was_killed(
     with Running(container, config) as sender:
         wait_until_marked(stub, sender, within=30)
         listed = [json.loads(line) for line in verb("list", "-o", "json").splitlines()]
+        health = container.mail_sender("healthcheck", config=config)
+        assert subprocess.run(health, capture_output=True, text=True, check=True).stdout == "alive and ready\n"
         assert [entry["status"] for entry in listed if entry["message_id"] == message] == ["sent"]
         assert "250" in verb("show", message)
         verb("resend", "-y", message)

@@ -36,7 +36,7 @@ WRONG = {
     # commands
     "quue": "`mail-sender` has no command 'quue'; did you mean `mail-sender queue`?",
     "Queue": "did you mean `mail-sender queue`?",
-    "restart": "`mail-sender` has no command 'restart'; it has ",
+    "restart": "`mail-sender` has no command 'restart'; did you mean `mail-sender status`?",
     "resend": "did you mean `mail-sender queue resend`?",
     "show": "did you mean `mail-sender queue show` or `mail-sender template show`?",
     "queue lst": "`mail-sender queue` has no command 'lst'; did you mean `mail-sender queue list`?",

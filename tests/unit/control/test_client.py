@@ -31,7 +31,8 @@ async def test_a_running_sender_is_asked(state: StateFolder) -> None:
 
 async def test_where_no_sender_runs_the_ledger_is_opened_under_its_lock(state: StateFolder) -> None:
     """And everything is given back afterwards."""
-    (end,) = await in_a_thread(reached, state, Command("flush"))
+    first, end = await in_a_thread(reached, state, Command("flush"))
+    assert first["condition"]["message"] == "no sender runs: mail waits until one starts"
     assert end["end"]["message"] == "nothing is queued or held"
     lock = Lock(state)
     assert lock.take()

@@ -5,8 +5,9 @@ import threading
 
 import pytest
 
-from mail_sender.control import connection
+from mail_sender.control import command
 from mail_sender.control.connection import NoAnswer
+from mail_sender.control.verbs import Verb
 from mail_sender.errors import Exit
 from mail_sender.ledger.state_folder import StateFolder
 from tests.unit.control.asking import LIST, asked
@@ -44,7 +45,7 @@ def test_a_sender_that_says_nothing_is_not_waited_for_for_ever(
     state: StateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client has a deadline of its own."""
-    monkeypatch.setattr(connection, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(command, "VERBS", {"list": Verb(seconds=0.1)})
     release = threading.Event()
     thread = _server(state, b"", hang=release)
     with pytest.raises(NoAnswer, match="it takes too long"):

@@ -24,7 +24,7 @@ from tests.support.samples import DAY, HOUR, MINUTE, NOW, SECOND
 CLOSED = RelayView("closed", None, None, 4, 0.0, 1)
 OPEN = RelayView("open", 90.0, 30.0, 2, 1.5, 0)
 WELL = Health([], poll_was_good=True, relay=CLOSED)
-FACTS = Facts("https://idm.example.com", "relay.example.com:465", "implicit", True, lambda: {"token": NOW + DAY})
+FACTS = Facts("https://idm.example.com", "relay.example.com:465", "TLS", True, lambda: {"token": NOW + DAY})
 SUMMARY = Summary(
     at=NOW,
     states={state: number for number, state in enumerate(State)} | {State.HELD: 0},

@@ -1,0 +1,37 @@
+"""The headline of a status: one sentence that says whether mail flows, and what stands in its way."""
+
+from mail_sender.observe.status import ConditionStatus, Status
+
+MAIL_FLOWS = "mail flows"
+NO_SENDER = "no sender runs: mail waits until one starts"
+
+_WORDS = {
+    "server": "the identity server cannot be used",
+    "relay": "the relay cannot be used",
+    "ledger": "the ledger cannot be used",
+    "loop": "the sender hangs",
+    "template": "some deliveries are held",
+}
+_PASSING = {
+    ("server", "starting"): "the sender starts, and its first poll has not ended",
+    ("relay", "probe"): "the relay is probed by one mail",
+}
+
+
+def headline(status: Status) -> str:
+    """Return the sentence; the conditions have the details."""
+    if status.unanswered is not None:
+        return f"a sender does not answer: {status.unanswered}"
+    if status.sender is None:
+        return NO_SENDER
+    blocking = [one for one in status.conditions if one.blocks]
+    if not blocking:
+        return MAIL_FLOWS if status.healthy else "mail waits: the sender is not ready"
+    more = f", and {len(blocking) - 1} more" if len(blocking) > 1 else ""
+    return f"mail waits: {what(blocking[0])}{more}"
+
+
+def what(condition: ConditionStatus) -> str:
+    """Return in a few words what is wrong."""
+    words = _PASSING.get((condition.name, condition.kind)) or _WORDS.get(condition.name)
+    return words or f"{condition.name} {condition.kind}"

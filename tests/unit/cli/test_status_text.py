@@ -1,0 +1,168 @@
+"""The screen of the status: pure text, of which a person sees the headline first."""
+
+from datetime import timedelta
+
+from mail_sender.cli import status_text
+from mail_sender.cli.status_output import exit_code
+from mail_sender.errors import Exit
+from mail_sender.observe.status import (
+    ConditionStatus,
+    Expiry,
+    FailingDomain,
+    HeldBack,
+    LedgerStatus,
+    QueueStatus,
+    RelayStatus,
+    Status,
+)
+from tests.support.samples import DAY, HOUR, MINUTE, NOW, SECOND
+from tests.unit.observe.test_compose import of
+
+GB = 10**9
+
+
+def screen(status: Status, width: int = 80) -> str:
+    """Return the screen as text."""
+    return "\n".join(status_text.screen(status, width))
+
+
+def relay_down(**changes: object) -> ConditionStatus:
+    """Return the condition of a relay that refuses the login."""
+    values = {
+        "name": "relay",
+        "kind": "login",
+        "since": NOW - 12 * MINUTE,
+        "detail": "auth: the relay refuses the login",
+        "advice": "correct mail_username and mail_password",
+        "blocks": True,
+        "next_try_in_seconds": 240.0,
+    }
+    return ConditionStatus.model_validate({**values, **changes})
+
+
+USUAL = of().model_copy(
+    update={
+        "ledger": LedgerStatus(
+            kind="sqlite", place="/var/lib/mail-sender/ledger.db", size_bytes=52_300_000, free_bytes=13 * GB
+        )
+    }
+)
+
+
+def test_a_normal_system_fits_one_screen() -> None:
+    """80 columns, 24 lines; every fact that an operator asks for has its line."""
+    assert (
+        screen(USUAL)
+        == """\
+mail flows
+sender     ready; runs for 24 h, since 2026-11-20 12:00:00 UTC
+           mail-sender 1.0, process 7 on host
+server     https://idm.example.com: last poll never, next in 1 s; 5 ready
+relay      relay.example.com:465 (TLS, login): breaker closed; 1 of 4 in flight
+ledger     /var/lib/mail-sender/ledger.db: 52.3 MB, 13.0 GB free
+queue      1 processing, 2 sent, 3 failed, 4 abandoned, 5 expired, 6 withdrawn,
+           7 unknown; 2 to be marked as sent on the server
+waiting    the oldest for 60 min, since 2026-11-21 11:00:00 UTC
+accepted   last 2026-11-21 11:59:00 UTC (60 s ago)
+attempts   last hour: 3 accepted, 1 deferred
+           last day: 3 accepted, 5 deferred
+failing    slow.example (1 failed, 2 tried again)
+expires    token SOON in 24 h (2026-11-22)"""
+    )
+
+
+def test_what_stands_in_the_way_comes_first_with_its_cure() -> None:
+    """One condition gives the headline; since when, why, what to do and when it is tried again follow."""
+    found = USUAL.model_copy(update={"healthy": False, "conditions": [relay_down()]})
+    assert status_text.screen(found)[:5] == [
+        "mail waits: the relay cannot be used",
+        "  relay (login) for 12 min, since 2026-11-21 11:48:00 UTC: auth: the relay",
+        "    refuses the login",
+        "    do: correct mail_username and mail_password; next try in 4 min",
+        "sender     ready; runs for 24 h, since 2026-11-20 12:00:00 UTC",
+    ]
+    clock = relay_down(name="clock", blocks=False, next_try_in_seconds=None)
+    assert status_text.screen(USUAL.model_copy(update={"conditions": [clock]}))[0] == "mail flows"
+    both = found.model_copy(update={"conditions": [relay_down(name="server"), relay_down(), clock]})
+    assert status_text.screen(both)[0] == "mail waits: the identity server cannot be used, and 1 more"
+
+
+def test_what_servers_wrote_is_shown_and_not_obeyed() -> None:
+    """A control character in a reply moves no cursor."""
+    found = USUAL.model_copy(update={"conditions": [relay_down(detail="550 \x1b[2J no")]})
+    assert "\x1b" not in screen(found)
+    assert "550" in screen(found)
+
+
+def test_without_a_sender_the_ledger_says_what_it_can() -> None:
+    """And nothing is said of server and relay; a ledger that hangs or is not there has its words."""
+    alone = USUAL.model_copy(update={"sender": None, "server": None, "relay": None, "healthy": False})
+    assert status_text.screen(alone)[:3] == [
+        "no sender runs: mail waits until one starts",
+        "sender     none answers; the ledger shows the rest",
+        "ledger     /var/lib/mail-sender/ledger.db: 52.3 MB, 13.0 GB free",
+    ]
+    hangs = alone.model_copy(update={"unanswered": "process 7 on host (it takes too long)"})
+    assert status_text.screen(hangs)[0] == "a sender does not answer: process 7 on host (it takes too long)"
+    no_file = LedgerStatus(kind="sqlite", place="/x/ledger.db", size_bytes=0, free_bytes=GB)
+    none = alone.model_copy(update={"ledger": no_file, "queue": None, "attempts": None})
+    assert "/x/ledger.db: there is none" in screen(none)
+    memory = LedgerStatus(kind="memory", place=None, size_bytes=None, free_bytes=None)
+    assert "in memory: what was sent is forgotten" in screen(alone.model_copy(update={"ledger": memory}))
+
+
+def test_the_rarer_facts_have_their_words() -> None:
+    """A breaker that opened, a slow pace, entries that cannot be read, what is held back, what has expired."""
+    assert USUAL.relay is not None
+    assert USUAL.server is not None
+    relay = RelayStatus.model_validate(
+        {**USUAL.relay.model_dump(), "breaker": "open", "breaker_since": NOW - MINUTE, "between_seconds": 1.5}
+    )
+    server = USUAL.server.model_copy(
+        update={"malformed": 2, "last_poll_at": NOW - SECOND, "last_good_poll_at": NOW - HOUR}
+    )
+    text = screen(
+        USUAL.model_copy(
+            update={
+                "relay": relay,
+                "server": server,
+                "queue": QueueStatus.model_validate(
+                    {"states": {}, "kinds": {}, "unmarked": 0, "oldest_waiting_at": None, "last_accepted_at": None}
+                ),
+                "failing_domains": [FailingDomain(domain="a.example", failed=0, deferred=4)],
+                "expiries": [
+                    Expiry(name="relay_certificate", expires_at=NOW - DAY),
+                    Expiry(name="token", expires_at=NOW + timedelta(days=30)),
+                ],
+                "held_back": [HeldBack(reason="per_minute", deliveries=3, until=NOW + MINUTE)],
+            }
+        ),
+        200,
+    )
+    for words in (
+        "breaker open since 2026-11-21 11:59:00 UTC (60 s ago); 1 of 4 in flight, 1.5 s between two mails",
+        "last poll 1 s ago, last good poll 60 min ago",
+        "5 ready, 2 cannot be read",
+        "queue      no deliveries",
+        "waiting    nothing waits",
+        "accepted   last never, as far as the ledger goes back",
+        "a.example (4 tried again)",
+        "relay's certificate: EXPIRED 2026-11-20 12:00:00 UTC, token in 30 d (2026-12-21)",
+        "held back  3 (per_minute) until 2026-11-21 12:01:00 UTC (in 60 s)",
+    ):
+        assert words in text, words
+    folder = relay.model_copy(update={"security": "folder", "place": "/tmp/mails"})
+    assert "the folder /tmp/mails: a dry run" in screen(USUAL.model_copy(update={"relay": folder}))
+
+
+def test_the_exit_code_says_the_same() -> None:
+    """0 all is well, 1 something is in the way or the sender does not answer, 3 no sender runs."""
+    down = USUAL.model_copy(update={"healthy": False})
+    alone = down.model_copy(update={"sender": None})
+    hangs = alone.model_copy(update={"unanswered": "process 7"})
+    assert [exit_code(one) for one in (USUAL, down, hangs, alone)] == [
+        Exit.DONE,
+        Exit.FAILED,
+        Exit.FAILED,
+        Exit.NO_SENDER,
+    ]
