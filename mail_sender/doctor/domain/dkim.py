@@ -98,8 +98,11 @@ def _is_all_revoked(place: Place) -> bool:
 def _none_found(domain: str, places: Sequence[Place], provider: Provider | None) -> Finding:
     failed = next((place for place in places if place.answer.failed), None)
     if failed:
-        seen = f"{failed.name} cannot be looked up: {failed.answer.reason}"
-        return Topic.DOMAIN.warning("dkim", seen, "try again; if it lasts, see to the domain's name servers")
+        return _unknown(failed)
+    dangling = next((place for place in places if place.answer.alias), None)
+    if dangling:
+        seen = f"{dangling.name} leads to {dangling.answer.alias}, where there is no DKIM key"
+        return Topic.DOMAIN.warning("dkim", seen, "switch DKIM on for this domain at the relay's provider")
     if provider and not places:
         seen = f"DKIM is not checked: {provider.name} makes selectors that cannot be guessed"
     else:
@@ -113,11 +116,15 @@ def _none_found(domain: str, places: Sequence[Place], provider: Provider | None)
     return Topic.DOMAIN.warning("dkim", seen, advice)
 
 
+def _unknown(place: Place) -> Finding:
+    seen = f"{place.name} cannot be looked up: {place.answer.reason}"
+    return Topic.DOMAIN.warning("dkim", seen, "try again; if it lasts, see to the domain's name servers")
+
+
 def _of_place(place: Place) -> Finding:
     alias = f", an alias of {place.answer.alias}," if place.answer.alias else ""
     if place.answer.failed:
-        seen = f"{place.name} cannot be looked up: {place.answer.reason}"
-        return Topic.DOMAIN.warning("dkim", seen, "try again; if it lasts, see to the domain's name servers")
+        return _unknown(place)
     if not place.answer.records:
         seen = f"there is no DKIM key at {place.name}{alias and alias[:-1]}: signatures by it fail"
         advice = (

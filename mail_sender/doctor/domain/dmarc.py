@@ -106,7 +106,7 @@ def _of_record(domain: str, step: Step, record: DmarcRecord) -> Iterator[Finding
     policy = record.policy if step.domain == domain else record.subdomain_policy
     where = f"_dmarc.{step.domain}"
     if 0 < record.percent < 100 or (record.percent == 0 and policy != "none"):
-        seen = f"the DMARC policy at {where} is for {record.percent} % of the mail (pct=, t=)"
+        seen = f"the DMARC policy at {where} is for {record.percent} % of the mail alone"
         yield Topic.DOMAIN.warning("dmarc", seen, "remove pct= and t= once the policy is the one that you want")
     seen = f"{where} has a DMARC policy for {domain}: {policy}"
     if not record.reports:

@@ -87,7 +87,9 @@ def _missing(domain: str, relay: Relay, texts: Answer) -> Finding:
         seen = f"{domain} has no SPF record; {relay.provider.name} uses an envelope sender of its own, which has one"
         advice = f"add one all the same, some mailboxes ask for it: a TXT record at {domain}: {example}"
         return Topic.DOMAIN.warning("spf", seen, advice)
-    seen = f"{domain} has no SPF record: mailboxes cannot see who may send in its name (one above it does not count)"
+    seen = (
+        f"{domain} has no SPF record, which says who may send in its name (that of a domain above it does not count)"
+    )
     hint = f"a TXT record at {domain}, such as {example}, with what your relay's provider names"
     return Topic.DOMAIN.fault("spf", seen, f"add {hint}")
 

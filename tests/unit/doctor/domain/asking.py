@@ -1,6 +1,7 @@
 """Answers of a DNS that is a table."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mail_sender.doctor.domain.answer import Answer, Ask, Kind, Outcome
 from mail_sender.doctor.finding import Finding
@@ -50,6 +51,8 @@ def table(rows: Rows) -> Ask:
             return Answer(Outcome.FAILED, reason=found)
         if found:
             return Answer(Outcome.FOUND, tuple(found))
+        if alias := rows.get((name, "CNAME")):
+            return replace(await ask(alias[0], kind), alias=alias[0])
         known = any(row == name or row.endswith("." + name) for row, _ in rows)
         return Answer(Outcome.EMPTY if known else Outcome.NO_NAME)
 

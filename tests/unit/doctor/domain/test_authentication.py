@@ -54,7 +54,11 @@ async def test_a_domain_that_has_everything_is_well() -> None:
 
 WRONG: list[tuple[Rows, str, str]] = [
     # SPF: the record
-    ({SPF: ["a-site-verification=1"]}, "fault spf: acme.zz has no SPF record", 'such as "v=spf1 mx -all"'),
+    (
+        {SPF: ["a-site-verification=1"]},
+        "fault spf: acme.zz has no SPF record, which says",
+        'such as "v=spf1 mx -all"',
+    ),
     ({SPF: ["v=spf1;mx -all"]}, "because it does not begin with v=spf1 and a space", "correct its beginning"),
     ({SPF: ["v=spf1 mx -all", "v=spf1 a -all"]}, "fault spf: acme.zz has 2 SPF records", "make one record of them"),
     ({SPF: FAILS}, "warning spf: the TXT records of acme.zz cannot be looked up: SERVFAIL", "name servers"),
@@ -110,6 +114,11 @@ WRONG: list[tuple[Rows, str, str]] = [
     ),
     # DKIM
     ({KEY: []}, "fault dkim: there is no DKIM key at s1._domainkey.acme.zz", "publish the TXT record"),
+    (
+        {KEY: [], ("s1._domainkey.acme.zz", "CNAME"): ["k.provider.xx"]},
+        "fault dkim: there is no DKIM key at s1._domainkey.acme.zz, an alias of k.provider.xx: ",
+        "publish",
+    ),
     ({KEY: FAILS}, "warning dkim: s1._domainkey.acme.zz cannot be looked up: SERVFAIL", "name servers"),
     ({KEY: ["v=spf1 -all"]}, "fault dkim: what stands at s1._domainkey.acme.zz is no DKIM key", "publish"),
     ({KEY: ["v=DKIM1; p="]}, "fault dkim: the DKIM key at s1._domainkey.acme.zz is revoked", "publish"),
@@ -155,7 +164,7 @@ WRONG: list[tuple[Rows, str, str]] = [
     ({DMARC: ["v=DMARC1, p=none"]}, "because it does not begin with v=DMARC1;", "add"),
     (
         {DMARC: ["v=DMARC1; p=reject; pct=10"]},
-        "warning dmarc: the DMARC policy at _dmarc.acme.zz is for 10 %",
+        "warning dmarc: the DMARC policy at _dmarc.acme.zz is for 10 % of the mail alone",
         "remove",
     ),
     ({DMARC: ["v=DMARC1; p=none"]}, "ok dmarc: _dmarc.acme.zz has a DMARC policy for acme.zz: none; nobody gets", ""),
@@ -213,7 +222,7 @@ async def test_spf_of_the_domain_above_does_not_count() -> None:
     """SPF has no inheritance, which surprises everybody once."""
     found = await lines({("idm.acme.zz", "MX"): ["10 mx.acme.zz"]}, sender="idm@idm.acme.zz")
     assert any(
-        "fault spf: idm.acme.zz has no SPF record" in one and "above it does not count" in one for one in found
+        "fault spf: idm.acme.zz has no SPF record" in one and "domain above it does not count" in one for one in found
     )
 
 
@@ -234,6 +243,11 @@ async def test_spf_of_the_domain_above_does_not_count() -> None:
             "ok spf_relay: SPF of acme.zz includes Microsoft 365's senders",
         ),
         ("smtp.office365.com", {}, "at the usual selectors of Microsoft 365 (selector1, selector2)"),
+        (
+            "smtp.office365.com",
+            {("selector1._domainkey.acme.zz", "CNAME"): ["selector1.onmicrosoft.zz"]},
+            "warning dkim: selector1._domainkey.acme.zz leads to selector1.onmicrosoft.zz, where there is no DKIM key | switch DKIM on",
+        ),
         ("smtp.sendgrid.net", {}, "ok dkim: the DKIM key at s1._domainkey.acme.zz is good"),
         ("smtp.sendgrid.net", {SPF: []}, "warning spf: acme.zz has no SPF record; SendGrid uses an envelope sender"),
         ("smtp.sendgrid.net", {}, "ok spf_relay: SPF of acme.zz need not cover SendGrid"),
