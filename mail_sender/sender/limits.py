@@ -143,8 +143,10 @@ def _free_at(
 
     A time that is still to come was written by a clock that ran ahead: it does not count.
     """
-    counted = [time for time in times if now - window < time <= now]
     room = most - busy
+    if len(times) < room:  # usually; the rest takes longer
+        return None
+    counted = [time for time in times if now - window < time <= now]
     if len(counted) < room:
         return None
     return counted[len(counted) - room] + window if room > 0 else now + window

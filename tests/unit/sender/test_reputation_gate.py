@@ -103,6 +103,15 @@ async def test_without_limits_the_ledger_is_asked_for_nothing_more() -> None:
         assert await table.counts() == {State.SENT: 20}
 
 
+async def test_a_hold_ends_when_its_time_has_come_and_not_at_the_next_occasion() -> None:
+    """The loop wakes up for it."""
+    async with limited(crowd(4), per_minute=2) as table:
+        await table.run(20)
+        await table.kill()
+        await table.run(43)
+        assert len(table.transport.tried) == 4
+
+
 # One recipient
 
 
@@ -214,6 +223,20 @@ async def test_a_reset_waits_for_its_turn_as_long_as_its_link_is_good_for_a_whil
         await table.run(70)
         assert await table.counts() == {State.SENT: 40}
         assert table.said("over_limit") == ["over_limit"]
+
+
+async def test_a_limit_that_a_mail_cannot_wait_for_lifts_no_other() -> None:
+    """Resets that go over the warm-up's limit still come at the pace that is allowed."""
+    links = [message(f"{n}@example.com", content=reset()) for n in range(6)]
+    async with limited(links, warm_up=WarmUp(1, 1.0, 5), per_minute=2) as table:
+        await table.run(20)
+        await table.kill()
+        await table.run(45)
+        assert len(table.transport.tried) == 4
+        await table.run(65)
+        assert await table.counts() == {State.SENT: 6}
+        assert most_within(table.transport.times, 60) == 2
+        assert table.transport.times[-1] < 125
 
 
 async def test_a_deadline_wins_over_the_limit_of_its_recipient() -> None:
