@@ -56,7 +56,7 @@ class Ends:
             try:
                 return cls.of(config, observe)
             except UnusableFile as error:
-                _log.error("config_rejected", message=f"{error}; the previous configuration stays in use")
+                watch.reject(str(error))
 
 
 def _source(config: Config) -> Source:

@@ -30,9 +30,10 @@ from mail_sender.ledger.dry_run import DryRunLedger
 from mail_sender.ledger.lock import Lock
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.lifecycle import Signals
-from mail_sender.observe import disk, in_use
+from mail_sender.observe import disk, domain_watch, in_use
 from mail_sender.observe.alerts.loop import Alerting, Plan
 from mail_sender.observe.alerts.tally import Tally
+from mail_sender.observe.domain_watch import DomainWatch
 from mail_sender.observe.listener import Listener
 from mail_sender.observe.observers import Observers
 from mail_sender.observe.reporter import Reporter
@@ -96,6 +97,7 @@ async def _serve(config: Config, load: Load, signals: Signals, service: Service,
             config = latest
         lasting = await opened.enter_async_context(Lasting.open(config, state, listener, clock))
         service.reporter = lasting.reporter
+        watch.on_rejected = lasting.reporter.advisories.reject
         await _generations(config, watch, lasting, signals.stop)
 
 
@@ -137,10 +139,16 @@ class Lasting:
     clock: Clock
     observers: Observers
     reporter: Reporter
+    domain_watch: DomainWatch
     in_flight: InFlight = field(default_factory=InFlight)
     conditions: Conditions = field(default_factory=Conditions)
     reported: Reported = field(default_factory=Reported)
     recent_mails: RecentMails = field(default_factory=RecentMails)
+
+    def follow(self, config: Config) -> None:
+        """Show what this configuration is warned of, and look at the DNS of its domains."""
+        self.reporter.advisories.use(config.warnings)
+        self.domain_watch.follow(domain_watch.command(config.files, config.mail, config.relay, config.doctor))
 
     @classmethod
     @asynccontextmanager
@@ -163,7 +171,9 @@ class Lasting:
             if control is not None:
                 await control.start()
                 opened.push_async_callback(control.close)
-            yield cls(ledger, control, listener, alerting, clock, observers, reporter)
+            watching = DomainWatch(reporter.advisories, clock)
+            opened.callback(watching.close)
+            yield cls(ledger, control, listener, alerting, clock, observers, reporter, watching)
 
 
 async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyncio.Event) -> None:
@@ -176,6 +186,7 @@ async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyn
     async with asyncio.TaskGroup() as workers:
         while ends is not None:
             generation = Generation(ends, lasting)
+            lasting.follow(ends.config)
             await lasting.listener.follow(ends.config.observe)
             await lasting.alerting.follow(_alerts(ends.config), lasting.conditions.alerts)
             ends = await generation.run(workers, watch, stop)

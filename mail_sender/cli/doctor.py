@@ -6,6 +6,10 @@ from typing import Annotated
 import typer
 
 from mail_sender.cli.terminal import Form
+from mail_sender.errors import UsageError
+
+TOPICS = ("configuration", "templates", "ledger", "server", "relay", "domain", "ehlo_name", "clock")
+"""What is examined, in this order."""
 
 Received = Annotated[
     Path | None,
@@ -20,7 +24,13 @@ Received = Annotated[
 Output = Annotated[Form, typer.Option("-o", "--output", help="json: one object with all findings.")]
 
 
-def doctor(context: typer.Context, received: Received = None, output: Output = "text") -> None:
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="TOPIC", help=f"Examine this alone; may be repeated: {', '.join(TOPICS)}."),
+]
+
+
+def doctor(context: typer.Context, received: Received = None, only: Only = None, output: Output = "text") -> None:
     """Find what stands in the way of mail: configuration, templates, ledger, identity server, relay, DNS, clock.
 
     It goes the way of a mail up to the relay's MAIL FROM, and says of each step what it saw and what to do. It never
@@ -37,4 +47,7 @@ def doctor(context: typer.Context, received: Received = None, output: Output = "
     files = Path(options["client_config"]), Path(options["sender_config"])
     if received is not None:
         raise typer.Exit(doctor_output.print_received(received, files, output))
-    raise typer.Exit(doctor_output.print_report(files, output, debug=options["debug"]))
+    if unknown := set(only or ()).difference(TOPICS):
+        raise UsageError(f"--only {unknown.pop()!r} is no topic: it takes {', '.join(TOPICS)}")
+    topics = only or TOPICS
+    raise typer.Exit(doctor_output.print_report(files, output, topics, debug=options["debug"]))

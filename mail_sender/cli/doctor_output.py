@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Container
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from mail_sender.cli.template_text import count
 from mail_sender.cli.terminal import Form, stream
 from mail_sender.config import subject as configuration
 from mail_sender.doctor.checks import CHECKS
-from mail_sender.doctor.examination import examine
+from mail_sender.doctor.examination import Table, examine
 from mail_sender.doctor.finding import Finding, Level, Topic
 from mail_sender.doctor.received import check as received
 from mail_sender.doctor.subject import Subject
@@ -34,13 +35,14 @@ _STYLES: dict[Level, dict[str, Any]] = {
 _WIDTH = max(map(len, Level)) + 2
 
 
-def print_report(files: tuple[Path, Path], form: Form, *, debug: bool) -> Exit:
-    """Examine the configuration of these two files, print what is found, and return the exit code."""
+def print_report(files: tuple[Path, Path], form: Form, topics: Container[str], *, debug: bool) -> Exit:
+    """Examine some topics of the configuration in these files, print what is found, and return the exit code."""
     subject = configuration.read(*files)
     secrets = subject.reading.secrets
     log.configure(debug=debug or wants_debug(os.environ), form="text", secrets=secrets, quiet=True)
     report = Report(form, log.Redactor(secrets))
-    lifecycle.run_once(_examined(subject, report))
+    checks = {topic: some for topic, some in CHECKS.items() if topic.name.lower() in topics}
+    lifecycle.run_once(_examined(checks, subject, report))
     return report.end()
 
 
@@ -70,8 +72,8 @@ def _octets(mail: Path) -> bytes:
         raise UsageError(f"--received: {mail} cannot be read: {error.strerror}") from None
 
 
-async def _examined(subject: Subject, report: "Report") -> None:
-    async with aclosing(examine(CHECKS, subject)) as findings:
+async def _examined(checks: Table, subject: Subject, report: "Report") -> None:
+    async with aclosing(examine(checks, subject)) as findings:
         async for finding in findings:
             report.add(finding)
 

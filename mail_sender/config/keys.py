@@ -115,6 +115,7 @@ class _DoctorTable(_Table):
     dkim_selectors: values.DkimSelectors = []
     nameservers: values.Nameservers = []
     trusted_authserv_id: values.OneLine | None = None
+    daily: bool = True
 
 
 class SenderFile(_Keys):

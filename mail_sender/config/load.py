@@ -176,7 +176,10 @@ def doctor_config(sender: SenderFile) -> DoctorConfig:
     """Return the slice of the doctor."""
     table = sender.doctor
     return DoctorConfig(
-        tuple(table.dkim_selectors), tuple(map(nameserver.parse, table.nameservers)), table.trusted_authserv_id
+        tuple(table.dkim_selectors),
+        tuple(map(nameserver.parse, table.nameservers)),
+        table.trusted_authserv_id,
+        table.daily,
     )
 
 

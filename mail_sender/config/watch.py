@@ -43,13 +43,14 @@ class Watch:
     """Watches the files of a configuration; `load` reads them again.
 
     `asked` is set when somebody asks for that. `reading` gives what is entered while an answer is being found.
-    `is_rejected` says that the files had faults when they were read last.
+    `is_rejected` says that the files had faults when they were read last; `on_rejected` is called with them.
     """
 
     def __init__(
         self, config: Config, load: Callable[[], Config], asked: asyncio.Event, reading: Reading = nullcontext
     ) -> None:
         self.is_rejected = False
+        self.on_rejected: Callable[[str], None] = lambda _: None
         self._load = load
         self._asked = asked
         self._reading = reading
@@ -98,22 +99,24 @@ class Watch:
             found = self._load_all(states)
         except Exception as error:  # noqa: BLE001 - whatever is in a file, the sender goes on with what it has
             self._seen = states
-            self.is_rejected = True
-            message = f"cannot be read ({type(error).__name__}); the previous configuration stays in use"
-            _log.error("config_rejected", message=message)
+            self.reject(f"cannot be read ({type(error).__name__})")
             return None
         if isinstance(found, ConfigError):
             # What it names may be what is wrong with it.
             self._seen = states
-            self.is_rejected = True
-            faults = "; ".join(map(str, found.faults))
-            _log.error("config_rejected", message=f"{faults}; the previous configuration stays in use")
+            self.reject("; ".join(map(str, found.faults)))
             return None
         self.is_rejected = False
         # A file that changes while it is read has another state by now than it had before.
         self._seen = {**_states(found.files), **{path: states[path] for path in found.files if path in states}}
         _log.info("config_reloaded", message="read again; what waits is tried at once")
         return found
+
+    def reject(self, why: str) -> None:
+        """Take in that the files cannot be used as they are now; it is logged."""
+        self.is_rejected = True
+        self.on_rejected(why)
+        _log.error("config_rejected", message=f"{why}; the previous configuration stays in use")
 
     def _load_all(self, states: _States) -> Config | ConfigError:
         """Return what the files make; the states of those that refused files name are put into `states`.

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from mail_sender.condition import Fault
 from mail_sender.ledger.states import State
 from mail_sender.ledger.summary import Summary
+from mail_sender.observe.advisories import NAMES
 from mail_sender.observe.health import Health
 from mail_sender.observe.status import ConditionStatus
 
-_HINDERS_NOTHING = frozenset({"clock", "alerts"})
+_HINDERS_NOTHING = NAMES | {"clock", "alerts"}
 
 
 def of_sender(

@@ -12,6 +12,7 @@ from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Entry, Ledger, Query
 from mail_sender.ledger.summary import Summary
 from mail_sender.observe import compose
+from mail_sender.observe.advisories import Advisories
 from mail_sender.observe.compose import Seen, SeenSender
 from mail_sender.observe.facts import Process
 from mail_sender.observe.health import Health
@@ -33,6 +34,7 @@ class Reporter:
         self, ledger: Ledger, observers: Observers, clock: Clock, ledger_status: Callable[[], LedgerStatus]
     ) -> None:
         self.in_use: InUse | None = None
+        self.advisories = Advisories(clock)
         self._ledger = ledger
         self._observers = observers
         self._clock = clock
@@ -80,7 +82,7 @@ class Reporter:
             faults = parts.conditions.faults + ([parts.reported.skew.fault] if parts.reported.skew.fault else [])
         if self._unreadable is not None and not any(fault.name == "ledger" for fault in faults):
             faults.append(self._unreadable)
-        return faults
+        return faults + self.advisories.faults
 
     async def _read_summary(self) -> Summary | None:
         async with self._reading:

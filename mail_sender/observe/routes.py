@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from mail_sender.observe.metrics import CONTENT_TYPE, Metrics
 from mail_sender.observe.page.routes import page_routes
-from mail_sender.observe.status import Status
+from mail_sender.observe.status import ConditionStatus, Status
 from mail_sender.observe.watched import STANDING_BY, TOO_BUSY, Watched
 from mail_sender.web.gate import FAULTS
 
@@ -33,7 +33,8 @@ def application(watched: Callable[[], Watched | None], metrics: Metrics) -> Star
         if (status := await now.status_in_time()) is None:
             return _health("ready", [TOO_BUSY])
         is_ready = status.sender is not None and status.sender.ready
-        return _health("ready", [] if is_ready else [*_why_not_ready(status)])
+        warnings = [_said(one) for one in status.conditions if not one.blocks]
+        return _health("ready", [] if is_ready else [*_why_not_ready(status)], warnings=warnings)
 
     async def expose(_: Request) -> Response:
         status = None if (now := watched()) is None else await now.status_in_time()
@@ -51,14 +52,16 @@ def application(watched: Callable[[], Watched | None], metrics: Metrics) -> Star
     return found
 
 
-def _health(name: str, why: list[str]) -> Response:
-    return JSONResponse({name: not why, "why": why}, 503 if why else 200)
+def _health(name: str, why: list[str], **more: list[str]) -> Response:
+    return JSONResponse({name: not why, "why": why, **more}, 503 if why else 200)
+
+
+def _said(one: ConditionStatus) -> str:
+    return f"{one.name}: {one.kind} since {one.since:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _why_not_ready(status: Status) -> Iterator[str]:
-    yield from (
-        f"{one.name}: {one.kind} since {one.since:%Y-%m-%dT%H:%M:%SZ}" for one in status.conditions if one.blocks
-    )
+    yield from (_said(one) for one in status.conditions if one.blocks)
     if status.relay is not None and status.relay.breaker != "closed":
         yield f"the breaker of the relay is {status.relay.breaker}"
     yield "`mail-sender status` says more"

@@ -75,9 +75,9 @@ class LedgerStatus(_Part):
 class ConditionStatus(_Part):
     """What is wrong since when, and what to do about it; `blocks` says whether it stands in the way of mail.
 
-    `name` says whose it is: `server`, `relay`, `ledger`, `clock`, `loop` (one hangs, `kind` names it), `template`
-    (deliveries are held) or `alerts` (they cannot be delivered). `next_try_in_seconds` is None where nothing
-    waits for a try.
+    `name` says whose it is: `server`, `relay`, `ledger`, `clock`, `configuration`, `domain` (the DNS of the From
+    domain), `loop` (one hangs, `kind` names it), `template` (deliveries are held) or `alerts` (they cannot be
+    delivered). `next_try_in_seconds` is None where nothing waits for a try.
     """
 
     name: str

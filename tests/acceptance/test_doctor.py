@@ -13,6 +13,7 @@ import pytest
 import tomli
 
 from mail_sender.cli import doctor_output
+from mail_sender.cli.doctor import TOPICS
 from mail_sender.relay import rehearsal
 from tests.support import broken_setups, configs
 from tests.support.broken_setups import BROKEN, World
@@ -37,7 +38,7 @@ def world(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 def examined(world: World, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[dict[str, Any]]]:
     """Return the exit code and the findings; no secret is shown, whatever they are."""
-    code = doctor_output.print_report(world.files, "json", debug=False)
+    code = doctor_output.print_report(world.files, "json", TOPICS, debug=False)
     out, err = capsys.readouterr()
     found = json.loads(out)
     assert found["version"] == 1

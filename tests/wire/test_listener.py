@@ -106,7 +106,7 @@ async def test_alive_and_ready_are_answered_with_their_reason() -> None:
     """A loop that hangs is not alive; what a status calls not ready is 503; no text of others, no secret is told."""
     async with listening() as shown:
         assert await shown.health("alive") == (200, {"alive": True, "why": []})
-        assert await shown.health("ready") == (200, {"ready": True, "why": []})
+        assert await shown.health("ready") == (200, {"ready": True, "why": [], "warnings": []})
         shown.late = [Late("poll", 31.4)]
         shown.status = status(ready=False, breaker="open", fault="auth")
         assert await shown.health("alive") == (503, {"alive": False, "why": ["the loop poll is 31 s late"]})
