@@ -24,6 +24,13 @@ def test_systemd_finds_nothing_wrong_with_the_unit_and_calls_it_well_protected(t
     assert protected.returncode == 0, protected.stdout
 
 
+@pytest.mark.debian("systemd")
+def test_systemd_finds_nothing_wrong_with_the_unit_that_says_that_the_sender_has_failed() -> None:
+    """It must not fail when it is needed."""
+    verified = _analyze("verify", "--man=no", checkout.ROOT / "examples/alerts/mail-sender-failed.service")
+    assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+
+
 def test_the_unit_stops_later_than_the_sender_does_by_itself() -> None:
     """Else systemd would cut off a mail that the grace period lets end."""
     settings = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if "=" in line and line[0] != "#")

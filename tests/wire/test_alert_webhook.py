@@ -2,6 +2,7 @@
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from mail_sender.observe.alerts.config import AlertConfig, Format
 from mail_sender.observe.alerts.receiver import NotDelivered
 from mail_sender.observe.alerts.webhook import Webhook
 from tests.support.certificates import Authority
+from tests.support.connect_proxy import ConnectProxy
 from tests.support.samples import MINUTE, NOW
 from tests.support.scripted_server import Answer, ScriptedServer
 
@@ -139,6 +141,19 @@ async def test_a_receiver_that_hangs_is_left_at_the_deadline(
     error = await fault(Answer(hang=True), authority)
     assert "no answer in time" in error.detail
     assert not error.is_answered
+
+
+async def test_a_proxy_makes_a_tunnel_and_sees_no_secret(authority: Authority) -> None:
+    """The name is verified at the end of the tunnel; a proxy that is gone is named, without its login."""
+    with ScriptedServer(lambda *_: Answer(), authority.server()) as server:
+        of = config(server.url, authority)
+        with ConnectProxy() as proxy:
+            assert (await Webhook(replace(of, proxy=SecretStr(proxy.url)), ORIGIN).deliver(ALERT)).startswith("200")
+        assert proxy.targets == [server.url.removeprefix("https://")]
+        gone = proxy.url.replace("//", "//me:pa55@")
+        said = await _refused(replace(of, proxy=SecretStr(gone)))
+    assert "the webhook at localhost (through the proxy of the environment) cannot be reached: " in said
+    assert "pa55" not in said
 
 
 async def test_what_the_network_does_is_said_without_the_url(authority: Authority, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -29,7 +30,9 @@ class Kept:
     counts: Mapping[State, Count] = field(default_factory=dict)
 
 
-_kept = TypeAdapter(Kept)
+@cache
+def _kept() -> TypeAdapter[Kept]:
+    return TypeAdapter(Kept)  # takes longer than to import all the rest, and most senders alert nobody
 
 
 def durable(memory: Memory) -> Memory:
@@ -53,7 +56,7 @@ def load(state: StateFolder | None) -> Kept:
         with state.as_owner():
             descriptor = own_files.opened(state.alerts, os.O_RDONLY, state.files_owner)
             with os.fdopen(descriptor, "rb") as file:
-                return _kept.validate_json(file.read(_LARGEST))
+                return _kept().validate_json(file.read(_LARGEST))
     except (OSError, MailSenderError, ValidationError):
         return Kept()
 
@@ -67,5 +70,5 @@ def save(state: StateFolder, kept: Kept) -> None:
             new.unlink()
         descriptor = own_files.opened(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, state.files_owner)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(_kept.dump_json(kept))
+            file.write(_kept().dump_json(kept))
         new.replace(state.alerts)

@@ -153,10 +153,14 @@ def test_what_stands_in_the_way_of_mail_is_one_condition(case: str) -> None:
 
 
 def test_held_deliveries_stand_in_the_way_and_a_wrong_clock_does_not() -> None:
-    """The server's time is used while the clock is wrong; no mail can be made of what is held."""
-    clock = of(replace(SENDER, faults=(replace(DOWN, name="clock"),)))
-    assert clock.healthy
-    assert [(one.name, one.blocks) for one in clock.conditions] == [("clock", False)]
+    """The server's time is used while the clock is wrong; no mail can be made of what is held.
+
+    That alerts cannot be delivered is shown, and stands in the way of nothing.
+    """
+    for name in ("clock", "alerts"):
+        found = of(replace(SENDER, faults=(replace(DOWN, name=name),)))
+        assert found.healthy
+        assert [(one.name, one.blocks) for one in found.conditions] == [(name, False)]
     held = of(summary=replace(SUMMARY, states={**SUMMARY.states, State.HELD: 3}, held_since=NOW - HOUR))
     assert not held.healthy
     assert [(one.name, one.since) for one in held.conditions] == [("template", NOW - HOUR)]

@@ -81,7 +81,9 @@ class Bench:
         plan = Plan(self.config, receivers, Plan.of(self.config, "https://idm.example.com", secrets).hide)
         await self.alerting.follow(plan, self.own)
         await asyncio.sleep(span.total_seconds())
+        now = self.clock.monotonic()
         await self.alerting.close()
+        assert self.clock.monotonic() == now  # whatever hangs just then
 
 
 def refuse(error: Exception, *keys: str) -> Callable[[Alert], None]:
