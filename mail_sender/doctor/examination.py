@@ -19,7 +19,7 @@ Table = Mapping[Topic, Sequence[Check]]
 
 CHECK_SECONDS = 40.0
 """How long one check may take."""
-ALL_SECONDS = 60.0
+ALL_SECONDS = 50.0
 """How long all of them together may take."""
 _CANCEL_SECONDS = 1.0
 

@@ -51,7 +51,8 @@ async def relay(subject: Subject) -> AsyncGenerator[Finding, None]:
         yield _ended("relay_name", found)
         return
     tried = found[:_MOST_ADDRESSES]
-    yield _RELAY.ok("relay_name", f"{config.host} is {', '.join(map(_place, tried))}")
+    if config.host not in map(_place, tried):  # else it is an address
+        yield _RELAY.ok("relay_name", f"{config.host} is {', '.join(map(_place, tried))}")
     reached = await asyncio.gather(*map(rehearsal.without_login, tried))
     for finding in _reached(config, tried, reached, now):
         yield finding

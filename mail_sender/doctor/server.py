@@ -67,7 +67,7 @@ async def _asked(config: SourceConfig, *, has_token: bool) -> AsyncGenerator[Fin
 
 
 async def _addresses(config: SourceConfig) -> Finding | None:
-    """Say which addresses the name has; a fault of it shows when the server is asked."""
+    """Say which addresses the name has, if it is none; a fault of it shows when the server is asked."""
     if config.proxy is not None:
         return None  # the proxy looks it up
     parts = urlsplit(config.uri)
@@ -77,7 +77,7 @@ async def _addresses(config: SourceConfig) -> Finding | None:
     except (OSError, ValueError):
         return None
     places = dict.fromkeys(str(address[4][0]) for address in found)
-    return _SERVER.ok("server_name", f"{host} is {', '.join(places)}")
+    return _SERVER.ok("server_name", f"{host} is {', '.join(places)}") if host not in places else None
 
 
 async def _standing(source: KanidmSource) -> Standing | ServerFault:

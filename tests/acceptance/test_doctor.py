@@ -89,20 +89,6 @@ def test_the_cause_and_the_cure_of_a_broken_set_up_are_named(
     assert faults == ({f"fault {broken.check}"} if broken.level == "fault" else set())
 
 
-def test_a_full_disk_is_a_fault(
-    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As the system reports it of the folder in which the state folder will be made."""
-    numbers = [*os.statvfs(world.folder)]
-    numbers[4] = 0  # f_bavail
-    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(numbers))
-    code, findings = examined(world, capsys)
-    (found,) = [one for one in findings if one["check"] == "disk"]
-    assert (code, found["level"]) == (1, "fault")
-    assert "the disk is full" in found["seen"]
-    assert "free some space" in found["advice"]
-
-
 def test_the_password_is_said_at_one_address_only(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong one that is said at each could lock the account."""
     relay = ScriptedRelay({"AUTH": "535 5.7.8 no"}, tls=world.authority.server("twice.example.com"))

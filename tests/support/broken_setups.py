@@ -16,6 +16,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import tomli
 
@@ -218,6 +219,12 @@ def ledger(world: World, statement: str) -> Path:
     return file
 
 
+def _disk_full(world: World, blocks: int = 0) -> None:
+    numbers = [*os.statvfs(world.folder)]
+    numbers[1], numbers[4] = 4096, blocks  # f_frsize, f_bavail
+    world.stack.enter_context(patch("os.statvfs", lambda _: os.statvfs_result(numbers)))
+
+
 def _broken_override(world: World) -> None:
     kind = world.folder / "templates" / "test_message_v1"
     kind.mkdir(parents=True)
@@ -227,13 +234,17 @@ def _broken_override(world: World) -> None:
 
 @dataclass(frozen=True)
 class SetUp:
-    """What breaks a good set-up, and what is said of it: a check of `doctor`, its level, words of cause and cure."""
+    """What breaks a good set-up, and what is said of it: a check of `doctor`, its level, words of cause and cure.
+
+    One that `is_patched` breaks what this process sees, and no other.
+    """
 
     make: Callable[[World], object]
     check: str
     cause: str
     cure: str
     level: str = "fault"
+    is_patched: bool = False
 
 
 BROKEN: Mapping[str, SetUp] = {
@@ -385,6 +396,15 @@ BROKEN: Mapping[str, SetUp] = {
         "ledger",
         "no such file or directory",
         "create its parent folder, or mount it",
+    ),
+    "disk full": SetUp(_disk_full, "disk", "the disk is full", "free some space", is_patched=True),
+    "disk nearly full": SetUp(
+        lambda world: _disk_full(world, 5_000),
+        "disk",
+        "20 MiB are free",
+        "free some space",
+        "warning",
+        is_patched=True,
     ),
     "ledger in memory": SetUp(
         lambda world: world.sender(ledger={"kind": "memory"}),
