@@ -84,7 +84,8 @@ class Watch:
             async for _ in reports:
                 states = _states(self._seen)
                 while states != self._seen and not self._asked.is_set():
-                    await clock.wait(self._asked, SETTLE)
+                    if await clock.wait(self._asked, SETTLE):
+                        break
                     before, states = states, _states(self._seen)
                     if states == before:
                         return states

@@ -75,7 +75,8 @@ class Dispatcher:
                 no_poll_follows = polled.is_set()
                 self._heartbeat.within(TURN_SECONDS)
                 wait = await self._turn(group)
-                if not self._running and wait > SOON and no_poll_follows:
+                nothing_happened = not self._running and not self.bell.is_set()  # since the turn began
+                if nothing_happened and wait > SOON and no_poll_follows:
                     break
                 if not self._running and wait > KEPT_OPEN:
                     await self._parts.transport.close()

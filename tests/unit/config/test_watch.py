@@ -147,8 +147,13 @@ async def test_files_that_do_not_change_are_not_read(files: Files, compared: "as
     assert watched.reads == 1
 
 
-async def test_who_asks_is_answered_at_once(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing changed: that is said. Faults: they are named, each time. Mended: it counts, without waiting for more."""
+async def test_who_asks_is_answered_at_once(
+    files: Files, compared: "asyncio.Queue[None]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing changed: that is said. Faults: they are named, each time. Mended: it counts, without waiting for more.
+
+    One question has one answer, also where the change was noticed before it.
+    """
     monkeypatch.setattr(watching, "SETTLE", 10_000.0)
     good = files.sender.read_text()
     with capture_logs() as events:
@@ -156,8 +161,10 @@ async def test_who_asks_is_answered_at_once(files: Files, monkeypatch: pytest.Mo
         for text in (good, "nonsense", "nonsense", good.replace("example.com", "example.org")):
             if files.sender.read_text() != text:
                 files.sender.write_text(text)
+            await times(1, compared)
             watched.asked.set()
             await watched.answer()
+            assert not watched.asked.is_set()
         assert (await watched.next()).mail.from_address.endswith("example.org")
     said = ["config_unchanged", "config_rejected", "config_rejected", "config_reloaded"]
     assert [event["event"] for event in events] == said

@@ -40,6 +40,26 @@ async def test_a_backlog_is_sent_and_marked_with_one_poll() -> None:
         assert table.said("schedule_over") == []
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+async def test_several_messages_to_one_address_go_one_after_the_other(seconds: float) -> None:
+    """The last one, too, although nothing may go while the one before is in flight."""
+    async with bench(message(A), message(A), message(A), schedule=None) as table:
+        table.transport.take(seconds)
+        await ended(table)
+        assert await table.counts() == {State.SENT: 3}
+
+
+@pytest.mark.parametrize(("throttled", "counts"), [(3, {State.SENT: 20}), (5, {State.QUEUED: 20})])
+async def test_the_pace_of_a_relay_is_kept_where_it_is_not_too_slow(throttled: int, counts: dict[State, int]) -> None:
+    """A second between two mails is waited for; with four of them, the backlog is left to the next runs."""
+    messages = crowd(20)
+    async with bench(*messages, schedule=None) as table:
+        for of in messages[:throttled]:
+            table.transport.script(of.recipients[0], SLOW_DOWN)
+        await ended(table, 60.0)
+        assert await table.counts() == counts
+
+
 async def test_an_empty_queue_ends_at_once() -> None:
     """Cron calls every minute."""
     async with bench(schedule=None) as table:
