@@ -5,9 +5,9 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import tomli
@@ -71,6 +71,66 @@ def test_a_good_set_up_is_well_in_every_respect(world: World, capsys: pytest.Cap
     assert topics == ["configuration", "templates", "ledger", "server", "relay", "domain", "ehlo_name", "clock"]
     assert world.stub.mails() == []
     assert not (world.stub.dir / "state").exists()
+
+
+def test_how_tls_starts_may_be_left_to_be_found_out(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """As with a mail: TLS from the first byte is tried, and then STARTTLS."""
+    world.sender(mail_relay=f"localhost:{world.stub.ports['smtp']}")
+    code, findings = examined(world, capsys)
+    assert code == 0
+    assert "by STARTTLS" in next(one["seen"] for one in findings if one["check"] == "relay_tls")
+
+
+SECRET = "hunter2-of-the-relay"
+PLAIN = base64.b64encode(f"\0mail-sender\0{SECRET}".encode()).decode()
+
+
+def _echo(world: World) -> None:
+    world.sender(mail_password=SECRET)
+    replies = {"AUTH": f"535 5.7.8 no {SECRET} and no {PLAIN}", "EHLO": f"250-{SECRET}\r\n250 AUTH PLAIN"}
+    world.relay("smtps", ScriptedRelay(replies, tls=world.authority.server()))
+
+
+PLACES: dict[str, Callable[[World], object]] = {
+    "the relay's URL": lambda world: world.sender(
+        mail_relay=f"smtps://mail-sender:{SECRET}@localhost:{world.stub.ports['smtps']}",
+        mail_username=None,
+        mail_password=None,
+    ),
+    "a broken URL": lambda world: world.sender(mail_relay=f"smtps://smtps://me:{SECRET}@localhost:99999"),
+    "the server's URL": lambda world: world.client(uri=f"https://me:{SECRET}@localhost:{world.stub.ports['api']}"),
+    "a token of another form": lambda world: world.sender(token=f"{SECRET} with a space"),
+    "half a login": lambda world: world.sender(mail_password=SECRET, mail_username=None),
+    "a header": lambda world: world.sender(mail_password=SECRET, headers={"X-Password": SECRET}),
+    "a relay that repeats it": _echo,
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_secret_is_shown_wherever_it_stands(
+    world: World, capsys: pytest.CaptureFixture[str], place: str, form: Literal["text", "json"]
+) -> None:
+    """In the right place or in a wrong one, or said again by the other side; not even by the log of -d."""
+    PLACES[place](world)
+    doctor_output.print_report(world.files, form, TOPICS, debug=True)
+    shown = "".join(capsys.readouterr())
+    assert "relay" in shown
+    assert SECRET not in shown
+    assert PLAIN not in shown
+
+
+def test_the_proxys_login_is_not_shown(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment has secrets, too."""
+    for proxy in (f"http://me:{SECRET}@127.0.0.1:1", f"socks5://me:{SECRET}@127.0.0.1:1"):
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        code = doctor_output.print_report(world.files, "text", TOPICS, debug=True)
+        shown = "".join(capsys.readouterr())
+        assert code == 1
+        assert "HTTPS_PROXY" in shown
+        assert SECRET not in shown
 
 
 @pytest.mark.parametrize("name", BROKEN)
