@@ -16,6 +16,8 @@ GIVEN_UP = (State.ABANDONED, State.UNKNOWN)
 """What a person should know of: nothing more happens to these deliveries by itself."""
 QUIET = timedelta(days=1)
 """A count is over if nothing was added to it for so long."""
+_SEEN = timedelta(minutes=1)
+"""After this the ledger's own counts surely have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,14 @@ class Tally:
         self.counts |= {state: _sum(self.counts.get(state), count) for state, count in counts.items()}
 
     def settle(self, states: Mapping[str, int], now: datetime) -> None:
-        """Drop the counts that are over: the ledger has no such delivery any more, or none came for a day."""
-        over = [state for state, count in self.counts.items() if not states.get(state) or now - count.last >= QUIET]
-        for state in over:
-            del self.counts[state]
+        """Drop the counts that are over: the ledger has no such delivery any more, or none came for a day.
+
+        What the ledger has may have been read before the last one came.
+        """
+        for state, count in [*self.counts.items()]:
+            quiet = now - count.last
+            if quiet >= QUIET or (quiet >= _SEEN and not states.get(state)):
+                del self.counts[state]
 
 
 def _sum(one: Count | None, other: Count) -> Count:

@@ -161,6 +161,15 @@ def test_many_that_are_given_up_are_summed_up() -> None:
     ]
 
 
+def test_a_status_that_is_a_little_older_than_the_last_message_loses_nothing() -> None:
+    """The ledger is not read anew for each status: there it is not given up yet."""
+    watching = Watching()
+    watching.tally.observe(Recorded(NOW, "any", State.ABANDONED, None, 1.0))
+    watching.go(10 * SECOND)
+    watching.go(10 * MINUTE, lambda now: status(now, queue=queue(abandoned=1)))
+    assert watching.sent == [(0, "messages_abandoned", "firing")]
+
+
 def test_what_was_given_up_is_over_after_a_day() -> None:
     """Nobody dealt with it; a new one is an alert of its own, which counts from 1."""
     watching = Watching()
