@@ -90,7 +90,7 @@ class RunResult:
             (unmarked, f"{unmarked} sent, but not marked on the server: the next run marks them"),
             (held, f"{held} held: correct the template, or update mail-sender"),
             (unknown, f"{unknown} may have arrived: `mail-sender queue list --status unknown` shows them"),
-            (malformed, f"{malformed} entries of the queue cannot be read: the log names them"),
+            (malformed, f"{malformed} of the queue's entries cannot be read: the log names them"),
         ]
 
     @property

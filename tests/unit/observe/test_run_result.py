@@ -49,7 +49,7 @@ def left(unmarked: int = 0, **states: int) -> Summary:
         ([POLLED, recorded(State.EXPIRED, None)], left(expired=1), 1, "all is done"),
         ([POLLED], left(held=2), 1, "2 held: correct the template, or update mail-sender"),
         ([POLLED], left(unknown=1), 1, "1 may have arrived: `mail-sender queue list --status unknown` shows them"),
-        ([Polled(NOW, 0.1, 3, 2)], left(), 1, "2 entries of the queue cannot be read: the log names them"),
+        ([Polled(NOW, 0.1, 3, 2)], left(), 1, "2 of the queue's entries cannot be read: the log names them"),
     ],
 )  # fmt: skip
 def test_the_exit_code_says_whether_somebody_has_to_look(
