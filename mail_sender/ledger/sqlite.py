@@ -15,11 +15,12 @@ from typing import Self
 from uuid import UUID
 
 from mail_sender.backoff import LONGEST_WAIT
-from mail_sender.ledger import admission, migrations, moves, rows, search, states, tally
+from mail_sender.ledger import admission, migrations, moves, rows, search, states
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Fenced, Imprint, Outcome, Query
 from mail_sender.ledger.connection import AsOwner
 from mail_sender.ledger.states import State
 from mail_sender.ledger.summary import Summary
+from mail_sender.ledger.tally import Tally
 from mail_sender.ledger.writer import Writer
 from mail_sender.message import Message
 
@@ -32,6 +33,7 @@ class SqliteLedger:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        self._tally = Tally()
 
     @classmethod
     async def open(cls, path: Path | None, as_owner: AsOwner = nullcontext, *, reads_only: bool = False) -> Self:
@@ -175,7 +177,7 @@ class SqliteLedger:
 
     async def summary(self, now: datetime) -> Summary:
         """Return counts and times of all deliveries together."""
-        return await self._writer.read(lambda db: tally.summary(db, now))
+        return await self._writer.read(lambda db: self._tally.summary(db, now))
 
     async def close(self) -> None:
         """Write what waits and close."""

@@ -152,3 +152,15 @@ async def test_of_many_failing_domains_ten_are_named(ledger: Ledger) -> None:
     failing = (await ledger.summary(NOW)).failing
     assert {found.domain for found in failing} == {f"{n}.example" for n in range(2, 12)}
     assert {found.failed for found in failing} == {3}
+
+
+async def test_what_was_written_since_is_counted_at_once(ledger: Ledger) -> None:
+    """A ledger that does not change is not counted again, one that does is."""
+    for number in range(1, 4):
+        await admit(ledger, message())
+        for _ in range(2):
+            found = await ledger.summary(NOW)
+            assert (found.states[State.QUEUED], found.kinds) == (
+                number,
+                {message().content.kind: {State.QUEUED: number}},
+            )
