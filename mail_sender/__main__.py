@@ -9,6 +9,7 @@ _STRAY = (signal.SIGALRM, signal.SIGPROF, signal.SIGUSR1, signal.SIGUSR2)
 # structlog imports two of them for colours and other threads, httpx one for its command line; both do without.
 _UNUSED = ("rich", "greenlet", "httpx._main")
 _OBJECTS = 200_000
+_HEALTH_CHECKS = (["healthcheck"], ["healthcheck", "--ready"])
 
 
 def main() -> None:
@@ -26,6 +27,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     trim_imports()
     try:
+        if sys.argv[1:] in _HEALTH_CHECKS:
+            from mail_sender.cli import health_output  # noqa: PLC0415 - see above
+
+            health_output.main(wants_ready="--ready" in sys.argv)
         from mail_sender.cli import app  # noqa: PLC0415 - see above
 
         app.main()

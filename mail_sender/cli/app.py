@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mail_sender import __version__
-from mail_sender.cli import alert, doctor, privilege, queue, status, template, terminal
+from mail_sender.cli import alert, default_paths, doctor, privilege, queue, status, template, terminal
 from mail_sender.cli.debug_level import wants_debug
 from mail_sender.errors import ConfigError, ConfigFault, Exit, MailSenderError, UsageError
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mail_sender.cli.start import Start
-
-DEFAULT_CLIENT_CONFIG = Path("/etc/kanidm/config")
-DEFAULT_SENDER_CONFIG = Path("/etc/kanidm/mail-sender")
 
 app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -80,18 +77,18 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
             readable=False,  # ours says more than typer's check would
             help="Kanidm's client config.",
         ),
-    ] = DEFAULT_CLIENT_CONFIG,
+    ] = default_paths.CLIENT_CONFIG,
     sender_config: Annotated[
         Path,
         typer.Option(
             "-m",
             "--mail-sender-config",
-            envvar="MAIL_SENDER_CONFIG",
+            envvar=default_paths.SENDER_CONFIG_VARIABLE,
             metavar="FILE",
             readable=False,
             help="The mail-sender config.",
         ),
-    ] = DEFAULT_SENDER_CONFIG,
+    ] = default_paths.SENDER_CONFIG,
     test_email: Annotated[
         str | None,
         typer.Option("-t", "--test-email", metavar="ADDRESS", help="Send one test mail to ADDRESS, and exit."),

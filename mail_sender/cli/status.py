@@ -36,8 +36,10 @@ def status(
         raise UsageError("SECONDS is for --watch: `mail-sender status --watch 5`")
     if seconds is not None and not seconds >= _LEAST:
         raise UsageError(f"--watch takes seconds from {_LEAST:g} up")
-    from mail_sender.cli.status_output import StatusOutput  # noqa: PLC0415 - see the module's text
+    from mail_sender import log  # noqa: PLC0415 - see the module's text
+    from mail_sender.cli.status_output import StatusOutput  # noqa: PLC0415 - as above
 
+    log.configure(debug=False, form="text")
     shown = StatusOutput(_ledger_config(context), output)
     raise typer.Exit(shown.watch(seconds or EVERY) if watch else shown.once())
 
@@ -61,8 +63,6 @@ def healthcheck(
 
 
 def _ledger_config(context: typer.Context) -> "LedgerConfig":
-    from mail_sender import log  # noqa: PLC0415 - see the module's text
-    from mail_sender.cli import ledger_place  # noqa: PLC0415 - as above
+    from mail_sender.cli import ledger_place  # noqa: PLC0415 - see the module's text
 
-    log.configure(debug=False, form="text")
     return ledger_place.read(context.find_root().params["sender_config"])

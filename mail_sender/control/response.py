@@ -21,11 +21,11 @@ from mail_sender.errors import Exit
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.names import address
-from mail_sender.sender.holding import HeldBack
 
 if TYPE_CHECKING:
     from mail_sender.observe.health import Health
     from mail_sender.observe.status import Status
+    from mail_sender.sender.holding import HeldBack
 
 ResponseLine = dict[str, Any]
 
@@ -88,7 +88,7 @@ def condition(fault: Fault, next_try_in: float | None) -> ResponseLine:
     }
 
 
-def held_back(held: HeldBack, now: datetime) -> ResponseLine:
+def held_back(held: "HeldBack", now: datetime) -> ResponseLine:
     """Return what a limit holds back, in the form of a condition: it is one, though nothing is at fault."""
     waits = "1 delivery waits" if held.deliveries == 1 else f"{held.deliveries} deliveries wait"
     seconds = (held.until - now).total_seconds()

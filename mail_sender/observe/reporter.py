@@ -1,6 +1,7 @@
 """The reporter of a running sender: whoever asks gets its status or its health, made from what is known at that time.
 
-The ledger is asked once in a while, however many ask here. If it cannot be read, the status says so and has the rest.
+The ledger is asked once in a while, however many ask here. If it cannot be read, or not in time, the status says so
+and has the rest.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from mail_sender.sender.heartbeat import Late
 
 FRESH_SECONDS = 2.0
 """Seconds for which the ledger's summary, or its last deliveries, are not read again."""
+LEDGER_SECONDS = 3.0
+"""Seconds for which the status waits for the ledger: whoever asks waits for 5."""
 MOST_LAST = 50
 """Deliveries that are shown as the last ones."""
 
@@ -41,6 +44,7 @@ class Reporter:
         self._ledger_status = ledger_status
         self._process = Process()
         self._reading = asyncio.Lock()
+        self._summing: asyncio.Future[None] | None = None
         self._read_at = float("-inf")
         self._summary: Summary | None = None
         self._unreadable: Fault | None = None
@@ -85,14 +89,27 @@ class Reporter:
         return faults + self.advisories.faults
 
     async def _read_summary(self) -> Summary | None:
-        async with self._reading:
+        """Return the summary, None if it cannot be had in time; all who ask wait for one reading."""
+        if self._summing is None:
             if self._clock.monotonic() - self._read_at < FRESH_SECONDS:
                 return self._summary
-            try:
-                self._summary, self._unreadable = await self._ledger.summary(self._clock.now()), None
-            except LedgerFault as fault:
-                since = self._unreadable.since if self._unreadable else self._clock.now()
-                self._summary = None
-                self._unreadable = Fault("ledger", fault.kind, since, fault.detail, fault.advice)
+            self._summing = asyncio.ensure_future(self._sum_up())
+        await asyncio.wait({self._summing}, timeout=LEDGER_SECONDS)
+        if self._summing is not None:
+            detail = f"it was not read within {LEDGER_SECONDS:g} s"
+            self._not_read(LedgerFault("slow", detail, "check the disk: it may hang, or be very busy"))
+        return self._summary
+
+    async def _sum_up(self) -> None:
+        try:
+            self._summary, self._unreadable = await self._ledger.summary(self._clock.now()), None
+        except LedgerFault as fault:
+            self._not_read(fault)
+        finally:
             self._read_at = self._clock.monotonic()
-            return self._summary
+            self._summing = None
+
+    def _not_read(self, fault: LedgerFault) -> None:
+        since = self._unreadable.since if self._unreadable else self._clock.now()
+        self._summary = None
+        self._unreadable = Fault("ledger", fault.kind, since, fault.detail, fault.advice)

@@ -1,0 +1,7 @@
+"""Where the configurations are by default: where Kanidm's programs have them."""
+
+from pathlib import Path
+
+CLIENT_CONFIG = Path("/etc/kanidm/config")
+SENDER_CONFIG = Path("/etc/kanidm/mail-sender")
+SENDER_CONFIG_VARIABLE = "MAIL_SENDER_CONFIG"
