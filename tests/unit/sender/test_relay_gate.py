@@ -28,3 +28,24 @@ def test_a_breaker_never_stays_open_for_good(story: list[tuple[Verdict, int, flo
     now += wait(relay_gate, now) + 0.001  # sums of floats may end just before it
     send(relay_gate, OK, now)
     assert relay_gate.is_closed
+
+
+def test_those_who_watch_see_the_breaker_and_for_how_long() -> None:
+    """Closed for good, then open until the probe's time, half-open while it is in flight, closed again since then."""
+    relay_gate = in_use()
+    first = relay_gate.view(0.0)
+    assert (first.breaker, first.breaker_for, first.probe_in) == ("closed", None, None)
+    send(relay_gate, DOWN, 1.0)
+    opened = relay_gate.view(2.0)
+    assert (opened.breaker, opened.breaker_for, opened.in_flight) == ("open", 1.0, 0)
+    assert opened.probe_in == wait(relay_gate, 2.0) > 0
+    at = 2.0 + opened.probe_in
+    permit = relay_gate.acquire(key(), at)
+    assert permit is not None
+    probing = relay_gate.view(at)
+    assert (probing.breaker, probing.probe_in, probing.in_flight) == ("half-open", None, 1)
+    assert probing.breaker_for == at - 1.0
+    relay_gate.judge(permit, OK, at + 1)
+    closed = relay_gate.view(at + 3)
+    assert (closed.breaker, closed.breaker_for, closed.probe_in, closed.in_flight) == ("closed", 2.0, None, 0)
+    assert (closed.most_in_flight, closed.between) == relay_gate.pace(at + 3)
