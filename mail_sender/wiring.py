@@ -145,10 +145,10 @@ class Lasting:
     reported: Reported = field(default_factory=Reported)
     recent_mails: RecentMails = field(default_factory=RecentMails)
 
-    def follow(self, config: Config) -> None:
+    async def follow(self, config: Config) -> None:
         """Show what this configuration is warned of, and look at the DNS of its domains."""
         self.reporter.advisories.use(config.warnings)
-        self.domain_watch.follow(domain_watch.command(config.files, config.mail, config.relay, config.doctor))
+        await self.domain_watch.follow(domain_watch.command(config.files, config.mail, config.relay, config.doctor))
 
     @classmethod
     @asynccontextmanager
@@ -172,7 +172,7 @@ class Lasting:
                 await control.start()
                 opened.push_async_callback(control.close)
             watching = DomainWatch(reporter.advisories, clock)
-            opened.callback(watching.close)
+            opened.push_async_callback(watching.close)
             yield cls(ledger, control, listener, alerting, clock, observers, reporter, watching)
 
 
@@ -186,7 +186,7 @@ async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyn
     async with asyncio.TaskGroup() as workers:
         while ends is not None:
             generation = Generation(ends, lasting)
-            lasting.follow(ends.config)
+            await lasting.follow(ends.config)
             await lasting.listener.follow(ends.config.observe)
             await lasting.alerting.follow(_alerts(ends.config), lasting.conditions.alerts)
             ends = await generation.run(workers, watch, stop)

@@ -1,4 +1,4 @@
-"""The daily look at the DNS of the From domain, by the checks of `mail-sender doctor`.
+"""The daily look at what DNS says of the From domain and the EHLO name, by the checks of `mail-sender doctor`.
 
 SPF, DKIM and DMARC are what mailboxes believe a mail by, and they change without the sender: somebody edits a zone.
 What is wrong is logged once when it begins and once when it is over, and stands in the status meanwhile; no mail
@@ -34,6 +34,9 @@ SECONDS = 90.0
 _MOST = 1_000_000
 """Bytes of its report."""
 
+TOPICS = (Topic.DOMAIN, Topic.EHLO_NAME)
+"""What is looked at: what DNS says of who sends."""
+
 _log = structlog.get_logger()
 _Found = tuple[str, str, str]
 
@@ -50,8 +53,9 @@ def command(
     if not (doctor.daily and has_any and sys.executable) or isinstance(relay, FolderConfig):
         return None
     client, sender = files[:2]
-    options = ["-c", str(client), "-m", str(sender), "doctor", "-o", "json", "--only", Topic.DOMAIN.name.lower()]
-    return [sys.executable, "-m", "mail_sender", *options]
+    topics = [word for topic in TOPICS for word in ("--only", topic.name.lower())]
+    named = ["-c", str(client), "-m", str(sender)]
+    return [sys.executable, "-m", "mail_sender", *named, "doctor", "-o", "json", *topics]
 
 
 class DomainWatch:
@@ -63,18 +67,19 @@ class DomainWatch:
         self._known: dict[str, str] = {}
         self._looking: asyncio.Task[None] | None = None
 
-    def follow(self, command: Sequence[str] | None) -> None:
+    async def follow(self, command: Sequence[str] | None) -> None:
         """Look by this command from now on; None: there is nothing to look up."""
-        self.close()
+        await self.close()
         if command is None:
             self._take_in([])
         else:
             self._looking = asyncio.ensure_future(self._run(command))
 
-    def close(self) -> None:
-        """Look no more; closing twice does no harm."""
+    async def close(self) -> None:
+        """Look no more, and end what looks; closing twice does no harm."""
         if self._looking is not None:
             self._looking.cancel()
+            await asyncio.wait({self._looking})
             self._looking = None
 
     async def _run(self, command: Sequence[str]) -> None:

@@ -41,7 +41,7 @@ def test_only_a_domain_of_the_public_dns_is_looked_up(
     found = domain_watch.command(FILES, mail, relay, doctor)  # type: ignore[arg-type]  # one of each kind
     assert (found is not None) == looks
     if found:
-        assert found[-7:] == ["-m", "sender", "doctor", "-o", "json", "--only", "domain"]
+        assert found[-9:] == ["-m", "sender", "doctor", "-o", "json", "--only", "domain", "--only", "ehlo_name"]
 
 
 def finding(check: str, level: str = "fault") -> dict[str, str | None]:
@@ -65,14 +65,14 @@ async def test_what_is_wrong_is_logged_once_and_known_until_it_is_over(monkeypat
     advisories = Advisories(clock)
     watch, known = DomainWatch(advisories, clock), []
     with capture_logs() as log:
-        watch.follow(["doctor"])
+        await watch.follow(["doctor"])
         await asyncio.sleep(FIRST_AFTER - 1)
         assert looks == []
         for _ in days:
             await asyncio.sleep(2)
             known.append([fault.kind for fault in advisories.faults])
             await asyncio.sleep(EVERY - 2)
-        watch.follow(None)
+        await watch.follow(None)
     assert known == [["spf", "dmarc"]] * 4 + [["dmarc"]]
     assert advisories.faults == []
     assert [(line["event"], line["kind"]) for line in log] == [
