@@ -87,3 +87,18 @@ def test_an_address_beyond_ascii_arrives_through_postfix(postfix: Postfix, stub:
     (mail,) = postfix.delivered(at_least=1)
     assert "\r\nTo: jürgen@example.com\r\n".encode() in mail
     assert b"with UTF8SMTPSA" in mail
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp"])
+def test_doctor_goes_as_far_as_mail_from_and_leaves_nothing_behind(postfix: Postfix, stub: Stub, scheme: str) -> None:
+    """Postfix has nothing in its queue, and its log ends the connection in good order."""
+    through(postfix, stub, scheme)
+    done = run("-c", stub.client_config, "-m", stub.sender_config, "doctor", "--only", "relay")
+    assert done.returncode == 0, done.stdout
+    assert "it takes the login" in done.stdout
+    assert "it takes mail from idm@example.com" in done.stdout
+    assert postfix.delivered() == []
+    log = postfix.log()
+    assert "auth=1 mail=1 rset=1 quit=1" in log
+    assert "rcpt=" not in log
+    assert "lost connection" not in log
