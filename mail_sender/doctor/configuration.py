@@ -2,9 +2,13 @@
 
 import os
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 from mail_sender.doctor.finding import Finding, Topic
 from mail_sender.doctor.subject import Subject
+from mail_sender.ledger import state_folder
+from mail_sender.ledger.config import LedgerConfig
+from mail_sender.ledger.state_folder import StateFolder
 
 _CONFIGURATION, _TEMPLATES = Topic.CONFIGURATION, Topic.TEMPLATES
 
@@ -21,14 +25,29 @@ async def configuration(subject: Subject) -> AsyncGenerator[Finding, None]:
         yield _CONFIGURATION.warning("configuration", seen, advice or None)
 
 
-async def user(_: Subject) -> AsyncGenerator[Finding, None]:
-    """Say as whom the files are read: what root may read, the sender's own user may not be able to."""
+async def user(subject: Subject) -> AsyncGenerator[Finding, None]:
+    """Say as whom the files are read; as root, whether the sender's user may read them: the state folder's owner."""
     uid = os.geteuid()
-    if uid == 0:
+    if uid != 0:
+        yield _CONFIGURATION.ok("user", f"this runs as uid {uid}, and reads the files as that user")
+        return
+    state = state_folder.place(subject.ledger or LedgerConfig())
+    if state.user == 0:
         seen = "this runs as root: whether the sender's own user may read the files is not known; run it as that user"
         yield _CONFIGURATION.skipped("user", seen)
-    else:
-        yield _CONFIGURATION.ok("user", f"this runs as uid {uid}, and reads the files as that user")
+        return
+    whose = f"uid {state.user}, which owns {state.path}"
+    closed = [path for path in subject.reading.files if path.exists() and not _may_read(state, path)]
+    for path in closed:
+        seen = f"this runs as root; but the sender's user ({whose}) may not read {path}"
+        yield _CONFIGURATION.fault("user", seen, f"make it readable for uid {state.user} (chown, chmod)")
+    if not closed:
+        yield _CONFIGURATION.ok("user", f"this runs as root; the sender's user ({whose}) may read both files")
+
+
+def _may_read(state: StateFolder, path: Path) -> bool:
+    with state.as_owner():
+        return os.access(path, os.R_OK, effective_ids=True)
 
 
 async def templates(subject: Subject) -> AsyncGenerator[Finding, None]:
