@@ -68,8 +68,15 @@ def troubled(rig: Rig) -> None:
     rig.mail("ellie@example.com", "bob@example.com")
 
 
+def limited(rig: Rig) -> None:
+    """Have the sender keep to limits, so that it asks the ledger what went, and holds a mail back."""
+    rig.place = replace(rig.place, per_minute=1)
+    for _ in range(3):
+        rig.mail()
+
+
 SCENES: Mapping[str, Scene] = MappingProxyType(
-    {"plain": plain, "deferred": deferred, "cut": cut, "unheard": unheard, "troubled": troubled}
+    {"plain": plain, "deferred": deferred, "cut": cut, "unheard": unheard, "troubled": troubled, "limited": limited}
 )
 _TWICE = ("plain", "deferred")
 

@@ -21,7 +21,8 @@ from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.endpoint import Security
 from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.transport import Transport
-from mail_sender.sender.config import RetryConfig, SenderConfig
+from mail_sender.sender.config import ReputationConfig, RetryConfig, SenderConfig
+from mail_sender.sender.limits import Limits, WarmUp
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.schedule import Schedule
 from mail_sender.sender.worker import Worker
@@ -39,7 +40,8 @@ PASSWORD = "MARKED-password-that-no-file-may-hold"
 class Place:
     """All that a sender has to know: URL and token of the API, the relay, the CA, the ledger's file, the time.
 
-    `connect_timeout` is in real seconds, `poll` a schedule in the clock's time.
+    `connect_timeout` is in real seconds, `poll` a schedule in the clock's time. With `per_minute`, the sender keeps to
+    limits: this one, and a warm-up that allows more.
     """
 
     api: str
@@ -53,6 +55,7 @@ class Place:
     poll: str = "0 */10 * * * *"
     message_retries: int = 5
     max_age: timedelta = timedelta(days=1)
+    per_minute: int | None = None
 
     def to_json(self) -> str:
         """Return the place as text."""
@@ -125,9 +128,16 @@ async def assemble(place: Place, wraps: Wraps | None = None, clock: Clock | None
     source = KanidmSource(SourceConfig(place.api, SecretStr(place.token), connect_timeout=place.connect_timeout))
     transport = SmtpTransport(_relay(place), lambda _: None)
     parts = Parts(wraps.source(source), wraps.ledger(ledger), wraps.transport(transport))
-    config = SenderConfig(Schedule(place.poll), RetryConfig(place.message_retries, place.max_age))
+    retry = RetryConfig(place.message_retries, place.max_age)
+    config = SenderConfig(Schedule(place.poll), retry, reputation=_reputation(place))
     worker = Worker(parts, config, MAIL, clock or FastClock(place.epoch))
     return Sender(worker, ledger, source, transport)
+
+
+def _reputation(place: Place) -> ReputationConfig:
+    if place.per_minute is None:
+        return ReputationConfig()
+    return ReputationConfig(Limits(place.per_minute, warm_up=WarmUp(1_000, 1.0, 9), relay="localhost"))
 
 
 def _relay(place: Place) -> RelayConfig:
