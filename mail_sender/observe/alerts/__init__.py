@@ -3,7 +3,8 @@
     causes    what is wrong now, out of the status
     tally     the messages that were given up, which no status counts as new
     rules     which causes are due to be alerted, and which alerts are over
-    memory    what was alerted, kept in a file, so that a restart repeats nothing
+    memory, keeper
+              what was alerted, kept in a file, so that a restart repeats nothing
     formats   the body for each kind of receiver (docs/alerts.md)
     webhook, command
               one delivery, with its deadline

@@ -14,7 +14,7 @@ import structlog
 from mail_sender import log
 from mail_sender.clock import Clock
 from mail_sender.condition import Condition
-from mail_sender.errors import LedgerFault, MailSenderError
+from mail_sender.errors import LedgerFault
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.observe.alerts import causes, memory, rules
 from mail_sender.observe.alerts.alert import Origin
@@ -22,6 +22,7 @@ from mail_sender.observe.alerts.causes import Cause
 from mail_sender.observe.alerts.channel import Channel
 from mail_sender.observe.alerts.command import Command
 from mail_sender.observe.alerts.config import AlertConfig
+from mail_sender.observe.alerts.keeper import Keeper
 from mail_sender.observe.alerts.memory import Kept
 from mail_sender.observe.alerts.receiver import Receiver
 from mail_sender.observe.alerts.rules import Memory
@@ -72,14 +73,13 @@ class Alerting:
     """
 
     def __init__(self, state: StateFolder | None, tally: Tally, clock: Clock, read: ReadStatus) -> None:
-        self._state = state
+        self._keeper = Keeper(state)
         self._tally = tally
         self._clock = clock
         self._read = read
         self._running: asyncio.Task[None] | None = None
         self._memories: dict[str, Memory] = {}
-        self._kept: object = None
-        self._can_keep = True
+        self._is_loaded = False
 
     async def follow(self, plan: Plan | None, own: Condition) -> None:
         """Alert by this plan from now on; `own` is the condition of alerting itself.
@@ -123,7 +123,8 @@ class Alerting:
                     turns.create_task(channel.turn(found, are_all=are_all))
         finally:
             self._memories |= {channel.name: channel.memory for channel in channels}
-        await self._save()
+        receivers = {name: memory.durable(one) for name, one in self._memories.items()}
+        await self._keeper.save(Kept(receivers, dict(self._tally.counts)))
 
     async def _causes(self, plan: Plan) -> tuple[list[Cause], bool]:
         """Return what is wrong now, and whether that is all."""
@@ -146,23 +147,9 @@ class Alerting:
         own.down(name, f"alerts cannot be delivered: {fault.detail}", fault.advice, self._clock.now())
 
     async def _load(self) -> None:
-        if self._kept is None:
-            kept = await asyncio.to_thread(memory.load, self._state)
+        if not self._is_loaded:
+            kept = await self._keeper.load()
             now = self._clock.now()
             self._memories = {name: rules.started(one, now) for name, one in kept.receivers.items()}
             self._tally.add(kept.counts)
-            self._kept = memory.mark(kept)
-
-    async def _save(self) -> None:
-        kept = Kept({name: memory.durable(one) for name, one in self._memories.items()}, dict(self._tally.counts))
-        if self._state is None or memory.mark(kept) == self._kept:
-            return
-        try:
-            await asyncio.to_thread(memory.save, self._state, kept)
-            self._kept, self._can_keep = memory.mark(kept), True
-        except (OSError, MailSenderError) as error:
-            if self._can_keep:
-                reason = getattr(error, "strerror", None) or str(error)
-                text = f"{self._state.alerts} cannot be written ({reason}): a restart may repeat an alert"
-                _log.warning("alerts_unsaved", message=text)
-            self._can_keep = False
+            self._is_loaded = True

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -16,6 +17,7 @@ from mail_sender.ledger.states import State
 from mail_sender.observe.alerts.alert import Alert
 from mail_sender.observe.alerts.config import AlertConfig
 from mail_sender.observe.alerts.loop import Alerting, Plan
+from mail_sender.observe.alerts.memory import Kept
 from mail_sender.observe.alerts.receiver import NotDelivered
 from mail_sender.observe.alerts.tally import Tally
 from mail_sender.observe.status import Status
@@ -52,12 +54,16 @@ class Recorder:
 
 @dataclass
 class Bench:
-    """The loop with its parts; `conditions` are what the sender has now, by name; `reads` may raise."""
+    """The loop with its parts; `conditions` are what the sender has now, by name.
+
+    `reads` may raise, and a status takes as long as it `hangs`.
+    """
 
     folder: Path | None = None
     config: AlertConfig = field(default_factory=lambda: AlertConfig(after=MINUTE, repeat=timedelta(0)))
     conditions: dict[str, str] = field(default_factory=dict)
     reads: Callable[[], None] = lambda: None
+    hangs: float = 0.0
     own: Condition = field(default_factory=lambda: Condition("alerts"))
 
     def __post_init__(self) -> None:
@@ -72,6 +78,7 @@ class Bench:
 
     async def status(self) -> Status:
         self.reads()
+        await asyncio.sleep(self.hangs)
         now = self.clock.now()
         found = [condition(name, NOW, detail) for name, detail in self.conditions.items()]
         return status(now, conditions=found, queue=queue(abandoned=1))
@@ -145,10 +152,11 @@ async def test_a_ledger_that_cannot_be_read_is_alerted_and_ends_nothing() -> Non
     def broken() -> None:
         raise LedgerFault("SQLITE_IOERR", "broken", "mend it")
 
-    bench, receiver = Bench(reads=broken), Recorder()
-    with capture_logs():
-        await bench.run(receiver)
-    assert receiver.sent == [("status_unreadable", "firing")]
+    for bench in (Bench(reads=broken), Bench(hangs=1e9)):
+        receiver = Recorder()
+        with capture_logs():
+            await bench.run(receiver)
+        assert receiver.sent == [("status_unreadable", "firing")]
 
 
 async def test_a_fault_of_our_own_ends_neither_the_loop_nor_the_sender() -> None:
@@ -225,6 +233,30 @@ async def test_a_file_that_cannot_be_written_is_logged_once(tmp_path: Path) -> N
         await bench.run(receiver)
     assert [event["event"] for event in events] == ["alert_sent", "alerts_unsaved"]
     assert "symbolic link" in events[1]["message"]
+
+
+async def test_a_disk_that_hangs_holds_up_no_alert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread waits for it, and it is logged once; what is over meanwhile is sent."""
+    waiting: list[Kept] = []
+    never = asyncio.Event()
+
+    async def hang(_: object, *given: object) -> Kept:
+        if len(given) == 1:
+            return Kept()
+        waiting.append(cast("Kept", given[1]))
+        await never.wait()
+        return Kept()
+
+    monkeypatch.setattr(asyncio, "to_thread", hang)
+    bench, receiver = Bench(tmp_path, conditions={"relay": "refused"}), Recorder()
+    with capture_logs() as events:
+        await bench.run(receiver, span=10 * MINUTE)
+        bench.conditions.clear()
+        await bench.run(receiver, span=10 * MINUTE)
+    never.set()
+    assert receiver.sent == [("relay_down", "firing"), ("relay_down", "resolved")]
+    assert len(waiting) == 1
+    assert [event["event"] for event in events] == ["alert_sent", "alerts_unsaved", "alert_sent"]
 
 
 async def test_the_limit_is_logged_once() -> None:
