@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 import tomli
@@ -32,6 +32,7 @@ USUAL = {"skipped user"} if os.geteuid() == 0 else set()
 def world(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Give a world in which all is well, whose names are the test's own."""
     monkeypatch.setattr(socket, "getaddrinfo", broken_setups.look_up)
+    monkeypatch.setenv("SSL_CERT_FILE", str(stub.ca))  # to read the system's roots costs more than all else
     with broken_setups.world(stub, tmp_path) as made:
         yield made
 
@@ -107,13 +108,10 @@ PLACES: dict[str, Callable[[World], object]] = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_no_secret_is_shown_wherever_it_stands(
-    world: World, capsys: pytest.CaptureFixture[str], place: str, form: Literal["text", "json"]
-) -> None:
+def test_no_secret_is_shown_wherever_it_stands(world: World, capsys: pytest.CaptureFixture[str], place: str) -> None:
     """In the right place or in a wrong one, or said again by the other side; not even by the log of -d."""
     PLACES[place](world)
-    doctor_output.print_report(world.files, form, TOPICS, debug=True)
+    doctor_output.print_report(world.files, "text", TOPICS, debug=True)
     shown = "".join(capsys.readouterr())
     assert "relay" in shown
     assert SECRET not in shown
@@ -221,32 +219,29 @@ def test_faults_of_the_configuration_hide_no_other(world: World, capsys: pytest.
 
 
 def test_the_program_reports_beside_a_running_sender(brisk: Stub) -> None:
-    """It takes no lock, and a fault is exit code 1; neither stream shows a secret, even with -d."""
+    """It takes no lock, and disturbs nobody; neither stream shows a secret, even with -d."""
     configs.change(brisk.sender_config, relay={"ca_path": brisk.ca, "local_name": "localhost"})
-    files = "-c", brisk.client_config, "-m", brisk.sender_config
     with Sender(brisk.client_config, brisk.sender_config) as sender:
         sender.wait_for("server_ready")
-        good = run("-d", *files, "doctor")
-        assert good.returncode == 0, good.stdout
-        assert "ledger.db can be read and written; deliveries: none" in good.stdout
-        assert '\nEHLO name\n  warning  EHLO gives the name "localhost"' in good.stdout
-        assert "\n           what to do: set [relay] local_name" in good.stdout
-        assert good.stdout.splitlines()[-1].startswith("0 faults, 1 warning, ")
-        assert "\x1b" not in good.stdout
-        secrets = {key: tomli.loads(brisk.sender_config.read_text())[key] for key in ("token", "mail_password")}
-        configs.change(brisk.sender_config, mail_password="another-" + secrets["mail_password"])
-        bad = run("-d", *files, "doctor", "-o", "json")
-        assert bad.returncode == 1
-        assert json.loads(bad.stdout)["counts"]["fault"] == 1
+        done = run("-d", "-c", brisk.client_config, "-m", brisk.sender_config, "doctor")
         assert not [one for one in sender.lines if "ledger_down" in one or "stopped" in one]
-    for text in (good.stdout, good.stderr, bad.stdout, bad.stderr):
-        assert "Traceback" not in text
-        assert not [key for key, secret in secrets.items() if secret in text]
+    assert done.returncode == 0, done.stdout
+    assert "ledger.db can be read and written; deliveries: none" in done.stdout
+    assert '\nEHLO name\n  warning  EHLO gives the name "localhost"' in done.stdout
+    assert "\n           what to do: set [relay] local_name" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("0 faults, 1 warning, ")
+    assert "Traceback" not in done.stderr
+    values = tomli.loads(brisk.sender_config.read_text())
+    shown = done.stdout + done.stderr
+    assert [key for key in ("token", "mail_password") if values[key] in shown] == []
 
 
-def test_without_any_configuration_it_says_so(tmp_path: Path) -> None:
+def test_without_any_configuration_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first run of a new user ends with what to do, and not with a traceback."""
-    done = run("-c", tmp_path / "config", "-m", tmp_path / "mail-sender", "doctor")
-    assert done.returncode == 1
-    assert f"fault    {tmp_path}/config: no such file" in done.stdout
-    assert done.stderr == ""
+    code = doctor_output.print_report((tmp_path / "config", tmp_path / "mail-sender"), "text", TOPICS, debug=False)
+    assert code == 1
+    out, err = capsys.readouterr()
+    assert f"fault    {tmp_path}/config: no such file" in out
+    assert f"fault    {tmp_path}/mail-sender: no such file" in out
+    assert "2 faults, 0 warnings, " in out
+    assert err == ""
