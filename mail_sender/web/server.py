@@ -2,18 +2,20 @@
 
 A client gets one response for each connection, and a few seconds for all of it: one that is slow, silent or hostile
 holds what it holds for that long, and no longer. The oldest connection makes room for one too many. What is kept of a
-request is bounded: its head by uvicorn, its body because nobody reads it. `uvicorn.Server` itself is not used: it
-takes over the process' signals, and wakes up ten times a second.
+request is bounded: h11 reads its head, and nobody reads its body.
+
+A server such as uvicorn would bring what is not needed here, would keep connections, and let heads take their time.
 """
 
 import asyncio
 import socket
-from functools import partial
+from contextlib import suppress
+from http import HTTPStatus
+from typing import cast
+from urllib.parse import unquote
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
-from uvicorn.server import ServerState
+import h11
+from starlette.types import ASGIApp, Message, Scope
 
 SECONDS = 10.0
 """How long a connection may last, from its first byte to the end of its response."""
@@ -26,20 +28,7 @@ class WebServer:
     """A server on a socket that already listens, from `start` to `close`."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._config = Config(
-            partial(_last_response, app),
-            http="h11",
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            proxy_headers=False,
-            h11_max_incomplete_event_size=_LONGEST_HEAD,
-        )
-        self._config.load()
-        self._state = ServerState()
+        self._app = app
         self._open: dict[_Connection, None] = {}
         self._server: asyncio.Server | None = None
 
@@ -47,9 +36,7 @@ class WebServer:
         """Answer from now on; the socket is closed by `close`."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Connection(self._config, self._state, self._open),
-            sock=listening,
-            backlog=MOST_CONNECTIONS,
+            lambda: _Connection(self._app, self._open), sock=listening, backlog=MOST_CONNECTIONS
         )
 
     def close(self) -> None:
@@ -57,42 +44,104 @@ class WebServer:
         if self._server is not None:
             self._server.close()
         for connection in [*self._open]:
-            connection.transport.abort()
-        for task in self._state.tasks:
-            task.cancel()
+            connection.abort()
 
 
-class _Connection(H11Protocol):
+class _Connection(asyncio.Protocol):
     """One connection; `open_ones` are all that are open, oldest first."""
 
-    def __init__(self, config: Config, state: ServerState, open_ones: "dict[_Connection, None]") -> None:
-        super().__init__(config, state, {})
+    def __init__(self, app: ASGIApp, open_ones: "dict[_Connection, None]") -> None:
+        self._app = app
         self._open_ones = open_ones
+        self._http = h11.Connection(h11.SERVER, _LONGEST_HEAD)
+        self._responding: asyncio.Task[None] | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        super().connection_made(transport)
-        self._deadline = self.loop.call_later(SECONDS, transport.abort)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a place among the open ones."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._deadline = asyncio.get_running_loop().call_later(SECONDS, self.abort)
         self._open_ones[self] = None
         if len(self._open_ones) > MOST_CONNECTIONS:
-            next(iter(self._open_ones)).transport.abort()
+            next(iter(self._open_ones)).abort()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
+        """Give the place back; nobody waits for the response any more."""
         self._deadline.cancel()
         self._open_ones.pop(self, None)
-        super().connection_lost(exc)
+        if self._responding is not None:
+            self._responding.cancel()
 
-    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's returns None
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        self._transport.abort()
+
+    def eof_received(self) -> bool:
         """Keep the connection for the response to a client that has said all it has to say."""
-        cycle: RequestResponseCycle | None = self.cycle  # uvicorn's type leaves out that there is none at first
-        return cycle is not None and not cycle.response_complete
+        return self._responding is not None
 
+    def data_received(self, data: bytes) -> None:
+        """Read the head of a request; what comes after it is dropped."""
+        if self._responding is not None or self._transport.is_closing():
+            return
+        try:
+            self._http.receive_data(data)
+            event = self._http.next_event()
+        except h11.RemoteProtocolError:
+            self._refuse()
+            return
+        if isinstance(event, h11.Request):
+            self._responding = asyncio.get_running_loop().create_task(self._respond(event))
 
-async def _last_response(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Say in each response that the connection ends with it."""
+    async def _respond(self, request: h11.Request) -> None:
+        async def receive() -> Message:
+            return {"type": "http.disconnect"}
 
-    async def closing(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (b"connection", b"close")]
-        await send(message)
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._begin(message["status"], [(name, value) for name, value in message["headers"]])
+                return
+            self._write(h11.Data(data=b"" if request.method == b"HEAD" else message.get("body", b"")))
+            if not message.get("more_body", False):
+                self._end()
 
-    await app(scope, receive, closing)
+        try:
+            await self._app(self._scope(request), receive, send)
+        except Exception:  # noqa: BLE001 - the application has said 500; a traceback helps nobody
+            self._transport.close()
+
+    def _scope(self, request: h11.Request) -> Scope:
+        """Return the request as ASGI has it (its specification, HTTP connection scope)."""
+        path, _, query = request.target.partition(b"?")
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": request.http_version.decode(),
+            "method": request.method.decode(),
+            "scheme": "http",
+            "path": unquote(path.decode("ascii")),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": [*request.headers],
+            "client": None,
+            "server": None,
+        }
+
+    def _refuse(self) -> None:
+        """Answer what is no HTTP request, or has too long a head."""
+        with suppress(h11.LocalProtocolError):
+            self._begin(400, [(b"content-type", b"text/plain")])
+            self._write(h11.Data(data=b"that is no HTTP request, or its head is too long\n"))
+            self._end()
+        self._transport.close()
+
+    def _begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        reason = HTTPStatus(status).phrase.encode()
+        self._write(h11.Response(status_code=status, headers=[*headers, (b"connection", b"close")], reason=reason))
+
+    def _end(self) -> None:
+        self._write(h11.EndOfMessage())
+        self._transport.close()
+
+    def _write(self, event: h11.Event) -> None:
+        self._transport.write(self._http.send(event) or b"")

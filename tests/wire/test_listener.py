@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import stat
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
@@ -188,6 +189,23 @@ async def test_a_head_that_does_not_end_is_cut_off(head: str) -> None:
             code, _, _ = await shown.send(f"GET {head}".encode())
             assert code == 400
         assert (await shown.health("alive"))[0] == 200
+
+
+async def test_what_follows_a_head_is_not_kept() -> None:
+    """What has no end, sent while the response takes its time, costs no memory."""
+    async with listening() as shown, asyncio.timeout(DEADLINE):
+        shown.delay = 3600
+        _, writer = await asyncio.open_connection("127.0.0.1", shown.port)
+        writer.write(f"GET /health/ready HTTP/1.1\r\n{HEAD}\r\n".encode())
+        await shown.asked.wait()
+        tracemalloc.start()
+        for _ in range(500):
+            writer.write(b"x" * 65_536)
+            await writer.drain()
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert kept < 2_000_000
+        writer.close()
 
 
 async def test_an_address_of_the_network_is_answered_under_any_name() -> None:
