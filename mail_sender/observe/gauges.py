@@ -16,7 +16,7 @@ from mail_sender.observe.kind_labels import KindLabels
 from mail_sender.observe.status import Status
 
 BREAKER = ("closed", "open", "half-open")
-CONDITIONS = ("server", "relay", "ledger", "clock", "loop", "template")
+CONDITIONS = ("server", "relay", "ledger", "clock", "configuration", "domain", "loop", "template", "alerts")
 """The conditions that have a series while they are up, too."""
 
 PLAIN = {

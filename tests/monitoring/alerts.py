@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mail_sender.observe.gauges import CONDITIONS
+
 JOB = 'job="mail-sender",instance="here:9310"'
 DAY = 86_400
 
@@ -21,7 +23,7 @@ class Case:
 
 
 def _down(condition: str) -> dict[str, str]:
-    return {f'mail_sender_condition_up{{{JOB},condition="{condition}"}}': "1x2 0x60"}
+    return {f'mail_sender_condition_up{{{JOB},condition="{condition}"}}': "1x2 0x90"}
 
 
 def _ends(name: str, days: int) -> dict[str, str]:
@@ -43,6 +45,7 @@ FIRING = {
     "MailLedgerDiskFull": Case({f"mail_sender_ledger_free_bytes{{{JOB}}}": "2e9x2 5e7x60"}, 8),
     "MailHeld": Case(_down("template"), 8),
     "MailNotMarked": Case({f"mail_sender_unmarked_messages{{{JOB}}}": "0x2 3x60"}, 18),
+    "MailSenderWarns": Case(_down("domain"), 63),
 }
 """Each alert, by its name."""
 
@@ -56,7 +59,7 @@ WELL = {
     f'mail_sender_deliveries_finished_total{{{JOB},kind="test_message_v1",state="sent"}}': "0+5x120",
     f'mail_sender_deliveries_finished_total{{{JOB},kind="test_message_v1",state="failed"}}': "0+1x120",
     f'mail_sender_deliveries_finished_total{{{JOB},kind="test_message_v1",state="abandoned"}}': "7x120",
-    **{f'mail_sender_condition_up{{{JOB},condition="{name}"}}': "1x120" for name in ("server", "ledger", "template")},
+    **{f'mail_sender_condition_up{{{JOB},condition="{name}"}}': "1x120" for name in CONDITIONS},
     **_ends("token", 15),
 }
 """A sender that is well, at work, and now and then refused a recipient."""
