@@ -59,7 +59,8 @@ class SqliteLedger:
 
     async def next_due(self, now: datetime) -> datetime | None:
         """Return when the next queued delivery will be due."""
-        select = "SELECT min(next_attempt) FROM delivery WHERE state = 'queued' AND next_attempt > ?"
+        of = "FROM delivery INDEXED BY delivery_due"
+        select = f"SELECT min(next_attempt) {of} WHERE state = 'queued' AND next_attempt > ?"
         found = await self._writer.do(lambda db: db.execute(select, (rows.micros(now),)).fetchone()[0])
         return None if found is None else rows.time(found)
 
@@ -191,10 +192,14 @@ def _due(
     current, ahead = rows.micros(now), rows.micros(now + LONGEST_WAIT)
     late = "WHERE d.state IN ('queued', 'held') AND d.deadline <= ? ORDER BY d.deadline LIMIT ?"
     others = f"AND d.recipient COLLATE NOCASE NOT IN ({','.join('?' * len(without))})" if without else ""
-    urgent = "" if deadline_by is None else f"AND d.deadline <= {rows.micros(deadline_by)}"
-    found = rows.deliveries(db, late, (current, limit))
+    urgent, index = "", "delivery_due"
+    if deadline_by is not None:
+        urgent = f"AND d.state IN ('queued', 'held') AND d.deadline <= {rows.micros(deadline_by)}"
+        index = "delivery_deadline"
+    found = rows.deliveries(db, late, (current, limit), "delivery_deadline")
     for when, bound in (("<=", current), (">", ahead)):
         due = f"WHERE d.state = 'queued' AND d.next_attempt {when} ? AND d.deadline > ? {urgent} {others}"
         longest_first = "ORDER BY d.next_attempt, d.send_after, d.number LIMIT ?"
-        found += rows.deliveries(db, f"{due} {longest_first}", (bound, current, *without, limit - len(found)))
+        values = bound, current, *without, limit - len(found)
+        found += rows.deliveries(db, f"{due} {longest_first}", values, index)
     return found

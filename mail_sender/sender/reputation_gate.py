@@ -70,23 +70,20 @@ class ReputationGate:
         return min(hold.until for hold in reached) + IN_TIME if reached else None
 
     async def held_for(self) -> float | None:
-        """Return the seconds until a limit on all mail lets one go again, if one holds mails back."""
+        """Return the seconds until a limit on all mail lets one go again, if one is reached; note what waits."""
         if not self._limits.are_set:
             return None
         now = self._clock.now()
         self._note_put_off(now)
         reached = sorted(self._allowance(now).reached(now), key=lambda hold: hold.until)
-        hold = reached[-1] if reached else None
-        if hold is not None and not await self._parts.ledger.due(now, 1, self._parts.in_flight.recipients):
-            hold = None
+        self._waiting = await self._count_waiting(now) if reached else 0
+        holds = reached[-1] if self._waiting else None
         for limit in (Limit.PER_MINUTE, Limit.WARM_UP):
-            if hold is None or hold.limit is not limit:
+            if holds is not None and holds.limit is limit:
+                self._holdings[limit].holds(self._reason(holds, now), self._waiting, holds.until, now)
+            else:
                 self._holdings[limit].holds_nothing(now)
-        if hold is None:
-            return None
-        await self._count_waiting(now)
-        self._holdings[hold.limit].holds(self._reason(hold, now), max(1, self._waiting), hold.until, now)
-        return (reached[0].until - now).total_seconds()
+        return (reached[0].until - now).total_seconds() if reached else None
 
     def put_off(self, delivery: Delivery, hold: Hold) -> End:
         """Return how a delivery is held back until the limit on mail for its recipient lets it go."""
@@ -144,11 +141,15 @@ class ReputationGate:
         else:
             holding.holds_nothing(now)
 
-    async def _count_waiting(self, now: datetime) -> None:
-        if self._clock.monotonic() >= self._counted_at + COUNTED_EVERY:
-            self._counted_at = self._clock.monotonic()
-            queued = Query(frozenset({State.QUEUED}), due_by=now)
-            self._waiting = (await self._parts.ledger.count(queued)).get(State.QUEUED, 0)
+    async def _count_waiting(self, now: datetime) -> int:
+        """Return how many deliveries are due that do not go, as it was a few seconds ago if there were any."""
+        if self._waiting and self._clock.monotonic() < self._counted_at + COUNTED_EVERY:
+            return self._waiting
+        self._counted_at = self._clock.monotonic()
+        if not await self._parts.ledger.due(now, 1, self._parts.in_flight.recipients):
+            return 0
+        queued = Query(frozenset({State.QUEUED}), due_by=now)
+        return max(1, (await self._parts.ledger.count(queued)).get(State.QUEUED, 0))
 
     def _reason(self, hold: Hold, now: datetime) -> str:
         day = f"on day {self._allowance(now).day_of_warm_up(now)} of the warm-up"
