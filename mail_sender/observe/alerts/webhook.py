@@ -71,7 +71,7 @@ class Webhook:
         return httpx.AsyncClient(
             headers={"user-agent": f"mail-sender/{__version__}", "accept-encoding": "identity"},
             verify=contexts.context(self._config.ca_path),
-            timeout=httpx.Timeout(None, connect=SECONDS / 2),
+            timeout=None,  # noqa: S113 - `deliver` has one for all of it
             follow_redirects=False,
             proxy=proxy.get_secret_value() if proxy else None,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
