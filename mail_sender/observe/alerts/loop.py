@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Self
 
 import structlog
@@ -36,6 +37,7 @@ EVERY = 10.0
 STATUS_SECONDS = 10.0
 _CLOSE_SECONDS = 3.0
 _LONGEST = 500  # characters of a sentence
+_MOST_TEXTS = 100
 
 _log = structlog.get_logger()
 
@@ -44,11 +46,11 @@ ReadStatus = Callable[[], Awaitable[Status]]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who is called under one configuration; `hide` takes the configuration's secrets out of a text."""
+    """Who is called under one configuration; `clean` makes a text fit to be sent to them."""
 
     config: AlertConfig
     receivers: tuple[Receiver, ...]
-    hide: Callable[[str], str]
+    clean: Callable[[str], str]
 
     @classmethod
     def of(cls, config: AlertConfig, instance: str, secrets: frozenset[str]) -> Self:
@@ -56,14 +58,18 @@ class Plan:
         origin = Origin(instance, socket.gethostname())
         webhook = [Webhook(config, origin)] if config.url is not None else []
         command = [Command(config, origin)] if config.command else []
-        return cls(config, (*webhook, *command), log.Redactor(secrets).text)
+        return cls(config, (*webhook, *command), _cleaner(secrets))
 
-    def clean(self, cause: Cause) -> Cause:
-        """Return a cause without secrets and whole addresses, of bounded length."""
-        summary, advice = (
-            redaction.without_addresses(self.hide(text))[:_LONGEST] for text in (cause.summary, cause.advice)
-        )
-        return replace(cause, summary=summary, advice=advice)
+
+def _cleaner(secrets: frozenset[str]) -> Callable[[str], str]:
+    """Return what takes secrets and whole addresses out of a text and cuts it; most texts are the last turn's."""
+    hide = log.Redactor(secrets).text
+
+    @lru_cache(maxsize=_MOST_TEXTS)
+    def clean(text: str) -> str:
+        return redaction.without_addresses(hide(text))[:_LONGEST]
+
+    return clean
 
 
 class Alerting:
@@ -135,7 +141,10 @@ class Alerting:
             return [causes.unreadable(plan.config)], False
         if status.queue is not None:
             self._tally.settle(status.queue.states, self._clock.now())
-        found = [plan.clean(one) for one in causes.causes(status, self._tally.counts, plan.config)]
+        found = [
+            replace(one, summary=plan.clean(one.summary), advice=plan.clean(one.advice))
+            for one in causes.causes(status, self._tally.counts, plan.config)
+        ]
         return found, status.queue is not None
 
     def _note(self, channels: Sequence[Channel], own: Condition) -> None:

@@ -85,7 +85,7 @@ class Bench:
 
     async def run(self, *receivers: Recorder, span: timedelta = HOUR, secrets: frozenset[str] = frozenset()) -> None:
         """Let the loop run for a while."""
-        plan = Plan(self.config, receivers, Plan.of(self.config, "https://idm.example.com", secrets).hide)
+        plan = Plan(self.config, receivers, Plan.of(self.config, "https://idm.example.com", secrets).clean)
         await self.alerting.follow(plan, self.own)
         await asyncio.sleep(span.total_seconds())
         now = self.clock.monotonic()
