@@ -25,7 +25,7 @@ pytestmark = pytest.mark.debian("prometheus")
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples/monitoring"
 RULES = EXAMPLES / "mail-sender.rules.yml"
 DASHBOARD = EXAMPLES / "dashboard.json"
-DEADLINE = 30.0
+DEADLINE = 60.0
 EXPIRED = {
     "message_template": {
         "CredentialResetV1": {"display_name": "Ellie", "intent_id": "aBcDe-1", "expiry_time": 1_600_000_000}

@@ -224,7 +224,7 @@ async def test_a_client_that_has_said_all_gets_its_response() -> None:
 
 async def test_slow_and_silent_clients_are_dropped_and_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """200 idle connections, and one that drips its head: the oldest make room, the rest has its deadline."""
-    monkeypatch.setattr(server, "SECONDS", 0.5)
+    monkeypatch.setattr(server, "SECONDS", 1.5)
     async with listening() as shown, asyncio.timeout(DEADLINE):
         silent = [await asyncio.open_connection("127.0.0.1", shown.port) for _ in range(200)]
         silent[-1][1].write(b"GET /health/alive HTTP/1.1\r\nHost: local")
