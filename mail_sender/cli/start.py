@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from mail_sender import lifecycle, log, wiring
-from mail_sender import once as one_run
+from mail_sender import lifecycle, log
 from mail_sender.cli import test_mail
 from mail_sender.cli.progress import on_a_terminal, progress
 from mail_sender.config import load as configuration
 from mail_sender.config.config import Config
 from mail_sender.errors import Exit
+from mail_sender.wiring import once as one_run
+from mail_sender.wiring import serve
 
 
 class Start:
@@ -27,7 +28,7 @@ class Start:
         """Run the sender until a signal ends it."""
         config = self._config
         return lifecycle.run(
-            lambda signals: wiring.run(config, self._load_anew, signals), config.sender.stop_grace_seconds
+            lambda signals: serve.run(config, self._load_anew, signals), config.sender.stop_grace_seconds
         )
 
     def once(self) -> Exit:

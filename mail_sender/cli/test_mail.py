@@ -1,12 +1,13 @@
 """What `-t` prints: where the test mail goes, what the relay made of it, and what the identity server allows."""
 
-from mail_sender import lifecycle, log, wiring
+from mail_sender import lifecycle, log
 from mail_sender.cli.terminal import print_line
 from mail_sender.config.config import Config
 from mail_sender.errors import Exit
 from mail_sender.relay.config import RelayConfig
 from mail_sender.sender.test_mail import Progress
 from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Throttled, Uncertain, Verdict
+from mail_sender.wiring import ends
 
 
 def send(config: Config, recipient: str) -> Exit:
@@ -16,7 +17,7 @@ def send(config: Config, recipient: str) -> Exit:
     print_line(f"{_announced(config, recipient)} ...")
     redact, progress = log.Redactor(config.secrets).text, Progress()
     try:
-        result = lifecycle.run_once(wiring.test_mail(config).send(recipient, progress))
+        result = lifecycle.run_once(ends.test_mail(config).send(recipient, progress))
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C, and SIGTERM
         print_line(redact(_interrupted(progress)))
         raise

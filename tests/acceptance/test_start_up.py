@@ -56,7 +56,7 @@ def test_a_sender_imports_nothing_that_only_other_commands_need(tmp_path: Path) 
     modules = imported(
         "-s", "-c", files.client, "-m", files.sender, "--dry-run", tmp_path / "mail", "-t", "you@example.com"
     )
-    assert {"mail_sender.wiring", "httpx", "jinja2"} <= modules
+    assert {"mail_sender.wiring.serve", "httpx", "jinja2"} <= modules
     assert modules & set(NEVER_IN_A_SENDER) == set()
 
 

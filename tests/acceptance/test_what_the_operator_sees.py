@@ -20,13 +20,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from mail_sender import log, wiring
+from mail_sender import log
 from mail_sender.config import load
 from mail_sender.control import inquiry
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.lifecycle import Signals
 from mail_sender.observe import domain_watch
 from mail_sender.observe.status import ConditionStatus, Status
+from mail_sender.wiring import serve
 from tests.acceptance.test_doctor import assert_no_secret
 from tests.support import broken_setups
 from tests.support.broken_setups import BROKEN, World
@@ -164,7 +165,7 @@ async def running(world: World, state: Path) -> AsyncIterator[Running]:
     signals = Signals()
     with capture_logs() as lines:
         config = load.load(*world.files)
-        work = asyncio.ensure_future(wiring.run(config, lambda: load.load(*world.files), signals))
+        work = asyncio.ensure_future(serve.run(config, lambda: load.load(*world.files), signals))
         try:
             yield Running(world, state, lines)
         finally:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from mail_sender import wiring
 from mail_sender.cli import test_mail
 from mail_sender.clock import SteadyClock
 from mail_sender.config.config import Config
@@ -22,6 +21,7 @@ from mail_sender.sender.schedule import Schedule
 from mail_sender.sender.test_mail import TestMail
 from mail_sender.source.config import SourceConfig
 from mail_sender.verdict import Stage, Verdict
+from mail_sender.wiring import ends
 from tests.support.memory_source import MemorySource
 from tests.support.recording_transport import RecordingTransport
 from tests.support.samples import CUT, DOWN, ELLIE, LATER, MAIL, NO, OK
@@ -49,7 +49,7 @@ def printed(source: MemorySource, monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
     def send(transport: Transport) -> tuple[int, list[str]]:
         mail = TestMail(source, transport, MAIL, SteadyClock())
-        monkeypatch.setattr(wiring, "test_mail", lambda _: mail)
+        monkeypatch.setattr(ends, "test_mail", lambda _: mail)
         try:
             code = int(test_mail.send(CONFIG, ELLIE))
         except KeyboardInterrupt:

@@ -11,9 +11,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from mail_sender import ends, wiring
 from mail_sender.config.config import Config
-from mail_sender.ends import UnusableFile
 from mail_sender.errors import Exit
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.ledger.lock import Lock
@@ -28,6 +26,8 @@ from mail_sender.sender.schedule import Schedule
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.dry_run import DryRunSource
 from mail_sender.tls.pem import BadPem
+from mail_sender.wiring import ends, generation, serve
+from mail_sender.wiring.ends import UnusableFile
 from tests.support.fake_clock import FakeClock
 from tests.support.samples import MAIL, NOW
 from tests.support.virtual_time import VIRTUAL_TIME
@@ -91,9 +91,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., "asy
     )
 
     def run(workers: Workers, stop: asyncio.Event, **changed: Any) -> "asyncio.Task[Exit]":
-        monkeypatch.setattr(wiring, "SteadyClock", FakeClock)
-        monkeypatch.setattr(wiring, "Worker", workers)
-        return asyncio.ensure_future(wiring.run(replace(config, **changed), lambda: replace(config), Signals(stop)))
+        monkeypatch.setattr(serve, "SteadyClock", FakeClock)
+        monkeypatch.setattr(generation, "Worker", workers)
+        return asyncio.ensure_future(serve.run(replace(config, **changed), lambda: replace(config), Signals(stop)))
 
     return run
 

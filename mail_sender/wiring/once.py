@@ -11,10 +11,8 @@ from dataclasses import replace
 
 import structlog
 
-from mail_sender import wiring
 from mail_sender.clock import SteadyClock
 from mail_sender.config.config import Config
-from mail_sender.ends import Ends
 from mail_sender.errors import Exit, LedgerFault
 from mail_sender.ledger.base import Query
 from mail_sender.ledger.lock import Lock
@@ -24,7 +22,10 @@ from mail_sender.lifecycle import Signals
 from mail_sender.observe.listener import Listener
 from mail_sender.observe.run_result import RunResult
 from mail_sender.relay.config import FolderConfig
-from mail_sender.wiring import Generation, Lasting
+from mail_sender.wiring import announce
+from mail_sender.wiring.ends import Ends
+from mail_sender.wiring.generation import Generation
+from mail_sender.wiring.lasting import Lasting, state_of
 
 Show = Callable[[int, int], None]
 """Shows how many deliveries have ended, of how many."""
@@ -43,7 +44,7 @@ async def run(config: Config, signals: Signals, show: Show | None) -> Exit:
     config = replace(config, sender=replace(config.sender, schedule=None))
     clock = SteadyClock()
     async with AsyncExitStack() as opened:
-        if (state := wiring.state_of(config)) is not None:
+        if (state := state_of(config)) is not None:
             lock = Lock(state)
             opened.callback(lock.release)
             if not lock.take():
@@ -53,7 +54,7 @@ async def run(config: Config, signals: Signals, show: Show | None) -> Exit:
                 )
         lasting = await opened.enter_async_context(Lasting.open(config, state, Listener(clock), clock))
         ends = Ends.of(config)
-        wiring.started(config)
+        announce.started(config)
         generation = Generation(ends, lasting)
         showing = asyncio.ensure_future(_show(lasting, show)) if show else None
         try:

@@ -11,7 +11,7 @@ from typing import Self
 
 import structlog
 
-from mail_sender.clock import Clock
+from mail_sender.clock import Clock, SteadyClock
 from mail_sender.config.config import Config
 from mail_sender.config.watch import Watch
 from mail_sender.errors import Exit, MailSenderError
@@ -21,6 +21,7 @@ from mail_sender.relay.folder import FolderTransport
 from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.transport import Transport
 from mail_sender.sender.observation import Observe, Spoken, unobserved
+from mail_sender.sender.test_mail import TestMail
 from mail_sender.source.base import Source
 from mail_sender.source.dry_run import DryRunSource
 from mail_sender.source.kanidm import KanidmSource
@@ -57,6 +58,12 @@ class Ends:
                 return cls.of(config, observe)
             except UnusableFile as error:
                 watch.reject(str(error))
+
+
+def test_mail(config: Config) -> TestMail:
+    """Return what a test mail needs."""
+    ends = Ends.of(config)
+    return TestMail(ends.source, ends.transport, config.mail, SteadyClock())
 
 
 def _source(config: Config) -> Source:
