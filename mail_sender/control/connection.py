@@ -1,6 +1,7 @@
 """The client's end of the control socket: one connection asks a running sender for one thing."""
 
 import json
+import os
 import socket
 import stat
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from mail_sender.control import unix_socket
 from mail_sender.control.command import Command
 from mail_sender.control.response import ResponseLine
-from mail_sender.errors import Exit, MailSenderError
+from mail_sender.errors import Exit, MailSenderError, NotAllowed
 from mail_sender.ledger import own_files
 from mail_sender.ledger.state_folder import StateFolder
 
@@ -30,11 +31,18 @@ class NoAnswer(MailSenderError):
 def connect(state: StateFolder) -> Connection | None:
     """Return a connection to the sender that works on the folder, or None if nobody listens.
 
-    Raises `NoAnswer`, and `ForeignFile` if something else than a socket is there.
+    Raises `NoAnswer`, `NotAllowed`, and `ForeignFile` if something else than a socket is there.
     """
-    with state.as_owner():
-        own_files.inspect(state.control, state.files_owner, stat.S_IFSOCK)
-        return _connected(state)
+    try:
+        with state.as_owner():
+            own_files.inspect(state.control, state.files_owner, stat.S_IFSOCK)
+            return _connected(state)
+    except PermissionError:
+        who = f"uid {os.geteuid()} may not ask a sender in {state.path}"
+        raise NotAllowed(f"{who}; run this as the sender's user, or as root") from None
+    except OSError as error:
+        reason = (error.strerror or "no connection").lower()
+        raise NoAnswer(reason, f"{state.control}: {reason}; {_LATER}") from None
 
 
 def _connected(state: StateFolder) -> Connection | None:
@@ -47,8 +55,7 @@ def _connected(state: StateFolder) -> Connection | None:
         connection.close()
         if isinstance(error, FileNotFoundError | ConnectionRefusedError):
             return None
-        reason = (error.strerror or "no connection").lower()
-        raise NoAnswer(reason, f"{state.control}: {reason}; {_LATER}") from None
+        raise
     return connection
 
 

@@ -1,14 +1,16 @@
 """The client's end of the control socket, against senders that end, hang or write nonsense."""
 
+import errno
 import socket
 import threading
 
 import pytest
 
-from mail_sender.control import command
+from mail_sender.control import command, connection
 from mail_sender.control.connection import NoAnswer
 from mail_sender.control.verbs import Verb
-from mail_sender.errors import Exit
+from mail_sender.errors import Exit, MailSenderError
+from mail_sender.ledger import own_files
 from mail_sender.ledger.state_folder import StateFolder
 from tests.unit.control.asking import LIST, asked
 
@@ -52,3 +54,24 @@ def test_a_sender_that_says_nothing_is_not_waited_for_for_ever(
         asked(state, LIST)
     release.set()
     thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied"), Exit.NOT_ALLOWED, "run this as the sender's user"),
+        (OSError(errno.EIO, "Input/output error"), Exit.TEMPORARY, "input/output error"),
+    ],
+)
+def test_a_socket_that_cannot_be_reached_is_said_to_be_so(
+    error: OSError, code: Exit, said: str, state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is somebody else's, or the disk is at fault; a health check asks without having seen a ledger."""
+
+    def inspect(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(own_files, "inspect", inspect)
+    with pytest.raises(MailSenderError, match=said) as raised:
+        connection.connect(state)
+    assert raised.value.exit_code == code
