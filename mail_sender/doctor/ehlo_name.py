@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 
 from mail_sender.doctor.finding import Finding, Topic
 from mail_sender.doctor.subject import Subject
+from mail_sender.names import special_use
 from mail_sender.relay import addresses
 from mail_sender.relay.config import RelayConfig
 
@@ -20,6 +21,9 @@ async def ehlo_name(subject: Subject) -> AsyncGenerator[Finding, None]:
     name, seconds = subject.relay.local_name, subject.relay.connect_timeout
     if (finding := _by_its_form(name)) is not None:
         yield finding
+        return
+    if special_use.is_example(name) and not subject.doctor.nameservers:
+        yield _EHLO.skipped("ehlo_name", f"{name} is the name of an example: it is not looked up")
         return
     try:
         found = await addresses.of(name, 0, seconds)
