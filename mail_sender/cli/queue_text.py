@@ -12,11 +12,11 @@ from mail_sender.cli import queue_meaning
 from mail_sender.control.response import ResponseLine
 from mail_sender.errors import ServerFaultKind
 from mail_sender.log import printable
+from mail_sender.observe.spans import ago, span
 
 _WIDTH = 100
 _ID, _STATUS, _RECIPIENT, _KIND, _AGE = 8, 10, 22, 19, 6
 HEADER = f"{'ID':{_ID}}  {'STATUS':{_STATUS}}  {'RECIPIENT':{_RECIPIENT}}  {'KIND':{_KIND}}  {'AGE':>{_AGE}}  WHAT"
-_UNITS = ((timedelta(days=2), 86_400, "d"), (timedelta(hours=2), 3_600, "h"), (timedelta(minutes=2), 60, "min"))
 
 
 def row(entry: ResponseLine, now: datetime, width: int | None = None) -> str:
@@ -60,22 +60,6 @@ def condition(line: ResponseLine, now: datetime) -> str:
     since = f"for {span(now - _time(line['since']))}"
     what = _CONDITIONS.get((line["name"], line["kind"])) or _CONDITIONS[line["name"], None]
     return f"{what} {since} ({printable(line['kind'])}): {printable(line['message'])}{next_try}"
-
-
-def span(length: timedelta) -> str:
-    """Return a length of time in the largest unit that says enough: "90 s", "12 min", "3 h", "4 d"."""
-    seconds = max(0, round(length.total_seconds()))
-    for least, size, unit in _UNITS:
-        if length >= least:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
-
-
-def ago(time: datetime, now: datetime) -> str:
-    """Return when that was or will be: "12 min ago", "in 4 min", "now"."""
-    if abs(time - now) < timedelta(seconds=1):
-        return "now"
-    return f"{span(now - time)} ago" if time < now else f"in {span(time - now)}"
 
 
 def _happened(entry: ResponseLine, now: datetime) -> str:

@@ -8,9 +8,9 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-from mail_sender.cli.queue_text import ago, span
 from mail_sender.log import printable
 from mail_sender.observe.headline import headline
+from mail_sender.observe.spans import ago, span
 from mail_sender.observe.status import (
     ConditionStatus,
     Expiry,

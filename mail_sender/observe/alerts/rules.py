@@ -19,6 +19,7 @@ from pydantic import AwareDatetime
 from mail_sender.observe.alerts.alert import Alert, Severity
 from mail_sender.observe.alerts.causes import Cause
 from mail_sender.observe.alerts.config import AlertConfig
+from mail_sender.observe.spans import span
 
 GATHER = timedelta(minutes=15)
 """Between two alerts of a cause that counts up."""
@@ -141,13 +142,5 @@ def _is_news(one: Known, now: datetime, config: AlertConfig) -> bool:
 
 
 def _over(one: Known, now: datetime) -> Alert:
-    summary = f"over after {_span(min(one.seen_at, now) - one.since)}: {one.summary}"
+    summary = f"over after {span(min(one.seen_at, now) - one.since)}: {one.summary}"
     return Alert(one.key, "resolved", one.severity, one.since, now, summary, "nothing is to be done", one.count)
-
-
-def _span(span: timedelta) -> str:
-    seconds = max(0, round(span.total_seconds()))
-    minutes = seconds // 60
-    if minutes < 2:
-        return f"{seconds} s"
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"

@@ -15,6 +15,7 @@ from mail_sender.ledger.base import Entry
 from mail_sender.ledger.states import State
 from mail_sender.names import address
 from mail_sender.observe.page.chart import HEIGHT, WIDTH, chart
+from mail_sender.observe.spans import ago, span
 from mail_sender.observe.status import Status
 
 FILES = Path(__file__).with_name("static")
@@ -25,7 +26,6 @@ POLICY = (
 """The page's Content-Security-Policy (CSP Level 3): its own files, nothing from elsewhere, and in nobody's frame."""
 
 _TILES = (State.QUEUED, State.PROCESSING, State.SENT, State.HELD, State.FAILED, State.ABANDONED, State.UNKNOWN)
-_UNITS = ((timedelta(days=2), 86_400, "d"), (timedelta(hours=2), 3_600, "h"), (timedelta(minutes=2), 60, "min"))
 
 
 def html(status: Status, deliveries: Sequence[Entry]) -> str:
@@ -45,21 +45,10 @@ def html_standing_by(why: str, now: datetime) -> str:
     return _template().render(status=None, why=why, now=now)
 
 
-def span(seconds: float) -> str:
-    """Return a length of time in the largest unit that says enough: "90 s", "12 min", "3 h", "4 d"."""
-    whole = max(0, round(seconds))
-    for least, size, unit in _UNITS:
-        if whole >= least.total_seconds():
-            return f"{whole // size} {unit}"
-    return f"{whole} s"
-
-
 def when(time: datetime, now: datetime) -> str:
     """Return when that was or will be, as "14:03:10 UTC, 12 min ago"; another day's with its date."""
     form = "%H:%M:%S UTC" if abs(now - time) < timedelta(hours=12) else "%Y-%m-%d %H:%M UTC"
-    seconds = (now - time).total_seconds()
-    relative = "now" if abs(seconds) < 1 else f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
-    return f"{time.astimezone(UTC):{form}}, {relative}"
+    return f"{time.astimezone(UTC):{form}}, {ago(time, now)}"
 
 
 @cache
@@ -67,6 +56,6 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"mask": address.mask, "span": span}
+    environment.filters |= {"mask": address.mask, "span": lambda seconds: span(timedelta(seconds=seconds))}
     environment.globals["when"] = when
     return environment.from_string((FILES / "page.html.j2").read_text(encoding="utf-8"))

@@ -45,25 +45,6 @@ def line(state: State, *history: Attempt, **changed: Any) -> response.ResponseLi
     return line
 
 
-@pytest.mark.parametrize(
-    ("length", "said"),
-    [
-        (timedelta(seconds=-5), "0 s"), (timedelta(seconds=90), "90 s"), (4 * MINUTE, "4 min"),
-        (119 * MINUTE, "119 min"), (timedelta(hours=47), "47 h"), (timedelta(days=2), "2 d"),
-    ],
-)  # fmt: skip
-def test_a_length_of_time_has_the_largest_unit_that_says_enough(length: timedelta, said: str) -> None:
-    """Nobody counts hours in seconds."""
-    assert queue_text.span(length) == said
-
-
-def test_times_are_counted_from_now() -> None:
-    """Before and after it."""
-    assert queue_text.ago(NOW - 12 * MINUTE, NOW) == "12 min ago"
-    assert queue_text.ago(NOW + 4 * MINUTE, NOW) == "in 4 min"
-    assert queue_text.ago(NOW, NOW) == "now"
-
-
 def test_a_row_says_who_what_how_long_and_why() -> None:
     """All of it in one line, as wide as the terminal."""
     row = queue_text.row(line(State.QUEUED, GREYLISTED), NOW, 100)
