@@ -1,4 +1,7 @@
-"""Bad configuration gets sentences and an exit code, from the installed program: every fault at once, no secret."""
+"""Bad configuration gets sentences and an exit code: every fault at once, no secret.
+
+The whole command line is run in this process; what needs a process of its own is shown by the installed program.
+"""
 
 import os
 import subprocess
@@ -8,14 +11,14 @@ import pytest
 
 from tests.support import configs
 from tests.support.certificates import Authority
-from tests.support.sender import MAIL_SENDER, run
+from tests.support.sender import MAIL_SENDER, run, run_here
 
 SECRETS = ("signature-of-a-token", "a-password-that-no-log-may-show")
 
 
 def faults(client: Path, sender: Path, code: int = 78) -> str:
     """Run the sender on two files, check what always holds, and return what it said."""
-    done = run("-c", client, "-m", sender)
+    done = run_here("-s", "-c", client, "-m", sender)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert not any(secret in done.stderr + done.stdout for secret in SECRETS)
@@ -82,6 +85,7 @@ def test_every_fault_of_both_files_is_reported_at_once(tmp_path: Path) -> None:
     client = configs.client(tmp_path, uri="not a url", verify_ca="yes")
     sender = configs.sender(tmp_path, token=None, schedule="daily", mail_from_address="x", headers={"To": "x"})
     said = faults(client, sender)
+    assert run("-c", client, "-m", sender).stderr == said  # the installed program says the same
     assert said.startswith("mail-sender: 6 faults in the configuration\n")
     for key in ("uri", "verify_ca", "token", "schedule", "mail_from_address", "headers.To"):
         assert f" {key}: " in said

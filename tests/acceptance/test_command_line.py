@@ -8,7 +8,7 @@ import pytest
 
 import mail_sender
 from tests.support import configs
-from tests.support.sender import MAIL_SENDER, Sender, run
+from tests.support.sender import MAIL_SENDER, Sender, run, run_here
 from tests.support.stub import Stub
 
 # The rule alone: a user other than root may not reach the interpreter and modules of root's environment.
@@ -43,7 +43,7 @@ def test_version_and_help_need_no_configuration() -> None:
 )
 def test_wrong_usage_is_exit_2_with_a_sentence(arguments: list[str], env: dict[str, str]) -> None:
     """A typing error is the user's to mend, and says so."""
-    done = run(*arguments, env=env)
+    done = run_here("-s", *arguments, env=env)
     assert done.returncode == 2
     assert done.stderr.strip()
     assert "Traceback" not in done.stderr
@@ -52,7 +52,8 @@ def test_wrong_usage_is_exit_2_with_a_sentence(arguments: list[str], env: dict[s
 @pytest.mark.parametrize("debug", ["true", "false", "1", "info"])
 def test_kanidm_debug_is_read_as_kanidm_reads_it_and_as_a_number(tmp_path: Path, debug: str) -> None:
     """The environment of a Kanidm container works unchanged: the flag parses, and the config is looked at."""
-    assert run("-c", tmp_path / "x", "-m", tmp_path / "y", env={"KANIDM_DEBUG": debug}).returncode == 78
+    env = {"KANIDM_DEBUG": debug}
+    assert run_here("-s", "-c", tmp_path / "x", "-m", tmp_path / "y", env=env).returncode == 78
 
 
 def test_debug_logs_more_and_no_secret(stub: Stub) -> None:

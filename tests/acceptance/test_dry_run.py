@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import configs
-from tests.support.sender import Sender, run
+from tests.support.sender import Sender, run, run_here
 from tests.support.stub import Stub
 
 
@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_used_is_said_before_anything_starts(
     stub: Stub, folder: str, flags: tuple[str, ...]
 ) -> None:
     """Exit code 78 and a sentence about the flag, not a relay that is down."""
-    done = run("-c", stub.client_config, "-m", stub.sender_config, *flags, "--dry-run", folder)
+    done = run_here("-s", "-c", stub.client_config, "-m", stub.sender_config, *flags, "--dry-run", folder)
     assert (done.returncode, done.stdout) == (78, "")
     assert "--dry-run: " in done.stderr
     assert done.stderr.endswith("name a folder that can be written\n")
@@ -158,6 +158,6 @@ def test_a_folder_that_cannot_be_used_is_said_before_anything_starts(
 def test_a_relay_that_is_half_told_is_a_fault(stub: Stub, relay: dict[str, object], fault: str) -> None:
     """Exit code 78, and the sentence names the key and what is wanted."""
     without_a_relay(stub, **relay)
-    done = run("-c", stub.client_config, "-m", stub.sender_config)
+    done = run_here("-s", "-c", stub.client_config, "-m", stub.sender_config)
     assert done.returncode == 78
     assert fault in done.stderr

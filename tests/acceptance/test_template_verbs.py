@@ -1,4 +1,7 @@
-"""The template verbs, by the installed program: with no configuration, a good one, and one with faults."""
+"""The template verbs: with no configuration, a good one, and one with faults.
+
+The whole command line is run in this process; each verb once more as the installed program.
+"""
 
 import json
 import os
@@ -15,18 +18,20 @@ import pytest
 from mail_sender.templating.kinds import COMMON, KINDS
 from mail_sender.templating.template_set import PARTS, built_in
 from tests.support import configs
-from tests.support.sender import DEADLINE, MAIL_SENDER
+from tests.support.sender import DEADLINE, MAIL_SENDER, run_here
 
 Done = subprocess.CompletedProcess[str]
 RESET = "credential_reset_v1"
 
 
+def command(config: Path, *words: str | Path) -> list[str | Path]:
+    """Return the arguments of a template verb with a mail-sender config alone: no client config, and no server."""
+    return ["-c", config.parent / "no-client-config", "-m", config, "template", *words]
+
+
 def template(config: Path, *words: str | Path) -> Done:
-    """Run a template verb with a mail-sender config alone: there is no client config, and no server."""
-    command = [MAIL_SENDER, "-c", config.parent / "no-client-config", "-m", config, "template", *words]
-    return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE, check=False
-    )
+    """Run a template verb."""
+    return run_here(*command(config, *words))
 
 
 def lines(done: Done) -> list[dict[str, Any]]:
@@ -63,7 +68,15 @@ def put(folder: Path, name: str, text: str) -> Path:
 )
 def test_every_verb_works_before_there_is_a_configuration_and_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
     """Also as root, and without the identity server: the built-in set is what there is."""
-    done = template(tmp_path / "none", *(word.replace("FOLDER", str(tmp_path / "mine")) for word in words))
+    arguments = command(tmp_path / "none", *(word.replace("FOLDER", str(tmp_path / "mine")) for word in words))
+    done = subprocess.run(
+        [MAIL_SENDER, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "built-in templates" in done.stderr or words[0] == "export"
     assert done.stdout
@@ -337,8 +350,8 @@ def put_deep(path: Path, text: str) -> Path:
 
 def test_serve_says_where_and_ends_with_0_at_ctrl_c(config: Path) -> None:
     """The page answers there, on this machine alone; a second server on the same port says why it cannot be."""
-    command = [str(MAIL_SENDER), "-m", str(config), "template", "preview", "--serve", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    serve = [str(MAIL_SENDER), "-m", str(config), "template", "preview", "--serve", "0"]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().split()[2]
