@@ -9,6 +9,10 @@ counts weekdays from 0, joins the two day fields with "or", and expects the seco
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from croniter import croniter
 
 ALIASES = {
     "@yearly": "0 0 0 1 1 * *",
@@ -66,6 +70,7 @@ class Schedule:
             numbers[_YEAR] = [year for year in years if year <= _LAST_YEAR]
         self._cron = " ".join("*" if field is None else ",".join(map(str, field)) for field in numbers)
         self._ever = [] not in numbers
+        self._calendar: croniter | None = None
 
     def __str__(self) -> str:
         """Give the expression as it was written."""
@@ -78,15 +83,15 @@ class Schedule:
         # It takes as long to import as a web framework, and only a sender that polls needs it.
         from croniter import CroniterBadDateError, croniter  # noqa: PLC0415
 
-        try:
-            cron = croniter(
+        if self._calendar is None:
+            self._calendar = croniter(
                 self._cron,
-                time.astimezone(UTC),
                 day_or=False,
                 second_at_beginning=True,
                 max_years_between_matches=_LONGEST_WAIT,
             )
-            tick: datetime = cron.get_next(datetime)
+        try:
+            tick: datetime = self._calendar.get_next(datetime, start_time=time.astimezone(UTC))
         except CroniterBadDateError:
             return None
         return tick
