@@ -191,7 +191,7 @@ async def test_a_mark_that_hangs_holds_up_neither_polls_nor_mail() -> None:
 async def test_a_message_that_the_server_has_dropped_by_now_is_not_marked() -> None:
     """After its `delete_after` nobody wants to know."""
     of = message(A, delete_after=NOW + 2 * MINUTE)
-    async with bench(of) as table:
+    async with bench(of, schedule="0 * * * * *") as table:
         table.source.cursed[of.id] = fault(ServerFaultKind.ERROR)
         await table.run(119)
         marks = len(table.source.marks)

@@ -52,7 +52,7 @@ async def test_what_was_cut_at_the_dot_and_marked_meanwhile_may_have_arrived() -
 async def test_what_was_cut_twice_is_unknown_and_never_sent_again() -> None:
     """At most one copy more; it is not marked, since nobody knows."""
     of = message(A)
-    async with bench(of) as table:
+    async with bench(of, schedule="0 * * * * *") as table:
         table.transport.script(A, CUT, CUT)
         await table.run(3600)
         assert table.transport.recipients == [A, A]

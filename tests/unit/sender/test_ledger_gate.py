@@ -71,7 +71,7 @@ async def test_no_sequence_of_outcome_mark_and_end_makes_a_copy_of_what_anybody_
     A second mail goes out only where neither the ledger nor the server had heard of the first one, and never a third.
     """
     of = message(A)
-    async with bench(of) as table:
+    async with bench(of, schedule="*/20 * * * * *") as table:
         table.faults.before.update({"settle", "marked"})
         table.source.cursed[of.id] = fault(ServerFaultKind.ERROR)
         await table.run(10)

@@ -22,6 +22,7 @@ NO_DNS = on(Stage.RCPT, "450 4.1.2 <a@example.com>: Recipient address rejected: 
 POLICY = on(Stage.DOT, "554 5.7.1 rejected by policy")
 DOMAIN_BUSY = on(Stage.RCPT, "450 4.7.1 rate limited, try again in 5 minutes")
 RATE = on(Stage.DOT, "454 Throttling failure: Maximum sending rate exceeded")
+EACH_MINUTE = "0 * * * * *"
 REJECTED = on(Stage.DOT, "550 rejected")
 
 
@@ -49,7 +50,7 @@ async def test_two_days_of_it_end_with_every_mail_sent_once_that_has_not_expired
 async def test_temporary_refusals_of_that_kind_cost_no_mail_an_attempt(refusal: Verdict) -> None:
     """However long they last, and however few mails there are."""
     of = message("a@example.com")
-    async with bench(of) as table:
+    async with bench(of, schedule=EACH_MINUTE) as table:
         await refused_for(table, refusal, 3 * HOUR)
         assert [found.attempts for found in await table.deliveries(of)] == [0]
 
@@ -65,7 +66,7 @@ async def refused_for(table: Bench, refusal: Verdict, lasts: timedelta) -> None:
 
 async def test_the_log_says_once_what_to_do_about_a_quota() -> None:
     """And not that the login is wrong."""
-    async with bench(message("a@example.com"), message("b@example.com")) as table:
+    async with bench(message("a@example.com"), message("b@example.com"), schedule=EACH_MINUTE) as table:
         table.transport.always(LIMIT)
         await table.run(3600)
         (down,) = table.facts("relay_down")
@@ -88,7 +89,7 @@ async def test_a_relay_that_wants_mail_more_slowly_gets_it_so_and_the_log_says_h
 
 async def test_a_relay_that_finds_no_recipients_domain_for_hours_has_no_mail_abandoned() -> None:
     """Its DNS may fail. What looks like greylisting costs attempts for a quarter of an hour, and then none."""
-    async with bench(*(message(f"{n}@{n}.example") for n in range(12))) as table:
+    async with bench(*(message(f"{n}@{n}.example") for n in range(12)), schedule=EACH_MINUTE) as table:
         table.transport.always(NO_DNS)
         await table.run(2 * 3600)
         assert await table.counts() == {State.QUEUED: 12}
@@ -102,7 +103,7 @@ async def test_a_relay_that_finds_no_recipients_domain_for_hours_has_no_mail_aba
 async def test_a_mail_that_alone_meets_a_limit_holds_up_nobody_and_costs_nothing(refusal: Verdict) -> None:
     """Its recipient's domain may have a limit of its own: it is tried every two minutes, and others keep their pace."""
     people = [message(f"{n}@{n}.example", send_after=NOW + n * MINUTE / 3, number=n + 9_000) for n in range(90)]
-    async with bench(alone := message("a@example.com"), *people) as table:
+    async with bench(alone := message("a@example.com"), *people, schedule="*/20 * * * * *") as table:
         table.transport.script("a@example.com", *[refusal] * 100)
         await table.run(30 * 60 + 10)
         assert await table.counts() == {State.SENT: 90, State.QUEUED: 1}

@@ -37,7 +37,7 @@ CALLS: tuple[Call, ...] = ("standing", "list_ready", "read", "mark_sent")
 async def test_what_is_queued_is_mailed_and_marked() -> None:
     """Each message is mailed once and marked once, which the log says with its id."""
     messages = crowd(20)
-    async with bench(*messages) as table:
+    async with bench(*messages, schedule="*/20 * * * * *") as table:
         await table.run(4)
         assert await table.counts() == {State.SENT: 20}
         await table.run(3600)
@@ -84,7 +84,7 @@ async def test_a_message_is_marked_where_somebody_got_it(
 ) -> None:
     """Whoever is refused, or no address, stops no other, and is not tried again; what nobody got is not marked."""
     of = message(*recipients)
-    async with bench(of) as table:
+    async with bench(of, schedule="0 * * * * *") as table:
         for recipient in refused:
             table.transport.script(recipient, NO)
         await table.run(3600)
@@ -143,7 +143,7 @@ async def test_a_link_is_mailed_while_it_has_more_than_a_minute_left() -> None:
     messages = [
         message(to, content=reset(expires_at=NOW + left * SECOND)) for to, left in ((A, -1), (B, 60), (C, 61))
     ]
-    async with bench(*messages) as table:
+    async with bench(*messages, schedule="0 * * * * *") as table:
         await table.run(3600)
         assert table.transport.recipients == [C]
         assert await table.states(*messages) == [State.EXPIRED, State.EXPIRED, State.SENT]
@@ -153,7 +153,7 @@ async def test_a_link_is_mailed_while_it_has_more_than_a_minute_left() -> None:
 async def test_nothing_is_mailed_that_is_older_than_its_greatest_age() -> None:
     """Counted from when it was first seen."""
     of = message(A)
-    async with bench(of, retry=RetryConfig(max_age=timedelta(minutes=10))) as table:
+    async with bench(of, schedule="0 * * * * *", retry=RetryConfig(max_age=timedelta(minutes=10))) as table:
         table.transport.always(DOWN)
         await table.run(601)
         assert await table.states(of) == [State.EXPIRED]
