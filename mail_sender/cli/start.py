@@ -1,15 +1,19 @@
-"""The start of what sends mail: the configuration is loaded, the log set up, and the sender or a test mail begins."""
+"""The start of what sends mail: the configuration is loaded, the log set up, and the sender or a test mail begins.
+
+What only one run or a test mail needs is imported inside it: a sender would keep it for weeks.
+"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mail_sender import lifecycle, log
-from mail_sender.cli import test_mail
-from mail_sender.cli.progress import on_a_terminal, progress
 from mail_sender.config import load as configuration
 from mail_sender.config.config import Config
 from mail_sender.errors import Exit
-from mail_sender.wiring import once as one_run
 from mail_sender.wiring import serve
+
+if TYPE_CHECKING:
+    from mail_sender.wiring.once import Show
 
 
 class Start:
@@ -33,6 +37,8 @@ class Start:
 
     def once(self) -> Exit:
         """Run once, with a bar if there is a terminal: elsewhere the log shows how far it has come."""
+        from mail_sender.cli.progress import on_a_terminal, progress  # noqa: PLC0415 - see the module's text
+
         if not on_a_terminal():
             return self._once(None)
         with progress("done") as show:
@@ -40,11 +46,15 @@ class Start:
 
     def test_mail(self, recipient: str) -> Exit:
         """Send one test mail."""
+        from mail_sender.cli import test_mail  # noqa: PLC0415 - see the module's text
+
         return test_mail.send(self._config, recipient)
 
-    def _once(self, show: one_run.Show | None) -> Exit:
+    def _once(self, show: "Show | None") -> Exit:
+        from mail_sender.wiring import once  # noqa: PLC0415 - see the module's text
+
         grace_seconds = self._config.sender.stop_grace_seconds
-        return lifecycle.run(lambda signals: one_run.run(self._config, signals, show), grace_seconds, Exit.TEMPORARY)
+        return lifecycle.run(lambda signals: once.run(self._config, signals, show), grace_seconds, Exit.TEMPORARY)
 
     def _load_anew(self) -> Config:
         changed = configuration.load_anew(self._config, *self._files)
