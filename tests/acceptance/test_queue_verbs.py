@@ -1,4 +1,7 @@
-"""The queue verbs, by the installed program: beside a running sender, after a kill -9, on 100,000 rows."""
+"""The queue verbs: beside a running sender, after a kill -9, on 100,000 rows.
+
+Where a running sender or the process itself has a part, the installed program is run; the rest runs in this process.
+"""
 
 import asyncio
 import fcntl
@@ -11,7 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +29,7 @@ from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.ledger.states import State
 from mail_sender.message import Message, TestMessage
 from tests.support import configs
-from tests.support.sender import DEADLINE, MAIL_SENDER, Sender
+from tests.support.sender import DEADLINE, MAIL_SENDER, Sender, run_here
 from tests.support.stub import Stub
 from tests.support.terminal import all_of
 
@@ -53,9 +56,9 @@ def queue(stub: Stub, *words: str, **rest: Any) -> Done:
     return subprocess.run([MAIL_SENDER, *files, "queue", *words], **{**_CAPTURED, **rest}, check=False)
 
 
-def queue_of(config: Path, *words: str, **rest: Any) -> Done:
-    """Run a queue verb with one config alone."""
-    return subprocess.run([MAIL_SENDER, "-m", str(config), "queue", *words], **{**_CAPTURED, **rest}, check=False)
+def queue_of(config: Path, *words: str, env: Mapping[str, str] | None = None) -> Done:
+    """Run a queue verb with one config alone, in this process."""
+    return run_here("-m", config, "queue", *words, env=env)
 
 
 _CAPTURED: dict[str, Any] = {
@@ -350,10 +353,10 @@ def test_a_broken_config_does_not_hide_the_queue(tmp_path: Path, small: Path) ->
     done = queue_of(small, "list")
     assert (done.returncode, done.stderr) == (0, NO_SENDER)
     small.write_text("this is no TOML")
-    done = queue_of(small, "list", env={**os.environ, "STATE_DIRECTORY": str(tmp_path / "state")})
+    done = queue_of(small, "list", env={"STATE_DIRECTORY": str(tmp_path / "state")})
     assert done.returncode == 0
     assert "the default state folder is used" in done.stderr
-    done = queue_of(small, "resend", "-y", "ffffffff", env={**os.environ, "STATE_DIRECTORY": str(tmp_path / "state")})
+    done = queue_of(small, "resend", "-y", "ffffffff", env={"STATE_DIRECTORY": str(tmp_path / "state")})
     assert done.returncode == 78
 
 
@@ -476,7 +479,8 @@ def test_standard_streams_that_are_closed_are_no_fault(small: Path) -> None:
 def test_output_that_cannot_be_written_is_said(small: Path) -> None:
     """A full disk behind it is not the end of a list."""
     with Path("/dev/full").open("w") as full:
-        done = queue_of(small, "list", capture_output=False, stdout=full, stderr=subprocess.PIPE)
+        command = [str(MAIL_SENDER), "-m", str(small), "queue", "list"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=DEADLINE, check=False)
     assert done.returncode == 1
     assert "No space left" in done.stderr
 

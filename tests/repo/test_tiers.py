@@ -13,6 +13,7 @@ from tests.support import tiers
         ("tests/postfix/test_postfix_relay.py::test_it[a::b]", "tests/postfix/"),
         ("tests/postfix/test_restarts.py::test_it", "tests/postfix/test_restarts.py::test_it"),
         ("tests/acceptance/test_dry_run.py::test_it[x]", "tests/acceptance/test_dry_run.py::test_it[x]"),
+        ("tests/acceptance/test_queue_verbs.py::test_it", "tests/acceptance/test_queue_verbs.py"),
         ("tests/unit/relay/test_replies.py::test_it[a/b::c]", "tests/unit/relay/test_replies.py"),
     ],
 )

@@ -1,8 +1,9 @@
 """Which tests stay together in one worker of pytest-xdist, and in which order they begin: the long tiers first.
 
 A test's tier is its folder. Most files are one unit, so that what a file shares is made once. The tests of `_SINGLE`
-tiers share nothing but what each worker has, and are handed out one by one. Those of `_WHOLE` tiers share something
-that costs many seconds (the image, a Postfix), and one worker runs them all.
+tiers share nothing but what each worker has, and are handed out one by one, except for those of `_FILES`: these share
+a ledger of 100,000 rows. Those of `_WHOLE` tiers share something that costs many seconds (the image, a Postfix), and
+one worker runs them all.
 
 The order is the tiers' own, so that no long test begins when all others have ended; without workers it is the same.
 """
@@ -16,6 +17,7 @@ from xdist.scheduler import LoadScopeScheduling
 _TESTS = Path(__file__).parents[1]
 _LONG_FIRST = ("container", "repo", "postfix", "faults", "stub", "acceptance", "browser", "contract", "wire")
 _SINGLE = ("tests/acceptance/", "tests/faults/", "tests/postfix/test_restarts.py")
+_FILES = ("tests/acceptance/test_queue_verbs.py",)
 _WHOLE = ("tests/container/", "tests/postfix/")
 
 
@@ -28,7 +30,7 @@ class TierScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist
 
 def unit(nodeid: str) -> str:
     """Return the name of what a test stays together with."""
-    if nodeid.startswith(_SINGLE):
+    if nodeid.startswith(_SINGLE) and not nodeid.startswith(_FILES):
         return nodeid
     return next((tier for tier in _WHOLE if nodeid.startswith(tier)), nodeid.partition("::")[0])
 
