@@ -1,4 +1,7 @@
-"""A relay that fails: one line says which stage failed and what to try; nothing in clear, nothing marked."""
+"""A relay that fails: one line says which stage failed and what to try; nothing in clear, nothing marked.
+
+The test mails of `-t` are sent by this process, and some by the installed program.
+"""
 
 import socket
 import ssl
@@ -10,7 +13,7 @@ import pytest
 from tests.support import configs
 from tests.support.certificates import Authority
 from tests.support.scripted_relay import CUT, HANG, ScriptedRelay
-from tests.support.sender import Sender, run
+from tests.support.sender import Sender, run, run_here
 from tests.support.stub import Stub
 
 Make = Callable[[Authority], ScriptedRelay]
@@ -19,7 +22,7 @@ Make = Callable[[Authority], ScriptedRelay]
 def try_mail(stub: Stub, relay: str, **table: object) -> tuple[int, str]:
     """Send a `-t` mail through a relay of the test's own; return exit code and the line that says what happened."""
     sender = configs.change(stub.sender_config, mail_relay=relay, mail_connect_timeout_seconds=2, relay=table)
-    done = run("-c", stub.client_config, "-m", sender, "-t", "you@example.com")
+    done = run_here("-s", "-c", stub.client_config, "-m", sender, "-t", "you@example.com")
     assert "Traceback" not in done.stderr
     assert "may read the queue" in done.stdout  # the relay's fault is not the server's
     return done.returncode, done.stdout.splitlines()[1]

@@ -1,5 +1,6 @@
 """The installed console script, as a process: run to its end, or watched while it runs."""
 
+import gc
 import io
 import os
 import signal
@@ -11,6 +12,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Self
 from unittest.mock import patch
+
+import structlog
 
 from mail_sender.cli import app
 
@@ -33,11 +36,12 @@ def run(*args: str | Path, env: Mapping[str, str] | None = None) -> subprocess.C
 def run_here(*args: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the program's command line to its end in this process, at a tenth of the cost; nobody is at the terminal.
 
-    It is for what ends before a sender starts: then there are neither signals nor a log to tidy up.
+    It is for what ends without a sender: one that runs has signals, too.
     """
     out, err = io.StringIO(newline=None), io.StringIO(newline=None)
     argv = [str(MAIL_SENDER), *map(str, args)]
     code: object = 0
+    of_log, of_garbage = structlog.get_config(), gc.get_threshold()
     with (
         Path(os.devnull).open() as nobody,
         redirect_stdout(out),
@@ -50,6 +54,9 @@ def run_here(*args: str | Path, env: Mapping[str, str] | None = None) -> subproc
             app.main()
         except SystemExit as ended:
             code = ended.code or 0
+        finally:
+            structlog.configure(**of_log)
+            gc.set_threshold(*of_garbage)
     assert isinstance(code, int)
     return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
 
