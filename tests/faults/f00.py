@@ -91,4 +91,4 @@ def _fine(_dice: Random) -> Behaviour:
     return HEALTHY
 
 
-FAMILY = Family("F0", "everything at once", cases, slice_size=14, together=10)
+FAMILY = Family("F0", "everything at once", cases, slice_size=9, together=9)

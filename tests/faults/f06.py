@@ -83,4 +83,4 @@ async def _ended(rig: Rig, *, killed: bool) -> None:
     forgive(rig, 0)
 
 
-FAMILY = Family("F6", "kill -9 at random times", cases, slice_size=10, together=10)
+FAMILY = Family("F6", "kill -9 at random times", cases, slice_size=6, together=6)

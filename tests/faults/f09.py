@@ -429,4 +429,4 @@ def _seen(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() if file.is_file() else b"(a folder)" for file in files}
 
 
-FAMILY = Family("F9", "the disk", cases, slice_size=28, together=8)
+FAMILY = Family("F9", "the disk", cases, slice_size=18, together=8)

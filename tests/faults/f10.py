@@ -334,4 +334,4 @@ async def no_mail_meanwhile(rig: Rig, fault: Fault, path: str) -> None:
     assert not rig.relay.mails, "mail went out that could not be marked"
 
 
-FAMILY = Family("F10", "whatever the server answers", cases, slice_size=34, together=10)
+FAMILY = Family("F10", "whatever the server answers", cases, slice_size=22, together=10)
