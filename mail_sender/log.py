@@ -21,6 +21,8 @@ Format = Literal["text", "json"]
 
 _SECRET_NAMES = frozenset({"token", "password", "intent_id", "link", "url", "body", "authorization"})
 _LINK_TOKEN = re.compile(r"([?&]token=(?:3D)?)[^\s&\"'<>]+", re.IGNORECASE)
+_SIGNED = re.compile(r"(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]*){1,2}")
+"""A compact JWS, such as Kanidm's tokens (RFC 7515, section 3.1): its header is JSON, which begins with a brace."""
 _MARKS = {"debug": " ", "info": " ", "warning": "!", "error": "x"}
 _PRIORITIES = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>"}
 _FIRST = ("timestamp", "level", "event", "message")
@@ -94,15 +96,15 @@ class Redactor:
         return value if value is None or isinstance(value, bool | int | float) else self.text(str(value))
 
     def text(self, text: str) -> str:
-        """Return the text without the secrets, and without the secret part of any reset link."""
+        """Return the text without the secrets, the secret part of any reset link, and any signed token."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return without_tokens(text)
 
 
 def without_tokens(text: str) -> str:
-    """Return the text without the secret part of any reset link, whoever's it is."""
-    return _LINK_TOKEN.sub(r"\1***", text)
+    """Return the text without the secret part of any reset link, and without any signed token, whoever's it is."""
+    return _SIGNED.sub("***", _LINK_TOKEN.sub(r"\1***", text))
 
 
 def _ordered(_logger: object, _method: str, event: _Event) -> _Event:

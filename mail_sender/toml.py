@@ -11,7 +11,7 @@ _PLAIN = {
     r"Illegal character '\\[nr]'": _NO_END,
     r"Unterminated string|Expected \"'+\"": _NO_END,
     r"Unescaped '\\' in a string|Invalid hex value|Escaped character is not a Unicode scalar value": _BACKSLASH,
-    r"Cannot (?:declare|mutate|define) .*": "a table or key stands there twice",
+    r"Cannot (?:declare|mutate|(?:re)?define) .*|Duplicate inline table key .*": "a table or key stands there twice",
 }
 """What tomli says in Python's words, and what it means."""
 

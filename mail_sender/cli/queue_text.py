@@ -58,7 +58,8 @@ def condition(line: ResponseLine, now: datetime) -> str:
     seconds = line["next_try_in"]
     next_try = "" if seconds is None else f"; next try {ago(now + timedelta(seconds=seconds), now)}"
     since = f"for {span(now - _time(line['since']))}"
-    what = _CONDITIONS.get((line["name"], line["kind"])) or _CONDITIONS[line["name"], None]
+    whole = _CONDITIONS.get((line["name"], None), f"{printable(line['name'])} has been at fault")
+    what = _CONDITIONS.get((line["name"], line["kind"]), whole)
     return f"{what} {since} ({printable(line['kind'])}): {printable(line['message'])}{next_try}"
 
 
@@ -146,6 +147,7 @@ _CONDITIONS = {
     ("server", None): "Kanidm has been unusable",
     ("server", ServerFaultKind.UNREACHABLE): "Kanidm has been unreachable",
     ("ledger", None): "The ledger has been unusable",
+    ("alerts", None): "Alerts have been undeliverable",
 }
 _VERDICTS = {"relay_down": "relay down", "uncertain": "cut off", "held_back": "held back"}
 

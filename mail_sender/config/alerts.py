@@ -54,7 +54,7 @@ def warnings(config: AlertConfig) -> Iterator[str]:
         if scheme == "http" and not _is_here(config.url_host):
             yield f"[alert] url is http://: alerts and the URL's secret travel unencrypted to {config.url_host}"
     if config.command and shutil.which(config.command[0]) is None:
-        yield f"[alert] command: {config.command[0]} is no program that can be run here"
+        yield f"[alert] command: {config.program} is no program that can be run here"
 
 
 def _is_here(host: str) -> bool:

@@ -26,6 +26,7 @@ _TYPES = {
     "date_type": "a date without quotes, such as 2026-12-01",
     "model_attributes_type": "a table",
 }
+_OF_TABLES = frozenset({"dict_type", "model_type", "model_attributes_type"})
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a table"}
 
 
@@ -88,7 +89,9 @@ def _in_plain_words(model: type[BaseModel], key: tuple[str, ...], detail: ErrorD
         return "is missing", "it is required"
     if kind == "extra_forbidden":
         return "unknown key", _known_keys(model, key)
-    found = _kind(detail["input"]) if is_secret(*key) else _toml_text(detail["input"])
+    is_misplaced = key[0] == "headers" or (kind in _OF_TABLES and isinstance(detail["input"], str))
+    is_hidden = is_secret(*key) or is_misplaced
+    found = _kind(detail["input"]) if is_hidden else _toml_text(detail["input"])
     if kind == "literal_error":
         return found, f"expected {context['expected']}"
     if kind in {"greater_than_equal", "less_than_equal"}:

@@ -26,13 +26,13 @@ from mail_sender.config import (
     relay,
     reputation,
     sample_check,
+    secrets,
     security_warnings,
 )
 from mail_sender.config.config import Config
 from mail_sender.config.faults import checked
 from mail_sender.config.keys import ClientFile, SenderFile, input_paths
 from mail_sender.config.toml_file import TomlFile
-from mail_sender.config.values import without_line_ends
 from mail_sender.doctor import nameserver
 from mail_sender.doctor.config import DoctorConfig
 from mail_sender.errors import ConfigError, ConfigFault
@@ -40,7 +40,6 @@ from mail_sender.ledger.config import LedgerConfig
 from mail_sender.observe import place
 from mail_sender.observe.alerts import secrets as alert_secrets
 from mail_sender.observe.config import ObserveConfig
-from mail_sender.relay import endpoint
 from mail_sender.relay.config import RelayConfig
 from mail_sender.sender.config import ReputationConfig, RetryConfig, SenderConfig
 from mail_sender.sender.schedule import Schedule
@@ -111,7 +110,7 @@ def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> C
         files=files,
         log_format=sender.observe.log_format,
         warnings=tuple(warnings),
-        secrets=_secrets(sender) | alert_secrets.all_of(alert_config),
+        secrets=_secrets(client_file, sender_file) | alert_secrets.all_of(alert_config),
     )
 
 
@@ -183,8 +182,6 @@ def doctor_config(sender: SenderFile) -> DoctorConfig:
     )
 
 
-def _secrets(sender: SenderFile) -> frozenset[str]:
+def _secrets(*files: TomlFile) -> frozenset[str]:
     """Return what no log may show, also of a relay that is not in use."""
-    named = [secret.get_secret_value() for secret in (sender.token, sender.mail_password) if secret]
-    url = endpoint.parse(sender.mail_relay.get_secret_value()) if sender.mail_relay else None
-    return frozenset([*named, without_line_ends(url.password)] if url and url.password else named)
+    return secrets.of_environment().union(*(secrets.known(file.values) for file in files))

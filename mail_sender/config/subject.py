@@ -4,17 +4,15 @@ A slice is left out if one of the keys that it cannot do without is at fault. An
 alone, and the checks that need it ask for it (`Reading.is_faulty`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from mail_sender.config import appearance, load, relay, sample_check, stand_ins
+from mail_sender.config import appearance, load, relay, sample_check, secrets, stand_ins
 from mail_sender.config.keys import ClientFile, SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.doctor.subject import Reading, Subject
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.mail.config import MailConfig
-from mail_sender.relay import endpoint
 from mail_sender.templating.appearance import Appearance
 
 _OF_SOURCE = ("uri", "verify_ca", "verify_hostnames", "ca_path", "HTTP_PROXY", "HTTPS_PROXY")
@@ -25,7 +23,6 @@ _OF_RELAY = (
 )
 _OF_LEDGER = ("ledger.path", "ledger.kind")
 _OF_TEMPLATES = ("templates", "brand")
-_OF_SECRETS = ("token", "mail_password", "mail_relay")
 
 
 def read(client_path: Path, sender_path: Path) -> Subject:
@@ -68,7 +65,7 @@ def _in_part(faults: Iterable[ConfigFault], client_file: TomlFile, sender_file: 
             template_faults=of_templates or _samples_that_fail(sender, mail),
             warnings=tuple(relay.warnings(sender_file)) if has_relay and has_login else (),
             faulty=faulty,
-            secrets=_secrets(sender_file.values),
+            secrets=secrets.of_environment() | secrets.known(client_file.values) | secrets.known(sender_file.values),
         ),
     )
 
@@ -99,14 +96,3 @@ def _samples_that_fail(sender: SenderFile, mail: MailConfig) -> tuple[ConfigFaul
     if folder is None or not mail.appearance.templates.theirs:
         return ()
     return tuple(sample_check.faults(folder, mail, sample_check.samples_for(mail.appearance)))
-
-
-def _secrets(values: Mapping[str, Any]) -> frozenset[str]:
-    """Return what may be a secret among the values, as it stands there."""
-    texts = {value for key in _OF_SECRETS if isinstance(value := values.get(key), str)}
-    texts = {text for text in texts if text != values.get("mail_relay") or "@" in text}
-    try:
-        in_url = endpoint.parse(str(values.get("mail_relay", ""))).password
-    except endpoint.BadRelay:
-        in_url = None
-    return frozenset(part for text in (*texts, in_url or "") for part in (text, text.strip()) if part)

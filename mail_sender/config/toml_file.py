@@ -11,7 +11,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from mail_sender import toml
+from mail_sender import log, toml
+from mail_sender.config import secrets
 from mail_sender.errors import ConfigFault
 
 _TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
@@ -39,6 +40,7 @@ class TomlFile:
         text = self._read()
         if text is not None:
             self._parse(text)
+        self._clean = log.Redactor(secrets.known(self.values)).text
 
     def value(self, key: Key) -> object:
         """Return a key's value as it is in the file, or None."""
@@ -55,8 +57,13 @@ class TomlFile:
         return None
 
     def fault(self, key: Key, found: str, expected: str, *, unreadable: bool = False) -> ConfigFault:
-        """Return a fault of one of this file's keys, with its line."""
-        return ConfigFault(self.path, self.line(key), ".".join(key), found, expected, unreadable)
+        """Return a fault of one of this file's keys, with its line, and without the file's secrets."""
+        hidden = {part: secrets.without_likely(part) for part in key}
+        for part, shown in hidden.items():
+            if part != shown:
+                found, expected = found.replace(part, shown), expected.replace(part, shown)
+        name = ".".join(hidden[part] for part in key)
+        return ConfigFault(self.path, self.line(key), name, self._clean(found), self._clean(expected), unreadable)
 
     def unreadable(self, key: Key, named: Path, error: OSError) -> ConfigFault:
         """Return the fault of a key that names a file or folder which cannot be read."""

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from mail_sender.config import placeholders
+from mail_sender.config import placeholders, secrets
 from mail_sender.doctor import nameserver
 from mail_sender.names import address, hostname
 from mail_sender.names.characters import code_point, is_invisible, visible
@@ -257,10 +257,11 @@ def _nameservers(places: list[str]) -> list[str]:
 
 
 def shown(text: str) -> str:
-    """Return a value for a message, quoted and cut; text before an @ that may be a login is hidden."""
+    """Return a value for a message, quoted and cut; a login before an @, and what looks like a secret, are hidden."""
     login, _, place = text.rpartition("@")
     if ":" in login:
         text = f"***@{place}"
+    text = secrets.without_likely(text)
     short = visible(text if len(text) <= 80 else f"{text[:77]}...")
     return "an empty text" if not text else f'"{short}"'
 

@@ -6,7 +6,9 @@ and has the rest.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from mail_sender import log
 from mail_sender.clock import Clock
 from mail_sender.condition import Fault
 from mail_sender.errors import LedgerFault
@@ -31,12 +33,16 @@ MOST_LAST = 50
 
 
 class Reporter:
-    """Makes status and health. `in_use` is replaced when the configuration changes."""
+    """Makes status and health. `in_use` is replaced when the configuration changes.
+
+    `secrets` are those that no fault may show, as no log may: whoever met it has cleaned it already.
+    """
 
     def __init__(
         self, ledger: Ledger, observers: Observers, clock: Clock, ledger_status: Callable[[], LedgerStatus]
     ) -> None:
         self.in_use: InUse | None = None
+        self.secrets: frozenset[str] = frozenset()
         self.advisories = Advisories(clock)
         self._ledger = ledger
         self._observers = observers
@@ -86,7 +92,9 @@ class Reporter:
             faults = parts.conditions.faults + ([parts.reported.skew.fault] if parts.reported.skew.fault else [])
         if self._unreadable is not None and not any(fault.name == "ledger" for fault in faults):
             faults.append(self._unreadable)
-        return faults + self.advisories.faults
+        clean = log.Redactor(self.secrets).text
+        found = faults + self.advisories.faults
+        return [replace(one, detail=clean(one.detail), advice=clean(one.advice)) for one in found]
 
     async def _read_summary(self) -> Summary | None:
         """Return the summary, None if it cannot be had in time; all who ask wait for one reading."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from mail_sender import log
 from mail_sender.errors import ServerFault, ServerFaultKind
 from mail_sender.source.base import Standing
 from mail_sender.source.decoding import UNREADABLE
@@ -35,6 +36,7 @@ _AN_ERRORS_NAME = re.compile(r"[a-z][a-z0-9_]{1,47}")  # anything else may be a 
 
 def standing(name: str, groups: frozenset[str], may_write: bool | None) -> Standing:
     """Return the account's standing. Raises `ServerFault` if it is no sender, or its token may not write."""
+    name = log.without_tokens(name)  # the server may say anything, the token that it was shown too
     if SENDERS not in groups:
         raise ServerFault(
             ServerFaultKind.NOT_A_SENDER,

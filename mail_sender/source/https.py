@@ -33,7 +33,7 @@ CALL_SECONDS = 30.0
 # httpx grows slower with more connections, and one in its pool may be closed under a waiting request.
 _CONNECTIONS = 4
 
-_A_VERSION = re.compile(r"[0-9A-Za-z.+-]{1,40}")
+_A_VERSION = re.compile(r"\d{1,4}(?:\.\d{1,4}){1,3}(?:[+-][0-9A-Za-z.+-]{1,20})?")
 _CUT = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 

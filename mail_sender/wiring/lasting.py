@@ -53,6 +53,7 @@ class Lasting:
 
     async def follow(self, config: Config) -> None:
         """Show what this configuration is warned of, and look at the DNS of its domains."""
+        self.reporter.secrets |= config.secrets
         self.reporter.advisories.use(config.warnings)
         await self.domain_watch.follow(domain_watch.command(config.files, config.mail, config.relay, config.doctor))
 

@@ -34,7 +34,7 @@ class Command:
     def __init__(self, config: AlertConfig, origin: Origin) -> None:
         self._config = config
         self._origin = origin
-        self.place = f"the command {config.command[0]}"
+        self.place = f"the command {config.program}"
 
     async def deliver(self, alert: Alert) -> str:
         """Run the program, and return what it printed. Raises `NotDelivered`."""

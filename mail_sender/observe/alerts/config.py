@@ -1,5 +1,7 @@
 """The configuration of alerts: who is called, and when."""
 
+import re
+import shutil
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +10,9 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+_NAME = re.compile(r"\.{0,2}/.*|[A-Za-z_.-]{0,16}")
+"""What the name of a program that is missing may look like: a path, or a plain word."""
+
 Format = Literal["json", "slack", "ntfy", "alertmanager"]
 
 
@@ -15,7 +20,7 @@ Format = Literal["json", "slack", "ntfy", "alertmanager"]
 class AlertConfig:
     """Who is called, and when.
 
-    `url` is a secret as a whole, as are the values of `headers`; of `command` only the program is ever shown. `after`
+    `url` is a secret as a whole, as are the values of `headers`; of `command` only `program` is ever shown. `after`
     is how long a condition lasts before it is alerted, `repeat` after how long an alert is repeated (0: never).
     `proxy` is the URL of an HTTP proxy on the way to `url`.
     """
@@ -31,6 +36,19 @@ class AlertConfig:
     expires_within: timedelta = timedelta(days=14)
     ca_path: Path | None = None
     proxy: SecretStr | None = None
+
+    @property
+    def program(self) -> str:
+        """The program of `command`, as it is shown: of a whole command line in its place, only the first word.
+
+        A word that is neither a program's name nor a path is hidden: it may be an argument, and the program missing.
+        """
+        path = self.command[0] if self.command else ""
+        if shutil.which(path):
+            return path
+        first, *more = path.split(maxsplit=1) or [""]
+        shown = first if _NAME.fullmatch(first) or shutil.which(first) else "***"
+        return f"{shown} ..." if more else shown
 
     @property
     def url_host(self) -> str:

@@ -43,5 +43,6 @@ class Receiver(Protocol):
 
 def shown(answer: bytes, config: AlertConfig) -> str:
     """Return what a receiver answered as one short line, without the secrets, which it may repeat."""
-    text = log.Redactor(secrets.all_of(config)).text(answer[:LONGEST_ANSWER].decode("utf-8", "replace"))
-    return redaction.cleaned(text, tuple(secrets.parts(config)), most=LONGEST_SHOWN)
+    hidden = secrets.parts(config) | secrets.of_command(config)
+    text = log.Redactor(secrets.all_of(config) | hidden).text(answer[:LONGEST_ANSWER].decode("utf-8", "replace"))
+    return redaction.cleaned(text, tuple(hidden), most=LONGEST_SHOWN)

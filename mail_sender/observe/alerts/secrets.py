@@ -1,25 +1,37 @@
-"""The secrets of the configuration of alerts: whoever knows a webhook's URL may post there."""
+"""The secrets of the configuration of alerts: whoever knows a webhook's URL, or a command's words, may post there."""
 
 import re
+from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mail_sender.observe.alerts.config import AlertConfig
 
 _WORD = re.compile(r"[A-Za-z_.-]{0,16}|v\d{1,2}|.{0,5}", re.DOTALL)
-"""A part of a URL that keeps nothing secret: services, api, v2, alerts."""
+"""A part that keeps nothing secret: services, api, v2, alerts."""
+_APART = re.compile(r"[\s\"'=:&|;@]+")
+"""What stands between the words of a command line."""
+_OPEN = ("/", "-", "$")
+"""How paths, options and variables begin, which are no secrets."""
+_URL = re.compile(r"https?://[^\s\"']+")
 
 
 def parts(config: AlertConfig) -> frozenset[str]:
     """Return the parts that are secrets by themselves: of the URL's path, query and login, and of the headers."""
     found: set[str] = set()
     if config.url is not None:
-        url = urlsplit(config.url.get_secret_value())
-        found |= {*url.path.split("/"), *(value for _, value in parse_qsl(url.query)), url.fragment}
-        found |= {url.username or "", url.password or ""}
+        found.update(_of_url(config.url.get_secret_value()))
     for _, value in config.headers:
         found |= {value.get_secret_value(), *value.get_secret_value().split()}
-    found |= {unquote(part) for part in found}
-    return frozenset(part for part in found if not _WORD.fullmatch(part))
+    return _secret(found)
+
+
+def of_command(config: AlertConfig) -> frozenset[str]:
+    """Return the words of the command that may be secrets, which its program may print."""
+    line = " ".join(config.command)
+    urls = _URL.findall(line)
+    words = [word for word in _APART.split(_URL.sub(" ", line)) if not word.startswith(_OPEN)]
+    whole = {word for word in config.command[1:] if not word.startswith(_OPEN) and not re.search(r"\s|://", word)}
+    return _secret({*words, *whole}.union(*map(_of_url, urls)) - {config.program})
 
 
 def all_of(config: AlertConfig) -> frozenset[str]:
@@ -31,3 +43,15 @@ def all_of(config: AlertConfig) -> frozenset[str]:
     target = url.path + (f"?{url.query}" if url.query else "")
     holds_secret = any(part in target for part in parts(config))
     return frozenset({text, *parts(config), *([target, url.path] if holds_secret else ())})
+
+
+def _of_url(text: str) -> Iterator[str]:
+    url = urlsplit(text)
+    yield from url.path.split("/")
+    yield from (value for _, value in parse_qsl(url.query))
+    yield from (url.fragment, url.username or "", url.password or "")
+
+
+def _secret(found: set[str]) -> frozenset[str]:
+    found |= {unquote(part) for part in found}
+    return frozenset(part for part in found if not _WORD.fullmatch(part))

@@ -96,6 +96,8 @@ def test_what_is_wrong_is_one_sentence() -> None:
         ("server", ServerFaultKind.UNREACHABLE, "Kanidm has been unreachable for 10 s"),
         ("server", ServerFaultKind.TOKEN_REFUSED, "Kanidm has been unusable for 10 s"),
         ("ledger", "SQLITE_FULL", "The ledger has been unusable for 10 s"),
+        ("alerts", "url", "Alerts have been undeliverable for 10 s"),
+        ("of_another_version", "x", "of_another_version has been at fault for 10 s"),
     ],
 )
 def test_what_is_wrong_names_who_is_unusable(name: str, kind: str, words: str) -> None:

@@ -51,8 +51,10 @@ def said(files: Files, text: str) -> str:
         config = load(files.client, files.sender)
     except ConfigError as error:
         return f"{error} {error.faults!r}"
-    # Where the end of a login is all that was cut off, the rest of it is a part of the host's name.
-    return f"{replace(config, relay=replace(relay_of(config), host='relay'))!r} {config.warnings}"
+    # Where the end of a login is all that was cut off, the rest of it is a part of the host's name; where that of
+    # a program's path is, an argument is a part of the path.
+    text = f"{replace(config, relay=replace(relay_of(config), host='relay'))!r} {config.warnings}"
+    return text.replace(f" {config.alert.program} ", " ")
 
 
 @st.composite

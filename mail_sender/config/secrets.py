@@ -1,0 +1,74 @@
+"""The secrets of a configuration: what no fault, no warning and no log may show.
+
+1. `known` are those that stand where secrets belong, as they are written there, whatever else is wrong with the file.
+2. `without_likely` is for texts that stand elsewhere: a generated token, key or password looks like nothing else that
+   a configuration holds. A password that is an ordinary word cannot be told from one.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
+from urllib.request import getproxies
+
+from mail_sender.relay import endpoint
+
+_STARS = "***"
+_PART = re.compile(r"[^\s/?&=#:@]+")
+_GENERATED = re.compile(r"(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)\S{12,}|(?=\w*[A-Za-z])(?=\w*\d)\w{20,}")
+_QUERY = re.compile(r"(?<=\?).*|(?<=#).*", re.DOTALL)
+_SAYS_SO = re.compile(r"auth|credential|key|passw|secret|token", re.IGNORECASE)
+_PLAIN_KEYS = ("token", "mail_password")
+_URL_KEYS = ("uri", "instance_url")
+
+
+def without_likely(text: str) -> str:
+    """Return a text without what may be a secret: a part that looks generated, a URL's query."""
+    if "://" in text:
+        text = _QUERY.sub(_STARS, text, count=1)
+    return _PART.sub(lambda part: _STARS if _GENERATED.fullmatch(part[0]) else part[0], text)
+
+
+def known(values: Mapping[str, object]) -> frozenset[str]:
+    """Return what the values of one of the two files hold where a secret belongs."""
+    found = {text for key in _PLAIN_KEYS if isinstance(text := values.get(key), str)}
+    found |= {*_of_relay(values.get("mail_relay")), *_of_headers(values.get("headers"))}
+    found.update(*(_of_login(values.get(key)) for key in _URL_KEYS))
+    return frozenset(part for text in found for part in (text, text.strip()) if part)
+
+
+def of_environment() -> frozenset[str]:
+    """Return the passwords of the environment's proxies."""
+    return frozenset().union(*map(_of_login, getproxies().values()))
+
+
+def _of_relay(value: object) -> Iterator[str]:
+    """Yield a relay's password; of a text that cannot be read as a relay, all of it, if it may have one."""
+    if not isinstance(value, str):
+        return
+    try:
+        password = str(endpoint.parse(value).password or "")
+    except endpoint.BadRelay:
+        password = value if "@" in value else ""
+    if password:
+        yield password
+    yield from _of_login(value)
+
+
+def _of_login(url: object) -> Iterator[str]:
+    """Yield the password before the @ of a URL, as it stands there and as it is meant.
+
+    Where a user stands alone, it may be a token.
+    """
+    login, at, _ = str(url).rpartition("@")
+    if not at or not isinstance(url, str):
+        return
+    user, _, password = login.partition("://")[2].partition(":") if "://" in login else login.partition(":")
+    secret = password or (user if without_likely(user) != user else "")
+    yield from {secret, unquote(secret)} - {""}
+
+
+def _of_headers(table: object) -> Iterator[str]:
+    """Yield the values of headers whose names say that they are secrets; whoever gets a mail sees the others."""
+    for name, value in table.items() if isinstance(table, dict) else ():
+        if isinstance(value, str) and _SAYS_SO.search(name):
+            yield value
