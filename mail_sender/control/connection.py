@@ -5,6 +5,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from itertools import count
 
 from mail_sender.control import unix_socket
 from mail_sender.control.command import Command
@@ -15,6 +16,8 @@ from mail_sender.ledger.state_folder import StateFolder
 
 Connection = socket.socket
 
+_MOST_LINES = 100
+"""Lines of an answer that is no list: whoever says more than that is no sender."""
 _LATER = "try again in a moment, and read the sender's log"
 
 
@@ -68,12 +71,16 @@ def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
         try:
             connection.sendall(command.to_json())
             connection.settimeout(command.row.seconds)
-            while text := lines.readline(unix_socket.LONGEST_RESPONSE_LINE):
+            for number in count():
+                if not (text := lines.readline(unix_socket.LONGEST_RESPONSE_LINE)):
+                    break
+                if number >= _MOST_LINES and not command.row.is_of_queue:
+                    raise ValueError("an answer without an end")
                 line: ResponseLine = dict(json.loads(text))
                 yield line
                 if "end" in line:
                     return
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             reason = "it takes too long" if isinstance(error, TimeoutError) else "the connection broke"
             dropped = "" if command.row.reads_only else "; it drops the command unless it has begun with it"
             raise NoAnswer(reason, f"the sender does not answer ({reason}){dropped}; {_LATER}") from None

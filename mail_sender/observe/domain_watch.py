@@ -133,11 +133,15 @@ async def _report_of(command: Sequence[str]) -> bytes | None:
 
 
 def _found(report: bytes) -> list[_Found] | None:
-    """Return what is wrong, by the JSON of `mail-sender doctor` (docs/doctor.md); None if no resolver answered."""
+    """Return what is wrong, by the JSON of `mail-sender doctor` (docs/doctor.md).
+
+    None if no resolver answered, or nothing could be examined, as while a file of the configuration is being written.
+    """
     try:
         findings = json.loads(report)["findings"]
         wrong = [one for one in findings if one["level"] in {Level.WARNING, Level.FAULT}]
-        if any(one["check"] == "resolver" for one in wrong):
+        is_examined = any(one["level"] != Level.SKIPPED for one in findings)
+        if not is_examined or any(one["check"] == "resolver" for one in wrong):
             return None
         return [(one["check"], one["seen"], one["advice"] or "") for one in wrong]
     except (ValueError, KeyError, TypeError):

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from mail_sender.control import command, connection
+from mail_sender.control.command import Command
 from mail_sender.control.connection import NoAnswer
 from mail_sender.control.verbs import Verb
 from mail_sender.errors import Exit, MailSenderError
@@ -33,7 +34,11 @@ def _server(state: StateFolder, answer: bytes, *, hang: threading.Event | None =
     return thread
 
 
-@pytest.mark.parametrize("answer", [b"", b'{"progress": {"done": 1', b'{"progress": {}}\n', b"nonsense\n", b"7\n"])
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b'{"progress": {"done": 1', b'{"progress": {}}\n', b"nonsense\n", b"7\n", b"[" * 200_000 + b"\n"],
+    ids=["nothing", "a half line", "no end", "nonsense", "a number", "a deep nest"],
+)
 def test_a_response_that_breaks_off_is_exit_75(state: StateFolder, answer: bytes) -> None:
     """A sender that ended, or nonsense, is no success."""
     thread = _server(state, answer)
@@ -41,6 +46,14 @@ def test_a_response_that_breaks_off_is_exit_75(state: StateFolder, answer: bytes
         asked(state, LIST)
     thread.join(10)
     assert error.value.exit_code == Exit.TEMPORARY
+
+
+def test_a_status_without_an_end_is_not_read_for_ever(state: StateFolder) -> None:
+    """It would fill the memory of whoever asks."""
+    thread = _server(state, b"{}\n" * 101 + b'{"end": {"exit": 0}}\n')
+    with pytest.raises(NoAnswer, match="the connection broke"):
+        asked(state, Command("status"))
+    thread.join(10)
 
 
 def test_a_sender_that_says_nothing_is_not_waited_for_for_ever(

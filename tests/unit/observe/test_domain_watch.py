@@ -54,7 +54,8 @@ async def test_what_is_wrong_is_logged_once_and_known_until_it_is_over(monkeypat
     """What is well or skipped is nobody's concern; a day without DNS, or with nonsense, changes nothing."""
     looks: list[list[str]] = []
     wrong = [finding("spf"), finding("mx", "ok"), finding("dmarc", "warning"), finding("ptr", "skipped")]
-    days = [wrong, wrong, [finding("resolver", "warning")], None, [finding("dmarc", "warning")]]
+    nothing = [[finding("resolver", "warning")], [finding("spf", "skipped")], None]
+    days = [wrong, wrong, *nothing, [finding("dmarc", "warning")]]
 
     async def report_of(command: list[str]) -> bytes:
         looks.append(command)
@@ -73,7 +74,7 @@ async def test_what_is_wrong_is_logged_once_and_known_until_it_is_over(monkeypat
             known.append([fault.kind for fault in advisories.faults])
             await asyncio.sleep(EVERY - 2)
         await watch.follow(None)
-    assert known == [["spf", "dmarc"]] * 4 + [["dmarc"]]
+    assert known == [["spf", "dmarc"]] * 5 + [["dmarc"]]
     assert advisories.faults == []
     assert [(line["event"], line["kind"]) for line in log] == [
         ("domain_down", "spf"),
