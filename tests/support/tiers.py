@@ -2,8 +2,8 @@
 
 A test's tier is its folder. Most files are one unit, so that what a file shares is made once. The tests of `_SINGLE`
 tiers share nothing but what each worker has, and are handed out one by one, except for those of `_FILES`: these share
-a ledger of 100,000 rows. Those of `_WHOLE` tiers share something that costs many seconds (the image, a Postfix), and
-one worker runs them all.
+a ledger of 100,000 rows. Those of `_WHOLE` tiers share something that costs many seconds (the image, a Postfix, a
+browser), and one worker runs them all.
 
 The order is the tiers' own, so that no long test begins when all others have ended; without workers it is the same.
 """
@@ -15,10 +15,11 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 _TESTS = Path(__file__).parents[1]
-_LONG_FIRST = ("container", "repo", "postfix", "faults", "stub", "acceptance", "browser", "contract", "wire")
+_LONG_FIRST = ("container", "browser", "repo", "postfix", "faults", "stub", "acceptance", "contract", "wire")
 _SINGLE = ("tests/acceptance/", "tests/faults/", "tests/postfix/test_restarts.py")
 _FILES = ("tests/acceptance/test_queue_verbs.py",)
-_WHOLE = ("tests/container/", "tests/postfix/")
+_WHOLE = ("tests/container/", "tests/postfix/", "tests/browser/")
+_IN_BROWSER = "tests/stub/test_page.py"
 
 
 class TierScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
@@ -30,6 +31,8 @@ class TierScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist
 
 def unit(nodeid: str) -> str:
     """Return the name of what a test stays together with."""
+    if nodeid.startswith(_IN_BROWSER):
+        return "tests/browser/"
     if nodeid.startswith(_SINGLE) and not nodeid.startswith(_FILES):
         return nodeid
     return next((tier for tier in _WHOLE if nodeid.startswith(tier)), nodeid.partition("::")[0])
