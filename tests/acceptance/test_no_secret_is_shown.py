@@ -179,7 +179,7 @@ def said_of(paths: tuple[Path, Path]) -> str:
 PASSWORD = 'pa55 S3cr3t "quoted" x9Zq'
 SECRETS = {
     "webhook": "T0K3N-w3bh00k-9Zq", "login": "l0g1n-S3cr3t-9Zq", "query": "qu3ry-S3cr3t-9Zq", "header": "h3ad3r-S3cr3t-9Zq",
-    "argument": "4rgum3nt-S3cr3t-9Zq", "x-api-key": "x4p1-S3cr3t-9Zq", "field": "f13ld-S3cr3t-9Zq",
+    "argument": "4rgum3nt-0f-7Kp2w", "x-api-key": "x4p1-S3cr3t-9Zq", "field": "f13ld-S3cr3t-9Zq",
     "uri": "ur1-S3cr3t-9Zq", "rejected": "r3j3ct3d-S3cr3T-9Zq",
 }  # fmt: skip
 PERSON = "ellie@example.com"
