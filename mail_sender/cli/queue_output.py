@@ -136,9 +136,9 @@ class Screen:
         if not self._text:
             self._print(json.dumps(entry))
             return
-        if first:
-            self._print(queue_text.HEADER)
         width = shutil.get_terminal_size().columns if self._out.isatty() else None
+        if first:
+            self._print(queue_text.header(width))
         self._print(queue_text.row(entry, datetime.now(UTC), width))
 
     def _print_result(self, result: ResponseLine, count: int) -> None:

@@ -16,19 +16,35 @@ from mail_sender.observe.spans import ago, span
 
 _WIDTH = 100
 _ID, _STATUS, _RECIPIENT, _KIND, _AGE = 8, 10, 22, 19, 6
-HEADER = f"{'ID':{_ID}}  {'STATUS':{_STATUS}}  {'RECIPIENT':{_RECIPIENT}}  {'KIND':{_KIND}}  {'AGE':>{_AGE}}  WHAT"
+_BELOW = " " * (_ID + 2)
+_LEAST = 20
+
+
+def header(width: int | None = None) -> str:
+    """Return the names of the columns, for a terminal of so many columns, or none."""
+    return _columns("ID", "STATUS", "RECIPIENT", "KIND", f"{'AGE':>{_AGE}}  WHAT", width)
 
 
 def row(entry: ResponseLine, now: datetime, width: int | None = None) -> str:
-    """Return a delivery as one line, cut to a width if there is one."""
+    """Return a delivery as one line. What does not fit a terminal's width stands below it, cut to the width.
+
+    A terminal that is too narrow for the columns does without the kind: the reason counts more.
+    """
     recipient = _cut(printable(entry["recipient"]), _RECIPIENT)
     kind = _cut(printable(entry["kind"]), _KIND)
-    age = span(now - _time(entry["admitted_at"]))
-    text = (
-        f"{entry['message_id'][:_ID]}  {entry['status']:{_STATUS}}  {recipient:{_RECIPIENT}}  "
-        f"{kind:{_KIND}}  {age:>{_AGE}}  {_happened(entry, now)}"
-    ).rstrip()
-    return text if width is None else _cut(text, width)
+    age = f"{span(now - _time(entry['admitted_at'])):>{_AGE}}"
+    columns = _columns(entry["message_id"][:_ID], entry["status"], recipient, kind, age, width)
+    happened = _happened(entry, now)
+    line = f"{columns}  {happened}".rstrip()
+    if width is None or len(line) <= width:
+        return line
+    return f"{_cut(columns, width)}\n{_cut(_BELOW + happened, max(width, _LEAST))}"
+
+
+def _columns(name: str, status: str, recipient: str, kind: str, rest: str, width: int | None) -> str:
+    start = f"{name:{_ID}}  {status:{_STATUS}}  {recipient:{_RECIPIENT}}  "
+    whole = f"{start}{kind:{_KIND}}  {rest}"
+    return whole if width is None or width >= len(f"{start}{'':{_KIND}}  {'':{_AGE}}") else f"{start}{rest}"
 
 
 def page(entries: Sequence[ResponseLine], now: datetime) -> str:

@@ -46,13 +46,28 @@ def line(state: State, *history: Attempt, **changed: Any) -> response.ResponseLi
 
 
 def test_a_row_says_who_what_how_long_and_why() -> None:
-    """All of it in one line, as wide as the terminal."""
-    row = queue_text.row(line(State.QUEUED, GREYLISTED), NOW, 100)
-    assert len(row) == 100
-    assert row.endswith("…")
-    for part in ("queued", "e***@example.com", "credential_reset_v1 ", "12 min", "in 4 min; 450 4.2.0"):
+    """What does not fit the terminal stands below: a reason that is cut after four characters helps nobody."""
+    row, below = queue_text.row(line(State.QUEUED, GREYLISTED), NOW, 100).split("\n")
+    assert len(below) == 100
+    assert below.endswith("…")
+    for part in ("queued", "e***@example.com", "credential_reset_v1 ", "12 min"):
         assert part in row
+    assert below.startswith("          in 4 min; 450 4.2.0 <e***@example.com>: Recipient address rejected: try again")
     assert LONG_REPLY.strip() in queue_text.row(line(State.QUEUED, GREYLISTED), NOW)
+
+
+def test_a_narrow_terminal_goes_without_the_kind_and_shows_the_reason() -> None:
+    """80 columns hold all columns, 60 hold the others; no line is wider than the terminal."""
+    late = Attempt(NOW - MINUTE, "connect", "relay_down", None, "connection refused", 0.1)
+    for width, has_kind in ((80, True), (60, False)):
+        lines = [queue_text.header(width), *queue_text.row(line(State.QUEUED, late), NOW, width).split("\n")]
+        assert all(len(one) <= width for one in lines)
+        assert [("KIND" in lines[0]), ("credential" in lines[1])] == [has_kind, has_kind]
+        assert lines[0].index("AGE") + len("AGE") == len(lines[1])
+        assert lines[2].strip() == "in 4 min; connect: connection refused"
+    fits = queue_text.row(line(State.QUEUED), NOW, 100)
+    assert "\n" not in fits
+    assert fits.endswith("in 4 min")
 
 
 def test_columns_stand_under_their_names() -> None:
@@ -60,8 +75,8 @@ def test_columns_stand_under_their_names() -> None:
     for state in State:
         row = queue_text.row(line(state, recipient=f"{'x' * 60}@example.com", kind="k" * 60), NOW)
         assert row[:8] == line(state)["message_id"][:8]
-        assert row[queue_text.HEADER.index("STATUS") :].startswith(state.value)
-        assert row[queue_text.HEADER.index("KIND") :].startswith("kkk")
+        assert row[queue_text.header().index("STATUS") :].startswith(state.value)
+        assert row[queue_text.header().index("KIND") :].startswith("kkk")
 
 
 def test_a_row_says_what_the_server_does_not_know() -> None:
