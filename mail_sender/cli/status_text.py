@@ -68,7 +68,7 @@ def _rows(status: Status) -> Iterator[tuple[str, str]]:
         yield "sender", _sender(status.sender, now)
         yield "", f"mail-sender {status.sender.version}, process {status.sender.pid} on {status.sender.host}"
     else:
-        yield "sender", "none answers; the ledger shows the rest"
+        yield "sender", f"none answers; {'the ledger shows the rest' if status.queue else 'more is not known'}"
     if status.server:
         yield "server", _server(status.server, now)
     if status.relay:
@@ -101,9 +101,15 @@ def _server(server: ServerStatus, now: datetime) -> str:
     last = f"last poll {_ago(server.last_poll_at, now)}"
     if server.last_good_poll_at != server.last_poll_at:
         last = f"{last}, last good poll {_ago(server.last_good_poll_at, now)}"
-    coming = f", next {ago(server.next_poll_at, now)}" if server.next_poll_at else ""
+    coming = f", next {_coming(server.next_poll_at, now)}" if server.next_poll_at else ""
     odd = f", {server.malformed} cannot be read" if server.malformed else ""
     return f"{server.uri}: {last}{coming}; {server.ready} ready{odd}"
+
+
+def _coming(time: datetime, now: datetime) -> str:
+    """Return when that will be; a poll that takes long, or a loop that hangs, keeps the next one waiting."""
+    when = ago(time, now)
+    return f"was due {when}" if when.endswith("ago") else when
 
 
 def _relay(relay: RelayStatus, now: datetime) -> str:

@@ -107,8 +107,16 @@ def test_without_a_sender_the_ledger_says_what_it_can() -> None:
     no_file = LedgerStatus(kind="sqlite", place="/x/ledger.db", size_bytes=0, free_bytes=GB)
     none = alone.model_copy(update={"ledger": no_file, "queue": None, "attempts": None})
     assert "/x/ledger.db: there is none" in screen(none)
+    assert "none answers; more is not known" in screen(none)
     memory = LedgerStatus(kind="memory", place=None, size_bytes=None, free_bytes=None)
     assert "in memory: what was sent is forgotten" in screen(alone.model_copy(update={"ledger": memory}))
+
+
+def test_a_poll_that_is_late_is_not_the_next_one() -> None:
+    """A server that does not answer keeps the next poll waiting: "next 12 s ago" would make no sense."""
+    assert USUAL.server is not None
+    late = USUAL.server.model_copy(update={"next_poll_at": NOW - 12 * SECOND})
+    assert ", next was due 12 s ago; 5 ready" in screen(USUAL.model_copy(update={"server": late}), 200)
 
 
 def test_the_rarer_facts_have_their_words() -> None:
