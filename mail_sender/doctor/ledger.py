@@ -34,9 +34,11 @@ async def ledger(subject: Subject) -> AsyncGenerator[Finding, None]:
     if (error := outlook.obstacle(state)) is not None:
         yield _unwritable(state, error)
         return
-    yield await _read(state)
+    found = await _read(state)
+    yield found
     for finding in _disk(state):
-        yield finding
+        if finding.seen != found.seen:  # a full disk keeps the ledger from being read, too
+            yield finding
 
 
 def _unwritable(state: StateFolder, error: OSError) -> Finding:

@@ -1,6 +1,7 @@
 """What SQLite and the disk report, as a `LedgerFault` with what happened and what to do."""
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,10 @@ from mail_sender.errors import LedgerFault
 
 ELSEWHERE = "close that program: mail then goes on by itself"
 """What to do about a ledger that another program holds."""
+
+
+_ROOM = 64 * 1024
+"""Free octets below which a disk is full to SQLite: the file beside the write-ahead log needs half of it."""
 
 
 class Unreadable(ValueError):
@@ -26,6 +31,8 @@ def in_words(path: Path | None) -> Iterator[None]:
         kind = getattr(error, "sqlite_errorname", None) or "SQLITE_ERROR"
         if "decode" in str(error):  # what SQLite holds for text is none; it quotes it
             kind = "SQLITE_CORRUPT"
+        if kind.startswith("SQLITE_IOERR") and _is_full(path):
+            kind = "SQLITE_FULL"
         detail, advice = _WORDS.get(kind, _WORDS.get("_".join(kind.split("_")[:2]), (f"{error}", "check the disk")))
         raise LedgerFault(kind, f"{place}: {detail}", advice) from error
     except (Unreadable, UnicodeDecodeError) as error:
@@ -52,6 +59,15 @@ _WORDS = {
     "SQLITE_CORRUPT": ("it is damaged", _DAMAGED),
     "SQLITE_NOTADB": ("it is not a ledger", _DAMAGED),
 }
+
+
+def _is_full(path: Path | None) -> bool:
+    """Say whether the ledger's disk is full: where SQLite cannot enlarge `-shm`, it reports SQLITE_IOERR_SHMSIZE."""
+    try:
+        disk = os.statvfs(path.parent) if path else None
+    except OSError:
+        return False
+    return disk is not None and disk.f_bavail * disk.f_frsize < _ROOM
 
 
 def full(path: Path | None) -> LedgerFault:
