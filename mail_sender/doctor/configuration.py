@@ -58,7 +58,16 @@ async def templates(subject: Subject) -> AsyncGenerator[Finding, None]:
         return
     if subject.mail is None:
         yield _TEMPLATES.skipped("templates", "the configuration has faults that keep mails from being made")
-    elif count := len(subject.mail.appearance.templates.theirs):
-        yield _TEMPLATES.ok("templates", f"{count} of your files are used; a sample of each mail could be made")
+    elif theirs := [*subject.mail.appearance.templates.sources()]:
+        yield _of_theirs(len([one for one in theirs if one.serves is not None]), len(theirs))
     else:
         yield _TEMPLATES.ok("templates", "the built-in templates are used")
+
+
+def _of_theirs(used: int, count: int) -> Finding:
+    """Return how many of the operator's files are used; the warnings of the configuration name the others."""
+    if used:
+        seen = f"your files are used ({used} of {count}); a sample of each mail could be made"
+        return _TEMPLATES.ok("templates", seen)
+    seen = "your folder of templates is not used at all: no file in it has the name of a template or catalogue"
+    return _TEMPLATES.warning("templates", seen, "`mail-sender template list` shows the names and your files")
