@@ -25,7 +25,16 @@ POLICY = (
 )
 """The page's Content-Security-Policy (CSP Level 3): its own files, nothing from elsewhere, and in nobody's frame."""
 
-_TILES = (State.QUEUED, State.PROCESSING, State.SENT, State.HELD, State.FAILED, State.ABANDONED, State.UNKNOWN)
+_TILES = (
+    State.QUEUED,
+    State.PROCESSING,
+    State.SENT,
+    State.HELD,
+    State.FAILED,
+    State.ABANDONED,
+    State.EXPIRED,
+    State.UNKNOWN,
+)
 
 
 def html(status: Status, deliveries: Sequence[Entry]) -> str:

@@ -51,6 +51,13 @@ def test_a_sender_that_is_well_says_so_first() -> None:
     assert "ellie@" not in shown
 
 
+def test_what_nobody_got_has_a_tile() -> None:
+    """Also a link that expired before it could be mailed: whoever waits for it waits in vain."""
+    tiles = [attributes.get("class") for tag, attributes in Elements(html(status(), [])).found if tag == "div"]
+    for state in (State.QUEUED, State.HELD, State.FAILED, State.ABANDONED, State.EXPIRED, State.UNKNOWN):
+        assert any(found and state.value in found.split() for found in tiles), state
+
+
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
