@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from mail_sender.config import load
 from mail_sender.config.keys import ClientFile, SenderFile
+from mail_sender.observe.alerts import causes
 from mail_sender.observe.metrics import Metrics
 from mail_sender.relay.endpoint import Security
 from tests.golden import samples
@@ -118,6 +119,17 @@ def test_every_metric_stands_in_the_monitoring_page_as_it_is() -> None:
             expected.add(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
     page = (ROOT / "docs/monitoring.md").read_text()
     assert {line for line in page.splitlines() if line.startswith("| `mail_sender_")} == expected
+
+
+def test_every_loop_and_alert_of_a_condition_stands_in_its_page() -> None:
+    """Who filters by a name that the program never writes waits for nothing."""
+    code = "".join(file.read_text() for file in (ROOT / "mail_sender/sender").glob("*.py"))
+    loops = re.findall(r'heartbeats\.of\("(\w+)"', code)
+    monitoring, alerts = ((ROOT / f"docs/{name}.md").read_text() for name in ("monitoring", "alerts"))
+    assert len(loops) == 3
+    assert sorted(re.findall(r"`(\w+)`", re.findall(r"(?m)^\| `loop` \|(.*)$", monitoring)[0])) == sorted(loops)
+    assert {f"loop_{name}" for name in loops} == set(re.findall(r"`(loop_\w+)`", alerts))
+    assert {f"{name}_down" for name in causes.CONDITIONS} <= set(re.findall(r"`(\w+_down)`", alerts))
 
 
 def test_every_exit_code_and_flag_stands_in_the_configuration_page() -> None:

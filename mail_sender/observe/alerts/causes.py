@@ -23,14 +23,17 @@ _AT_ONCE = timedelta(0)
 _LATE = timedelta(minutes=1)
 """A loop that hangs is alerted after this at the latest: nothing mends it but a restart."""
 
-_CONDITIONS: Mapping[str, tuple[Severity, str]] = {
+CONDITIONS: Mapping[str, tuple[Severity, str]] = {
     "relay": (Severity.CRITICAL, "the relay cannot be used"),
     "server": (Severity.CRITICAL, "the identity server cannot be used"),
     "ledger": (Severity.CRITICAL, "the ledger cannot be used"),
     "template": (Severity.WARNING, "mails cannot be made"),
     "reading": (Severity.WARNING, "messages cannot be read one by one"),
     "clock": (Severity.WARNING, "the clocks of this machine and of the server differ"),
+    "configuration": (Severity.WARNING, "the configuration has faults"),
+    "domain": (Severity.WARNING, "the DNS of the From domain may keep mail from arriving"),
 }
+"""How bad each condition is, and what it is, in words."""
 _GIVEN_UP: Mapping[State, tuple[str, str]] = {
     State.ABANDONED: (
         "the relay did not accept {}",
@@ -102,7 +105,7 @@ def deliveries(number: int) -> str:
 def _conditions(status: Status, config: AlertConfig) -> Iterator[Cause]:
     for one in status.conditions:
         if one.name not in _NOT_HERE:
-            severity, what = _CONDITIONS.get(one.name, (Severity.WARNING, f"there is a fault of: {one.name}"))
+            severity, what = CONDITIONS.get(one.name, (Severity.WARNING, f"there is a fault of: {one.name}"))
             summary = f"{what}: {one.detail}"
             key = f"{one.name}_down"
             yield Cause(key, severity, one.since, config.after, summary, one.advice, waiting(status))

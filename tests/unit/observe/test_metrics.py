@@ -153,7 +153,7 @@ def test_the_number_of_series_is_bounded_whatever_the_server_lists() -> None:
     assert found.queue is not None
     assert found.sender is not None
     kinds = {f"kind_{number}": {"queued": 1} for number in range(10 * MOST_UNKNOWN)}
-    late = [LateLoop(loop=loop, late_seconds=1.0) for loop in ("poll", "dispatch", "acknowledge")]
+    late = [LateLoop(loop=loop, late_seconds=1.0) for loop in ("poll", "dispatch", "mark")]
     full = found.model_copy(
         update={
             "queue": found.queue.model_copy(update={"kinds": kinds}),

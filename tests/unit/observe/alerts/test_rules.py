@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from mail_sender.ledger.states import State
+from mail_sender.observe import gauges
 from mail_sender.observe.alerts import causes, rules
 from mail_sender.observe.alerts.config import AlertConfig
 from mail_sender.observe.alerts.rules import Memory
@@ -75,6 +76,16 @@ CAUSES: dict[str, tuple[Glance, int, str]] = {
     "polls_fail": (lambda now: status(now, server=polled(now, NOW - DAY)), 5, "polls_overdue"),
     "poll_overdue": (lambda now: status(now, server=polled(NOW, NOW, NOW + 2 * MINUTE)), 7, "polls_overdue"),
 }  # fmt: skip
+
+
+def test_each_condition_that_may_be_alerted_has_words() -> None:
+    """And what has none, because it is new, is named."""
+    named = set(gauges.CONDITIONS) - {"alerts", "loop"}
+    assert named <= causes.CONDITIONS.keys()
+    found = [status(NOW, conditions=[condition(name, NOW)]) for name in ("configuration", "moon")]
+    texts = [cause.summary for one in found for cause in causes.causes(one, {}, AlertConfig())]
+    assert texts[0].startswith("the configuration has faults: ")
+    assert texts[1].startswith("there is a fault of: moon: ")
 
 
 @pytest.mark.parametrize("name", CAUSES)
