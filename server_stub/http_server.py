@@ -21,6 +21,7 @@ from server_stub.certificates.server_certificate import ServerCertificate
 
 GRACE_SECONDS = 2
 LARGEST_BODY = 2 * 1024 * 1024  # octets; Kanidm's framework (axum) has this limit unless told otherwise
+IDLE_SECONDS = 30  # hyper, under axum, keeps an idle connection at least so long
 TOO_LARGE = "length limit exceeded"
 
 
@@ -46,6 +47,7 @@ class HttpServer:
             log_level="critical",
             access_log=False,
             server_header=False,
+            timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         self.server = _Server(config)
