@@ -10,7 +10,7 @@ from mail_sender.config.keys import ClientFile, SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigFault
 from mail_sender.names import address, special_use
-from mail_sender.relay import endpoint
+from mail_sender.relay import relay_url
 
 
 def faults(
@@ -23,7 +23,7 @@ def faults(
         "instance_url": urlsplit(sender.instance_url).hostname or "",
         "mail_from_address": address.domain(sender.mail_from_address),
         "mail_reply_to_address": address.domain(sender.mail_reply_to_address),
-        "mail_relay": endpoint.parse(sender.mail_relay.get_secret_value()).host,
+        "mail_relay": relay_url.parse(sender.mail_relay.get_secret_value()).host,
     }
     if sum(map(special_use.is_public, hosts.values())) < 2:
         return

@@ -15,7 +15,7 @@ from mail_sender.config.values import without_line_ends
 from mail_sender.errors import ConfigFault
 from mail_sender.names import address
 from mail_sender.names.characters import code_point, is_invisible
-from mail_sender.relay import endpoint, folder
+from mail_sender.relay import folder, relay_url
 from mail_sender.relay.config import FolderConfig, RelayConfig
 
 _LOGIN: tuple[Key, Key] = (("mail_username",), ("mail_password",))
@@ -26,7 +26,7 @@ def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
     table = sender.relay
     if sender.mail_relay is None or table.kind == "folder":
         return FolderConfig(table.path or Path())
-    place = endpoint.parse(sender.mail_relay.get_secret_value())
+    place = relay_url.parse(sender.mail_relay.get_secret_value())
     username = place.username if sender.mail_username is None else sender.mail_username.get_secret_value()
     password = place.password if sender.mail_password is None else sender.mail_password.get_secret_value()
     username, password = without_line_ends(username or ""), without_line_ends(password or "")
@@ -69,7 +69,7 @@ def warnings(file: TomlFile) -> Iterator[str]:
     given = {".".join(key): file.value(key) for key in _LOGIN}
     url = file.value(("mail_relay",))
     if isinstance(url, str) and all(value is None for value in given.values()):
-        place = endpoint.parse(url)
+        place = relay_url.parse(url)
         given = {"the user in mail_relay": place.username, "the password in mail_relay": place.password}
     for name, value in given.items():
         if isinstance(value, str):
@@ -115,8 +115,8 @@ def _url_login_fault(file: TomlFile) -> Iterator[ConfigFault]:
     if not isinstance(relay, str) or any(file.value(key) is not None for key in _LOGIN):
         return
     try:
-        place = endpoint.parse(relay)
-    except endpoint.BadRelay:
+        place = relay_url.parse(relay)
+    except relay_url.BadRelay:
         return
     if bool(place.username) != bool(place.password):
         advice = "write both user and password, or set mail_username and mail_password"

@@ -6,11 +6,12 @@ from pathlib import Path
 from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigFault
-from mail_sender.relay import endpoint
+from mail_sender.relay import relay_url
 from mail_sender.sender import disposable
 from mail_sender.sender.config import ReputationConfig
 from mail_sender.sender.disposable import Disposable
-from mail_sender.sender.limits import Limits, WarmUp
+from mail_sender.sender.limits import Limits
+from mail_sender.sender.warm_up import WarmUp
 
 _PATH = ("recipients", "disposable_domains_path")
 
@@ -22,7 +23,7 @@ def reputation(file: TomlFile, sender: SenderFile, faults: list[ConfigFault]) ->
     listed = Disposable(domains, refuses=recipients.disposable == "refuse")
     if table.kind == "folder" or sender.mail_relay is None:
         return ReputationConfig(disposable=listed)
-    place = endpoint.parse(sender.mail_relay.get_secret_value())
+    place = relay_url.parse(sender.mail_relay.get_secret_value())
     warm_up = WarmUp(**table.warm_up.model_dump()) if table.warm_up else None
     return ReputationConfig(Limits(table.per_minute, table.per_recipient_per_hour, warm_up, place.host), listed)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 from urllib.request import getproxies
 
-from mail_sender.relay import endpoint
+from mail_sender.relay import relay_url
 
 _STARS = "***"
 _PART = re.compile(r"[^\s/?&=#:@]+")
@@ -46,8 +46,8 @@ def _of_relay(value: object) -> Iterator[str]:
     if not isinstance(value, str):
         return
     try:
-        password = str(endpoint.parse(value).password or "")
-    except endpoint.BadRelay:
+        password = str(relay_url.parse(value).password or "")
+    except relay_url.BadRelay:
         password = value if "@" in value else ""
     if password:
         yield password

@@ -37,9 +37,9 @@ class TomlFile:
         self.faults: list[ConfigFault] = []
         self.mode = 0
         self._lines: dict[str, int] = {}
-        text = self._read()
-        if text is not None:
-            self._parse(text)
+        self._text = self._read()
+        if self._text is not None:
+            self._parse(self._text)
         self._clean = log.Redactor(secrets.known(self.values)).text
 
     def value(self, key: Key) -> object:
@@ -48,6 +48,19 @@ class TomlFile:
         for part in key:
             found = found.get(part) if isinstance(found, dict) else None
         return found
+
+    def table_alone(self, name: str) -> dict[str, Any] | None:
+        """Return a table of a file that is no TOML as a whole, if its own lines are; else None."""
+        lines = (self._text or "").splitlines()
+        headers = [number for number, line in enumerate(lines) if _TABLE.match(line)]
+        for number in headers:
+            if (found := _TABLE.match(lines[number])) and found[1].strip() == name:
+                end = next((later for later in headers if later > number), len(lines))
+                try:
+                    return dict(toml.loads("\n".join(lines[number + 1 : end])))
+                except toml.NotToml:
+                    return None
+        return None
 
     def line(self, key: Key) -> int | None:
         """Return the line of a key, or else of its table, or None."""

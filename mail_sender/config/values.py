@@ -20,7 +20,7 @@ from mail_sender.doctor import nameserver
 from mail_sender.names import address, hostname
 from mail_sender.names.characters import code_point, is_invisible, visible
 from mail_sender.observe import place as listen_place
-from mail_sender.relay import ehlo_name, endpoint
+from mail_sender.relay import ehlo_name, relay_url
 from mail_sender.sender.schedule import BadSchedule, Schedule
 from mail_sender.templating import wording
 
@@ -124,9 +124,9 @@ def filled_in(value: object, *, is_secret: bool) -> object:
 
 def _relay(secret: SecretStr) -> SecretStr:
     try:
-        place = endpoint.parse(secret.get_secret_value())
-    except endpoint.BadRelay as error:
-        raise _expected(str(error), f"expected {endpoint.SPELLINGS}") from None
+        place = relay_url.parse(secret.get_secret_value())
+    except relay_url.BadRelay as error:
+        raise _expected(str(error), f"expected {relay_url.SPELLINGS}") from None
     login = place.username or "", place.password or ""
     if any(map(placeholders.is_placeholder, login)) or placeholders.holds_placeholder(place.host):
         raise _expected("still holds a placeholder", "write the real host, user and password")

@@ -14,8 +14,8 @@ from mail_sender.relay.addresses import Address
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.connection import Rehearsed
 from mail_sender.relay.conversation import RelayFacts
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.rehearsal import Rehearsal
+from mail_sender.relay.relay_url import Security
 from mail_sender.tls import certificate
 from mail_sender.verdict import Deferred, Refused, RelayDown, Stage, Verdict
 

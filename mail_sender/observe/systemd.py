@@ -1,86 +1,113 @@
-"""What systemd is told of this process: one datagram to `$NOTIFY_SOCKET` for each notification (sd_notify(3)).
+"""The service as systemd sees it: which notification goes out when (`sd_notify` sends them).
 
-Without that variable nothing is sent. Nothing here waits, and nothing raises: a service manager that does not listen
-delays no mail.
-
-    READY=1                    the sender works, or stands by
-    STATUS=...                 one line for `systemctl status`
-    RELOADING=1, then READY=1  the configuration is being read anew, with the time since boot (MONOTONIC_USEC)
-    STOPPING=1                 nothing new is begun
-    WATCHDOG=1                 all loops turn (`$WATCHDOG_USEC`, sd_watchdog_enabled(3))
-    EXTEND_TIMEOUT_USEC=...    it takes longer than usual, and is not stuck
+1. Ready is a sender whose first poll has ended, well or with a fault that the log names: to wait longer would only
+   delay what starts after it. One that stands by is ready, too. Until then the start is extended, as long as no loop
+   hangs: the list of a long queue takes its time.
+2. The status is one line: what is at fault, and what is in the ledger. It is sent when it has changed.
+3. The watchdog hears of us by half its time, but only while all loops turn. A loop that hangs is silence, and so is
+   an event loop that hangs; then systemd ends the process and starts it anew.
 """
 
-import os
-import socket
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
-_MICROSECONDS = 1_000_000
+from mail_sender.clock import Clock
+from mail_sender.observe.reporter import Reporter
+from mail_sender.observe.sd_notify import Systemd
+from mail_sender.observe.status import Status
+
+TURN = 1.0
+"""Seconds between two looks at the sender, at most."""
+STOP_MARGIN = 2.0
+"""Seconds that the end of the process takes beside its grace period."""
+STATUS_EVERY = 10.0
+"""Seconds between two readings of the ledger for the status; a change of the health is shown at the next look."""
+EXTENDED_BY = 30.0
+"""Seconds by which a start that takes long is extended, each time when a third of them has passed."""
+
+_REJECTED = "the changed configuration has faults and is not in use"
 
 
-class Systemd:
-    """The service manager that started this process, if one did.
+class Service:
+    """Tells systemd of the sender, from the start of the process to its end.
 
-    `watchdog_seconds` is within how many seconds it wants to hear WATCHDOG=1; None if it does not. `is_ready` says
-    that it knows that the sender is ready.
+    `reporter` is there as soon as the sender works; `standing_by` says who works instead, while somebody does;
+    `is_rejected` says whether the files of the configuration have faults, and an earlier one is in use.
     """
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        name = environment.get("NOTIFY_SOCKET", "")
-        self._address = f"\0{name[1:]}" if name.startswith("@") else name
-        self.is_there = name.startswith(("/", "@"))
-        self.watchdog_seconds = _watchdog(environment) if self.is_there else None
-        self.is_ready = False
+    def __init__(self, systemd: Systemd, clock: Clock) -> None:
+        self.reporter: Reporter | None = None
+        self.standing_by: str | None = None
+        self.is_rejected: Callable[[], bool] = bool
+        self._systemd = systemd
+        self._clock = clock
+        watchdog = systemd.watchdog_seconds
+        self._turn_seconds = TURN if watchdog is None else min(TURN, watchdog / 4)
+        self._beat_at = self._extended_at = float("-inf")
 
-    def ready(self) -> None:
-        """Say that the start is over, or that of a new configuration."""
-        self.is_ready = self._send("READY=1")
+    def reloading(self) -> AbstractContextManager[None]:
+        """Say that the configuration is read anew, for as long as what is returned is entered."""
+        return self._systemd.reloading()
 
-    def status(self, line: str) -> bool:
-        """Show one line; return whether it could be sent."""
-        return self._send(f"STATUS={' '.join(line.split())}")
-
-    @contextmanager
-    def reloading(self) -> Iterator[None]:
-        """Say that the configuration is being read anew, for as long as this lasts; during the start, say nothing."""
-        if not self.is_ready:
-            yield
+    async def run(self, stop: asyncio.Event, grace_seconds: float) -> None:
+        """Tell it until the stop event is set, or this is cancelled; last, that the process ends within the grace."""
+        if not self._systemd.is_there:
             return
-        self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+        showing = asyncio.ensure_future(self._show())
         try:
-            yield
+            while not stop.is_set():
+                self._look()
+                await self._clock.wait(stop, self._turn_seconds)
         finally:
-            self.ready()
+            showing.cancel()
+            self._systemd.stopping(grace_seconds + STOP_MARGIN)
 
-    def beat(self) -> None:
-        """Say that all loops turn."""
-        self._send("WATCHDOG=1")
+    def _look(self) -> None:
+        now, watchdog = self._clock.monotonic(), self._systemd.watchdog_seconds
+        hangs = bool(self.reporter and self.reporter.late())
+        if not self._systemd.is_ready and self._may_be_ready:
+            self._systemd.ready()
+        if hangs:
+            return
+        if not self._systemd.is_ready and now - self._extended_at >= EXTENDED_BY / 3:
+            self._extended_at = now
+            self._systemd.extend(EXTENDED_BY)
+        if watchdog is not None and now + self._turn_seconds - self._beat_at > watchdog / 2:
+            self._beat_at = now
+            self._systemd.beat()
 
-    def extend(self, seconds: float) -> None:
-        """Say that the start goes on, and that there will be more to hear within so many seconds."""
-        self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * _MICROSECONDS)}")
+    @property
+    def _may_be_ready(self) -> bool:
+        polled = self.reporter is not None and self.reporter.health().poll_was_good is not None
+        return polled or self.standing_by is not None
 
-    def stopping(self, grace_seconds: float) -> None:
-        """Say that nothing new is begun, and within how many seconds the process will have ended."""
-        self._send("STOPPING=1", "STATUS=stopping", f"EXTEND_TIMEOUT_USEC={round(grace_seconds * _MICROSECONDS)}")
+    async def _show(self) -> None:
+        """Show the status, whenever it has changed; reading it may take longer than the watchdog waits."""
+        shown, known, read_at = "", "", float("-inf")
+        while True:
+            health = str(self.reporter.health()) if self.reporter else ""
+            facts = f"{health} {self.standing_by} {self.is_rejected()}"
+            if facts != known or self._clock.monotonic() - read_at >= STATUS_EVERY:
+                known, read_at = facts, self._clock.monotonic()
+                line = await self._line()
+                if line != shown and self._systemd.status(line):
+                    shown = line
+            await self._clock.wait(asyncio.Event(), TURN)
 
-    def _send(self, *assignments: str) -> bool:
-        if not self.is_there:
-            return False
-        with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.setblocking(False)
-            sender.sendto("\n".join(assignments).encode(errors="replace"), self._address)
-            return True
-        return False
+    async def _line(self) -> str:
+        if self.reporter is None:
+            text = f"stands by: {self.standing_by} has the ledger" if self.standing_by else "starting"
+        else:
+            text = status_line(await self.reporter.status())
+        return f"{_REJECTED}; {text}" if self.is_rejected() else text
 
 
-def _watchdog(environment: Mapping[str, str]) -> float | None:
-    """Return the watchdog's seconds, if it is meant for this process."""
-    try:
-        microseconds = int(environment.get("WATCHDOG_USEC", "0"))
-        is_ours = int(environment.get("WATCHDOG_PID", os.getpid())) == os.getpid()
-    except ValueError:
-        return None
-    return microseconds / _MICROSECONDS if is_ours and microseconds > 0 else None
+def status_line(status: Status) -> str:
+    """Return one line of status: what is at fault since when, and the deliveries by state."""
+    faults = [f"{one.name} ({one.kind}) since {one.since:%Y-%m-%d %H:%M} UTC" for one in status.conditions]
+    well = f"fault: {', '.join(faults)}" if faults else "all well"
+    if status.queue is None:
+        return well
+    counts = [f"{count} {state}" for state, count in status.queue.states.items() if count]
+    return f"{well}; {', '.join(counts) or 'nothing in the ledger'}"

@@ -7,6 +7,6 @@ Open `transport` first: it says what a transport promises. `pool` does it by SMT
 `connection` (kept for the next mail), `conversation` (RFC 5321's commands), `channel` (replies and deadlines),
 `opening` (from the name to the greeting), `protocol` (octets). `addresses`, `ehlo`, `login` and `session_limit` each
 know one thing; `known` is what was found out about the relay. `replies` makes verdicts, `redaction` keeps secrets out
-of them. `refusals` says whose fault a refusal is, by the table `known_refusals.toml`. `endpoint` reads `mail_relay`,
+of them. `refusals` says whose fault a refusal is, by the table `known_refusals.toml`. `relay_url` reads `mail_relay`,
 `resolver` looks names up. `folder` takes the relay's place in a dry run.
 """

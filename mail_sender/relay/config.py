@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from mail_sender.relay.endpoint import Endpoint, Security
+from mail_sender.relay.relay_url import Endpoint, Security
 from mail_sender.tls import contexts
 
 

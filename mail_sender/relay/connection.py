@@ -16,8 +16,8 @@ from mail_sender.mail.mail import Mail
 from mail_sender.relay import deadlines, replies, session_limit
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.conversation import Conversation, NotReset, RelayFacts
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.known import KnownRelay
+from mail_sender.relay.relay_url import Security
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls import contexts
 from mail_sender.verdict import Accepted, Deferred, Refused, Reply, Stage, Verdict

@@ -24,8 +24,8 @@ from mail_sender.relay import deadlines, login, redaction
 from mail_sender.relay.channel import Channel, NoStartTls, Rejected
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.ehlo import Offer
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.known import KnownRelay
+from mail_sender.relay.relay_url import Security
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls.certificate import Certificate
 from mail_sender.verdict import LONGEST_TEXT, Reply, Stage

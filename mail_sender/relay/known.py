@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import structlog
 
 from mail_sender.relay.addresses import Address
-from mail_sender.relay.endpoint import Security
+from mail_sender.relay.relay_url import Security
 from mail_sender.tls.certificate import Certificate
 from mail_sender.verdict import Stage
 

@@ -28,8 +28,8 @@ from mail_sender.relay import login, refusals
 from mail_sender.relay.channel import NoStartTls, Rejected
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.conversation import NoUtf8
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.login import NoLogin
+from mail_sender.relay.relay_url import Security
 from mail_sender.tls import fault
 from mail_sender.tls.fault import Peer, TlsFault
 from mail_sender.verdict import Blame, Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict

@@ -21,6 +21,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from mail_sender.backoff import IN_TIME
+from mail_sender.sender.warm_up import WarmUp
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -33,23 +34,6 @@ class Limit(StrEnum):
     PER_MINUTE = "per_minute"
     PER_RECIPIENT = "per_recipient_per_hour"
     WARM_UP = "warm_up"
-
-
-@dataclass(frozen=True, slots=True)
-class WarmUp:
-    """How many mails a day a relay gets that does not know us: `start` on the first day, then `factor` times as many.
-
-    Without `first_day`, the first day is the one on which the relay is used with a warm-up for the first time.
-    """
-
-    start: int
-    factor: float
-    days: int
-    first_day: date | None = None
-
-    def most(self, day: int) -> int | None:
-        """Return how many mails may go on a day, the first of which is 1; None if any number."""
-        return int(self.start * self.factor ** (day - 1)) if day <= self.days else None
 
 
 @dataclass(frozen=True, slots=True)

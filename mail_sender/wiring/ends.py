@@ -16,9 +16,9 @@ from mail_sender.config.config import Config
 from mail_sender.config.watch import Watch
 from mail_sender.errors import Exit, MailSenderError
 from mail_sender.relay.config import FolderConfig
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.folder import FolderTransport
 from mail_sender.relay.pool import SmtpTransport
+from mail_sender.relay.relay_url import Security
 from mail_sender.relay.transport import Transport
 from mail_sender.sender.observation import Observe, Spoken, unobserved
 from mail_sender.sender.test_mail import TestMail

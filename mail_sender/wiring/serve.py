@@ -20,8 +20,8 @@ from mail_sender.ledger.lock import Lock
 from mail_sender.lifecycle import Signals
 from mail_sender.observe.alerts.loop import Plan
 from mail_sender.observe.listener import Listener
-from mail_sender.observe.service import Service
-from mail_sender.observe.systemd import Systemd
+from mail_sender.observe.sd_notify import Systemd
+from mail_sender.observe.systemd import Service
 from mail_sender.relay.config import FolderConfig
 from mail_sender.wiring import announce
 from mail_sender.wiring.ends import Ends

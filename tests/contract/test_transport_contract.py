@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from mail_sender.mail.mail import Mail
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.folder import FolderTransport
 from mail_sender.relay.pool import SmtpTransport
+from mail_sender.relay.relay_url import Security
 from mail_sender.relay.transport import Transport
 from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, Stage, Verdict
 from tests.support.recording_transport import RecordingTransport

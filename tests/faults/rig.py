@@ -32,7 +32,7 @@ from uuid import UUID
 from mail_sender.ledger.base import Entry, Query
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import FINAL, State
-from mail_sender.relay.endpoint import Security
+from mail_sender.relay.relay_url import Security
 from mail_sender.sender.test_mail import Progress, TestMail
 from tests.faults import rig_log
 from tests.faults.oracle import Evidence, Queued, RunOfTestMail

@@ -18,13 +18,14 @@ from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.mail.config import MailConfig
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.pool import SmtpTransport
+from mail_sender.relay.relay_url import Security
 from mail_sender.relay.transport import Transport
 from mail_sender.sender.config import ReputationConfig, RetryConfig, SenderConfig
-from mail_sender.sender.limits import Limits, WarmUp
+from mail_sender.sender.limits import Limits
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.schedule import Schedule
+from mail_sender.sender.warm_up import WarmUp
 from mail_sender.sender.worker import Worker
 from mail_sender.source.base import Source
 from mail_sender.source.config import SourceConfig

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 from mail_sender.config import load
 from mail_sender.config.keys import ClientFile, SenderFile
-from mail_sender.observe.alerts import causes
+from mail_sender.observe.alerts import rules
 from mail_sender.observe.metrics import Metrics
-from mail_sender.relay.endpoint import Security
+from mail_sender.relay.relay_url import Security
 from tests.golden import samples
 from tests.support import configs
 from tests.support.certificates import Authority
@@ -129,7 +129,7 @@ def test_every_loop_and_alert_of_a_condition_stands_in_its_page() -> None:
     assert len(loops) == 3
     assert sorted(re.findall(r"`(\w+)`", re.findall(r"(?m)^\| `loop` \|(.*)$", monitoring)[0])) == sorted(loops)
     assert {f"loop_{name}" for name in loops} == set(re.findall(r"`(loop_\w+)`", alerts))
-    assert {f"{name}_down" for name in causes.CONDITIONS} <= set(re.findall(r"`(\w+_down)`", alerts))
+    assert {f"{name}_down" for name in rules.CONDITIONS} <= set(re.findall(r"`(\w+_down)`", alerts))
 
 
 def test_every_exit_code_and_flag_stands_in_the_configuration_page() -> None:

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from mail_sender.relay import replies
 from mail_sender.relay.channel import Rejected
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.endpoint import Security
+from mail_sender.relay.relay_url import Security
 from mail_sender.verdict import Blame, Reply, Stage, Verdict
 
 CONFIG = RelayConfig(

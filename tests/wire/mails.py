@@ -6,8 +6,8 @@ from pydantic import SecretStr
 
 from mail_sender.mail.mail import Mail
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.pool import SmtpTransport
+from mail_sender.relay.relay_url import Security
 from mail_sender.verdict import Verdict
 from tests.support.certificates import Authority
 

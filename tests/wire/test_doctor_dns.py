@@ -13,7 +13,7 @@ from mail_sender.doctor.domain.resolver import Resolver
 from mail_sender.doctor.subject import Subject
 from mail_sender.mail.config import MailConfig
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.endpoint import Security
+from mail_sender.relay.relay_url import Security
 from tests.support.dns_server import REFUSED, SERVFAIL, SILENT, DnsServer, Rows, txt
 
 LONG = "v=DKIM1; p=" + "A" * 2000

@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.pool import SmtpTransport
+from mail_sender.relay.relay_url import Security
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
 from mail_sender.verdict import Accepted, RelayDown

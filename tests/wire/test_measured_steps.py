@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.pool import SmtpTransport
+from mail_sender.relay.relay_url import Security
 from mail_sender.verdict import Stage
 from tests.support.certificates import Authority
 from tests.wire.conftest import Puppet

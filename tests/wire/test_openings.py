@@ -9,8 +9,8 @@ import pytest
 import structlog
 
 from mail_sender.relay import addresses, deadlines
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.known import KnownRelay
+from mail_sender.relay.relay_url import Security
 from mail_sender.verdict import Accepted, RelayDown, Stage
 from tests.support.certificates import Authority
 from tests.support.scripted_relay import CUT, HANG, ScriptedRelay

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from mail_sender.relay.connection import Rehearsed
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.rehearsal import Rehearsal
+from mail_sender.relay.relay_url import Security
 from mail_sender.verdict import RelayDown, Stage
 from tests.support.certificates import Authority
 from tests.support.scripted_relay import ScriptedRelay

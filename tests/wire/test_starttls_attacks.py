@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from mail_sender.relay.endpoint import Security
+from mail_sender.relay.relay_url import Security
 from mail_sender.verdict import Accepted, RelayDown, Stage, Verdict
 from tests.support.certificates import Authority
 from tests.wire.conftest import Puppet

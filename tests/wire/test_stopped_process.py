@@ -5,8 +5,8 @@ import select
 
 import pytest
 
-from mail_sender.relay.endpoint import Security
 from mail_sender.relay.protocol import RelayProtocol
+from mail_sender.relay.relay_url import Security
 from mail_sender.verdict import Accepted
 from tests.support.certificates import Authority
 from tests.support.scripted_relay import ScriptedRelay

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mail_sender.observe.systemd import Systemd
+from mail_sender.observe.sd_notify import Systemd
 from tests.support.service_manager import ServiceManager, abstract_name
 
 

@@ -1,8 +1,8 @@
 """Alerts: a webhook or a command is called when something stands in the way of mail, and again when it is over.
 
-    causes    what is wrong now, out of the status
+    rules     what of a status is worth an alert, each as a cause
     tally     the messages that were given up, which no status counts as new
-    rules     which causes are due to be alerted, and which alerts are over
+    firing    which causes are due to be alerted, and which alerts are over
     memory, keeper
               what was alerted, kept in a file, so that a restart repeats nothing
     formats   the body for each kind of receiver (docs/alerts.md)

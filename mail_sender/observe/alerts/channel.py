@@ -6,12 +6,12 @@ import structlog
 
 from mail_sender.backoff import ALERT_WAITS
 from mail_sender.clock import Clock
-from mail_sender.observe.alerts import rules
+from mail_sender.observe.alerts import firing
 from mail_sender.observe.alerts.alert import Alert
-from mail_sender.observe.alerts.causes import Cause
 from mail_sender.observe.alerts.config import AlertConfig
+from mail_sender.observe.alerts.firing import Memory
 from mail_sender.observe.alerts.receiver import NotDelivered, Receiver
-from mail_sender.observe.alerts.rules import Memory
+from mail_sender.observe.alerts.rules import Cause
 
 _log = structlog.get_logger()
 
@@ -33,8 +33,8 @@ class Channel:
     async def turn(self, causes: Sequence[Cause], *, are_all: bool) -> None:
         """Deliver what is due by now, unless the receiver is left alone for a while."""
         now = self._clock.now()
-        self.memory = rules.seen(self.memory, causes, now, are_all=are_all)
-        found = rules.due(self.memory, now, self._config)
+        self.memory = firing.seen(self.memory, causes, now, are_all=are_all)
+        found = firing.due(self.memory, now, self._config)
         self._note_limit(found.held_back)
         if self._clock.monotonic() >= self._not_before:
             await self._deliver(found.alerts)
@@ -49,7 +49,7 @@ class Channel:
                 if not error.is_answered:  # else only this alert may be at fault
                     break
             else:
-                self.memory = rules.delivered(self.memory, alert)
+                self.memory = firing.delivered(self.memory, alert)
                 _log.info("alert_sent", key=alert.key, status=alert.status, to=self._receiver.place)
         if alerts:
             self._note(fault)

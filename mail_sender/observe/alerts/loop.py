@@ -17,16 +17,16 @@ from mail_sender.clock import Clock
 from mail_sender.condition import Condition
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.state_folder import StateFolder
-from mail_sender.observe.alerts import causes, memory, rules
+from mail_sender.observe.alerts import firing, memory, rules
 from mail_sender.observe.alerts.alert import Origin
-from mail_sender.observe.alerts.causes import Cause
 from mail_sender.observe.alerts.channel import Channel
 from mail_sender.observe.alerts.command import Command
 from mail_sender.observe.alerts.config import AlertConfig
+from mail_sender.observe.alerts.firing import Memory
 from mail_sender.observe.alerts.keeper import Keeper
 from mail_sender.observe.alerts.memory import Kept
 from mail_sender.observe.alerts.receiver import Receiver
-from mail_sender.observe.alerts.rules import Memory
+from mail_sender.observe.alerts.rules import Cause
 from mail_sender.observe.alerts.tally import Tally
 from mail_sender.observe.alerts.webhook import Webhook
 from mail_sender.observe.status import Status
@@ -138,12 +138,12 @@ class Alerting:
             async with asyncio.timeout(STATUS_SECONDS):
                 status = await self._read()
         except (LedgerFault, TimeoutError):
-            return [causes.unreadable(plan.config)], False
+            return [rules.unreadable(plan.config)], False
         if status.queue is not None:
             self._tally.settle(status.queue.states, self._clock.now())
         found = [
             replace(one, summary=plan.clean(one.summary), advice=plan.clean(one.advice))
-            for one in causes.causes(status, self._tally.counts, plan.config)
+            for one in rules.causes(status, self._tally.counts, plan.config)
         ]
         return found, status.queue is not None
 
@@ -159,6 +159,6 @@ class Alerting:
         if not self._is_loaded:
             kept = await self._keeper.load()
             now = self._clock.now()
-            self._memories = {name: rules.started(one, now) for name, one in kept.receivers.items()}
+            self._memories = {name: firing.started(one, now) for name, one in kept.receivers.items()}
             self._tally.add(kept.counts)
             self._is_loaded = True

@@ -16,7 +16,7 @@ from mail_sender.errors import MailSenderError
 from mail_sender.ledger import own_files
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.ledger.states import State
-from mail_sender.observe.alerts.rules import Memory
+from mail_sender.observe.alerts.firing import Memory
 from mail_sender.observe.alerts.tally import Count
 
 _LARGEST = 2**20

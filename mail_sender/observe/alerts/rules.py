@@ -1,146 +1,172 @@
-"""The rules: which causes are alerted now, and which alerts are over. Pure: no I/O, and time is a parameter.
+"""The rules: what of a status is worth an alert, each with a key that stays, its beginning, and what to do.
 
-1. A cause is alerted once it has lasted for as long as it says, then again every `repeat`, and, if it counts up, when
-   it has counted up, at most every quarter of an hour.
-2. It is over if it was absent for a while: what comes and goes in between stays one alert.
-3. What was never alerted is dropped when its cause is gone.
-4. No receiver gets more than `max_per_hour`. What is more stays due: the urgent ones go first.
-
-A memory changes by `seen` in each turn, and by `delivered` when a receiver has taken an alert. What it did not take
-is due again.
+Two causes with one reason make one alert: while the identity server is at fault, nobody is told as well that polls
+fail.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pydantic import AwareDatetime
-
-from mail_sender.observe.alerts.alert import Alert, Severity
-from mail_sender.observe.alerts.causes import Cause
+from mail_sender.ledger.states import OPEN, State
+from mail_sender.observe.alerts.alert import Severity
 from mail_sender.observe.alerts.config import AlertConfig
-from mail_sender.observe.spans import span
+from mail_sender.observe.alerts.tally import Count
+from mail_sender.observe.status import ConditionStatus, Expiry, Status
 
-GATHER = timedelta(minutes=15)
-"""Between two alerts of a cause that counts up."""
-SETTLE = timedelta(minutes=1)
-"""So long a cause is absent before its alert is over; shorter if `after` is."""
-START = timedelta(minutes=2)
-"""What was alerted before a start is not over for so long: the first attempts and polls must show it."""
+MOST_KEYS = 50
+"""Causes that are looked at in one turn, so that a receiver is never flooded."""
 
-_HOUR = timedelta(hours=1)
-_URGENCY = {severity: number for number, severity in enumerate(Severity)}
+_NOT_HERE = frozenset({"alerts", "loop"})
+"""The condition of alerting itself, of which no alert can tell; and loops, of which each is a cause of its own."""
+_AT_ONCE = timedelta(0)
+_LATE = timedelta(minutes=1)
+"""A loop that hangs is alerted after this at the latest: nothing mends it but a restart."""
+
+CONDITIONS: Mapping[str, tuple[Severity, str]] = {
+    "relay": (Severity.CRITICAL, "the relay cannot be used"),
+    "server": (Severity.CRITICAL, "the identity server cannot be used"),
+    "ledger": (Severity.CRITICAL, "the ledger cannot be used"),
+    "template": (Severity.WARNING, "mails cannot be made"),
+    "reading": (Severity.WARNING, "messages cannot be read one by one"),
+    "clock": (Severity.WARNING, "the clocks of this machine and of the server differ"),
+    "configuration": (Severity.WARNING, "the configuration has faults"),
+    "domain": (Severity.WARNING, "the DNS of the From domain may keep mail from arriving"),
+}
+"""How bad each condition is, and what it is, in words."""
+_GIVEN_UP: Mapping[State, tuple[str, str]] = {
+    State.ABANDONED: (
+        "the relay did not accept {}",
+        "run `mail-sender queue list --status abandoned`; `mail-sender queue retry ID` starts over",
+    ),
+    State.UNKNOWN: (
+        "nobody knows whether {} arrived: the connection was cut off after the final dot",
+        "run `mail-sender queue list --status unknown`; ask the person, then `queue resend ID` or `queue abandon ID`",
+    ),
+}
+_EXPIRIES: Mapping[str, tuple[str, str]] = {
+    "token": (
+        "the token",
+        "kanidm service-account api-token generate NAME mail-sender --readwrite, and put it into the config",
+    ),
+    "server_certificate": ("the identity server's certificate", "renew it on the identity server"),
+    "relay_certificate": ("the relay's certificate", "renew it on the relay, or ask its operator"),
+    "client_certificate": ("our client certificate", "renew the file that [relay] client_cert_path names"),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A cause that is there, or was alerted.
+class Cause:
+    """Something that is wrong now.
 
-    `due_at` is when it is to be alerted for the first time, `seen_at` when it was last there, `alerted_at` when a
-    receiver last took it, with which `alerted_count`.
+    `since` is None where only the watching shows how long it lasts. It is alerted when it has lasted for `after`.
+    `counts_up` says that a larger `count` is news.
     """
 
     key: str
     severity: Severity
-    since: AwareDatetime
-    due_at: AwareDatetime
-    seen_at: AwareDatetime
+    since: datetime | None
+    after: timedelta
     summary: str
     advice: str
     count: int | None = None
     counts_up: bool = False
-    is_there: bool = True
-    alerted_at: AwareDatetime | None = None
-    alerted_count: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What one receiver should know and has been sent: causes by key, and when it took those of the last hour."""
-
-    known: Mapping[str, Known] = field(default_factory=dict)
-    sent_at: tuple[AwareDatetime, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """The alerts to deliver now, the urgent ones first; so many more are held back by the limit."""
-
-    alerts: tuple[Alert, ...]
-    held_back: int = 0
+def causes(status: Status, given_up: Mapping[State, Count], config: AlertConfig) -> list[Cause]:
+    """Return what is wrong at the time of the status."""
+    found = [
+        *_conditions(status, config),
+        *_loops(status, config),
+        *_polls(status, config),
+        *_oldest(status, config),
+        *_given_up(given_up),
+        *_expiries(status, config),
+    ]
+    return found[:MOST_KEYS]
 
 
-def started(memory: Memory, now: datetime) -> Memory:
-    """Return the memory that a process begins with: of what it read, nothing is over yet."""
-    return replace(
-        memory, known={key: replace(one, is_there=False, seen_at=now + START) for key, one in memory.known.items()}
-    )
+def unreadable(config: AlertConfig) -> Cause:
+    """Return the cause that nothing can be said of the sender: its status cannot be read."""
+    summary = "the status of the sender cannot be read: its ledger does not answer"
+    return Cause("status_unreadable", Severity.CRITICAL, None, config.after, summary, "check the disk of the ledger")
 
 
-def seen(memory: Memory, causes: Sequence[Cause], now: datetime, *, are_all: bool = True) -> Memory:
-    """Return the memory after a look at what is wrong now; unless these `are_all`, nothing else ends."""
-    known = {cause.key: _known(cause, memory.known.get(cause.key), now) for cause in causes}
-    for key, one in memory.known.items():
-        if key not in known and (one.alerted_at is not None or not are_all):
-            # A clock that was set back must not keep it from being over.
-            seen_at = min(one.seen_at, now + START)
-            known[key] = replace(one, is_there=one.is_there and not are_all, seen_at=seen_at)
-    sent_at = tuple(at for at in memory.sent_at if timedelta(0) <= now - at < _HOUR)
-    return Memory(known, sent_at)
+def waiting(status: Status) -> int | None:
+    """Return how many deliveries wait for their mail, if the ledger can be read."""
+    return sum(status.queue.states.get(state, 0) for state in OPEN) if status.queue is not None else None
 
 
-def due(memory: Memory, now: datetime, config: AlertConfig) -> Due:
-    """Return the alerts that the receiver should get now."""
-    found = [alert for one in memory.known.values() if (alert := _alert(one, now, config)) is not None]
-    found.sort(key=lambda alert: (_URGENCY[alert.severity], alert.since))
-    most = max(0, config.max_per_hour - len(memory.sent_at))
-    return Due(tuple(found[:most]), len(found[most:]))
+def deliveries(number: int) -> str:
+    """Return a number of deliveries in words."""
+    return "1 delivery" if number == 1 else f"{number} deliveries"
 
 
-def delivered(memory: Memory, alert: Alert) -> Memory:
-    """Return the memory after the receiver has taken an alert."""
-    known = dict(memory.known)
-    if alert.status == "resolved":
-        known.pop(alert.key, None)
-    elif alert.key in known:
-        known[alert.key] = replace(known[alert.key], alerted_at=alert.at, alerted_count=alert.count)
-    return Memory(known, (*memory.sent_at, alert.at))
+def _conditions(status: Status, config: AlertConfig) -> Iterator[Cause]:
+    for one in status.conditions:
+        if one.name not in _NOT_HERE:
+            severity, what = CONDITIONS.get(one.name, (Severity.WARNING, f"there is a fault of: {one.name}"))
+            summary = f"{what}: {one.detail}"
+            key = f"{one.name}_down"
+            yield Cause(key, severity, one.since, config.after, summary, one.advice, waiting(status))
 
 
-def _known(cause: Cause, before: Known | None, now: datetime) -> Known:
-    since = cause.since or (before.since if before else now)
-    is_alerted = before is not None and before.alerted_at is not None
-    return Known(
-        cause.key,
-        cause.severity,
-        min(since, before.since) if before and is_alerted else since,
-        since + cause.after,
-        now,
-        cause.summary,
-        cause.advice,
-        cause.count,
-        cause.counts_up,
-        alerted_at=before.alerted_at if before else None,
-        alerted_count=before.alerted_count if before else None,
-    )
+def _loops(status: Status, config: AlertConfig) -> Iterator[Cause]:
+    for late in status.sender.late_loops if status.sender else ():
+        since = status.at - timedelta(seconds=late.late_seconds)
+        summary = f"the sender's loop {late.loop} hangs: it should have gone on {late.late_seconds:.0f} s ago"
+        advice = "restart mail-sender, and report it with the log before it"
+        after = min(config.after, _LATE)
+        yield Cause(f"loop_{late.loop}", Severity.CRITICAL, since, after, summary, advice, waiting(status))
 
 
-def _alert(one: Known, now: datetime, config: AlertConfig) -> Alert | None:
-    if one.is_there and _is_news(one, now, config):
-        return Alert(one.key, "firing", one.severity, one.since, now, one.summary, one.advice, one.count)
-    if not one.is_there and now - one.seen_at >= min(SETTLE, config.after):
-        return _over(one, now)
-    return None
+def _polls(status: Status, config: AlertConfig) -> Iterator[Cause]:
+    server, sender = status.server, status.sender
+    if server is None or sender is None or sender.late_loops or _have(status.conditions, "server", "ledger"):
+        return
+    last, overdue = server.last_good_poll_at, server.next_poll_at is not None and status.at > server.next_poll_at
+    if server.last_poll_at is not None and server.last_poll_at == last and not overdue:
+        return
+    since = sender.started_at if last is None else server.next_poll_at if overdue else None
+    when = "since the start" if last is None else f"since {last:%Y-%m-%d %H:%M} UTC"
+    summary = f"the queue of the identity server was not read {when}"
+    advice = "read the log of mail-sender, and run `mail-sender doctor`"
+    yield Cause("polls_overdue", Severity.CRITICAL, since, config.after, summary, advice, waiting(status))
 
 
-def _is_news(one: Known, now: datetime, config: AlertConfig) -> bool:
-    if one.alerted_at is None:
-        return now >= one.due_at
-    passed = abs(now - one.alerted_at)  # a clock that was set back must not silence it
-    more = one.counts_up and one.count != one.alerted_count
-    return (more and passed >= GATHER) or bool(config.repeat and passed >= config.repeat)
+def _have(conditions: list[ConditionStatus], *names: str) -> bool:
+    return any(one.name in names for one in conditions)
 
 
-def _over(one: Known, now: datetime) -> Alert:
-    summary = f"over after {span(min(one.seen_at, now) - one.since)}: {one.summary}"
-    return Alert(one.key, "resolved", one.severity, one.since, now, summary, "nothing is to be done", one.count)
+def _oldest(status: Status, config: AlertConfig) -> Iterator[Cause]:
+    oldest, number = status.queue.oldest_waiting_at if status.queue is not None else None, waiting(status)
+    if oldest is not None and status.at - oldest >= config.oldest_waiting:
+        minutes = int((status.at - oldest).total_seconds() // 60)
+        summary = f"the oldest of {deliveries(number or 1)} has waited for {minutes} min"
+        advice = "run `mail-sender status` and `mail-sender queue list`"
+        yield Cause("oldest_waiting", Severity.CRITICAL, oldest, config.oldest_waiting, summary, advice, number)
+
+
+def _given_up(counts: Mapping[State, Count]) -> Iterator[Cause]:
+    for state, count in counts.items():
+        what, advice = _GIVEN_UP[state]
+        summary = f"{what.format(deliveries(count.number))} (since {count.first:%Y-%m-%d %H:%M} UTC)"
+        key = f"messages_{state}"
+        yield Cause(key, Severity.WARNING, count.first, _AT_ONCE, summary, advice, count.number, counts_up=True)
+
+
+def _expiries(status: Status, config: AlertConfig) -> Iterator[Cause]:
+    for one in status.expiries:
+        begins = one.expires_at - config.expires_within
+        if status.at >= begins:
+            what, advice = _EXPIRIES.get(one.name, (one.name.replace("_", " "), "renew it"))
+            summary = f"{what} {_ends(one, status.at)}"
+            yield Cause(f"{one.name}_expires", Severity.WARNING, begins, _AT_ONCE, summary, advice)
+
+
+def _ends(one: Expiry, now: datetime) -> str:
+    left = one.expires_at - now
+    if left <= timedelta(0):
+        return f"has expired on {one.expires_at:%Y-%m-%d %H:%M} UTC"
+    how_long = f"{left.days} days" if left.days > 1 else f"{int(left.total_seconds() // 3600)} h"
+    return f"expires in {how_long}, on {one.expires_at:%Y-%m-%d %H:%M} UTC"

@@ -10,7 +10,7 @@ from mail_sender.doctor.config import DoctorConfig
 from mail_sender.doctor.nameserver import Nameserver
 from mail_sender.errors import ConfigError
 from mail_sender.ledger.config import LedgerConfig
-from mail_sender.relay.endpoint import Security
+from mail_sender.relay.relay_url import Security
 from mail_sender.sender.config import RetryConfig
 from tests.support.config_files import Files
 from tests.support.configs import relay_of

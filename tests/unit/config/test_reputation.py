@@ -7,7 +7,8 @@ import pytest
 
 from mail_sender.sender.config import ReputationConfig
 from mail_sender.sender.disposable import Disposable
-from mail_sender.sender.limits import Limits, WarmUp
+from mail_sender.sender.limits import Limits
+from mail_sender.sender.warm_up import WarmUp
 from tests.support.config_files import Files, fault
 
 RELAY = "[relay]\n"

@@ -14,7 +14,7 @@ from mail_sender.observe import domain_watch
 from mail_sender.observe.advisories import Advisories
 from mail_sender.observe.domain_watch import EVERY, FIRST_AFTER, DomainWatch
 from mail_sender.relay.config import FolderConfig, RelayConfig
-from mail_sender.relay.endpoint import Security
+from mail_sender.relay.relay_url import Security
 from tests.support.fake_clock import FakeClock
 from tests.support.samples import MAIL, NOW
 from tests.support.virtual_time import VIRTUAL_TIME

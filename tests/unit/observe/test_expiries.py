@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from mail_sender.observe import expiries
 from mail_sender.observe.expiries import Expiries
 from mail_sender.relay.config import FolderConfig, RelayConfig
-from mail_sender.relay.endpoint import Security
+from mail_sender.relay.relay_url import Security
 from mail_sender.sender.parts import Parts
 from mail_sender.source.config import SourceConfig
 from mail_sender.tls import certificate

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from mail_sender.relay import login
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.endpoint import Security
+from mail_sender.relay.relay_url import Security
 from mail_sender.verdict import Reply
 
 PLAIN = base64.b64encode(b"\0ann\0s3cret").decode()

@@ -7,10 +7,11 @@ import pytest
 from mail_sender.backoff import IN_TIME
 from mail_sender.ledger.base import Delivery
 from mail_sender.sender.disposable import Disposable
-from mail_sender.sender.limits import DAY, HOUR, MINUTE, Allowance, Hold, Limit, Limits, Usage, WarmUp
+from mail_sender.sender.limits import DAY, HOUR, MINUTE, Allowance, Hold, Limit, Limits, Usage
 from mail_sender.sender.limits import longest_bearable as longest
 from mail_sender.sender.plan import PutOff, Refuse, Rules, Send, plan
 from mail_sender.sender.recent_mails import RecentMails
+from mail_sender.sender.warm_up import WarmUp
 from tests.support.samples import ELLIE, NOW, SECOND, A, B, C, delivery, message
 
 NOBODY: frozenset[str] = frozenset()

@@ -12,7 +12,8 @@ from mail_sender.ledger.states import State
 from mail_sender.message import Message
 from mail_sender.sender.config import ReputationConfig, RetryConfig
 from mail_sender.sender.disposable import Disposable
-from mail_sender.sender.limits import Limit, Limits, WarmUp
+from mail_sender.sender.limits import Limit, Limits
+from mail_sender.sender.warm_up import WarmUp
 from tests.support.samples import DAY, ELLIE, HOUR, LATER, MINUTE, NOW, SECOND, A, B, crowd, message, reset
 from tests.support.virtual_time import VIRTUAL_TIME
 from tests.support.worker_bench import Bench, bench

@@ -18,7 +18,7 @@ from mail_sender.ledger.lock import Lock
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.lifecycle import Signals
 from mail_sender.relay.config import FolderConfig, RelayConfig
-from mail_sender.relay.endpoint import Security
+from mail_sender.relay.relay_url import Security
 from mail_sender.sender.config import SenderConfig
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.reported import Reported

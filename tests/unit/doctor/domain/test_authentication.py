@@ -5,7 +5,7 @@ import pytest
 from mail_sender.doctor.domain.check import authentication
 from mail_sender.mail.config import MailConfig
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.endpoint import Security
+from mail_sender.relay.relay_url import Security
 from tests.unit.doctor.domain.asking import (
     ED25519,
     FAILS,

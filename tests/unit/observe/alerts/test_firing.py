@@ -8,9 +8,9 @@ import pytest
 
 from mail_sender.ledger.states import State
 from mail_sender.observe import gauges
-from mail_sender.observe.alerts import causes, rules
+from mail_sender.observe.alerts import firing, rules
 from mail_sender.observe.alerts.config import AlertConfig
-from mail_sender.observe.alerts.rules import Memory
+from mail_sender.observe.alerts.firing import Memory
 from mail_sender.observe.alerts.tally import Tally
 from mail_sender.observe.status import Expiry, LateLoop, Status
 from mail_sender.sender.observation import Recorded
@@ -39,14 +39,14 @@ class Watching:
         while self.now <= NOW + until:
             found = seen(self.now)
             self.tally.settle(found.queue.states if found.queue is not None else {}, self.now)
-            self.turn(causes.causes(found, self.tally.counts, self.config), takes=takes)
+            self.turn(rules.causes(found, self.tally.counts, self.config), takes=takes)
             self.now += step
 
-    def turn(self, found: Iterable[causes.Cause], *, takes: bool = True, are_all: bool = True) -> None:
+    def turn(self, found: Iterable[rules.Cause], *, takes: bool = True, are_all: bool = True) -> None:
         """Glance once."""
-        self.memory = rules.seen(self.memory, list(found), self.now, are_all=are_all)
-        for alert in rules.due(self.memory, self.now, self.config).alerts if takes else ():
-            self.memory = rules.delivered(self.memory, alert)
+        self.memory = firing.seen(self.memory, list(found), self.now, are_all=are_all)
+        for alert in firing.due(self.memory, self.now, self.config).alerts if takes else ():
+            self.memory = firing.delivered(self.memory, alert)
             self.sent.append((int((self.now - NOW) / MINUTE), alert.key, alert.status))
             self.texts.append(alert.summary)
 
@@ -81,9 +81,9 @@ CAUSES: dict[str, tuple[Glance, int, str]] = {
 def test_each_condition_that_may_be_alerted_has_words() -> None:
     """And what has none, because it is new, is named."""
     named = set(gauges.CONDITIONS) - {"alerts", "loop"}
-    assert named <= causes.CONDITIONS.keys()
+    assert named <= rules.CONDITIONS.keys()
     found = [status(NOW, conditions=[condition(name, NOW)]) for name in ("configuration", "moon")]
-    texts = [cause.summary for one in found for cause in causes.causes(one, {}, AlertConfig())]
+    texts = [cause.summary for one in found for cause in rules.causes(one, {}, AlertConfig())]
     assert texts[0].startswith("the configuration has faults: ")
     assert texts[1].startswith("there is a fault of: moon: ")
 
@@ -142,11 +142,11 @@ def test_a_restart_repeats_nothing_and_nothing_is_over_because_of_it() -> None:
     """The first attempts after it take a while; if it is over then, that is sent."""
     watching = Watching()
     watching.go(10 * MINUTE, down("relay"))
-    watching.memory = rules.started(watching.memory, watching.now)
+    watching.memory = firing.started(watching.memory, watching.now)
     watching.go(12 * MINUTE)  # no attempt has ended yet
     watching.go(20 * MINUTE, down("relay", NOW + 12 * MINUTE))
     assert watching.sent == [(5, "relay_down", "firing")]
-    watching.memory = rules.started(watching.memory, watching.now)
+    watching.memory = firing.started(watching.memory, watching.now)
     watching.go(40 * MINUTE)
     assert watching.sent[1:] == [(23, "relay_down", "resolved")]
 
@@ -216,7 +216,7 @@ def test_where_nothing_can_be_seen_nothing_is_over() -> None:
     watching = Watching()
     watching.go(10 * MINUTE, down("relay"))
     while watching.now <= NOW + 20 * MINUTE:
-        watching.turn([causes.unreadable(CONFIG)], are_all=False)
+        watching.turn([rules.unreadable(CONFIG)], are_all=False)
         watching.now += 10 * SECOND
     watching.go(30 * MINUTE, down("relay"))
     assert watching.sent == [
@@ -229,7 +229,7 @@ def test_a_clock_that_was_set_back_silences_nothing() -> None:
     watching = Watching(replace(CONFIG, repeat=HOUR))
     watching.go(6 * MINUTE, down("relay"))
     watching.now -= 30 * DAY
-    watching.turn(causes.causes(down("relay")(watching.now), {}, watching.config))
+    watching.turn(rules.causes(down("relay")(watching.now), {}, watching.config))
     assert [status for _, _, status in watching.sent] == ["firing", "firing"]
     for _ in range(30):
         watching.turn([])

@@ -11,9 +11,9 @@ import pytest
 
 from mail_sender.observe.health import Health
 from mail_sender.observe.reporter import Reporter
-from mail_sender.observe.service import Service, status_line
+from mail_sender.observe.sd_notify import Systemd
 from mail_sender.observe.status import Status
-from mail_sender.observe.systemd import Systemd
+from mail_sender.observe.systemd import Service, status_line
 from mail_sender.sender.heartbeat import Late
 from tests.support.fake_clock import FakeClock
 from tests.support.samples import NOW

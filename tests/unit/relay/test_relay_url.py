@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail_sender.relay.endpoint import BadRelay, Endpoint, Security, parse
+from mail_sender.relay.relay_url import BadRelay, Endpoint, Security, parse
 
 IMPLICIT, STARTTLS, DISCOVER = Security.IMPLICIT, Security.STARTTLS, Security.DISCOVER
 
