@@ -33,6 +33,8 @@ LARGEST_PART = 256 * 1024
 LONGEST_RANGE = 10_000
 
 _RING_AGAIN = 0.001
+_LOST = 0.05
+"""Seconds until it rings again after an exception that Python dropped: one in a finaliser, or in the collector."""
 
 # Control characters but tab and line ends, and half surrogate pairs.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
@@ -144,12 +146,12 @@ def _alarm(seconds: float) -> Iterator[None]:
         if not set_:
             return
         if frame is None or frame.f_lineno is None:  # some instructions belong to no line, and Jinja asks for one
-            signal.setitimer(signal.ITIMER_PROF, _RING_AGAIN)
+            signal.setitimer(signal.ITIMER_PROF, _RING_AGAIN, _LOST)
             return
         raise TooMuch(f"it takes longer than {seconds:.0f} s")
 
     before, began = signal.signal(signal.SIGPROF, ring), time.process_time()
-    others, again = signal.setitimer(signal.ITIMER_PROF, seconds)
+    others, again = signal.setitimer(signal.ITIMER_PROF, seconds, _LOST)
     try:
         yield
     finally:

@@ -40,15 +40,10 @@ LARGE = [
 
 @pytest.fixture
 def largest() -> Iterator[None]:
-    """See that neither this process nor the child grows by as much as one of these templates asks for."""
-    before, of_others = (
-        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    """See that this process does not grow by as much as one of these templates asks for; the child has a limit."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
-    largest_child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    # Another test's child may have been larger before (the type checker is): then none of ours may exceed that one.
-    assert largest_child < 512 * 1024 or largest_child == of_others
 
 
 @pytest.mark.usefixtures("largest")

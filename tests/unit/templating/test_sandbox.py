@@ -1,9 +1,12 @@
 """What a template may take, what is escaped, and what a name means in it."""
 
 import asyncio
+import gc
 import select
 import signal
 import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import jinja2
@@ -50,6 +53,39 @@ def test_a_loop_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) ->
     signal.setitimer(signal.ITIMER_PROF, others)
 
 
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Keep Python's collector off: Hypothesis has it call a function, in which an exception is lost."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_alarm_that_is_lost_rings_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python drops what is raised in a finaliser, wherever that runs."""
+    monkeypatch.setattr(sandbox, "SECONDS", 0.02)
+
+    def work(seconds: float) -> None:
+        ends = time.process_time() + seconds
+        while time.process_time() < ends:
+            pass
+
+    class Slow:
+        def __del__(self) -> None:
+            work(0.04)
+
+    class Ends:
+        def __str__(self) -> str:
+            Slow()
+            work(2)
+            return "never"
+
+    with pytest.raises(TooMuch):
+        made("{{ it }}", it=Ends())
+
+
+@pytest.mark.usefixtures("no_collector")
 def test_a_loop_is_ended_with_its_line_wherever_the_alarm_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also at an instruction of Python that belongs to no line, of which a loop has some."""
     monkeypatch.setattr(sandbox, "SECONDS", 0.004)
