@@ -51,10 +51,36 @@ def run(
 
 
 def run_once(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run the work to its end and return its result; Ctrl-C raises `KeyboardInterrupt`, as in any program."""
+    """Run the work to its end and return its result; Ctrl-C raises `KeyboardInterrupt`, SIGTERM `SystemExit`.
+
+    Both cancel the work first, so that it closes what it has opened.
+    """
     _collect_garbage_again()
     with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
-        return runner.run(work)
+        return runner.run(_until_sigterm(work))
+
+
+async def _until_sigterm(work: Coroutine[Any, Any, Result]) -> Result:
+    if threading.current_thread() is not threading.main_thread():
+        return await work  # no other thread gets signals
+    working, is_ended = asyncio.ensure_future(work), False
+
+    def end() -> None:
+        nonlocal is_ended
+        is_ended = True
+        working.cancel()
+
+    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+    loop.add_signal_handler(signal.SIGTERM, end)
+    try:
+        return await working
+    except asyncio.CancelledError:
+        if is_ended:
+            raise SystemExit(128 + signal.SIGTERM) from None
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _collect_garbage_again() -> None:
