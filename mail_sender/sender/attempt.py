@@ -26,7 +26,7 @@ from mail_sender.sender.attempt_end import End
 from mail_sender.sender.current_message import CurrentMessage
 from mail_sender.sender.handover import Handover
 from mail_sender.sender.ledger_gate import LedgerGate
-from mail_sender.sender.observation import Committed, Rendered
+from mail_sender.sender.observation import Rendered
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.relay_gate import Permit
 from mail_sender.sender.snapshot import Snapshot
@@ -70,9 +70,8 @@ class Attempts:
         mail = self._mail(delivery, message)
         if isinstance(mail, End):
             return mail
-        began = self._clock.monotonic()
-        claimed = await self._parts.ledger.begin(delivery)
-        self._parts.observe(Committed("claim", self._clock.monotonic() - began))
+        with self._gate.measured("claim"):
+            claimed = await self._parts.ledger.begin(delivery)
         self._parts.in_flight.put(claimed)
         self._gate.works()
         ended = await self._handover.send(claimed, mail, permit)

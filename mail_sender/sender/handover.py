@@ -18,7 +18,6 @@ from mail_sender.sender import attempt_end, events, settle
 from mail_sender.sender.attempt_end import End
 from mail_sender.sender.config import RetryConfig
 from mail_sender.sender.ledger_gate import LedgerGate
-from mail_sender.sender.observation import Committed
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.relay_gate import Permit, RelayGate
 from mail_sender.verdict import Accepted, Blame, RelayDown, Stage, Throttled, Uncertain, Verdict
@@ -56,9 +55,8 @@ class Handover:
         return End(claimed, outcome, line, is_kept=True)
 
     async def _before_dot(self, claimed: Delivery, mail: Mail, permit: Permit) -> None:
-        began = self._clock.monotonic()
-        await self._parts.ledger.dot(claimed, Imprint(mail.message_id, mail.date, mail.digest))
-        self._parts.observe(Committed("dot", self._clock.monotonic() - began))
+        with self._ledger_gate.measured("dot"):
+            await self._parts.ledger.dot(claimed, Imprint(mail.message_id, mail.date, mail.digest))
         self._parts.in_flight.put(replace(claimed, dot=True))
         self._relay_gate.reached_dot(permit, self._clock.monotonic())
 

@@ -10,7 +10,8 @@
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from mail_sender.backoff import LAST_WRITES, LEDGER_WAIT
 from mail_sender.clock import Clock
@@ -46,6 +47,13 @@ class LedgerGate:
     def works(self) -> None:
         """Take in that the ledger was written."""
         self._parts.conditions.ledger.up(self._clock.now())
+
+    @contextmanager
+    def measured(self, what: str) -> Iterator[None]:
+        """Let those who watch know how long a commit takes: of a `claim`, a `dot` or an `outcome`."""
+        began = self._clock.monotonic()
+        yield
+        self._parts.observe(Committed(what, self._clock.monotonic() - began))
 
     async def record(self, ended: End) -> None:
         """Write what an attempt ended with, and report it; nothing is raised for a ledger that fails.
@@ -96,9 +104,11 @@ class LedgerGate:
                     await self._write(attempt_end.interrupted(delivery, self._clock.now()))
 
     async def _write(self, ended: End) -> None:
-        began = self._clock.monotonic()
-        if await self._parts.ledger.settle(ended.delivery, ended.outcome, self._clock.now(), ended.attempt):
+        with self.measured("outcome"):
+            is_unmarked = await self._parts.ledger.settle(
+                ended.delivery, ended.outcome, self._clock.now(), ended.attempt
+            )
+        if is_unmarked:
             self._acknowledger.bell.set()
-        self._parts.observe(Committed("outcome", self._clock.monotonic() - began))
         self._parts.observe(ended.recorded(self._clock.now()))
         ended.report()
