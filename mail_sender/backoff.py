@@ -49,13 +49,13 @@ MAKE_WAY = timedelta(seconds=10)
 """After the relay wanted mail more slowly: others go first, in case that it means this mail."""
 PUT_OFF = timedelta(seconds=30)
 """After the identity server could not give the delivery's message."""
-HELD_BACK = timedelta(minutes=30)
+HELD_BACK_WAIT = timedelta(minutes=30)
 """After a limit for one recipient held a mail back, at most: then it is looked at again."""
 IN_TIME = timedelta(minutes=5)
 """A limit holds no mail back that would go later than so long before its deadline: its link must still be good."""
 
 _MARGIN = timedelta(minutes=5)
-_WAITS = (max(RETRY_WAITS) * (1 + JITTER), LONGEST_ASKED, AMBIGUOUS_WAIT, STEP_BACK, PUT_OFF, HELD_BACK)
+_WAITS = (max(RETRY_WAITS) * (1 + JITTER), LONGEST_ASKED, AMBIGUOUS_WAIT, STEP_BACK, PUT_OFF, HELD_BACK_WAIT)
 LONGEST_WAIT = max(_WAITS) + _MARGIN
 """No delivery waits longer than this for its next attempt."""
 

@@ -49,8 +49,7 @@ def _unwritable(state: StateFolder, error: OSError) -> Finding:
 
 
 def _fault(error: MailSenderError) -> Finding:
-    seen, _, advice = str(error).partition("; ")
-    return _LEDGER.fault("ledger", seen, advice)
+    return _LEDGER.fault("ledger", *_halves(str(error)))
 
 
 async def _read(state: StateFolder) -> Finding:

@@ -88,21 +88,20 @@ class Dispatcher:
 
     async def _turn(self, group: asyncio.TaskGroup) -> float:
         """Start what can be started; return the seconds until there may be more."""
+        gate = self._gates.ledger
         try:
-            if self._gates.ledger.closed_for == 0:
-                await self._gates.ledger.catch_up()
+            if gate.closed_for == 0:
+                await gate.catch_up()
                 if self._snapshot.at is not None:  # before the first poll, the clock may be a day wrong
-                    await self._gates.ledger.recover()
+                    await gate.recover()
                     await self._queue_held()
                     await self._gates.reputation.prepare()
             wait = await self._start(group)
         except LedgerFault as fault:
-            self._gates.ledger.close(fault)
-            return self._gates.ledger.closed_for
-        if (
-            self._gates.ledger.closed_for == 0 and not self._running
-        ):  # a running one has its claim still to be written
-            self._gates.ledger.works()
+            gate.close(fault)
+            return gate.closed_for
+        if gate.closed_for == 0 and not self._running:  # a running one has its claim still to be written
+            gate.works()
         return wait
 
     async def _queue_held(self) -> None:

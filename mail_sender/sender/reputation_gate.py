@@ -12,7 +12,7 @@ Without limits and without a list, the gate asks the ledger for nothing.
 from collections.abc import Iterable
 from datetime import datetime
 
-from mail_sender.backoff import HELD_BACK, IN_TIME
+from mail_sender.backoff import HELD_BACK_WAIT, IN_TIME
 from mail_sender.clock import Clock
 from mail_sender.ledger.base import Delivery, Key, Query
 from mail_sender.ledger.states import State
@@ -80,7 +80,7 @@ class ReputationGate:
         holds = reached[-1] if self._waiting else None
         for limit in (Limit.PER_MINUTE, Limit.WARM_UP):
             if holds is not None and holds.limit is limit:
-                self._holdings[limit].holds(self._reason(holds, now), self._waiting, holds.until, now)
+                self._holdings[limit].holds(self._reason(holds), self._waiting, holds.until, now)
             else:
                 self._holdings[limit].holds_nothing(now)
         return (reached[0].until - now).total_seconds() if reached else None
@@ -90,10 +90,10 @@ class ReputationGate:
         now = self._clock.now()
         is_known = delivery.key in self._put_off
         self._put_off[delivery.key] = hold.until
-        self._why_put_off = self._reason(hold, now)
+        self._why_put_off = self._reason(hold)
         self._note_put_off(now)
         why = None if is_known else self._why_put_off
-        return attempt_end.held_back(delivery, min(hold.until, now + HELD_BACK), why, now)
+        return attempt_end.held_back(delivery, min(hold.until, now + HELD_BACK_WAIT), why, now)
 
     def refuse(self, delivery: Delivery, domain: str) -> End:
         """Return the end of a delivery to a disposable domain."""
@@ -105,7 +105,7 @@ class ReputationGate:
         self._parts.recent_mails.start(delivery.key)
         self._put_off.pop(delivery.key, None)
         for hold in over:
-            self._holdings[hold.limit].goes_over(self._reason(hold, now), now)
+            self._holdings[hold.limit].goes_over(self._reason(hold), now)
         if delivery.claim == 0 and (domain := self._disposable.listed(delivery.recipient)):
             events.disposable(delivery, domain)
 
@@ -151,12 +151,11 @@ class ReputationGate:
         queued = Query(frozenset({State.QUEUED}), due_by=now)
         return max(1, (await self._parts.ledger.count(queued)).get(State.QUEUED, 0))
 
-    def _reason(self, hold: Hold, now: datetime) -> str:
-        day = f"on day {self._allowance(now).day_of_warm_up(now)} of the warm-up"
+    def _reason(self, hold: Hold) -> str:
         which = {
             Limit.PER_MINUTE: "a minute",
             Limit.PER_RECIPIENT: "an hour for one recipient",
-            Limit.WARM_UP: day,
+            Limit.WARM_UP: f"on day {self._day} of the warm-up",
         }
         mails = "1 mail" if hold.most == 1 else f"{hold.most} mails"
         key = f"[relay] {hold.limit}"
