@@ -8,7 +8,6 @@ loading anything but its own files, and a mail from loading or running anything 
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -20,12 +19,12 @@ from starlette.routing import Route
 from mail_sender.errors import MailSenderError
 from mail_sender.preview import page
 from mail_sender.preview.page import FILES, Previews
+from mail_sender.web.files import file_routes
 from mail_sender.web.gate import FAULTS, LOOPBACK_NAMES, POLICY, Gate
 
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 2
 """How long requests may still run after Ctrl-C."""
-_TYPES = {".css": "text/css", ".js": "text/javascript"}
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; frame-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -109,13 +108,5 @@ def _application(previews: Previews) -> Starlette:
             return Response(sample.mail.content, media_type="message/rfc822", headers=headers)
         raise HTTPException(404, "there is no such part")
 
-    files = [_file(path) for path in FILES.iterdir() if path.suffix in _TYPES]
     mail = Route("/mail/{kind}/{language}.{form}", show_mail)
-    return Starlette(routes=[Route("/", show_page), *files, mail], exception_handlers=FAULTS)
-
-
-def _file(path: Path) -> Route:
-    def show_file(_: Request) -> Response:
-        return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
-
-    return Route(f"/{path.name}", show_file)
+    return Starlette(routes=[Route("/", show_page), *file_routes(FILES), mail], exception_handlers=FAULTS)

@@ -16,7 +16,7 @@ from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.dry_run import DryRunLedger
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.observe import disk, domain_watch
-from mail_sender.observe.alerts.loop import Alerting
+from mail_sender.observe.alerts.loop import Alerting, Plan
 from mail_sender.observe.alerts.tally import Tally
 from mail_sender.observe.domain_watch import DomainWatch
 from mail_sender.observe.listener import Listener
@@ -52,9 +52,11 @@ class Lasting:
     recent_mails: RecentMails = field(default_factory=RecentMails)
 
     async def follow(self, config: Config) -> None:
-        """Show what this configuration is warned of, and look at the DNS of its domains."""
+        """Go by this configuration: where to listen, whom to alert, what to warn of, which domains to look at."""
         self.reporter.secrets |= config.secrets
         self.reporter.advisories.use(config.warnings)
+        await self.listener.follow(config.observe)
+        await self.alerting.follow(_alerts(config), self.conditions.alerts)
         await self.domain_watch.follow(domain_watch.command(config.files, config.mail, config.relay, config.doctor))
 
     @classmethod
@@ -81,3 +83,10 @@ class Lasting:
             watching = DomainWatch(reporter.advisories, clock)
             opened.push_async_callback(watching.close)
             yield cls(ledger, control, listener, alerting, clock, observers, reporter, watching)
+
+
+def _alerts(config: Config) -> Plan | None:
+    """Return who is alerted; nobody in a dry run, in which nothing goes out."""
+    if isinstance(config.relay, FolderConfig):
+        return None
+    return Plan.of(config.alert, config.mail.instance_url, config.secrets)

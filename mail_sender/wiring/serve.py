@@ -18,11 +18,9 @@ from mail_sender.config.watch import Watch
 from mail_sender.errors import Exit
 from mail_sender.ledger.lock import Lock
 from mail_sender.lifecycle import Signals
-from mail_sender.observe.alerts.loop import Plan
 from mail_sender.observe.listener import Listener
 from mail_sender.observe.sd_notify import Systemd
 from mail_sender.observe.systemd import Service
-from mail_sender.relay.config import FolderConfig
 from mail_sender.wiring import announce
 from mail_sender.wiring.ends import Ends
 from mail_sender.wiring.generation import Generation
@@ -106,16 +104,7 @@ async def _generations(first: Config, watch: Watch, lasting: Lasting, stop: asyn
         while ends is not None:
             generation = Generation(ends, lasting)
             await lasting.follow(ends.config)
-            await lasting.listener.follow(ends.config.observe)
-            await lasting.alerting.follow(_alerts(ends.config), lasting.conditions.alerts)
             ends = await generation.run(workers, watch, stop)
             if ends is not None:
                 announce.reloaded(ends.config)
                 lasting.conditions = lasting.conditions.succeeded()
-
-
-def _alerts(config: Config) -> Plan | None:
-    """Return who is alerted; nobody in a dry run, in which nothing goes out."""
-    if isinstance(config.relay, FolderConfig):
-        return None
-    return Plan.of(config.alert, config.mail.instance_url, config.secrets)

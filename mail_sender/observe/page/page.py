@@ -14,6 +14,7 @@ import jinja2
 from mail_sender.ledger.base import Entry
 from mail_sender.ledger.states import State
 from mail_sender.names import address
+from mail_sender.observe.headline import headline
 from mail_sender.observe.page.chart import HEIGHT, WIDTH, chart
 from mail_sender.observe.spans import ago, span
 from mail_sender.observe.status import Status
@@ -46,6 +47,7 @@ def html(status: Status, deliveries: Sequence[Entry]) -> str:
         size=(WIDTH, HEIGHT),
         tiles=_TILES,
         now=status.at,
+        headline=headline(status),
     )
 
 

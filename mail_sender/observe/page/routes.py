@@ -1,6 +1,6 @@
 """The page's addresses: `/`, and the two files that it loads."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -9,9 +9,8 @@ from starlette.routing import Route
 
 from mail_sender.observe.page import page
 from mail_sender.observe.watched import STANDING_BY, TOO_BUSY, Watched
+from mail_sender.web.files import file_routes
 from mail_sender.web.gate import POLICY, sentence
-
-_FILES = {"page.css": "text/css", "page.js": "text/javascript"}
 
 
 def page_routes(watched: Callable[[], Watched | None]) -> list[Route]:
@@ -24,15 +23,8 @@ def page_routes(watched: Callable[[], Watched | None]) -> list[Route]:
             return sentence(503, f"{TOO_BUSY}; reload this page")
         return _page(page.html(status, await now.last()))
 
-    return [Route("/", show_page), *(Route(f"/{name}", _file(name, kind)) for name, kind in _FILES.items())]
+    return [Route("/", show_page), *file_routes(page.FILES)]
 
 
 def _page(html: str) -> Response:
     return HTMLResponse(html, headers={POLICY: page.POLICY})
-
-
-def _file(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
-    async def show_file(_: Request) -> Response:
-        return Response((page.FILES / name).read_bytes(), media_type=kind)
-
-    return show_file
