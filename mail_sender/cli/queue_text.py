@@ -12,7 +12,7 @@ from mail_sender.cli import queue_meaning
 from mail_sender.control.response import ResponseLine
 from mail_sender.errors import ServerFaultKind
 from mail_sender.log import printable
-from mail_sender.observe.spans import ago, span
+from mail_sender.observe.words import ago, span
 
 _WIDTH = 100
 _ID, _STATUS, _RECIPIENT, _KIND, _AGE = 8, 10, 22, 19, 6

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from mail_sender.log import printable
 from mail_sender.observe.headline import headline
-from mail_sender.observe.spans import ago, span
 from mail_sender.observe.status import (
     ConditionStatus,
     Expiry,
@@ -21,6 +20,7 @@ from mail_sender.observe.status import (
     ServerStatus,
     Status,
 )
+from mail_sender.observe.words import ago, span
 
 WIDTH = 80
 _LABEL = 11

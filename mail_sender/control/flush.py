@@ -20,6 +20,7 @@ from mail_sender.control.response import ResponseLine
 from mail_sender.errors import Exit
 from mail_sender.ledger.base import Entry, Ledger, Query
 from mail_sender.ledger.states import State
+from mail_sender.observe.words import deliveries
 from mail_sender.sender.holding import HeldBack
 from mail_sender.sender.limits import Limit
 
@@ -68,7 +69,7 @@ class Flushed:
     def __str__(self) -> str:
         """Give the sentence that sums it up."""
         parts = [f"{count} {what}" for what, count in self.became.most_common()]
-        text = f"{response.count(self.total)}: {', '.join(parts) or 'none was tried'}"
+        text = f"{deliveries(self.total)}: {', '.join(parts) or 'none was tried'}"
         if self.relay_fault:
             text += f"; the relay is unusable ({self.relay_fault})"
         if self.limit:

@@ -20,6 +20,7 @@ from mail_sender.control.lookup import CannotCarryOut
 from mail_sender.control.response import ResponseLine
 from mail_sender.errors import Exit, LedgerFault, MessageGone, ServerFault
 from mail_sender.ledger.base import Delivery, Entry, Ledger, Outcome, Query
+from mail_sender.observe.words import deliveries
 from mail_sender.sender import events
 from mail_sender.sender.holding import HeldBack
 from mail_sender.source.base import Source
@@ -129,7 +130,7 @@ class Handler:
                 done, left = done + changed, left + (not changed)
                 yield response.result(delivery, outcome, show_addresses=command.show_addresses)
         if done and self._worker:
-            events.operator_command(command.verb, query.message, response.count(done))
+            events.operator_command(command.verb, query.message, deliveries(done))
             self._worker.wake()
         for line in self._conditions() if done else ():
             yield line
@@ -140,7 +141,7 @@ class Handler:
             return "nothing was changed" if left else _NOTHING_FITS
         rest = f", {left} left as they were" if left else ""
         when = "" if self._worker else "; no sender runs: it takes effect when one starts"
-        return f"{response.count(done)} changed{rest}{when}"
+        return f"{deliveries(done)} changed{rest}{when}"
 
     async def _resend(self, command: Command) -> Lines:
         """Queue copies of a message that the server still has, for those who are still among its recipients."""
@@ -177,10 +178,10 @@ class Handler:
         if not waiting:
             yield response.end(Exit.DONE, "nothing is queued or held")
         elif self._worker is None:
-            due = f"{response.count(len(waiting))} made due"
+            due = f"{deliveries(len(waiting))} made due"
             yield response.end(Exit.TEMPORARY, f"{due}; no sender runs: mail goes out when one starts")
         else:
-            events.operator_command(command.verb, None, response.count(len(waiting)))
+            events.operator_command(command.verb, None, deliveries(len(waiting)))
             self._worker.probe()
             flush = Flush(self._ledger, self._clock, waiting, self._held_back)
             async for step in flush.watch():

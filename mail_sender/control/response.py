@@ -121,11 +121,6 @@ def end(code: Exit, message: str | None = None, before: int | None = None) -> Re
     return {"end": {"exit": int(code), "message": message, "before": before}}
 
 
-def count(number: int) -> str:
-    """Return a number of deliveries in words."""
-    return "1 delivery" if number == 1 else f"{number} deliveries"
-
-
 def _changed(delivery: Delivery, outcome: Outcome) -> str:
     if outcome.state is State.ABANDONED:
         return f"was {delivery.state}; given up" + (" (it may have arrived once)" if delivery.ambiguous else "")

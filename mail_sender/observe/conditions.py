@@ -13,6 +13,7 @@ from mail_sender.ledger.summary import Summary
 from mail_sender.observe.advisories import NAMES
 from mail_sender.observe.health import Health
 from mail_sender.observe.status import ConditionStatus
+from mail_sender.observe.words import deliveries
 
 _HINDERS_NOTHING = NAMES | {"clock", "alerts"}
 
@@ -57,7 +58,7 @@ def of_ledger(summary: Summary) -> Iterator[ConditionStatus]:
             name="template",
             kind="held",
             since=summary.held_since or summary.at,
-            detail=f"no mail can be made of {'1 delivery' if held == 1 else f'{held} deliveries'}",
+            detail=f"no mail can be made of {deliveries(held)}",
             advice="`mail-sender queue list --status held` shows why; correct the template, or update mail-sender",
             blocks=True,
         )

@@ -19,7 +19,7 @@ from pydantic import AwareDatetime
 from mail_sender.observe.alerts.alert import Alert, Severity
 from mail_sender.observe.alerts.config import AlertConfig
 from mail_sender.observe.alerts.rules import Cause
-from mail_sender.observe.spans import span
+from mail_sender.observe.words import span
 
 GATHER = timedelta(minutes=15)
 """Between two alerts of a cause that counts up."""

@@ -13,6 +13,7 @@ from mail_sender.observe.alerts.alert import Severity
 from mail_sender.observe.alerts.config import AlertConfig
 from mail_sender.observe.alerts.tally import Count
 from mail_sender.observe.status import ConditionStatus, Expiry, Status
+from mail_sender.observe.words import deliveries
 
 MOST_KEYS = 50
 """Causes that are looked at in one turn, so that a receiver is never flooded."""
@@ -95,11 +96,6 @@ def unreadable(config: AlertConfig) -> Cause:
 def waiting(status: Status) -> int | None:
     """Return how many deliveries wait for their mail, if the ledger can be read."""
     return sum(status.queue.states.get(state, 0) for state in OPEN) if status.queue is not None else None
-
-
-def deliveries(number: int) -> str:
-    """Return a number of deliveries in words."""
-    return "1 delivery" if number == 1 else f"{number} deliveries"
 
 
 def _conditions(status: Status, config: AlertConfig) -> Iterator[Cause]:

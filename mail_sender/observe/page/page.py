@@ -16,8 +16,8 @@ from mail_sender.ledger.states import State
 from mail_sender.names import address
 from mail_sender.observe.headline import headline
 from mail_sender.observe.page.chart import HEIGHT, WIDTH, chart
-from mail_sender.observe.spans import ago, span
 from mail_sender.observe.status import Status
+from mail_sender.observe.words import ago, span
 
 FILES = Path(__file__).with_name("static")
 POLICY = (

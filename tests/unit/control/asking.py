@@ -1,6 +1,8 @@
 """How a test asks a control socket."""
 
 import asyncio
+import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -23,3 +25,21 @@ async def in_a_thread(call: Callable[..., Any], *arguments: Any) -> Any:
     """Do what blocks beside the loop."""
     async with asyncio.timeout(20):
         return await asyncio.to_thread(call, *arguments)
+
+
+def answering(state: StateFolder, answer: bytes, *, hang: threading.Event | None = None) -> threading.Thread:
+    """Answer one client with these bytes, and close, or hang."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(state.control))
+    listener.listen()
+
+    def serve() -> None:
+        with listener, listener.accept()[0] as client:
+            client.recv(1000)
+            client.sendall(answer)
+            if hang is not None:
+                hang.wait(10)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    return thread

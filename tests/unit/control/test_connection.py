@@ -1,7 +1,6 @@
 """The client's end of the control socket, against senders that end, hang or write nonsense."""
 
 import errno
-import socket
 import threading
 
 import pytest
@@ -13,25 +12,7 @@ from mail_sender.control.verbs import Verb
 from mail_sender.errors import Exit, MailSenderError
 from mail_sender.ledger import own_files
 from mail_sender.ledger.state_folder import StateFolder
-from tests.unit.control.asking import LIST, asked
-
-
-def _server(state: StateFolder, answer: bytes, *, hang: threading.Event | None = None) -> threading.Thread:
-    """Answer one client with these bytes, and close, or hang."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(state.control))
-    listener.listen()
-
-    def serve() -> None:
-        with listener, listener.accept()[0] as client:
-            client.recv(1000)
-            client.sendall(answer)
-            if hang is not None:
-                hang.wait(10)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    return thread
+from tests.unit.control.asking import LIST, answering, asked
 
 
 @pytest.mark.parametrize(
@@ -41,7 +22,7 @@ def _server(state: StateFolder, answer: bytes, *, hang: threading.Event | None =
 )
 def test_a_response_that_breaks_off_is_exit_75(state: StateFolder, answer: bytes) -> None:
     """A sender that ended, or nonsense, is no success."""
-    thread = _server(state, answer)
+    thread = answering(state, answer)
     with pytest.raises(NoAnswer, match="try again in a moment") as error:
         asked(state, LIST)
     thread.join(10)
@@ -50,7 +31,7 @@ def test_a_response_that_breaks_off_is_exit_75(state: StateFolder, answer: bytes
 
 def test_a_status_without_an_end_is_not_read_for_ever(state: StateFolder) -> None:
     """It would fill the memory of whoever asks."""
-    thread = _server(state, b"{}\n" * 101 + b'{"end": {"exit": 0}}\n')
+    thread = answering(state, b"{}\n" * 101 + b'{"end": {"exit": 0}}\n')
     with pytest.raises(NoAnswer, match="the connection broke"):
         asked(state, Command("status"))
     thread.join(10)
@@ -62,7 +43,7 @@ def test_a_sender_that_says_nothing_is_not_waited_for_for_ever(
     """The client has a deadline of its own."""
     monkeypatch.setattr(command, "VERBS", {"list": Verb(seconds=0.1)})
     release = threading.Event()
-    thread = _server(state, b"", hang=release)
+    thread = answering(state, b"", hang=release)
     with pytest.raises(NoAnswer, match="it takes too long"):
         asked(state, LIST)
     release.set()

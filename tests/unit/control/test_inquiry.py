@@ -1,8 +1,6 @@
 """Status and health over the control socket: of this version's sender, of another one's, and of none."""
 
 import json
-import socket
-import threading
 from typing import Any
 
 import pytest
@@ -21,23 +19,13 @@ from mail_sender.observe import disk
 from mail_sender.observe.ledger_alone import LedgerAlone
 from mail_sender.observe.observers import Observers
 from mail_sender.observe.reporter import Reporter
+from tests.unit.control.asking import answering
 from tests.unit.control.handling import Clock, ask
 
 
-def answering(state: StateFolder, *lines: dict[str, Any]) -> threading.Thread:
-    """Answer one client with these lines."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(state.control))
-    listener.listen()
-
-    def serve() -> None:
-        with listener, listener.accept()[0] as client:
-            client.recv(1000)
-            client.sendall(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    return thread
+def as_lines(*lines: dict[str, Any]) -> bytes:
+    """Return an answer of these lines."""
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
 async def test_a_sender_tells_its_status_and_its_health(ledger: SqliteLedger) -> None:
@@ -80,7 +68,7 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("which", OTHERS)
 def test_a_sender_of_another_version_is_said_to_be_one(which: str, state: StateFolder) -> None:
     """And what to do about it."""
-    thread = answering(state, *OTHERS[which])
+    thread = answering(state, as_lines(*OTHERS[which]))
     with pytest.raises(NoStatus, match=r"another version.*restart it") as error:
         inquiry.status(state)
     thread.join(10)
@@ -103,7 +91,7 @@ def test_a_health_check_is_one_line_and_an_exit_code(
     """Whatever the sender answers."""
     lines, wants_ready, code, said = HEALTH[case]
     ends = [] if case in {"ends", "older"} else [{"end": {"exit": 0, "message": None}}]
-    thread = answering(state, *lines, *ends)
+    thread = answering(state, as_lines(*lines, *ends))
     assert health_output.check(LedgerConfig(state.path), wants_ready=wants_ready) == code
     thread.join(10)
     out = capsys.readouterr().out

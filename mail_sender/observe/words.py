@@ -1,4 +1,4 @@
-"""Lengths of time and moments as people say them: "12 min", "in 4 d"."""
+"""Lengths of time, moments and numbers as people say them: "12 min", "in 4 d", "3 deliveries"."""
 
 from datetime import datetime, timedelta
 
@@ -19,3 +19,8 @@ def ago(time: datetime, now: datetime) -> str:
     if abs(time - now) < timedelta(seconds=1):
         return "now"
     return f"{span(now - time)} ago" if time < now else f"in {span(time - now)}"
+
+
+def deliveries(number: int) -> str:
+    """Return a number of deliveries."""
+    return "1 delivery" if number == 1 else f"{number} deliveries"

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from mail_sender.observe.spans import ago, span
+from mail_sender.observe.words import ago, span
 from tests.support.samples import MINUTE, NOW
 
 
