@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stub test unit soak faults bench lint format types layers lock moved
+.PHONY: help setup demo stub test unit soak faults bench docs lint format types layers lock moved
 
 ready := .venv/.ready
 inputs := pyproject.toml uv.lock scripts/setup.sh scripts/uv.sh scripts/uv.txt
@@ -45,6 +45,10 @@ faults: $(ready) ## the whole fault campaign, for hours; make faults FAMILY=F5 S
 
 bench: $(ready) ## what a mail costs to build and the sender to start, as ratios taken in one run
 	@.venv/bin/python -m tests.bench
+
+docs: $(ready) ## the documentation as a site, in .cache/site; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	@echo "docs: open .cache/site/index.html"
 
 lint: $(ready) ## ruff: rules and formatting
 	@.venv/bin/ruff check

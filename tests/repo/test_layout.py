@@ -6,6 +6,7 @@ from tests.repo import checkout
 
 TOP_LEVEL = {
     ".ci",
+    ".github",
     ".dockerignore",
     ".gitignore",
     "CHANGELOG.md",
@@ -14,9 +15,11 @@ TOP_LEVEL = {
     "LICENSE",
     "Makefile",
     "README.md",
+    "SECURITY.md",
     "docs",
     "examples",
     "mail_sender",
+    "mkdocs.yml",
     "pyproject.toml",
     "requirements",
     "scripts",
