@@ -17,9 +17,9 @@ from mail_sender.templating.brand import Brand
 from mail_sender.templating.logo import Logo
 from tests.golden import samples
 from tests.golden.samples import ACME, KIND_NAMES, REVIEWED, UNREVIEWED
-from tests.support.browser import keep_picture
+from tests.support.pictures import keep_picture
 
-pytestmark = pytest.mark.debian("chromium", "fonts-dejavu-core")
+pytestmark = pytest.mark.debian("chromium-headless-shell", "fonts-dejavu-core")
 
 WIDTHS = (360, 1280)
 SCHEMES = ("light", "dark")

@@ -13,7 +13,7 @@ from mail_sender.mail.config import MailConfig
 from mail_sender.mail.render import render
 from mail_sender.message import Content, CredentialReset, IntentId, Message, TestMessage
 
-pytestmark = pytest.mark.debian("chromium", "fonts-dejavu-core")
+pytestmark = pytest.mark.debian("chromium-headless-shell", "fonts-dejavu-core")
 
 NOW = datetime(2026, 11, 21, 13, 10, tzinfo=UTC)
 CONFIG = MailConfig("Example Identity", "https://idm.example.com", "idm@example.com", "support@example.com")

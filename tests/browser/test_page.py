@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Error, Page
 
-pytestmark = pytest.mark.debian("chromium", "fonts-dejavu-core")
+pytestmark = pytest.mark.debian("chromium-headless-shell", "fonts-dejavu-core")
 
 
 async def test_a_page_is_laid_out_and_its_script_runs(page: Page) -> None:

@@ -16,9 +16,9 @@ from mail_sender.preview.server import Server, listen
 from mail_sender.templating.kinds import KINDS
 from mail_sender.templating.template_set import built_in
 from tests.support import configs
-from tests.support.browser import keep_picture
+from tests.support.pictures import keep_picture
 
-pytestmark = pytest.mark.debian("chromium", "fonts-dejavu-core")
+pytestmark = pytest.mark.debian("chromium-headless-shell", "fonts-dejavu-core")
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from mail_sender.observe.listener import Listener
 from mail_sender.observe.place import TcpPlace
 from mail_sender.observe.status import AttemptsStatus, FailingDomain, Status
 from mail_sender.observe.watched import Watched
-from tests.support.browser import keep_picture
+from tests.support.pictures import keep_picture
 from tests.support.samples import HOUR, MINUTE, NOW, delivery, message
 from tests.support.statuses import status
 
-pytestmark = pytest.mark.debian("chromium", "fonts-dejavu-core")
+pytestmark = pytest.mark.debian("chromium-headless-shell", "fonts-dejavu-core")
 
 BUSY = AttemptsStatus(
     last_hour={},

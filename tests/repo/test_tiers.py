@@ -12,7 +12,6 @@ from tests.support import tiers
         ("tests/container/test_image.py::test_it", "tests/container/"),
         ("tests/postfix/test_postfix_relay.py::test_it[a::b]", "tests/postfix/"),
         ("tests/browser/test_page.py::test_it", "tests/browser/"),
-        ("tests/stub/test_page.py::test_it", "tests/browser/"),
         ("tests/postfix/test_restarts.py::test_it", "tests/postfix/test_restarts.py::test_it"),
         ("tests/acceptance/test_dry_run.py::test_it[x]", "tests/acceptance/test_dry_run.py::test_it[x]"),
         ("tests/acceptance/test_queue_verbs.py::test_it", "tests/acceptance/test_queue_verbs.py"),

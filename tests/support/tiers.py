@@ -19,7 +19,6 @@ _LONG_FIRST = ("container", "browser", "repo", "postfix", "faults", "stub", "acc
 _SINGLE = ("tests/acceptance/", "tests/faults/", "tests/postfix/test_restarts.py")
 _FILES = ("tests/acceptance/test_queue_verbs.py",)
 _WHOLE = ("tests/container/", "tests/postfix/", "tests/browser/")
-_IN_BROWSER = "tests/stub/test_page.py"
 
 
 class TierScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
@@ -31,8 +30,6 @@ class TierScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist
 
 def unit(nodeid: str) -> str:
     """Return the name of what a test stays together with."""
-    if nodeid.startswith(_IN_BROWSER):
-        return "tests/browser/"
     if nodeid.startswith(_SINGLE) and not nodeid.startswith(_FILES):
         return nodeid
     return next((tier for tier in _WHOLE if nodeid.startswith(tier)), nodeid.partition("::")[0])

@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -37,10 +37,11 @@ from server_stub.queue.entry import compose
 from server_stub.queue.store import Store
 from server_stub.relay.mailbox import Envelope, Mailbox
 from tests.stub.test_relay import connected, password
-from tests.support.browser import keep_picture
+from tests.support.pictures import keep_picture
 from tests.support.stub import Stub
+from tests.support.stub_in_process import StubInProcess
 
-pytestmark = pytest.mark.debian("chromium", "fonts-dejavu-core")
+pytestmark = pytest.mark.debian("chromium-headless-shell", "fonts-dejavu-core")
 WITHOUT_A_BROWSER = pytest.mark.asyncio(loop_scope="session")  # the loop of the backend
 
 ELLIE = "ellie@example.com"
@@ -110,6 +111,13 @@ async def backend(tmp_path: Path) -> AsyncIterator[Backend]:
     site.stop()
     await serving
     store.close()
+
+
+@pytest.fixture
+def stub(tmp_path: Path) -> Iterator[StubInProcess]:
+    """Give a running stub with an empty queue."""
+    with StubInProcess(tmp_path / "stub") as running:
+        yield running
 
 
 @pytest.fixture
@@ -684,12 +692,13 @@ async def test_odd_entries_are_shown_as_far_as_they_can_be(backend: Backend, ope
     await expect(opened.get_by_role("button", name="Mark as sent")).to_be_hidden()
 
 
-async def test_the_running_stub_serves_it(stub: Stub, trust: ssl.SSLContext, opened: Page) -> None:
+async def test_the_running_stub_serves_it(stub: Stub, opened: Page) -> None:
     """An entry that another process queues and a mail that comes through the relay show as they do in the tests."""
     (key,) = await asyncio.to_thread(stub.queue, [{"message_template": {"TestMessageV1": {"display_name": "Ellie"}}}])
     await expect(entries(opened)).to_have_count(1)
 
     def deliver() -> None:
+        trust = ssl.create_default_context(cafile=str(stub.ca))
         with connected(stub, "smtps", trust) as client:
             client.login("mail-sender", password(stub))
             client.send_message(made_mail("Through the relay", key), "idm@example.com", [ELLIE])

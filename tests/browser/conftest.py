@@ -2,12 +2,12 @@
 
 A test module overrides the fixture `origin` with the one origin that its pages may talk to; relative addresses count
 from there. Every request elsewhere is stopped before it leaves, and fails the test. A test that uses `page` is
-marked `debian("chromium", "fonts-dejavu-core")`; the browser belongs to the session's event loop, so such tests run there,
-and async fixtures of theirs say `loop_scope="session"`. Pictures of pages are kept in `.cache/artefacts`, for people to look at.
+marked `debian("chromium-headless-shell", "fonts-dejavu-core")`; the browser belongs to the session's event loop, so such tests run there,
+and async fixtures of theirs say `loop_scope="session"`. The browser ends with this folder's tests: it costs a part of a
+core for as long as it lives, even with no page open.
 """
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,7 +15,6 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 # Playwright itself turns off the sandbox, the first run, background networking, updates and sync.
-ARTEFACTS = Path(__file__).parents[2] / ".cache/artefacts"
 expect.set_options(timeout=30_000)  # milliseconds; a deadline, as everywhere here, and no measure of speed
 _ARGUMENTS = ["--disable-gpu", "--disable-quic"]
 
@@ -32,13 +31,13 @@ def strayed() -> list[str]:
     return []
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
-    """One browser for all tests of a worker, which keeps what it writes in a folder of its own."""
+    """One browser for all tests of this folder, which keeps what it writes in a folder of its own."""
     home = str(tmp_path_factory.mktemp("browser"))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
+            executable_path="/usr/bin/chromium-headless-shell",
             args=_ARGUMENTS,
             env={"HOME": home, "PATH": "/usr/bin:/bin", "TMPDIR": home},
         )
@@ -69,12 +68,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "page" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-
-
-async def keep_picture(page: Page, name: str) -> None:
-    """Keep how the whole page looks, as a PNG of that name."""
-    ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
 
 
 def _origin_of(url: str) -> str:
