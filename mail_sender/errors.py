@@ -49,6 +49,7 @@ class ConfigFault:
     """One fault of the configuration: where it is, what was found there, and what was expected.
 
     `key` and `line` (from 1) say where in the file, as far as known; `unreadable` that the file could not be opened.
+    `name` is what the key is called at this place, if it is another name: a variable of the environment.
     `found` never holds a secret: whoever makes the fault hides it.
     """
 
@@ -58,12 +59,13 @@ class ConfigFault:
     found: str
     expected: str
     unreadable: bool = False
+    name: str = ""
 
     @property
     def seen(self) -> str:
         """What was found, and where: place, key, what stands there."""
         place = f"{self.path}:{self.line}" if self.line else str(self.path)
-        subject = f"{self.key}: " if self.key else ""
+        subject = f"{self.name or self.key}: " if self.key else ""
         return visible(f"{place}: {subject}{self.found}")
 
     def __str__(self) -> str:

@@ -12,10 +12,12 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
+
+from mail_sender.names.secret import Secret
 
 Format = Literal["text", "json"]
 
@@ -34,7 +36,7 @@ def configure(
     *,
     debug: bool,
     form: Format,
-    secrets: frozenset[str] = frozenset(),
+    secrets: Iterable[Secret] = (),
     quiet: bool = False,
     environment: Mapping[str, str] = os.environ,
 ) -> None:
@@ -84,7 +86,7 @@ class _Unbreakable:
 class Redactor:
     """Cuts secrets out of what is logged or printed: fields by their name, texts by what they hold."""
 
-    def __init__(self, secrets: frozenset[str]) -> None:
+    def __init__(self, secrets: Iterable[Secret]) -> None:
         # Longest first, so that a secret inside another one leaves nothing behind.
         self._secrets = sorted((secret for secret in secrets if len(secret) > 3), key=len, reverse=True)
 
@@ -98,7 +100,7 @@ class Redactor:
     def text(self, text: str) -> str:
         """Return the text without the secrets, the secret part of any reset link, and any signed token."""
         for secret in self._secrets:
-            text = text.replace(secret, "***")
+            text = text.replace(secret.get_secret_value(), "***")
         return without_tokens(text)
 
 

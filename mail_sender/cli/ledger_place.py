@@ -5,21 +5,30 @@ A broken configuration hides neither: what is wrong with it is printed. Of a fil
 cannot be read either, the default place is used.
 """
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from mail_sender.cli.terminal import print_line
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.ledger.config import LedgerConfig
 
+_WITHOUT_A_FILE = ("MAIL_SENDER_LEDGER_PATH", "MAIL_SENDER_MAIL_FROM_ADDRESS")
+"""Variables that say where the ledger is, or that the whole configuration may stand in the environment."""
 
-def read(path: Path) -> LedgerConfig:
-    """Return where a mail-sender config says that the ledger is."""
+
+def read(path: Path, environment: Mapping[str, str] = os.environ) -> LedgerConfig:
+    """Return where a mail-sender config, and the environment over it, say that the ledger is."""
     file = TomlFile(path)
     table = file.values.get("ledger") if not file.faults else file.table_alone("ledger")
     for fault in file.faults:
+        if file.is_missing and any(environment.get(name) for name in _WITHOUT_A_FILE):
+            continue
         used = "the default state folder is used" if table is None else "its [ledger] is used"
         print_line(f"warning: {fault}; {used}", err=True)
-    place, kind = (table.get("path"), table.get("kind")) if isinstance(table, dict) else (None, None)
+    of_file = table if isinstance(table, dict) else {}
+    place = environment.get("MAIL_SENDER_LEDGER_PATH") or of_file.get("path")
+    kind = environment.get("MAIL_SENDER_LEDGER_KIND") or of_file.get("kind")
     if place is not None and not (place and isinstance(place, str)):
         print_line(f"warning: {path}: ledger.path is not a path; the default state folder is used", err=True)
         place = None

@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from mail_sender.config import proxy
 from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigFault
+from mail_sender.names.secret import Secret
 from mail_sender.observe.alerts.config import AlertConfig
 
 
 def faults(file: TomlFile, sender: SenderFile) -> Iterator[ConfigFault]:
     """Yield a fault if keys are set that nobody would ever use, and if the proxy on the way cannot be used."""
     table = file.value(("alert",))
-    if isinstance(table, dict) and sender.alert.url is None:
+    if isinstance(table, dict) and sender.alert.url is None and ("alert", "url") not in file.unread:
         if not sender.alert.command:
             yield file.fault(("alert",), "nobody is called", "set url, or command, or remove the table [alert]")
         for key in ("headers", "ca_path"):
@@ -34,7 +33,7 @@ def alert_config(sender: SenderFile) -> AlertConfig:
     way = proxy.proxy_for(table.url.get_secret_value()) if table.url else None
     return AlertConfig(
         url=table.url,
-        command=tuple(word.get_secret_value() for word in table.command),
+        command=tuple(table.command),
         format=table.format,
         headers=tuple(table.headers.items()),
         after=timedelta(seconds=table.after_seconds),
@@ -43,7 +42,7 @@ def alert_config(sender: SenderFile) -> AlertConfig:
         oldest_waiting=timedelta(seconds=table.oldest_waiting_seconds),
         expires_within=timedelta(days=table.expires_within_days),
         ca_path=table.ca_path,
-        proxy=SecretStr(way) if way else None,
+        proxy=Secret(way) if way else None,
     )
 
 
@@ -53,7 +52,7 @@ def warnings(config: AlertConfig) -> Iterator[str]:
         scheme = urlsplit(config.url.get_secret_value()).scheme
         if scheme == "http" and not _is_here(config.url_host):
             yield f"[alert] url is http://: alerts and the URL's secret travel unencrypted to {config.url_host}"
-    if config.command and shutil.which(config.command[0]) is None:
+    if config.command and shutil.which(config.command[0].get_secret_value()) is None:
         yield f"[alert] command: {config.program} is no program that can be run here"
 
 

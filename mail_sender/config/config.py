@@ -7,6 +7,7 @@ from typing import Literal
 from mail_sender.doctor.config import DoctorConfig
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.mail.config import MailConfig
+from mail_sender.names.secret import Secret
 from mail_sender.observe.alerts.config import AlertConfig
 from mail_sender.observe.config import ObserveConfig
 from mail_sender.relay.config import FolderConfig, RelayConfig
@@ -29,4 +30,4 @@ class Config:
     files: tuple[Path, ...] = ()
     log_format: Literal["text", "json"] = "text"
     warnings: tuple[str, ...] = ()
-    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    secrets: frozenset[Secret] = frozenset()

@@ -38,7 +38,8 @@ def checked(file: TomlFile, model: type[Model], faults: list[ConfigFault], warni
     try:
         return model.model_validate(file.values)
     except ValidationError as error:
-        faults += [_translated(file, model, detail) for detail in error.errors(include_url=False)]
+        found = [detail for detail in error.errors(include_url=False) if not _is_unread(file, detail)]
+        faults += [_translated(file, model, detail) for detail in found]
         return None
 
 
@@ -72,6 +73,11 @@ def _distance(left: str, right: str) -> int:
         for other, target in enumerate(right, start=1):
             previous, row[other] = row[other], min(row[other] + 1, row[other - 1] + 1, previous + (char != target))
     return row[-1]
+
+
+def _is_unread(file: TomlFile, detail: ErrorDetails) -> bool:
+    """Say whether a key is missing only because its own file could not be read, which is a fault already."""
+    return detail["type"] == "missing" and tuple(str(part) for part in detail["loc"]) in file.unread
 
 
 def _translated(file: TomlFile, model: type[BaseModel], detail: ErrorDetails) -> ConfigFault:

@@ -1,7 +1,9 @@
 """The keys of the two configuration files. `values` has the types, with a check for each.
 
-A new key is a line here and a field in the room's own `config.py`; `load` and its neighbours connect the two. A key
-marked `IsRead` is watched for changes, and a key whose type is `SecretStr` is never shown: both follow from the type.
+A new key is a line here, a description in `descriptions`, and a field in the room's own `config.py`; `load` and its
+neighbours connect the two. A key marked `IsRead` is watched for changes, and a key whose type is `Secret` is never
+shown: both follow from the type. A secret with a key beside it that is named after it (`token`, `token_path`) may
+stand in a file of its own (`secret_files`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,9 +11,10 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from mail_sender.config import values
+from mail_sender.names.secret import Secret
 
 
 class _Keys(BaseModel):
@@ -19,7 +22,7 @@ class _Keys(BaseModel):
     @classmethod
     def _filled_in(cls, value: object, about: ValidationInfo) -> object:
         field = cls.model_fields[about.field_name or ""]
-        return values.filled_in(value, is_secret=SecretStr in _parts_of(field.annotation))
+        return values.filled_in(value, is_secret=Secret in _parts_of(field.annotation))
 
 
 class ClientFile(_Keys):
@@ -95,6 +98,7 @@ class _LedgerTable(_Table):
 
 class _AlertTable(_Table):
     url: values.WebhookUrl | None = None
+    url_path: values.InputPath = None
     command: values.Command = []
     format: Literal["json", "slack", "ntfy", "alertmanager"] = "json"
     headers: values.HttpHeaders = {}
@@ -124,6 +128,7 @@ class SenderFile(_Keys):
     model_config = ConfigDict(strict=True, extra="allow")
 
     token: values.BearerToken
+    token_path: values.InputPath = None
     schedule: values.Cron = "*/5 * * * * * *"
     instance_display_name: values.OneLine
     instance_url: values.PublicUrl
@@ -132,6 +137,7 @@ class SenderFile(_Keys):
     mail_relay: values.Relay | None = None  # required unless mail goes into a folder, which `relay` checks
     mail_username: values.Login | None = None
     mail_password: values.Login | None = None
+    mail_password_path: values.InputPath = None
     mail_connect_timeout_seconds: values.Seconds = 15
     relay: _RelayTable = _RelayTable()
     recipients: _RecipientsTable = _RecipientsTable()
@@ -153,9 +159,9 @@ def is_secret(*key: str) -> bool:
         if (field := model.model_fields.get(name)) is None:
             return False
         if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            return SecretStr in _parts_of(field.annotation)
+            return Secret in _parts_of(field.annotation)
         model = field.annotation
-    return any(SecretStr in _parts_of(field.annotation) for field in model.model_fields.values())
+    return any(Secret in _parts_of(field.annotation) for field in model.model_fields.values())
 
 
 def _parts_of(annotation: object) -> set[object]:

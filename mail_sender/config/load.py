@@ -1,19 +1,20 @@
 """Loads the configuration: Kanidm's two TOML files and our own tables, as one small frozen slice for each room.
 
 1. Both files are read: the client config (its top level is the instance that counts) and the mail-sender config
-   (Kanidm's keys at the top level, ours in tables beside them).
+   (Kanidm's keys at the top level, ours in tables beside them). The environment, and files that hold a secret alone,
+   go over them (`sources`).
 2. `keys` checks each value. What spans several keys, or leads to other files, is checked topic by topic on the raw
    tables, so that one fault does not hide another.
 3. All faults are raised at once, as `ConfigError`. Settings that work but are worth a second look become warnings.
 4. The operator's templates, if there are any, are tried out on sample messages.
 """
 
+import os
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
-
-from pydantic import SecretStr
 
 from mail_sender.config import (
     alerts,
@@ -28,6 +29,7 @@ from mail_sender.config import (
     sample_check,
     secrets,
     security_warnings,
+    sources,
 )
 from mail_sender.config.config import Config
 from mail_sender.config.faults import checked
@@ -37,6 +39,7 @@ from mail_sender.doctor import nameserver
 from mail_sender.doctor.config import DoctorConfig
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.ledger.config import LedgerConfig
+from mail_sender.names.secret import Secret
 from mail_sender.observe import place
 from mail_sender.observe.alerts import secrets as alert_secrets
 from mail_sender.observe.config import ObserveConfig
@@ -46,19 +49,25 @@ from mail_sender.sender.schedule import Schedule
 from mail_sender.source.config import SourceConfig
 
 
-def load(client_path: Path, sender_path: Path, dry_run: Path | None = None) -> Config:
-    """Return the configuration that the two files make; `dry_run` is a folder that takes the relay's place.
+def load(
+    client_path: Path,
+    sender_path: Path,
+    dry_run: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Config:
+    """Return the configuration that the two files and the environment make.
 
-    Raises `ConfigError` with every fault of both.
+    `dry_run` is a folder that takes the relay's place. Raises `ConfigError` with every fault of both files.
     """
-    client_file, sender_file = TomlFile(client_path), TomlFile(sender_path)
+    found = sources.read(client_path, sender_path, environment)
+    client_file, sender_file = found.client, found.sender
     if "token" in client_file.values and "uri" in sender_file.values:
-        found, expected = "looks like the mail-sender config", "swap -c and -m: -c names Kanidm's client config"
-        raise ConfigError([ConfigFault(client_path, None, "", found, expected)], [])
+        expected = "swap -c and -m: -c names Kanidm's client config"
+        raise ConfigError([ConfigFault(client_path, None, "", "looks like the mail-sender config", expected)], [])
     if dry_run is not None:
         relay.put_folder_in_place(sender_file, dry_run)
-    faults = [*client_file.faults, *sender_file.faults]
-    warnings: list[str] = []
+    faults = [*client_file.faults, *sender_file.faults, *found.faults]
+    warnings = found.warnings
     client = checked(client_file, ClientFile, faults, warnings)
     sender = checked(sender_file, SenderFile, faults, warnings)
     faults += [
@@ -160,7 +169,7 @@ def source_config(client: ClientFile, sender: SenderFile) -> SourceConfig:
         verify_hostnames=client.verify_hostnames,
         ca_path=client.ca_path,
         connect_timeout=float(client.connect_timeout),
-        proxy=SecretStr(proxy_url) if proxy_url else None,
+        proxy=Secret(proxy_url) if proxy_url else None,
     )
 
 
@@ -182,6 +191,6 @@ def doctor_config(sender: SenderFile) -> DoctorConfig:
     )
 
 
-def _secrets(*files: TomlFile) -> frozenset[str]:
+def _secrets(*files: TomlFile) -> frozenset[Secret]:
     """Return what no log may show, also of a relay that is not in use."""
-    return secrets.of_environment().union(*(secrets.known(file.values) for file in files))
+    return secrets.of_proxies().union(*(secrets.known(file.values) for file in files))

@@ -13,10 +13,10 @@ NO_PROXY is a list, with commas or spaces between. Each entry is one of these, w
 import ipaddress
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from mail_sender.config.origin import ENVIRONMENT
 from mail_sender.errors import ConfigFault
 from mail_sender.names import hostname
 
@@ -48,7 +48,7 @@ def faults(uri: str) -> Iterator[ConfigFault]:
         proxy_for(uri)
     except BadProxy as error:
         expected = "expected http://host:port (SOCKS is not supported), or no variable"
-        yield ConfigFault(Path("environment"), None, f"{urlsplit(uri).scheme.upper()}_PROXY", str(error), expected)
+        yield ConfigFault(ENVIRONMENT, None, f"{urlsplit(uri).scheme.upper()}_PROXY", str(error), expected)
 
 
 def _url(text: str) -> str:

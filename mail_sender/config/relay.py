@@ -6,8 +6,6 @@ What spans several keys is checked on the raw tables, so that a fault elsewhere 
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from mail_sender.config.certificates import CLIENT_CERTIFICATE
 from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import Key, TomlFile
@@ -15,6 +13,7 @@ from mail_sender.config.values import without_line_ends
 from mail_sender.errors import ConfigFault
 from mail_sender.names import address
 from mail_sender.names.characters import code_point, is_invisible
+from mail_sender.names.secret import Secret
 from mail_sender.relay import folder, relay_url
 from mail_sender.relay.config import FolderConfig, RelayConfig
 
@@ -36,7 +35,7 @@ def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
         port=place.port,
         security=place.security,
         username=username if has_login else None,
-        password=SecretStr(password) if has_login else None,
+        password=Secret(password) if has_login else None,
         connect_timeout=float(sender.mail_connect_timeout_seconds),
         local_name=table.local_name or place.local_name or address.domain(sender.mail_from_address),
         **table.model_dump(include={"ca_path", "client_cert_path", "client_key_path"}),
@@ -55,7 +54,8 @@ def faults(file: TomlFile) -> Iterator[ConfigFault]:
     yield from _kind_faults(file)
     # An empty password means that there is no login, whatever the user.
     user, password = (_stripped(file.value(key)) for key in _LOGIN)
-    if password != "" and bool(user) != (password is not None):
+    is_known = ("mail_password",) not in file.unread
+    if is_known and password != "" and bool(user) != (password is not None):
         advice = 'set both, or neither; mail_password = "" means no login'
         yield _half(file, _LOGIN, advice, first_is_set=bool(user))
     certificate, key = (file.value(key) for key in CLIENT_CERTIFICATE)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 from urllib.request import getproxies
 
+from mail_sender.names.secret import Secret
 from mail_sender.relay import relay_url
 
 _STARS = "***"
@@ -17,7 +18,7 @@ _PART = re.compile(r"[^\s/?&=#:@]+")
 _GENERATED = re.compile(r"(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)\S{12,}|(?=\w*[A-Za-z])(?=\w*\d)\w{20,}")
 _QUERY = re.compile(r"(?<=\?).*|(?<=#).*", re.DOTALL)
 _SAYS_SO = re.compile(r"auth|credential|key|passw|secret|token", re.IGNORECASE)
-_PLAIN_KEYS = ("token", "mail_password")
+_SECRET_KEY = re.compile(r"(?:^|_)(?:token|password|secret)$")
 _URL_KEYS = ("uri", "instance_url")
 
 
@@ -28,17 +29,28 @@ def without_likely(text: str) -> str:
     return _PART.sub(lambda part: _STARS if _GENERATED.fullmatch(part[0]) else part[0], text)
 
 
-def known(values: Mapping[str, object]) -> frozenset[str]:
+def known(values: Mapping[str, object]) -> frozenset[Secret]:
     """Return what the values of one of the two files hold where a secret belongs."""
-    found = {text for key in _PLAIN_KEYS if isinstance(text := values.get(key), str)}
-    found |= {*_of_relay(values.get("mail_relay")), *_of_headers(values.get("headers"))}
+    found = {*_of_secret_keys(values), *_of_relay(values.get("mail_relay")), *_of_headers(values.get("headers"))}
     found.update(*(_of_login(values.get(key)) for key in _URL_KEYS))
-    return frozenset(part for text in found for part in (text, text.strip()) if part)
+    return frozenset(Secret(part) for text in found for part in (text, text.strip()) if part)
 
 
-def of_environment() -> frozenset[str]:
+def of_proxies() -> frozenset[Secret]:
     """Return the passwords of the environment's proxies."""
-    return frozenset().union(*map(_of_login, getproxies().values()))
+    return frozenset(Secret(text) for url in getproxies().values() for text in _of_login(url))
+
+
+def _of_secret_keys(value: object) -> Iterator[str]:
+    """Yield the texts under keys that are named like a secret, in any table."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _of_secret_keys(item)
+    for key, inner in value.items() if isinstance(value, Mapping) else ():
+        if isinstance(inner, str):
+            yield from [inner] if _SECRET_KEY.search(key) else []
+        elif key != "headers":
+            yield from _of_secret_keys(inner)
 
 
 def _of_relay(value: object) -> Iterator[str]:

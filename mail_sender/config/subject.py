@@ -7,8 +7,9 @@ alone, and the checks that need it ask for it (`Reading.is_faulty`).
 from collections.abc import Iterable
 from pathlib import Path
 
-from mail_sender.config import appearance, load, relay, sample_check, secrets, stand_ins
+from mail_sender.config import appearance, load, relay, sample_check, secrets, sources, stand_ins
 from mail_sender.config.keys import ClientFile, SenderFile
+from mail_sender.config.origin import ENVIRONMENT
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.doctor.subject import Reading, Subject
 from mail_sender.errors import ConfigError, ConfigFault
@@ -31,7 +32,8 @@ def read(client_path: Path, sender_path: Path) -> Subject:
     try:
         config = load.load(client_path, sender_path)
     except ConfigError as error:
-        return _in_part(error.faults, TomlFile(client_path), TomlFile(sender_path))
+        found = sources.read(client_path, sender_path)
+        return _in_part(error.faults, found.client, found.sender)
     return Subject(
         source=config.source,
         relay=config.relay,
@@ -44,7 +46,7 @@ def read(client_path: Path, sender_path: Path) -> Subject:
 
 def _in_part(faults: Iterable[ConfigFault], client_file: TomlFile, sender_file: TomlFile) -> Subject:
     files = client_file.path, sender_file.path
-    of_templates = tuple(fault for fault in faults if _is_of_templates(fault, files))
+    of_templates = tuple(fault for fault in faults if _is_of_templates(fault, client_file, sender_file))
     others = tuple(fault for fault in faults if fault not in of_templates)
     client_faulty = _faulty(client_file, {"uri"}, ClientFile, others)
     sender_faulty = _faulty(sender_file, stand_ins.SENDER, SenderFile, others)
@@ -65,22 +67,23 @@ def _in_part(faults: Iterable[ConfigFault], client_file: TomlFile, sender_file: 
             template_faults=of_templates or _samples_that_fail(sender, mail),
             warnings=tuple(relay.warnings(sender_file)) if has_relay and has_login else (),
             faulty=faulty,
-            secrets=secrets.of_environment() | secrets.known(client_file.values) | secrets.known(sender_file.values),
+            secrets=secrets.of_proxies() | secrets.known(client_file.values) | secrets.known(sender_file.values),
         ),
     )
 
 
-def _is_of_templates(fault: ConfigFault, files: tuple[Path, Path]) -> bool:
-    if fault.path == files[1]:
-        return fault.key.partition(".")[0] in _OF_TEMPLATES
-    return fault.path not in {files[0], Path("environment")}
+def _is_of_templates(fault: ConfigFault, client_file: TomlFile, sender_file: TomlFile) -> bool:
+    if fault.path in client_file.places | sender_file.places | {ENVIRONMENT}:
+        return fault.path != client_file.path and fault.key.partition(".")[0] in _OF_TEMPLATES
+    return True
 
 
 def _faulty(
     file: TomlFile, required: Iterable[str], model: type[ClientFile | SenderFile], faults: Iterable[ConfigFault]
 ) -> frozenset[str]:
     """Return the keys of a file that cannot be used; of a file that cannot be read these are all."""
-    found = {fault.key for fault in faults if fault.path in {file.path, Path("environment")}}
+    found = {fault.key for fault in faults if fault.path in file.places | {ENVIRONMENT}}
+    found |= {".".join(key) for key in file.unread}
     missing = {key for key in required if key not in file.values}
     tables = {key for key in model.model_fields if "" in found or key in found}
     inside = {f"{table}.{key}" for table in tables for key in _keys_of(model, table)}

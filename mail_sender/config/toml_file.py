@@ -3,6 +3,9 @@
 `toml` reads TOML 1.1, as Kanidm's own parser does, and says where a syntax error is. It does not say on which line a
 key stands, so a second, simpler pass over the lines finds that. Only line numbers come from the second pass, never
 values: if it misses a key, a fault is shown without its line.
+
+A value may be put over the file's: one of the environment, or a secret that stands in a file of its own (`put`). A
+fault of such a key names the place that the value comes from.
 """
 
 import os
@@ -13,6 +16,7 @@ from typing import Any
 
 from mail_sender import log, toml
 from mail_sender.config import secrets
+from mail_sender.config.origin import Origin
 from mail_sender.errors import ConfigFault
 
 _TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
@@ -25,10 +29,11 @@ Key = tuple[str, ...]
 
 
 class TomlFile:
-    """A file's parsed content.
+    """A file's parsed content, and what was put over it.
 
-    `values` is the file's table. `faults` say why the file could not be read (then `values` is empty).
-    `mode` has the file's permission bits.
+    `values` is the file's table. `faults` say why the file could not be read (then `values` is empty); `is_missing`
+    that there is none. `mode` has the file's permission bits. `origins` has the place of each value that is not this
+    file's, and `unread` the keys whose value stands in a file that could not be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,18 +41,52 @@ class TomlFile:
         self.values: dict[str, Any] = {}
         self.faults: list[ConfigFault] = []
         self.mode = 0
+        self.is_missing = False
+        self.origins: dict[Key, Origin] = {}
+        self.unread: set[Key] = set()
         self._lines: dict[str, int] = {}
         self._text = self._read()
         if self._text is not None:
             self._parse(self._text)
-        self._clean = log.Redactor(secrets.known(self.values)).text
 
     def value(self, key: Key) -> object:
-        """Return a key's value as it is in the file, or None."""
+        """Return a key's value as it is in the file, or None; a number is a place in a list of tables, from 0."""
         found: object = self.values
         for part in key:
-            found = found.get(part) if isinstance(found, dict) else None
+            if isinstance(found, list):
+                found = found[int(part)] if part.isdecimal() and int(part) < len(found) else None
+            else:
+                found = found.get(part) if isinstance(found, dict) else None
         return found
+
+    def put(self, key: Key, value: object, origin: Origin) -> None:
+        """Put a value over the file's; where something else stands in a table's place, that stays, and is a fault."""
+        table: object = self.values
+        for part in key[:-1]:
+            if isinstance(table, list):
+                table = table[int(part)]
+            else:
+                table = table.setdefault(part, {}) if isinstance(table, dict) else None
+        if isinstance(table, dict):
+            table[key[-1]] = value
+            self.origins[key] = origin
+
+    def origin(self, key: Key) -> Origin:
+        """Return where the value of a key stands, or would stand: its own place, or that of its table."""
+        for length in range(len(key), 0, -1):
+            if (origin := self.origins.get(key[:length])) is not None:
+                return origin
+        return Origin("file", self.path, self.line(key))
+
+    @property
+    def secret_files(self) -> list[Path]:
+        """The files that hold a secret alone."""
+        return [origin.path for origin in self.origins.values() if origin.kind in {"secret_file", "credential"}]
+
+    @property
+    def places(self) -> frozenset[Path]:
+        """The paths that a fault of this file's keys may name."""
+        return frozenset({self.path, *(origin.path for origin in self.origins.values())})
 
     def table_alone(self, name: str) -> dict[str, Any] | None:
         """Return a table of a file that is no TOML as a whole, if its own lines are; else None."""
@@ -70,17 +109,18 @@ class TomlFile:
         return None
 
     def fault(self, key: Key, found: str, expected: str, *, unreadable: bool = False) -> ConfigFault:
-        """Return a fault of one of this file's keys, with its line, and without the file's secrets."""
+        """Return a fault of one of this file's keys, where its value stands, and without the file's secrets."""
         hidden = {part: secrets.without_likely(part) for part in key}
         for part, shown in hidden.items():
             if part != shown:
                 found, expected = found.replace(part, shown), expected.replace(part, shown)
         name = ".".join(hidden[part] for part in key)
-        return ConfigFault(self.path, self.line(key), name, self._clean(found), self._clean(expected), unreadable)
+        origin, clean = self.origin(key), log.Redactor(secrets.known(self.values)).text
+        return ConfigFault(origin.path, origin.line, name, clean(found), clean(expected), unreadable, origin.name)
 
     def unreadable(self, key: Key, named: Path, error: OSError) -> ConfigFault:
         """Return the fault of a key that names a file or folder which cannot be read."""
-        found, expected = _access(named, error)
+        found, expected = access(named, error)
         return self.fault(key, f"{named} {found}", expected, unreadable=True)
 
     def _read(self) -> str | None:
@@ -89,6 +129,7 @@ class TomlFile:
                 self.mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
                 return file.read().decode("utf-8-sig")
         except FileNotFoundError:
+            self.is_missing = True
             self._refuse("no such file", "create it, or name another file")
         except IsADirectoryError:
             expected = "expected a file (a container engine creates a folder if a mounted file is missing)"
@@ -96,7 +137,7 @@ class TomlFile:
         except UnicodeDecodeError as error:
             self._refuse(f"byte {error.start} is not UTF-8", "expected a TOML file, which is UTF-8 text")
         except OSError as error:
-            found, expected = _access(self.path, error)
+            found, expected = access(self.path, error)
             self.faults.append(ConfigFault(self.path, None, "", found, expected, unreadable=True))
         return None
 
@@ -122,7 +163,7 @@ def _advice(complaint: str) -> str:
     return "each may appear only once" if re.search("overwrite|twice", complaint) else "correct the line"
 
 
-def _access(path: Path, error: OSError) -> tuple[str, str]:
+def access(path: Path, error: OSError) -> tuple[str, str]:
     """Say why a path cannot be read, and who must be able to read it."""
     expected = f"must be readable by uid {os.geteuid()}, which this process runs as"
     try:

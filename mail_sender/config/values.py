@@ -12,13 +12,14 @@ from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from mail_sender.config import placeholders, secrets
 from mail_sender.doctor import nameserver
 from mail_sender.names import address, hostname
 from mail_sender.names.characters import code_point, is_invisible, visible
+from mail_sender.names.secret import Secret
 from mail_sender.observe import place as listen_place
 from mail_sender.relay import ehlo_name, relay_url
 from mail_sender.sender.schedule import BadSchedule, Schedule
@@ -88,7 +89,7 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _bearer_token(secret: SecretStr) -> SecretStr:
+def _bearer_token(secret: Secret) -> Secret:
     text = secret.get_secret_value().strip()
     if (
         "..." in text or "…" in text
@@ -100,11 +101,11 @@ def _bearer_token(secret: SecretStr) -> SecretStr:
         stray = f"has {len(text)} characters, among them a line break, a space, a quote or another invalid one"
         expected = "expected the token as `kanidm service-account api-token generate` printed it"
         raise _expected(stray if text else "is empty", expected)
-    return SecretStr(text)
+    return Secret(text)
 
 
-def _login(secret: SecretStr) -> SecretStr:
-    return SecretStr(without_line_ends(secret.get_secret_value()))
+def _login(secret: Secret) -> Secret:
+    return Secret(without_line_ends(secret.get_secret_value()))
 
 
 def without_line_ends(text: str) -> str:
@@ -122,7 +123,7 @@ def filled_in(value: object, *, is_secret: bool) -> object:
     return value
 
 
-def _relay(secret: SecretStr) -> SecretStr:
+def _relay(secret: Secret) -> Secret:
     try:
         place = relay_url.parse(secret.get_secret_value())
     except relay_url.BadRelay as error:
@@ -140,7 +141,7 @@ def _listen(text: str) -> str:
         raise _expected(f"{shown(text)} ({error})", f"expected {listen_place.SPELLINGS}") from None
 
 
-def _webhook_url(secret: SecretStr) -> SecretStr:
+def _webhook_url(secret: Secret) -> Secret:
     text = without_line_ends(secret.get_secret_value())
     try:
         url = _with_ascii_host(text)
@@ -149,14 +150,14 @@ def _webhook_url(secret: SecretStr) -> SecretStr:
     parts = urlsplit(url)
     if placeholders.holds_placeholder(parts.hostname or "") or any(map(placeholders.is_placeholder, _words(url))):
         raise _expected("still holds a placeholder", "write the URL that the receiver gave you")
-    return SecretStr(url)
+    return Secret(url)
 
 
 def _words(text: str) -> list[str]:
     return [word for word in re.split(r"[/?&=\s]+", text) if word]
 
 
-def _http_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+def _http_headers(headers: dict[str, Secret]) -> dict[str, Secret]:
     found = {}
     for name, secret in headers.items():
         if not _HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
@@ -166,11 +167,11 @@ def _http_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
             raise _expected(f"the value of {name} is empty, or not one line of ASCII", 'expected Name = "value"')
         if any(map(placeholders.is_placeholder, _words(value))):
             raise _expected(f"the value of {name} is still a placeholder", "write the real value")
-        found[name] = SecretStr(value)
+        found[name] = Secret(value)
     return found
 
 
-def _command(words: list[SecretStr]) -> list[SecretStr]:
+def _command(words: list[Secret]) -> list[Secret]:
     texts = [word.get_secret_value() for word in words]
     if texts and (not texts[0].strip() or any("\0" in text for text in texts)):
         raise _expected(
@@ -270,25 +271,25 @@ class IsRead:
     """Marks a key that names a file or folder which is read: a change of it is a change of the configuration."""
 
 
-BearerToken = Annotated[SecretStr, AfterValidator(_bearer_token)]
+BearerToken = Annotated[Secret, AfterValidator(_bearer_token)]
 Color = Annotated[str, AfterValidator(_color)]
-Command = Annotated[list[SecretStr], AfterValidator(_command)]
+Command = Annotated[list[Secret], AfterValidator(_command)]
 Cron = Annotated[str, AfterValidator(_cron)]
 DkimSelectors = Annotated[list[str], Field(max_length=20), AfterValidator(_selectors)]
 HostName = Annotated[str, AfterValidator(_host_name)]
-HttpHeaders = Annotated[dict[str, SecretStr], AfterValidator(_http_headers)]
+HttpHeaders = Annotated[dict[str, Secret], AfterValidator(_http_headers)]
 InputPath = Annotated[Path | None, BeforeValidator(_path), IsRead]
 Language = Annotated[str, AfterValidator(_language)]
 LanguageRules = Annotated[dict[str, Language], AfterValidator(_rules)]
 Listen = Annotated[str, AfterValidator(_listen)]
-Login = Annotated[SecretStr, AfterValidator(_login)]
+Login = Annotated[Secret, AfterValidator(_login)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Nameservers = Annotated[list[str], Field(max_length=5), AfterValidator(_nameservers)]
 OneLine = Annotated[str, AfterValidator(_one_line)]
 OutputFolder = Annotated[Path | None, BeforeValidator(_path)]
 PublicUrl = Annotated[str, AfterValidator(_web_url), AfterValidator(_public_url)]
-Relay = Annotated[SecretStr, AfterValidator(_relay)]
+Relay = Annotated[Secret, AfterValidator(_relay)]
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
-WebhookUrl = Annotated[SecretStr, AfterValidator(_webhook_url)]
+WebhookUrl = Annotated[Secret, AfterValidator(_webhook_url)]

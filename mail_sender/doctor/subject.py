@@ -7,6 +7,7 @@ from mail_sender.doctor.config import DoctorConfig
 from mail_sender.errors import ConfigFault
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.mail.config import MailConfig
+from mail_sender.names.secret import Secret
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.source.config import SourceConfig
 
@@ -24,7 +25,7 @@ class Reading:
     template_faults: tuple[ConfigFault, ...] = ()
     warnings: tuple[str, ...] = ()
     faulty: frozenset[str] = frozenset()
-    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    secrets: frozenset[Secret] = frozenset()
 
     def is_faulty(self, *keys: str) -> bool:
         """Say whether one of these keys cannot be used."""

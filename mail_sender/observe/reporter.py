@@ -14,6 +14,7 @@ from mail_sender.condition import Fault
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Entry, Ledger, Query
 from mail_sender.ledger.summary import Summary
+from mail_sender.names.secret import Secret
 from mail_sender.observe import compose
 from mail_sender.observe.advisories import Advisories
 from mail_sender.observe.compose import Seen, SeenSender
@@ -42,7 +43,7 @@ class Reporter:
         self, ledger: Ledger, observers: Observers, clock: Clock, ledger_status: Callable[[], LedgerStatus]
     ) -> None:
         self.in_use: InUse | None = None
-        self.secrets: frozenset[str] = frozenset()
+        self.secrets: frozenset[Secret] = frozenset()
         self.advisories = Advisories(clock)
         self._ledger = ledger
         self._observers = observers

@@ -8,7 +8,7 @@ file, every value is made up and the templates are the built-in ones.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mail_sender.config import appearance, headers, stand_ins
+from mail_sender.config import appearance, headers, sources, stand_ins
 from mail_sender.config.faults import checked
 from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import TomlFile
@@ -55,13 +55,13 @@ def read(path: Path) -> LenientConfig:
 
     Raises `ConfigError` if the file exists, but cannot be read at all.
     """
-    file = TomlFile(path)
-    if _is_missing(path):
+    found = sources.read_sender(path)
+    file = found.sender
+    if file.is_missing and file.faults:
         return LenientConfig(None, appearance.mail(stand_ins.sender({}), Appearance()))
     if file.faults:
         raise ConfigError(file.faults, [])
-    faults: list[ConfigFault] = []
-    warnings: list[str] = []
+    faults, warnings = found.faults, found.warnings
     sender = checked(file, SenderFile, faults, warnings) or stand_ins.sender(file.values)
     loaded = appearance.appearance(file, sender, faults, warnings)
     header_faults = list(headers.faults(file))
@@ -70,25 +70,15 @@ def read(path: Path) -> LenientConfig:
         config=path,
         mail=_mail(sender, loaded or Appearance(), {fault.key for fault in header_faults}),
         folder=sender.templates.override_path,
-        faults=tuple(fault for fault in faults if _is_of_templates(fault, path)),
-        elsewhere=tuple(fault for fault in faults if not _is_of_templates(fault, path)),
+        faults=tuple(fault for fault in faults if _is_of_templates(fault, file)),
+        elsewhere=tuple(fault for fault in faults if not _is_of_templates(fault, file)),
         warnings=tuple(warnings),
         unusable=loaded is None,
     )
 
 
-def _is_missing(path: Path) -> bool:
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return True
-    except (OSError, ValueError):  # reading it has found out why it cannot be used
-        return False
-    return False
-
-
-def _is_of_templates(fault: ConfigFault, config: Path) -> bool:
-    return fault.path != config or fault.key.partition(".")[0] in _TABLES
+def _is_of_templates(fault: ConfigFault, file: TomlFile) -> bool:
+    return fault.path not in file.places or fault.key.partition(".")[0] in _TABLES
 
 
 def _mail(sender: SenderFile, loaded: Appearance, faulty: set[str]) -> MailConfig:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
+from mail_sender.names.secret import Secret
 from mail_sender.relay.relay_url import Endpoint, Security
 from mail_sender.tls import contexts
 
@@ -22,7 +21,7 @@ class RelayConfig:
     security: Security
     local_name: str
     username: str | None = None
-    password: SecretStr | None = None
+    password: Secret | None = None
     connect_timeout: float = 15.0
     ca_path: Path | None = None
     client_cert_path: Path | None = None

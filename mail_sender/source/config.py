@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
+from mail_sender.names.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +14,9 @@ class SourceConfig:
     """
 
     uri: str
-    token: SecretStr
+    token: Secret
     verify_ca: bool = True
     verify_hostnames: bool = True
     ca_path: Path | None = None
     connect_timeout: float = 15.0
-    proxy: SecretStr | None = None
+    proxy: Secret | None = None

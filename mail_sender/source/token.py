@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pydantic import SecretStr
+from mail_sender.names.secret import Secret
 
 WARN_BEFORE = timedelta(days=14)
 """A new token should be there by then."""
@@ -27,7 +27,7 @@ class Claims:
     is_persons: bool
 
 
-def claims(token: SecretStr) -> Claims | None:
+def claims(token: Secret) -> Claims | None:
     """Return what a token says of itself, or None if it cannot be read: another version may have other tokens."""
     try:
         _, payload, _ = token.get_secret_value().split(".")

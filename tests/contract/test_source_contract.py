@@ -6,7 +6,6 @@ from typing import Literal, Protocol
 from uuid import UUID, uuid4
 
 import pytest
-from pydantic import SecretStr
 
 from mail_sender.errors import MessageGone, ServerFault, ServerFaultKind
 from mail_sender.message import (
@@ -19,6 +18,7 @@ from mail_sender.message import (
     TestMessage,
     UnknownContent,
 )
+from mail_sender.names.secret import Secret
 from mail_sender.source.base import Source, Standing
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
@@ -66,7 +66,7 @@ class StubWorld:
 
     def become(self, role: Role) -> Source:
         """With that role's token."""
-        token = SecretStr(self._stub.tokens[role])
+        token = Secret(self._stub.tokens[role])
         self._made.append(KanidmSource(SourceConfig(self._stub.url, token, ca_path=self._stub.ca)))
         return self._made[-1]
 

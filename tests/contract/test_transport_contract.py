@@ -9,9 +9,9 @@ from typing import Protocol
 
 import pytest
 import tomli
-from pydantic import SecretStr
 
 from mail_sender.mail.mail import Mail
+from mail_sender.names.secret import Secret
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.folder import FolderTransport
 from mail_sender.relay.pool import SmtpTransport
@@ -61,7 +61,7 @@ class StubWorld:
                 security=security,
                 local_name="client.example",
                 username=config["mail_username"],
-                password=SecretStr(config["mail_password"]),
+                password=Secret(config["mail_password"]),
                 ca_path=stub.ca,
             ),
             lambda _: None,

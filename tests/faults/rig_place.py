@@ -11,12 +11,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import SecretStr
-
 from mail_sender.clock import Clock
 from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.mail.config import MailConfig
+from mail_sender.names.secret import Secret
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.relay_url import Security
@@ -126,7 +125,7 @@ async def assemble(place: Place, wraps: Wraps | None = None, clock: Clock | None
     """Return the real parts, put together. Raises `LedgerTrouble`."""
     wraps = wraps or Wraps()
     ledger = await SqliteLedger.open(place.ledger)
-    source = KanidmSource(SourceConfig(place.api, SecretStr(place.token), connect_timeout=place.connect_timeout))
+    source = KanidmSource(SourceConfig(place.api, Secret(place.token), connect_timeout=place.connect_timeout))
     transport = SmtpTransport(_relay(place), lambda _: None)
     parts = Parts(wraps.source(source), wraps.ledger(ledger), wraps.transport(transport))
     retry = RetryConfig(place.message_retries, place.max_age)
@@ -148,7 +147,7 @@ def _relay(place: Place) -> RelayConfig:
         security=place.security,
         local_name="client.example",
         username=USERNAME,
-        password=SecretStr(PASSWORD),
+        password=Secret(PASSWORD),
         connect_timeout=place.connect_timeout,
         ca_path=place.ca,
     )

@@ -22,7 +22,7 @@ def test_an_example_loads_as_it_is(tmp_path: Path, path: Path) -> None:
     found = Files(tmp_path).load(path.read_text()).alert
     assert (found.url is not None) != bool(found.command)
     assert found.format == (path.stem if found.url else "json")
-    assert not found.command or (EXAMPLES / Path(found.command[0]).name).stat().st_mode & 0o111
+    assert not found.command or (EXAMPLES / Path(found.command[0].get_secret_value()).name).stat().st_mode & 0o111
 
 
 def test_the_script_for_sendmail_makes_a_mail(tmp_path: Path) -> None:

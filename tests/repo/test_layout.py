@@ -1,6 +1,7 @@
 """The shape of the repository: few things at the top, names that say something, no trace of a machine."""
 
 import re
+from pathlib import Path
 
 from tests.repo import checkout
 
@@ -50,6 +51,12 @@ def test_no_file_names_a_path_of_somebodys_machine() -> None:
         for file in checkout.files()
     }
     assert {file: paths for file, paths in found.items() if paths} == {}
+
+
+def test_a_secret_has_one_type() -> None:
+    """Pydantic's own can be pickled, and shows its text to a debugger (`vars`)."""
+    found = [file for file in checkout.modules() if "SecretStr" in (checkout.ROOT / file).read_text()]
+    assert found == [Path("tests/repo/test_layout.py")]
 
 
 def test_both_command_lines_explain_a_usage_error_with_the_same_code() -> None:

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import SecretStr
-
+from mail_sender.names.secret import Secret
 from mail_sender.relay import replies
 from mail_sender.relay.channel import Rejected
 from mail_sender.relay.config import RelayConfig
@@ -11,7 +10,7 @@ from mail_sender.relay.relay_url import Security
 from mail_sender.verdict import Blame, Reply, Stage, Verdict
 
 CONFIG = RelayConfig(
-    "relay.example", 465, Security.IMPLICIT, "client.example", username="mail-sender", password=SecretStr("secret")
+    "relay.example", 465, Security.IMPLICIT, "client.example", username="mail-sender", password=Secret("secret")
 )
 
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender import log
+from mail_sender.names.secret import Secret
 from mail_sender.verdict import Reply
 from tests.support.process_log import restored_logging
 
@@ -44,11 +45,9 @@ def stderr(capsys: pytest.CaptureFixture[str]) -> Output:
     return Output(capsys)
 
 
-def configure(
-    form: log.Format = "text", *, debug: bool = False, secrets: frozenset[str] = frozenset({SECRET})
-) -> None:
+def configure(form: log.Format = "text", *, debug: bool = False, secrets: tuple[str, ...] = (SECRET,)) -> None:
     """Set the log up."""
-    log.configure(debug=debug, form=form, secrets=secrets)
+    log.configure(debug=debug, form=form, secrets=map(Secret, secrets))
 
 
 def lines(stream: Output) -> list[str]:
@@ -139,7 +138,7 @@ def test_debug_is_said_only_where_it_is_asked_for(stderr: Output) -> None:
 @pytest.mark.parametrize("name", ["token", "password", "intent_id", "link", "url", "body", "authorization"])
 def test_a_field_that_is_named_like_a_secret_is_hidden(stderr: Output, form: log.Format, name: str) -> None:
     """Whatever its value is."""
-    configure(form, secrets=frozenset())
+    configure(form, secrets=())
     structlog.get_logger().info("event", **{name: "something"})
     assert "something" not in stderr.getvalue()
     assert "***" in stderr.getvalue()
@@ -169,7 +168,7 @@ def test_a_configured_secret_is_cut_out_of_every_value(stderr: Output, form: log
 
 def test_a_secret_inside_another_leaves_nothing_behind(stderr: Output) -> None:
     """The longer one is cut first."""
-    configure(secrets=frozenset({SECRET, f"{SECRET}-and-more"}))
+    configure(secrets=(SECRET, f"{SECRET}-and-more"))
     structlog.get_logger().info("event", field=f"{SECRET}-and-more")
     assert "more" not in stderr.getvalue()
 
@@ -182,7 +181,7 @@ def test_a_secret_inside_another_leaves_nothing_behind(stderr: Output) -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_reset_link_is_cut_out_of_every_text(stderr: Output, form: log.Format, link: str) -> None:
     """The token of a link is nobody's business, though it is no secret of the configuration."""
-    configure(form, secrets=frozenset())
+    configure(form, secrets=())
     structlog.get_logger().info("event", field=link, message=link)
     assert "d1c2s" not in stderr.getvalue()
 

@@ -2,9 +2,8 @@
 
 from datetime import UTC, datetime
 
-from pydantic import SecretStr
-
 from mail_sender.mail.mail import Mail
+from mail_sender.names.secret import Secret
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.relay_url import Security
@@ -39,7 +38,7 @@ def config(
         security=security,
         local_name="client.example",
         username="mail-sender",
-        password=SecretStr(PASSWORD),
+        password=Secret(PASSWORD),
         connect_timeout=seconds,
         ca_path=authority.pem,
     )

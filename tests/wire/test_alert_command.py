@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mail_sender.names.secret import Secret
 from mail_sender.observe.alerts import command
 from mail_sender.observe.alerts.command import Command
 from mail_sender.observe.alerts.config import AlertConfig
@@ -18,7 +19,7 @@ IGNORES_SIGTERM = "trap '' TERM; echo still here; echo $$ > $1; while :; do slee
 
 async def run(*words: str) -> str:
     """Deliver an alert to this command."""
-    return await Command(AlertConfig(command=words), ORIGIN).deliver(ALERT)
+    return await Command(AlertConfig(command=tuple(map(Secret, words))), ORIGIN).deliver(ALERT)
 
 
 async def fault(*words: str) -> str:
@@ -31,9 +32,11 @@ async def fault(*words: str) -> str:
 async def test_the_process_gets_the_alert_on_its_input_and_in_its_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As docs/alerts.md has it; what systemd means for the sender alone is not passed on."""
+    """As docs/alerts.md has it; what systemd means for the sender alone, and a secret, are not passed on."""
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/notify")
     monkeypatch.setenv("MINE", "kept")
+    monkeypatch.setenv("MAIL_SENDER_TOKEN", "s3cr3t")
+    monkeypatch.setenv("MAIL_SENDER_LEDGER_PATH", "/srv/state")
     script = 'cat > "$1/input"; env > "$1/environment"; echo thanks'
     assert await run("/bin/sh", "-c", script, "sh", str(tmp_path)) == "exit code 0: thanks"
     assert json.loads((tmp_path / "input").read_text())["key"] == "relay_down"
@@ -43,9 +46,11 @@ async def test_the_process_gets_the_alert_on_its_input_and_in_its_environment(
         "MAIL_SENDER_ALERT_KEY=relay_down",
         "MAIL_SENDER_ALERT_COUNT=3",
         "MINE=kept",
+        "MAIL_SENDER_LEDGER_PATH=/srv/state",
     }
     assert wanted <= set(environment.splitlines())
     assert "NOTIFY_SOCKET" not in environment
+    assert "s3cr3t" not in environment
 
 
 async def test_words_are_not_for_a_shell() -> None:

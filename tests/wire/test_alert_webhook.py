@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
+from mail_sender.names.secret import Secret
 from mail_sender.observe.alerts import webhook
 from mail_sender.observe.alerts.alert import Alert, Origin, Severity
 from mail_sender.observe.alerts.config import AlertConfig, Format
@@ -29,8 +29,8 @@ ORIGIN = Origin("https://idm.example.com", "host1")
 
 def config(url: str, authority: Authority, form: Format = "json") -> AlertConfig:
     """Return the configuration of a webhook with secrets wherever there may be one."""
-    headers = (("Authorization", SecretStr(PASSWORD)),)
-    return AlertConfig(url=SecretStr(f"{url}{PATH}"), format=form, headers=headers, ca_path=authority.pem)
+    headers = (("Authorization", Secret(PASSWORD)),)
+    return AlertConfig(url=Secret(f"{url}{PATH}"), format=form, headers=headers, ca_path=authority.pem)
 
 
 async def deliver(
@@ -147,10 +147,10 @@ async def test_a_proxy_makes_a_tunnel_and_sees_no_secret(authority: Authority) -
     with ScriptedServer(lambda *_: Answer(), authority.server()) as server:
         of = config(server.url, authority)
         with ConnectProxy() as proxy:
-            assert (await Webhook(replace(of, proxy=SecretStr(proxy.url)), ORIGIN).deliver(ALERT)).startswith("200")
+            assert (await Webhook(replace(of, proxy=Secret(proxy.url)), ORIGIN).deliver(ALERT)).startswith("200")
         assert proxy.targets == [server.url.removeprefix("https://")]
         gone = proxy.url.replace("//", "//me:pa55@")
-        said = await _refused(replace(of, proxy=SecretStr(gone)))
+        said = await _refused(replace(of, proxy=Secret(gone)))
     assert "the webhook at localhost (through the proxy of the environment) cannot be reached: " in said
     assert "pa55" not in said
 

@@ -5,8 +5,8 @@ import ssl
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
+from mail_sender.names.secret import Secret
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.relay_url import Security
@@ -67,7 +67,7 @@ async def test_the_server_is_looked_up_with_the_dot_and_verified_without(
     names: list[str | None] = []
     server = HttpsServer(noting(authority, names), [[HEAD + BODY]])
     uri = server.url.replace("localhost", "localhost.")
-    source = KanidmSource(SourceConfig(uri, SecretStr("a-token"), ca_path=authority.pem))
+    source = KanidmSource(SourceConfig(uri, Secret("a-token"), ca_path=authority.pem))
     assert (await source.list_ready(NOW)).messages == ()
     await source.close()
     server.close()

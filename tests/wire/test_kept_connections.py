@@ -4,8 +4,7 @@ import socket
 import threading
 from datetime import UTC, datetime
 
-from pydantic import SecretStr
-
+from mail_sender.names.secret import Secret
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
 
@@ -32,7 +31,7 @@ async def test_a_request_on_a_connection_that_breaks_under_it_is_asked_once_more
             target=serve_each_connection_once_and_cut_the_next_request, args=(listener, asked), daemon=True
         )
         thread.start()
-        source = KanidmSource(SourceConfig(f"http://127.0.0.1:{listener.getsockname()[1]}", SecretStr("token")))
+        source = KanidmSource(SourceConfig(f"http://127.0.0.1:{listener.getsockname()[1]}", Secret("token")))
         for _ in range(2):
             assert (await source.list_ready(datetime.now(UTC))).messages == ()
         await source.close()

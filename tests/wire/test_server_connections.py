@@ -13,9 +13,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from pydantic import SecretStr
 
 from mail_sender.errors import ServerFault, ServerFaultKind
+from mail_sender.names.secret import Secret
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.https import HttpsClient
 from mail_sender.source.kanidm import KanidmSource
@@ -79,9 +79,9 @@ async def make(authority: Authority) -> AsyncIterator[Make]:
         ) -> tuple[HttpsServer, KanidmSource]:
             server = HttpsServer(authority.server(*names, days=days), connections)
             stack.callback(server.close)
-            token = SecretStr("a-token")
+            token = Secret("a-token")
             ca: Path | None = authority.pem if trusted else None
-            config = SourceConfig(server.url, token, ca_path=ca, proxy=SecretStr(proxy) if proxy else None)
+            config = SourceConfig(server.url, token, ca_path=ca, proxy=Secret(proxy) if proxy else None)
             sources.append(KanidmSource(config))
             return server, sources[-1]
 
@@ -170,7 +170,7 @@ async def test_a_proxy_makes_a_tunnel_and_sees_no_token(make: Make, proxy: Conne
 async def test_a_server_that_hangs_after_its_handshake_is_not_called_untrusted(authority: Authority) -> None:
     """What Python calls an error of TLS is only that more octets are awaited: nobody should look at certificates."""
     with ScriptedServer(lambda *_: Answer(hang=True), authority.server()) as server:
-        client = HttpsClient(SourceConfig(server.url, SecretStr("token"), ca_path=authority.pem))
+        client = HttpsClient(SourceConfig(server.url, Secret("token"), ca_path=authority.pem))
         with pytest.raises(ServerFault, match="no answer in time") as caught:
             await client.ask("GET", "/", None, seconds=1, most=100)
         await client.close()

@@ -59,7 +59,7 @@ class Command:
             os.write(descriptor, json.dumps(values).encode())
             os.lseek(descriptor, 0, os.SEEK_SET)
             process = await asyncio.create_subprocess_exec(
-                *self._config.command,
+                *(word.get_secret_value() for word in self._config.command),
                 stdin=descriptor,
                 stdout=output,
                 stderr=output,
@@ -85,7 +85,14 @@ class Command:
 
 def _environment(values: Mapping[str, object]) -> dict[str, str]:
     own = {f"{_PREFIX}{name.upper()}": "" if value is None else str(value) for name, value in values.items()}
-    return {**{name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}, **own}
+    return {**{name: value for name, value in os.environ.items() if _is_inherited(name)}, **own}
+
+
+def _is_inherited(name: str) -> bool:
+    """Say whether a variable is for the program, too: of the configuration only what names files, never a secret."""
+    if name.startswith("MAIL_SENDER_"):
+        return name.endswith(("_CONFIG", "_PATH", "_FILE"))
+    return name not in _NOT_INHERITED
 
 
 @asynccontextmanager

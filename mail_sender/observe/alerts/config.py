@@ -2,13 +2,13 @@
 
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from mail_sender.names.secret import Secret
 
 _NAME = re.compile(r"\.{0,2}/.*|[A-Za-z_.-]{0,16}")
 """What the name of a program that is missing may look like: a path, or a plain word."""
@@ -25,17 +25,17 @@ class AlertConfig:
     `proxy` is the URL of an HTTP proxy on the way to `url`.
     """
 
-    url: SecretStr | None = None
-    command: tuple[str, ...] = field(default=(), repr=False)
+    url: Secret | None = None
+    command: tuple[Secret, ...] = ()
     format: Format = "json"
-    headers: tuple[tuple[str, SecretStr], ...] = ()
+    headers: tuple[tuple[str, Secret], ...] = ()
     after: timedelta = timedelta(minutes=5)
     repeat: timedelta = timedelta(days=1)
     max_per_hour: int = 30
     oldest_waiting: timedelta = timedelta(minutes=15)
     expires_within: timedelta = timedelta(days=14)
     ca_path: Path | None = None
-    proxy: SecretStr | None = None
+    proxy: Secret | None = None
 
     @property
     def program(self) -> str:
@@ -43,7 +43,7 @@ class AlertConfig:
 
         A word that is neither a program's name nor a path is hidden: it may be an argument, and the program missing.
         """
-        path = self.command[0] if self.command else ""
+        path = self.command[0].get_secret_value() if self.command else ""
         if shutil.which(path):
             return path
         first, *more = path.split(maxsplit=1) or [""]

@@ -17,6 +17,7 @@ from mail_sender.clock import Clock
 from mail_sender.condition import Condition
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.state_folder import StateFolder
+from mail_sender.names.secret import Secret
 from mail_sender.observe.alerts import firing, memory, rules
 from mail_sender.observe.alerts.alert import Origin
 from mail_sender.observe.alerts.channel import Channel
@@ -53,7 +54,7 @@ class Plan:
     clean: Callable[[str], str]
 
     @classmethod
-    def of(cls, config: AlertConfig, instance: str, secrets: frozenset[str]) -> Self:
+    def of(cls, config: AlertConfig, instance: str, secrets: frozenset[Secret]) -> Self:
         """Return the plan for alerts about the sender of the instance with that URL, on this machine."""
         origin = Origin(instance, socket.gethostname())
         webhook = [Webhook(config, origin)] if config.url is not None else []
@@ -61,7 +62,7 @@ class Plan:
         return cls(config, (*webhook, *command), _cleaner(secrets))
 
 
-def _cleaner(secrets: frozenset[str]) -> Callable[[str], str]:
+def _cleaner(secrets: frozenset[Secret]) -> Callable[[str], str]:
     """Return what takes secrets and whole addresses out of a text and cuts it; most texts are the last turn's."""
     hide = log.Redactor(secrets).text
 

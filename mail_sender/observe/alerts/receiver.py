@@ -45,4 +45,4 @@ def shown(answer: bytes, config: AlertConfig) -> str:
     """Return what a receiver answered as one short line, without the secrets, which it may repeat."""
     hidden = secrets.parts(config) | secrets.of_command(config)
     text = log.Redactor(secrets.all_of(config) | hidden).text(answer[:LONGEST_ANSWER].decode("utf-8", "replace"))
-    return redaction.cleaned(text, tuple(hidden), most=LONGEST_SHOWN)
+    return redaction.cleaned(text, tuple(one.get_secret_value() for one in hidden), most=LONGEST_SHOWN)

@@ -10,6 +10,7 @@ from mail_sender import log
 from mail_sender.cli.doctor_output import Report
 from mail_sender.doctor.finding import Finding, Topic
 from mail_sender.errors import Exit
+from mail_sender.names.secret import Secret
 
 FINDINGS = (
     Topic.RELAY.ok("relay_name", "relay.example is 192.0.2.1"),
@@ -29,7 +30,7 @@ def printed(
     monkeypatch: pytest.MonkeyPatch, out: io.StringIO, form: str = "text", findings: tuple[Finding, ...] = FINDINGS
 ) -> tuple[Exit, str]:
     monkeypatch.setattr(sys, "stdout", out)
-    report = Report("json" if form == "json" else "text", log.Redactor(frozenset({"secret-word"})))
+    report = Report("json" if form == "json" else "text", log.Redactor([Secret("secret-word")]))
     for finding in findings:
         report.add(finding)
     return report.end(), out.getvalue()

@@ -30,3 +30,21 @@ def test_the_table_counts_alone_where_the_file_is_no_toml(
     said = capsys.readouterr().err
     assert ("is used" in said) == (text != LEDGER)
     assert ("its [ledger] is used" in said) == (text != LEDGER and place is not None)
+
+
+def test_the_environment_goes_over_the_file_and_may_stand_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A health check finds the sender where the sender found its folder."""
+    file = tmp_path / "mail-sender"
+    file.write_text('[ledger]\npath = "/elsewhere"\n')
+    place = {"MAIL_SENDER_LEDGER_PATH": str(STATE)}
+    assert ledger_place.read(file, place).path == STATE
+    assert ledger_place.read(tmp_path / "nothing", place).path == STATE
+    assert ledger_place.read(tmp_path / "nothing", {"MAIL_SENDER_MAIL_FROM_ADDRESS": "idm@example.com"}).path is None
+    assert ledger_place.read(file, {"MAIL_SENDER_LEDGER_KIND": "memory"}).kind == "memory"
+    assert capsys.readouterr().err == ""
+    ledger_place.read(tmp_path / "nothing", {})
+    assert (
+        "no such file; create it, or name another file; the default state folder is used" in capsys.readouterr().err
+    )

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from mail_sender.cli import test_mail
 from mail_sender.clock import SteadyClock
 from mail_sender.config.config import Config
 from mail_sender.errors import ServerFault, ServerFaultKind
 from mail_sender.mail.mail import Mail
+from mail_sender.names.secret import Secret
 from mail_sender.relay.config import FolderConfig
 from mail_sender.relay.folder import FolderTransport
 from mail_sender.relay.transport import Transport
@@ -28,7 +28,7 @@ from tests.support.samples import CUT, DOWN, ELLIE, LATER, MAIL, NO, OK
 
 FOREVER = float("inf")
 CONFIG = Config(
-    SourceConfig("https://localhost:1", SecretStr("token")),
+    SourceConfig("https://localhost:1", Secret("token")),
     FolderConfig(Path("/mails")),
     MAIL,
     SenderConfig(Schedule("@hourly")),

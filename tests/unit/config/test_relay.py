@@ -8,6 +8,7 @@ import pytest
 from mail_sender.config.config import Config
 from mail_sender.config.load import load
 from mail_sender.ledger.config import LedgerConfig
+from mail_sender.names.secret import Secret
 from mail_sender.relay.config import FolderConfig
 from tests.support.config_files import SENDER, Files, lines, only
 from tests.support.configs import relay_of
@@ -91,7 +92,7 @@ def test_a_dry_run_goes_over_whatever_the_relay_is(files: Files) -> None:
         files.write(text + '[relay]\nlocal_name = "x.example"\n')
         config = load(files.client, files.sender, Path("/elsewhere"))
         assert config.relay == FolderConfig(Path("/elsewhere"))
-        assert ("from-the-url" in config.secrets) == (relay is not None)
+        assert (Secret("from-the-url") in config.secrets) == (relay is not None)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_the_login_in_the_url_is_read_like_the_keys(files: Files) -> None:
     """A line break at its end is cut off, and said."""
     config = files.load(mail_username=None, mail_password=None, mail_relay='"smtps://me:pw%0A@relay.example.com"')
     assert login(config) == ("me", "pw")
-    assert "pw" in config.secrets
+    assert Secret("pw") in config.secrets
     assert "the password in mail_relay (2 characters): a line break" in config.warnings[0]
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from mail_sender.config import subject
 from mail_sender.doctor.subject import Subject
+from mail_sender.names.secret import Secret
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from tests.support.config_files import CLIENT, SENDER, Files, lines, override
 
@@ -32,7 +33,7 @@ def test_a_good_configuration_is_all_there(files: Files) -> None:
     found = read(files)
     assert parts(found) == ALL
     assert found.reading.faults == ()
-    assert {TOKEN, "correct horse"} <= found.reading.secrets
+    assert {Secret(TOKEN), Secret("correct horse")} <= found.reading.secrets
     assert TOKEN not in repr(found)
 
 

@@ -18,6 +18,7 @@ from mail_sender.config import watch as watching
 from mail_sender.config.config import Config
 from mail_sender.config.load import load
 from mail_sender.config.watch import Watch
+from mail_sender.names.secret import Secret
 from tests.support.config_files import Files
 from tests.support.configs import relay_of
 
@@ -208,7 +209,7 @@ async def test_a_change_is_found_and_logged(files: Files, name: str) -> None:
             edit(files.client, "idm.example.com", "idm.example.org")
         changed = await watched.next()
     if name == "sender":
-        assert "battery staple" in changed.secrets
+        assert Secret("battery staple") in changed.secrets
     else:
         assert changed.source.uri == "https://idm.example.org"
     assert [event["event"] for event in events] == ["config_reloaded"]

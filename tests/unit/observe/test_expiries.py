@@ -5,8 +5,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import SecretStr
-
+from mail_sender.names.secret import Secret
 from mail_sender.observe import expiries
 from mail_sender.observe.expiries import Expiries
 from mail_sender.relay.config import FolderConfig, RelayConfig
@@ -36,7 +35,7 @@ def test_what_a_peer_showed_last_is_kept() -> None:
 def test_token_and_our_own_certificate_are_known_at_once(tmp_path: Path) -> None:
     """The token is only looked at for its end."""
     claims = base64.urlsafe_b64encode(json.dumps({"expiry": NOW.timestamp()}).encode()).decode().rstrip("=")
-    source = SourceConfig("https://idm.example.com", SecretStr(f"x.{claims}.x"))
+    source = SourceConfig("https://idm.example.com", Secret(f"x.{claims}.x"))
     own, key = Authority.make(tmp_path).client(tmp_path)
     relay = RelayConfig("relay", 465, Security.IMPLICIT, "here", client_cert_path=own, client_key_path=key)
     parts: Parts = Parts(MemorySource(), None, RecordingTransport())  # type: ignore[arg-type]  # no ledger is needed

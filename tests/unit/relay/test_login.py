@@ -3,8 +3,8 @@
 import base64
 
 import pytest
-from pydantic import SecretStr
 
+from mail_sender.names.secret import Secret
 from mail_sender.relay import login
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.relay_url import Security
@@ -92,6 +92,6 @@ def test_only_a_refusal_of_the_mechanism_leads_to_the_next(reply: Reply, is_of_t
 
 def test_the_password_is_secret_in_each_form_in_which_it_is_said() -> None:
     """As it is, in PLAIN's answer, and in LOGIN's."""
-    config = RelayConfig("relay", 465, Security.IMPLICIT, "client.example", "ann", SecretStr("s3cret"))
+    config = RelayConfig("relay", 465, Security.IMPLICIT, "client.example", "ann", Secret("s3cret"))
     assert set(login.secrets(config)) == {"s3cret", encoded("s3cret"), PLAIN}
     assert login.secrets(RelayConfig("relay", 465, Security.IMPLICIT, "client.example")) == ()

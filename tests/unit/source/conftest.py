@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import respx
-from pydantic import SecretStr
 
+from mail_sender.names.secret import Secret
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
 from tests.unit.source.answering import SERVER
@@ -21,6 +21,6 @@ def server() -> Iterator[respx.MockRouter]:
 @pytest.fixture
 async def source(server: respx.MockRouter) -> AsyncIterator[KanidmSource]:
     """Give a source of that server."""
-    made = KanidmSource(SourceConfig(SERVER, SecretStr("a-token")))
+    made = KanidmSource(SourceConfig(SERVER, Secret("a-token")))
     yield made
     await made.close()

@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import respx
-from pydantic import SecretStr
 
 from mail_sender.ledger.base import Query
 from mail_sender.ledger.dry_run import DryRunLedger
 from mail_sender.ledger.states import State
+from mail_sender.names.secret import Secret
 from mail_sender.sender.settle import ended
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.dry_run import DryRunSource
@@ -18,7 +18,7 @@ from tests.support.samples import DAY, HOUR, NOW, message
 
 async def test_a_server_is_read_and_never_told() -> None:
     """Standing, list and single messages are the server's own; a mark reaches nobody."""
-    config = SourceConfig("https://idm.example.com", SecretStr("a-token"))
+    config = SourceConfig("https://idm.example.com", Secret("a-token"))
     answers = {capture.name: capture.json for capture in captures.load()}
     with respx.mock(base_url=config.uri) as server:
         server.get("/v1/self").respond(json=answers["self: sender"])

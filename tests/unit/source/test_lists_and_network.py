@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 import respx
-from pydantic import SecretStr
 
 from mail_sender.errors import ServerFault, ServerFaultKind
+from mail_sender.names.secret import Secret
 from mail_sender.source import kanidm
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
@@ -190,7 +190,7 @@ async def test_a_call_has_a_deadline_as_a_whole(
 async def test_a_proxy_is_named_where_it_may_be_at_fault_and_its_password_is_not(server: respx.MockRouter) -> None:
     """The proxy comes from the environment, where nobody looks for it."""
     proxied = KanidmSource(
-        SourceConfig(SERVER, SecretStr("a-token"), proxy=SecretStr("http://user:a-secret@proxy.example.com:3128"))
+        SourceConfig(SERVER, Secret("a-token"), proxy=Secret("http://user:a-secret@proxy.example.com:3128"))
     )
     server.get(READY).side_effect = [NOTHING, httpx.ProxyError("407 Proxy Authentication Required")]
     try:
@@ -207,4 +207,4 @@ async def test_a_proxy_is_named_where_it_may_be_at_fault_and_its_password_is_not
 def test_a_ca_that_cannot_be_read_is_an_error_at_once(tmp_path: Path) -> None:
     """Before anything is asked."""
     with pytest.raises(FileNotFoundError):
-        KanidmSource(SourceConfig(SERVER, SecretStr("a-token"), ca_path=tmp_path / "missing.pem"))
+        KanidmSource(SourceConfig(SERVER, Secret("a-token"), ca_path=tmp_path / "missing.pem"))

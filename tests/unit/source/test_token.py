@@ -5,16 +5,16 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from pydantic import SecretStr
 
+from mail_sender.names.secret import Secret
 from mail_sender.source.token import Claims, claims
 
 END = datetime(2026, 12, 24, 18, tzinfo=UTC)
 
 
-def token(payload: object) -> SecretStr:
+def token(payload: object) -> Secret:
     part = base64.urlsafe_b64encode(json.dumps(payload).encode()).rstrip(b"=").decode()
-    return SecretStr(f"aGVhZGVy.{part}.c2lnbmF0dXJl")
+    return Secret(f"aGVhZGVy.{part}.c2lnbmF0dXJl")
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_another_payload_says_nothing(payload: object) -> None:
 @pytest.mark.parametrize("text", ["opaque", "a.b", "a.!!.c", "a.ä.c", "a.eyJ9.c", ".."])
 def test_what_is_no_jws_says_nothing(text: str) -> None:
     """Whoever has such a token still gets the server's own word."""
-    assert claims(SecretStr(text)) is None
+    assert claims(Secret(text)) is None

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from mail_sender.config.config import Config
@@ -17,6 +16,7 @@ from mail_sender.ledger.config import LedgerConfig
 from mail_sender.ledger.lock import Lock
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.lifecycle import Signals
+from mail_sender.names.secret import Secret
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.relay_url import Security
 from mail_sender.sender.config import SenderConfig
@@ -83,7 +83,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., "asy
     file = tmp_path / "config"
     file.touch()
     config = Config(
-        SourceConfig("https://localhost:1", SecretStr("token")),
+        SourceConfig("https://localhost:1", Secret("token")),
         FolderConfig(tmp_path),
         MAIL,
         SenderConfig(Schedule("@hourly")),
@@ -197,7 +197,7 @@ async def test_a_certificate_that_has_gone_before_the_first_mail_is_a_fault_of_t
     start: Callable[..., "asyncio.Task[Exit]"], tmp_path: Path
 ) -> None:
     """A sender may have stood by for weeks."""
-    missing = SourceConfig("https://localhost:1", SecretStr("token"), ca_path=tmp_path / "ca.pem")
+    missing = SourceConfig("https://localhost:1", Secret("token"), ca_path=tmp_path / "ca.pem")
     with capture_logs(), pytest.raises(UnusableFile, match=r"ca\.pem: no such file") as error:
         await start(Workers(), asyncio.Event(), source=missing, relay=RELAY, ledger=LedgerConfig(None, "memory"))
     assert error.value.exit_code == Exit.BAD_CONFIG

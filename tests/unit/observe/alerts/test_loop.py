@@ -14,6 +14,7 @@ from mail_sender.condition import Condition
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.ledger.states import State
+from mail_sender.names.secret import Secret
 from mail_sender.observe.alerts.alert import Alert
 from mail_sender.observe.alerts.config import AlertConfig
 from mail_sender.observe.alerts.loop import Alerting, Plan
@@ -83,7 +84,9 @@ class Bench:
         found = [condition(name, NOW, detail) for name, detail in self.conditions.items()]
         return status(now, conditions=found, queue=queue(abandoned=1))
 
-    async def run(self, *receivers: Recorder, span: timedelta = HOUR, secrets: frozenset[str] = frozenset()) -> None:
+    async def run(
+        self, *receivers: Recorder, span: timedelta = HOUR, secrets: frozenset[Secret] = frozenset()
+    ) -> None:
         """Let the loop run for a while."""
         plan = Plan(self.config, receivers, Plan.of(self.config, "https://idm.example.com", secrets).clean)
         await self.alerting.follow(plan, self.own)
@@ -181,7 +184,7 @@ async def test_no_secret_and_no_whole_address_is_sent() -> None:
     bench = Bench(conditions={"relay": f"ellie@example.com hunter2 https://x/ui/reset?token=abc-def {'y' * 900}"})
     receiver = Recorder()
     with capture_logs():
-        await bench.run(receiver, secrets=frozenset({"hunter2"}))
+        await bench.run(receiver, secrets=frozenset({Secret("hunter2")}))
     (alert,) = receiver.tries
     assert not any(secret in str(alert) for secret in ("ellie@", "hunter2", "abc-def"))
     assert len(alert.summary) == 500
