@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 
 from scripts import site as hooks
 from tests.repo import checkout
-from tests.support.browser import keep_picture
+from tests.support.pictures import keep_picture
 
 FETCHED = re.compile(r'<(?:script|img|iframe|source)[^>]* src="?([^" >]+)|<link[^>]* href="?([^" >]+)|url\(([^)]+)\)')
 
@@ -51,7 +51,7 @@ def test_every_page_is_in_the_site_and_fetches_nothing_from_elsewhere(site: Path
     assert found == set()
 
 
-@pytest.mark.debian("chromium", "fonts-dejavu-core")
+@pytest.mark.debian("chromium-headless-shell", "fonts-dejavu-core")
 async def test_a_browser_that_reads_and_searches_asks_no_other_host(page: Page, origin: str) -> None:
     """The fixture `page` fails the test if a script of the site asks anybody else."""
     await page.goto(f"{origin}/index.html")
