@@ -34,7 +34,9 @@ def prepare(db: sqlite3.Connection, path: Path | None) -> None:
         raise LedgerFault("foreign", f"{path} belongs to another program", "set [ledger] path to another folder")
     if version > len(_SCRIPTS):
         detail = f"{path} was written by a newer mail-sender (schema {version})"
-        raise LedgerFault("newer", detail, "run that version, or a newer one")
+        raise LedgerFault(
+            "newer", detail, "run that version or a newer one, or restore a copy from before the update"
+        )
     if (damage := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise sqlite3.DatabaseError(damage)
     for number, script in enumerate(_SCRIPTS[version:], version + 1):

@@ -32,6 +32,11 @@ def blocks(*languages: str) -> list[Block]:
     return [block for page in pages() for block in of_page(page) if block.language in languages or not languages]
 
 
+def under(page: str, language: str) -> list[str]:
+    """Return the texts of a page's blocks in one language, for tests that run them."""
+    return [block.text for block in of_page(page) if block.language == language]
+
+
 def of_page(page: str) -> Iterator[Block]:
     """Yield a page's blocks. An indented one, which has no fence, has no language."""
     opened: tuple[int, str, int] | None = None

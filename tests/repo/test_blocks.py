@@ -38,14 +38,16 @@ NOT_RUN = {
     **dict.fromkeys(
         ("systemctl", "journalctl"), "needs a machine that systemd runs; test_systemd_unit.py checks the unit"
     ),
-    **dict.fromkeys(("install", "useradd", "runuser", "sudo", "chown"), "changes users and folders of a machine"),
+    **dict.fromkeys(
+        ("install", "useradd", "runuser", "sudo", "chown", "rm"), "changes users and folders of a machine"
+    ),
     "kanidm": "Kanidm's own client; KANIDM has the commands that it has",
     "kanidm-mail-sender": "Kanidm's own sender",
     "jq": "Debian's; it reads what tests/acceptance checks as JSON",
     "python": "of the clone: pytest, as `make test` runs it",
     "python3": "makes the environment that pip installs into",
     "pip": "asks the package index",
-    "export": "of the shell",
+    **dict.fromkeys(("export", "umask"), "of the shell"),
 }
 """Programs of others, and why no test runs them from a page."""
 

@@ -1,0 +1,64 @@
+"""A ledger that was copied while the sender ran, and put back later, by the commands of docs/backup.md."""
+
+import os
+import pwd
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.repo import blocks
+from tests.support import configs
+from tests.support.sender import Sender, run
+from tests.support.stub import Stub
+
+COPY, _, RESTORE = blocks.under("docs/backup.md", "sh")
+
+
+def typed(script: str, state: Path) -> None:
+    """Do what the page says to type, with this state folder, this Python and this user."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    script = script.replace("/var/lib/mail-sender", str(state)).replace("/opt/mail-sender/bin/python", sys.executable)
+    script = script.replace("-o mail-sender -g mail-sender", f"-o {user}")
+    subprocess.run(["bash", "-e", "-c", script], check=True, timeout=60, cwd=state)
+
+
+@pytest.mark.parametrize("is_marked_first", [False, True])
+def test_a_restored_ledger_repeats_what_was_accepted_and_is_not_marked_and_nothing_else(
+    brisk: Stub, tmp_path: Path, is_marked_first: bool
+) -> None:
+    """Once more, with the same Message-ID; and not even that if the message is marked before the start."""
+    state = tmp_path / "state"
+    configs.change(brisk.sender_config, ledger={"path": state})
+    brisk.refuse("late@example.com", 450, "4.2.0 later")
+    with Sender(brisk.client_config, brisk.sender_config) as sender:
+        brisk.queue([message("before@example.com"), message("late@example.com")])
+        sender.wait_for("marked")
+        sender.wait_for("deferred")
+        typed(COPY, state)
+        ids = brisk.queue([message("after@example.com"), message("ellie@example.com", "late@example.com")])
+        sender.wait_for("marked", 2)
+        sender.wait_for("deferred", 2)
+        sender.process.kill()
+    copied = (state / "backup.db").stat()
+    assert (copied.st_mode & 0o777, (state / "ledger.db-wal").exists()) == (0o600, True)
+    if is_marked_first:
+        assert brisk.run("message-queue", "mark-as-sent", ids[1]).returncode == 0
+    typed(RESTORE, state)
+    for _ in range(2):
+        done = run("-c", brisk.client_config, "-m", brisk.sender_config, "run", "--once")
+        assert done.returncode in {0, 75}, done.stderr
+    repeated = set() if is_marked_first else {"ellie@example.com"}
+    times = Counter(mail["To"].addresses[0].addr_spec for mail in brisk.mails())
+    assert times == {
+        to: 1 + (to in repeated) for to in ("before@example.com", "after@example.com", "ellie@example.com")
+    }
+    assert len({mail["Message-ID"] for mail in brisk.mails()}) == 3
+
+
+def message(*recipients: str) -> dict[str, object]:
+    """Return an entry of the server's queue."""
+    to = [{"primary": not number, "value": address} for number, address in enumerate(recipients)]
+    return {"message_template": {"TestMessageV1": {"display_name": "x"}}, "mail_destination": to}
