@@ -6,7 +6,6 @@ the network does is said in words; it ends in `ServerFault`.
 
 import asyncio
 import re
-import socket
 import ssl
 import time
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from mail_sender.source.config import SourceConfig
 from mail_sender.tls import certificate, contexts, fault
 from mail_sender.tls.certificate import Certificate
 from mail_sender.tls.fault import Peer
+from mail_sender.web.post import network_detail
 
 _log = structlog.get_logger()
 
@@ -189,7 +189,7 @@ def _network_fault(config: SourceConfig, error: BaseException) -> ServerFault:
         return ServerFault(ServerFaultKind.UNTRUSTED, f"{server}: {detail}", cure)
     return ServerFault(
         ServerFaultKind.UNREACHABLE,
-        f"{server} cannot be reached: {network_detail(error)}",
+        f"{server} cannot be reached: {error if isinstance(error, _TooLarge) else network_detail(error)}",
         advice,
     )
 
@@ -201,26 +201,3 @@ def _peer(config: SourceConfig) -> Peer:
         ca_key="ca_path in the client config",
         client_advice="mail-sender has none for the identity server: have it, or the proxy before it, ask for none",
     )
-
-
-_NETWORK_DETAILS: tuple[tuple[type[BaseException], str], ...] = (
-    (socket.gaierror, "its name cannot be resolved"),
-    (ConnectionRefusedError, "connection refused"),
-    (httpx.ConnectTimeout, "no connection within the time allowed"),
-    (TimeoutError, "no answer in time"),
-    (httpx.TimeoutException, "no answer in time"),
-    (httpx.ProxyError, "the proxy refuses"),
-    (httpx.NetworkError, "the connection was cut"),
-    (httpx.ProtocolError, "the connection was cut, or the answer is not HTTP"),
-)
-
-
-def network_detail(error: BaseException) -> str:
-    """Return what the network did to an exchange over HTTP, in words."""
-    if isinstance(error, _TooLarge):
-        return str(error)
-    found = list(causes(error))
-    for kind, detail in _NETWORK_DETAILS:
-        if any(isinstance(cause, kind) for cause in found):
-            return detail
-    return type(error).__name__

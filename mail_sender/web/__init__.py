@@ -1,5 +1,5 @@
-"""What every HTTP server of this program has in common: whom it answers, and how long a client may take.
+"""HTTP on both sides: what every server of this program has in common, and one POST to somebody else's.
 
-In come an ASGI application and a socket that listens; out go responses. Nothing here knows what is shown.
-Open `gate` first.
+Of a server, in come an ASGI application and a socket that listens; out go responses. Nothing here knows what is
+shown: `gate` says whom it answers, `server` how long a client may take. `post` says something to a server elsewhere.
 """

@@ -12,6 +12,7 @@ from mail_sender.observe.alerts import command
 from mail_sender.observe.alerts.command import Command
 from mail_sender.observe.alerts.config import AlertConfig
 from mail_sender.observe.alerts.receiver import NotDelivered
+from mail_sender.relay import program
 from tests.wire.test_alert_webhook import ALERT, ORIGIN
 
 IGNORES_SIGTERM = "trap '' TERM; echo still here; echo $$ > $1; while :; do sleep 1; done"
@@ -90,7 +91,7 @@ async def test_a_process_that_ignores_sigterm_is_killed_with_its_children(
 ) -> None:
     """By its process group, at the deadline."""
     monkeypatch.setattr(command, "SECONDS", 1.5)
-    monkeypatch.setattr(command, "TERM_SECONDS", 0.1)
+    monkeypatch.setattr(program, "TERM_SECONDS", 0.1)
     text = await fault("/bin/sh", "-c", IGNORES_SIGTERM, "sh", str(tmp_path / "group"))
     assert "did not end within 2 s: still here" in text
     await gone(-int((tmp_path / "group").read_text()))

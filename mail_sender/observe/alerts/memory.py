@@ -4,16 +4,14 @@ Only what a receiver has taken is kept, and the counts of what was given up. The
 is lost or cannot be read costs no more than one alert too many.
 """
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
 from mail_sender.errors import MailSenderError
-from mail_sender.ledger import own_files
+from mail_sender.ledger import state_file
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.ledger.states import State
 from mail_sender.observe.alerts.firing import Memory
@@ -53,22 +51,11 @@ def load(state: StateFolder | None) -> Kept:
     if state is None:
         return Kept()
     try:
-        with state.as_owner():
-            descriptor = own_files.opened(state.alerts, os.O_RDONLY, state.files_owner)
-            with os.fdopen(descriptor, "rb") as file:
-                return _kept().validate_json(file.read(_LARGEST))
+        return _kept().validate_json(state_file.read(state, state.alerts, _LARGEST))
     except (OSError, MailSenderError, ValidationError):
         return Kept()
 
 
 def save(state: StateFolder, kept: Kept) -> None:
     """Replace the file. Raises `OSError`, and `MailSenderError` if something foreign is in its place."""
-    new = state.alerts.with_suffix(".new")
-    with state.as_owner():
-        own_files.inspect(state.alerts, state.files_owner)
-        with suppress(FileNotFoundError):
-            new.unlink()
-        descriptor = own_files.opened(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, state.files_owner)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_kept().dump_json(kept))
-        new.replace(state.alerts)
+    state_file.replace(state, state.alerts, _kept().dump_json(kept))
