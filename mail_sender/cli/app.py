@@ -15,6 +15,7 @@ import typer
 from mail_sender import __version__
 from mail_sender.cli import alert, default_paths, doctor, privilege, queue, status, template, terminal
 from mail_sender.cli.debug_level import wants_debug
+from mail_sender.cli.init import command as init
 from mail_sender.errors import ConfigError, ConfigFault, Exit, MailSenderError, UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(queue.app, name="queue")
 app.add_typer(template.app, name="template")
+app.command(short_help="Set the sender up.")(init.init)
 app.command(short_help="Show whether mail flows.")(status.status)
 app.command(short_help="Find what stands in the way of mail.")(doctor.doctor)
 app.add_typer(alert.app, name="alert")

@@ -79,10 +79,10 @@ async def _examined(checks: Table, subject: Subject, report: "Report") -> None:
 
 
 class Report:
-    """The findings, as they are printed."""
+    """The findings, as they are printed; `has_headings` says whether each topic begins with its name."""
 
-    def __init__(self, form: Form, redactor: log.Redactor) -> None:
-        self._form = form
+    def __init__(self, form: Form, redactor: log.Redactor, *, has_headings: bool = True) -> None:
+        self._form, self._has_headings = form, has_headings
         self._clean = redactor.text
         self._findings: list[dict[str, str | None]] = []
         self._counts = Counter[Level]()
@@ -96,7 +96,7 @@ class Report:
         shown = {"topic": finding.topic.name.lower(), "check": finding.check, "level": finding.level.value}
         self._findings.append({**shown, "seen": seen, "advice": advice or None})
         if self._form == "text":
-            if finding.topic is not self._topic:
+            if finding.topic is not self._topic and self._has_headings:
                 self._topic = finding.topic
                 typer.echo(self._styled(finding.topic.value, bold=True))
             style = _STYLES[finding.level]

@@ -34,6 +34,7 @@ from mail_sender.config import (
 from mail_sender.config.config import Config
 from mail_sender.config.faults import checked
 from mail_sender.config.keys import ClientFile, SenderFile, input_paths
+from mail_sender.config.sources import Sources
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.doctor import nameserver
 from mail_sender.doctor.config import DoctorConfig
@@ -59,11 +60,17 @@ def load(
 
     `dry_run` is a folder that takes the relay's place. Raises `ConfigError` with every fault of both files.
     """
-    found = sources.read(client_path, sender_path, environment)
+    return of_sources(sources.read(client_path, sender_path, environment), dry_run)
+
+
+def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
+    """Return the configuration of what was read already. Raises `ConfigError`."""
     client_file, sender_file = found.client, found.sender
     if "token" in client_file.values and "uri" in sender_file.values:
         expected = "swap -c and -m: -c names Kanidm's client config"
-        raise ConfigError([ConfigFault(client_path, None, "", "looks like the mail-sender config", expected)], [])
+        raise ConfigError(
+            [ConfigFault(client_file.path, None, "", "looks like the mail-sender config", expected)], []
+        )
     if dry_run is not None:
         relay.put_folder_in_place(sender_file, dry_run)
     faults = [*client_file.faults, *sender_file.faults, *found.faults]

@@ -27,7 +27,12 @@ class Sources:
 
 def read(client_path: Path, sender_path: Path, environment: Mapping[str, str] = os.environ) -> Sources:
     """Return both files with all that goes over them."""
-    found = Sources(TomlFile(client_path), TomlFile(sender_path))
+    return of_files(TomlFile(client_path), TomlFile(sender_path), environment)
+
+
+def of_files(client: TomlFile, sender: TomlFile, environment: Mapping[str, str] = os.environ) -> Sources:
+    """Return two files that were just read, or are not written yet, with all that goes over them."""
+    found = Sources(client, sender)
     _complete(found.client, of_client(), environment, found)
     _complete(found.sender, of_sender(), environment, found)
     found.warnings.extend(variables.unknown(environment))

@@ -10,6 +10,7 @@ from pathlib import Path
 from mail_sender.config import appearance, load, relay, sample_check, secrets, sources, stand_ins
 from mail_sender.config.keys import ClientFile, SenderFile
 from mail_sender.config.origin import ENVIRONMENT
+from mail_sender.config.sources import Sources
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.doctor.subject import Reading, Subject
 from mail_sender.errors import ConfigError, ConfigFault
@@ -28,11 +29,15 @@ _OF_TEMPLATES = ("templates", "brand")
 
 def read(client_path: Path, sender_path: Path) -> Subject:
     """Return what the two files make."""
-    files = client_path, sender_path
+    return of_sources(sources.read(client_path, sender_path))
+
+
+def of_sources(found: Sources) -> Subject:
+    """Return what two files make that were read already, or are not written yet."""
+    files = found.client.path, found.sender.path
     try:
-        config = load.load(client_path, sender_path)
+        config = load.of_sources(found)
     except ConfigError as error:
-        found = sources.read(client_path, sender_path)
         return _in_part(error.faults, found.client, found.sender)
     return Subject(
         source=config.source,

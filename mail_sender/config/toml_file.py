@@ -29,14 +29,14 @@ Key = tuple[str, ...]
 
 
 class TomlFile:
-    """A file's parsed content, and what was put over it.
+    """A file's parsed content, and what was put over it; of one that is not written yet, `text` is what it will hold.
 
     `values` is the file's table. `faults` say why the file could not be read (then `values` is empty); `is_missing`
     that there is none. `mode` has the file's permission bits. `origins` has the place of each value that is not this
     file's, and `unread` the keys whose value stands in a file that could not be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, text: str | None = None) -> None:
         self.path = path
         self.values: dict[str, Any] = {}
         self.faults: list[ConfigFault] = []
@@ -45,7 +45,7 @@ class TomlFile:
         self.origins: dict[Key, Origin] = {}
         self.unread: set[Key] = set()
         self._lines: dict[str, int] = {}
-        self._text = self._read()
+        self._text = self._read() if text is None else text
         if self._text is not None:
             self._parse(self._text)
 

@@ -7,11 +7,12 @@ from mail_sender.doctor.ehlo_name import ehlo_name
 from mail_sender.doctor.examination import Table
 from mail_sender.doctor.finding import Topic
 from mail_sender.doctor.ledger import ledger
+from mail_sender.doctor.other_sender import other_sender
 from mail_sender.doctor.relay import relay
 from mail_sender.doctor.server import server
 
 CHECKS: Table = {
-    Topic.CONFIGURATION: (user, configuration),
+    Topic.CONFIGURATION: (user, configuration, other_sender),
     Topic.TEMPLATES: (templates,),
     Topic.LEDGER: (ledger,),
     Topic.SERVER: (server,),
