@@ -6,9 +6,9 @@ import signal
 import sys
 
 _STRAY = (signal.SIGALRM, signal.SIGPROF, signal.SIGUSR1, signal.SIGUSR2)
-# structlog imports two of them for colours and other threads, httpx one for its command line, dateutil one for the
-# registry of Windows; all do without.
-_UNUSED = ("rich", "greenlet", "httpx._main", "dateutil.tz.win")
+# structlog imports three of them for colours and other threads, httpx one for its command line, dateutil one for the
+# registry of Windows, shutil two for archives; all do without.
+_UNUSED = ("rich", "colorama", "greenlet", "httpx._main", "dateutil.tz.win", "bz2", "lzma")
 _OBJECTS = 200_000
 _HEALTH_CHECKS = (["healthcheck"], ["healthcheck", "--ready"])
 
