@@ -13,7 +13,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from mail_sender.config import values
+from mail_sender.config import tls_values, values
 from mail_sender.names.secret import Secret
 
 
@@ -54,6 +54,8 @@ class _RelayTable(_Table):
     ca_path: values.InputPath = None
     client_cert_path: values.InputPath = None
     client_key_path: values.InputPath = None
+    server_name: tls_values.ServerName | None = None
+    pin_sha256: tls_values.Pins = []
     local_name: values.HostName | None = None
     per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = None
     per_recipient_per_hour: Annotated[int, Field(ge=1, le=10_000)] | None = None

@@ -48,6 +48,7 @@ from mail_sender.relay.config import RelayConfig
 from mail_sender.sender.config import ReputationConfig, RetryConfig, SenderConfig
 from mail_sender.sender.schedule import Schedule
 from mail_sender.source.config import SourceConfig
+from mail_sender.tls import contexts
 
 
 def load(
@@ -153,11 +154,12 @@ def _first_of_each_key(faults: list[ConfigFault]) -> list[ConfigFault]:
 
 
 def _files(client_file: TomlFile, sender_file: TomlFile) -> tuple[Path, ...]:
-    """Return the two files, and all that they name, as far as they could be read."""
+    """Return the two files, all that they name, as far as they could be read, and the system's roots."""
     named = [
         *input_paths(ClientFile, client_file.values),
         *input_paths(SenderFile, sender_file.values),
         *appearance.files(sender_file.value(("templates", "override_path"))),
+        *contexts.roots(),
     ]
     return client_file.path, sender_file.path, *named
 

@@ -16,8 +16,11 @@ from mail_sender.names.characters import code_point, is_invisible
 from mail_sender.names.secret import Secret
 from mail_sender.relay import folder, relay_url
 from mail_sender.relay.config import FolderConfig, RelayConfig
+from mail_sender.relay.relay_url import Security
 
 _LOGIN: tuple[Key, Key] = (("mail_username",), ("mail_password",))
+_WITHOUT_TLS = "mail_relay is reached without TLS"
+_OF_TLS = ("ca_path", "client_cert_path", "client_key_path", "server_name", "pin_sha256")
 
 
 def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
@@ -38,7 +41,8 @@ def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
         password=Secret(password) if has_login else None,
         connect_timeout=float(sender.mail_connect_timeout_seconds),
         local_name=table.local_name or place.local_name or address.domain(sender.mail_from_address),
-        **table.model_dump(include={"ca_path", "client_cert_path", "client_key_path"}),
+        pins=tuple(table.pin_sha256),
+        **table.model_dump(include={"ca_path", "client_cert_path", "client_key_path", "server_name"}),
     )
 
 
@@ -62,10 +66,16 @@ def faults(file: TomlFile) -> Iterator[ConfigFault]:
     if (certificate is None) != (key is None):
         yield _half(file, CLIENT_CERTIFICATE, "set both, or neither", first_is_set=certificate is not None)
     yield from _url_login_fault(file)
+    yield from _faults_without_tls(file)
 
 
 def warnings(file: TomlFile) -> Iterator[str]:
-    """Yield a sentence for each oddity of user or password: line breaks, spaces, quotes, what cannot be seen."""
+    """Yield a sentence for each oddity of user or password, and for a key that does nothing beside another one.
+
+    Odd are line breaks, spaces, quotes, and what cannot be seen.
+    """
+    if file.value(("relay", "pin_sha256")) and file.value(("relay", "ca_path")):
+        yield "relay.ca_path does nothing beside pin_sha256: with a pin, no CA is asked; remove one of the two"
     given = {".".join(key): file.value(key) for key in _LOGIN}
     url = file.value(("mail_relay",))
     if isinstance(url, str) and all(value is None for value in given.values()):
@@ -111,13 +121,33 @@ def _half(file: TomlFile, pair: tuple[Key, Key], advice: str, *, first_is_set: b
 
 
 def _url_login_fault(file: TomlFile) -> Iterator[ConfigFault]:
-    relay = file.value(("mail_relay",))
-    if not isinstance(relay, str) or any(file.value(key) is not None for key in _LOGIN):
-        return
-    try:
-        place = relay_url.parse(relay)
-    except relay_url.BadRelay:
+    place = _place(file)
+    if place is None or any(file.value(key) is not None for key in _LOGIN):
         return
     if bool(place.username) != bool(place.password):
         advice = "write both user and password, or set mail_username and mail_password"
         yield file.fault(("mail_relay",), "has only a user, or only a password", advice)
+
+
+def _faults_without_tls(file: TomlFile) -> Iterator[ConfigFault]:
+    """Yield a fault for each key that needs TLS, if the relay is reached without it."""
+    place = _place(file)
+    if place is None or place.security is not Security.PLAIN:
+        return
+    advice = "remove user and password, or write smtps:// or smtp:// into mail_relay"
+    if _stripped(file.value(_LOGIN[1])):
+        yield file.fault(_LOGIN[1], f"is set, but {_WITHOUT_TLS}: it would be sent in clear", advice)
+    elif place.password:
+        yield file.fault(("mail_relay",), "has a password, which would be sent in clear", advice)
+    for name in _OF_TLS:
+        if file.value(key := ("relay", name)):
+            yield file.fault(key, f"is set, but {_WITHOUT_TLS}", "remove it, or write smtps:// or smtp://")
+
+
+def _place(file: TomlFile) -> relay_url.Endpoint | None:
+    """Return the relay that the file names, if it can be read as one."""
+    relay = file.value(("mail_relay",))
+    try:
+        return relay_url.parse(relay) if isinstance(relay, str) else None
+    except relay_url.BadRelay:
+        return None

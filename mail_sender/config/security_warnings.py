@@ -8,6 +8,7 @@ from mail_sender.config.keys import ClientFile, SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.observe import place
 from mail_sender.relay.config import FolderConfig, RelayConfig
+from mail_sender.relay.relay_url import is_path
 
 _EVERYBODY = 0o007
 
@@ -24,8 +25,8 @@ def warnings(
         yield "uri is http://: messages and the token travel unencrypted; use https:// except on loopback"
     if sender.instance_url.startswith("http://"):
         yield "instance_url is http://: the links in mails lead to a page without TLS"
-    if isinstance(relay, RelayConfig) and relay.username is None:
-        yield "no login at the relay: no user is set, or the password is empty"
+    if isinstance(relay, RelayConfig):
+        yield from _of_relay(relay)
     if sender.observe.listen and not place.parse(sender.observe.listen).is_loopback:
         what = f"whoever reaches {sender.observe.listen} reads, without a login, what is sent and to whom (masked)"
         yield f"[observe] listen: {what}; let a firewall or a network policy decide who can"
@@ -33,6 +34,16 @@ def warnings(
     modes = {sender_file.path: sender_file.mode}
     modes |= {path: _mode(path) for path in (*sender_file.secret_files, key) if path is not None}
     yield from (_open_to_everybody(path, mode) for path, mode in modes.items() if mode & _EVERYBODY)
+
+
+def _of_relay(relay: RelayConfig) -> Iterator[str]:
+    if relay.is_local and not is_path(relay.host):  # of a socket, the permissions decide who is behind it
+        yield (
+            f"mail goes to {relay.place} without TLS: whichever program of this machine listens there gets the "
+            "mails and their links; smtp+unix:// names a socket, whose permissions decide who that is"
+        )
+    if relay.username is None and not relay.is_local:
+        yield "no login at the relay: no user is set, or the password is empty"
 
 
 def _mode(path: Path) -> int:

@@ -18,11 +18,20 @@ def of_certificate(topic: Topic, check: str, place: str, certificate: Certificat
     """Return how long a certificate that is good now stays good."""
     left = certificate.ends - now
     seen = f"{place}: {certificate} ({_days(left)})"
+    if certificate.is_pinned:
+        return _of_pinned(topic, check, seen, left)
     advice = "renew it: when it ends, nothing is sent any more"
     if left < URGENT_BEFORE:
         return topic.fault(check, seen, advice)
     if left < WARN_BEFORE:
         return topic.warning(check, seen, advice)
+    return topic.ok(check, seen)
+
+
+def _of_pinned(topic: Topic, check: str, seen: str, left: timedelta) -> Finding:
+    """Return how long one stays good that is taken after its end as well: nothing ends with it."""
+    if left < WARN_BEFORE:
+        return topic.warning(check, seen, "mail goes on, because it is pinned; a renewed one may need another pin")
     return topic.ok(check, seen)
 
 
@@ -42,4 +51,6 @@ def of_token(topic: Topic, claims: Claims, now: datetime) -> Finding:
 
 def _days(left: timedelta) -> str:
     days = left // _A_DAY
+    if left <= timedelta(0):
+        return "it has expired"
     return "less than a day left" if days < 1 else "1 day left" if days == 1 else f"{days} days left"

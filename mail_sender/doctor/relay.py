@@ -4,23 +4,29 @@ No recipient is named, so nothing can be sent. What goes wrong is the verdict th
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from datetime import UTC, datetime
 
 from mail_sender.doctor import expiry
 from mail_sender.doctor.finding import Finding, Topic
 from mail_sender.doctor.subject import Subject
+from mail_sender.relay import addresses
 from mail_sender.relay.addresses import Address
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.connection import Rehearsed
 from mail_sender.relay.conversation import RelayFacts
 from mail_sender.relay.rehearsal import Rehearsal
-from mail_sender.relay.relay_url import Security
+from mail_sender.relay.relay_url import Security, is_path
 from mail_sender.tls import certificate
+from mail_sender.tls.shown import Shown
 from mail_sender.verdict import Deferred, Refused, RelayDown, Stage, Verdict
 
 _RELAY = Topic.RELAY
 _MOST_ADDRESSES = 8
+_COMPARE = (
+    "only if you know by another way than this connection that this is the relay's own, "
+    "[relay] pin_sha256 may have it: somebody in between shows another one"
+)
 _CHECK_OF = {
     Stage.RESOLVE: "relay_name",
     Stage.CONNECT: "relay_connection",
@@ -51,8 +57,8 @@ async def relay(subject: Subject) -> AsyncGenerator[Finding, None]:
         yield _ended("relay_name", found)
         return
     tried = found[:_MOST_ADDRESSES]
-    if config.host not in map(_place, tried):  # else it is an address
-        yield _RELAY.ok("relay_name", f"{config.host} is {', '.join(map(_place, tried))}")
+    if config.host not in map(addresses.shown, tried):  # else it is an address
+        yield _RELAY.ok("relay_name", f"{config.host} is {', '.join(map(addresses.shown, tried))}")
     reached = await asyncio.gather(*map(rehearsal.without_login, tried))
     for finding in _reached(config, tried, reached, now):
         yield finding
@@ -63,24 +69,46 @@ async def relay(subject: Subject) -> AsyncGenerator[Finding, None]:
         yield finding
 
 
-def _place(address: Address) -> str:
-    return str(address[4][0])
-
-
 def _reached(config: RelayConfig, tried: list[Address], reached: list[Rehearsed], now: datetime) -> Iterator[Finding]:
     """Yield what each address showed, and what all of them that work showed alike, once."""
     works = any(one.fault is None for one in reached)
     shown: dict[str, Finding] = {}
     for address, one in zip(tried, reached, strict=True):
-        where = _place(address)
+        where = addresses.shown(address)
         if one.facts is None or one.fault is not None:
             yield _unreached(where, one.fault, works=works)
+            for finding in _untrusted(config, one.shown):
+                shown.setdefault(finding.seen, finding)
             continue
-        starts = "from the first byte" if one.facts.security is Security.IMPLICIT else "by STARTTLS"
-        yield _RELAY.ok("relay_tls", f"{where}, port {config.port}: it speaks {one.facts.tls}, {starts}")
+        yield _spoken(where, config, one.facts)
         for finding in _facts(config, one.facts, now):
             shown.setdefault(finding.seen, finding)
     yield from shown.values()
+
+
+def _spoken(where: str, config: RelayConfig, facts: RelayFacts) -> Finding:
+    place = where if is_path(where) else f"{where}, port {config.port}"
+    if config.is_local:
+        return _RELAY.ok("relay_tls", f"{place}: it is on this machine, and gets mail without TLS, as configured")
+    starts = "from the first byte" if facts.security is Security.IMPLICIT else "by STARTTLS"
+    return _RELAY.ok("relay_tls", f"{place}: it speaks {facts.tls}, {starts}")
+
+
+def _untrusted(config: RelayConfig, shown: Shown | None) -> Iterator[Finding]:
+    """Yield the fingerprints of a certificate that is not trusted, for a person who knows what they should be.
+
+    Where one is pinned, the verdict has them.
+    """
+    for seen in _fingerprints(shown) if not config.pins else ():
+        yield _RELAY.warning("relay_pin", seen, _COMPARE)
+
+
+def _fingerprints(shown: Shown | None, pins: Collection[str] = ()) -> Iterator[str]:
+    if shown is not None:
+        prints = {"certificate": shown.fingerprints.certificate, "key": shown.fingerprints.key}
+        for what, one in prints.items():
+            pinned = ", which is pinned" if one in pins else ""
+            yield f"the SHA-256 of its {what} is {one or 'not to be had'}{pinned}"
 
 
 def _unreached(where: str, fault: Verdict | None, *, works: bool) -> Finding:
@@ -94,6 +122,8 @@ def _unreached(where: str, fault: Verdict | None, *, works: bool) -> Finding:
 def _facts(config: RelayConfig, facts: RelayFacts, now: datetime) -> Iterator[Finding]:
     if facts.certificate is not None:
         yield expiry.of_certificate(_RELAY, "relay_certificate", config.place, facts.certificate, now)
+    for seen in _fingerprints(facts.shown, config.pins):
+        yield _RELAY.ok("relay_pin", seen)
     offers = ", ".join(facts.mechanisms).upper()
     if offers:
         yield _RELAY.ok("relay_auth", f"it offers logins: {offers}")

@@ -6,15 +6,17 @@ the name up themselves, so that a name's failure could not be told from an addre
 """
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
 from mail_sender.relay import deadlines
+from mail_sender.relay.relay_url import is_path
 
 Address = tuple[Any, Any, int, str, Any]
-"""What `getaddrinfo` gives: family, kind, protocol, canonical name, and where to connect to."""
+"""What `getaddrinfo` gives: family, kind, protocol, canonical name, and where to connect to: a path, for a socket."""
 
 _Made = TypeVar("_Made")
 
@@ -22,10 +24,30 @@ NEXT_AFTER = 0.25
 """Seconds after which the next address is tried beside one that has not answered (RFC 8305, section 5)."""
 
 
+class NotLocal(OSError):
+    """A name that is to be reached without TLS has an address that is not this machine's; the text names it."""
+
+
 async def of(host: str, port: int, seconds: float) -> list[Address]:
     """Return the addresses of a name, looked up within so many seconds. Raises `OSError`, and `ValueError`."""
+    if is_path(host):
+        return [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", host)]
     async with deadlines.within(seconds):
         return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def shown(address: Address) -> str:
+    """Return an address as people write it: without the port, or a socket's path."""
+    place = address[4]
+    return place if isinstance(place, str) else str(place[0])
+
+
+def require_local(found: Sequence[Address]) -> None:
+    """Raise `NotLocal` unless every address is this machine's own: loopback, or a unix socket."""
+    for address in found:
+        place = shown(address)
+        if address[0] != socket.AF_UNIX and not ipaddress.ip_address(place.partition("%")[0]).is_loopback:
+            raise NotLocal(place)
 
 
 def in_order(found: Sequence[Address], good: Address | None) -> list[Address]:

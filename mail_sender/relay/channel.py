@@ -21,8 +21,9 @@ from mail_sender.relay.ehlo import Offer, offer
 from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.opening import Opening
 from mail_sender.relay.protocol import Rejected, RelayProtocol, is_expected
-from mail_sender.tls import certificate
+from mail_sender.tls import certificate, shown
 from mail_sender.tls.certificate import Certificate
+from mail_sender.tls.shown import Shown
 from mail_sender.verdict import Reply, Stage
 
 __all__ = ["Channel", "NoStartTls", "Rejected"]
@@ -138,6 +139,11 @@ class Channel:
     def certificate(self) -> Certificate | None:
         """How long the relay's certificate is good, None without TLS."""
         return certificate.of(self._encrypted)
+
+    @property
+    def shown(self) -> Shown | None:
+        """The relay's own certificate, None without TLS."""
+        return shown.of(self._encrypted) if self._encrypted else None
 
     @property
     def _encrypted(self) -> ssl.SSLObject | None:

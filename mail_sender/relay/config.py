@@ -14,6 +14,8 @@ class RelayConfig:
 
     The name, the connection and TLS have `connect_timeout` seconds each.
     `username` and `password` are both set, or neither is: then there is no login.
+    `server_name` is the name that the certificate must have, if that is not `host`. Where there are `pins` (SHA-256,
+    64 hexadecimal digits each), one must be the certificate's or its key's, and neither name nor CA is asked for.
     """
 
     host: str
@@ -26,6 +28,8 @@ class RelayConfig:
     ca_path: Path | None = None
     client_cert_path: Path | None = None
     client_key_path: Path | None = None
+    server_name: str | None = None
+    pins: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -35,7 +39,12 @@ class RelayConfig:
     @property
     def tls_name(self) -> str:
         """The name that is sent in the handshake (SNI) and looked for in the certificate."""
-        return contexts.server_name(self.host)
+        return contexts.server_name(self.server_name or self.host)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is reached without TLS, and so must be on this machine."""
+        return self.security is Security.PLAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from mail_sender.errors import causes
 from mail_sender.mail.mail import Mail
 from mail_sender.relay import deadlines, replies, session_limit
 from mail_sender.relay.config import RelayConfig
@@ -19,16 +20,21 @@ from mail_sender.relay.conversation import Conversation, NotReset, RelayFacts
 from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.relay_url import Security
 from mail_sender.relay.transport import BeforeDot
-from mail_sender.tls import contexts
+from mail_sender.tls import contexts, shown
+from mail_sender.tls.shown import Shown
 from mail_sender.verdict import Accepted, Deferred, Refused, Reply, Stage, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """How far a rehearsal came: `facts` once the connection stood and the login was taken, `fault` what ended it."""
+    """How far a rehearsal came: `facts` once the connection stood and the login was taken, `fault` what ended it.
+
+    `shown` is the relay's certificate, also if that is why it ended.
+    """
 
     facts: RelayFacts | None = None
     fault: Verdict | None = None
+    shown: Shown | None = None
 
 
 class Connection:
@@ -80,10 +86,11 @@ class Connection:
                 if sender is not None:
                     await conversation.rehearse(sender)
         except replies.FAULTS as error:
-            return Rehearsed(facts, self._ended(error))
+            found = next(filter(None, map(shown.by, causes(error))), facts.shown if facts else None)
+            return Rehearsed(facts, self._ended(error), found)
         finally:
             await self.close()
-        return Rehearsed(facts)
+        return Rehearsed(facts, None, facts.shown)
 
     async def close(self) -> None:
         """Say goodbye to the relay, where there is a connection."""

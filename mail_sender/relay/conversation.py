@@ -1,7 +1,8 @@
 """One conversation with a relay (RFC 5321, section 3): connection, TLS, EHLO, login, and any number of mails.
 
 1. `open` connects, starts TLS, says EHLO and logs in. TLS is not optional: before any login or mail the connection is
-   checked to be encrypted.
+   checked to be encrypted. A relay on this machine may get mail without TLS, if the configuration says so, but never
+   a login.
 2. `deliver` hands over one mail. It calls `before_dot` when all but the final dot is written.
 3. After an exception other than `Rejected` the conversation is over: only `abort` may be called.
 
@@ -28,6 +29,7 @@ from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.relay_url import Security
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls.certificate import Certificate
+from mail_sender.tls.shown import Shown
 from mail_sender.verdict import LONGEST_TEXT, Reply, Stage
 
 _log = structlog.get_logger()
@@ -48,13 +50,14 @@ class NoUtf8(Exception):
 class RelayFacts:
     """What a relay shows of itself up to its last EHLO, before anybody logs in.
 
-    `tls` is the version, such as `TLSv1.3`; `in_clear` are the login mechanisms that it offers before TLS, and
-    `mechanisms` those after it, in lower case.
+    `tls` is the version, such as `TLSv1.3`, empty without TLS; `shown` is its own certificate; `in_clear` are the
+    login mechanisms that it offers before TLS, and `mechanisms` those after it, in lower case.
     """
 
     security: Security
     tls: str
     certificate: Certificate | None
+    shown: Shown | None
     mechanisms: tuple[str, ...]
     in_clear: tuple[str, ...] = ()
 
@@ -87,6 +90,7 @@ class Conversation:
             security=self.security,
             tls=self._channel.tls_version or "",
             certificate=self._channel.certificate,
+            shown=self._channel.shown,
             mechanisms=self._offer.mechanisms,
             in_clear=self._offer_in_clear.mechanisms,
         )
@@ -102,29 +106,30 @@ class Conversation:
         return self._channel.is_open
 
     async def open(self, security: Security) -> None:
-        """Connect, start TLS, say EHLO, log in; `security` must be one of the two ways that there are."""
+        """Connect, start TLS, say EHLO, log in; `security` must be known by now: it is not DISCOVER."""
         self.security = security
         await self._channel.connect(implicit_tls=security is Security.IMPLICIT)
         self._offer = await self._channel.ehlo()
-        if security is not Security.IMPLICIT:
+        if security is Security.STARTTLS:
             self._channel.stage = Stage.STARTTLS
             if "starttls" not in self._offer.extensions:
                 raise NoStartTls
             await self._channel.start_tls()
             self._offer_in_clear = self._offer
             self._offer = await self._channel.ehlo()
-        self._channel.require_tls()
+        self._require_private()
         offers = self._cleaned(" ".join(self._offer.extensions))
         _log.debug("relay_connected", security=security.value, tls=self._channel.tls_version, offers=offers)
         if self._config.username is not None and self._config.password is not None:
             self._channel.stage = Stage.AUTH
+            self._channel.require_tls()
             await self._log_in(self._config.username, self._config.password.get_secret_value())
 
     async def deliver(self, mail: Mail, before_dot: BeforeDot) -> Reply:
         """Hand over one mail and return the relay's 2xx reply to its dot (RFC 5321, section 3.3)."""
         channel, extensions = self._channel, self._offer.extensions
         channel.stage = Stage.MAIL
-        channel.require_tls()
+        self._require_private()
         if mail.needs_utf8 and "smtputf8" not in extensions:
             channel.stage = Stage.RCPT
             raise NoUtf8
@@ -145,7 +150,7 @@ class Conversation:
     async def rehearse(self, sender: str) -> None:
         """Ask whether mail from this address may be sent, and take the question back: nothing is sent."""
         self._channel.stage = Stage.MAIL
-        self._channel.require_tls()
+        self._require_private()
         await self._channel.command(Stage.MAIL, f"MAIL FROM:<{sender}>")
         with suppress(NotReset):  # it said yes, and the connection ends anyway
             await self._reset()
@@ -161,6 +166,11 @@ class Conversation:
     def abort(self) -> None:
         """Drop the connection at once."""
         self._channel.abort()
+
+    def _require_private(self) -> None:
+        """Raise unless mail may be said here: on this machine, if the configuration says so, or else inside TLS."""
+        if not self._config.is_local:
+            self._channel.require_tls()
 
     async def _reset(self) -> None:
         """Take back a mail that was begun and not accepted."""

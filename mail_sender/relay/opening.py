@@ -45,6 +45,8 @@ class Opening:
         """Return a connection whose greeting was good. Raises `Rejected`, or what the network or TLS raise."""
         config = self.config
         found = self.known.addresses or await self._looked_up()
+        if config.is_local:
+            addresses.require_local(found)
         self.stage = Stage.CONNECT
         waiting = addresses.in_order(found, self.known.address)
         share = config.connect_timeout / max(len(waiting), 1)
@@ -86,7 +88,7 @@ class _Candidate:
     @property
     def place(self) -> str | None:
         """The IP address whose turn it was, None if no address took the connection."""
-        return str(self.address[4][0]) if self.address else None
+        return addresses.shown(self.address) if self.address else None
 
     async def greeted(self, waiting: list[Address]) -> RelayProtocol:
         """Return a connection whose greeting was good; the addresses that were tried leave `waiting`."""
@@ -129,7 +131,8 @@ class _Candidate:
                 async with deadlines.within(self._config.connect_timeout):
                     await asyncio.wait({reading})
             if not reading.done():
-                if not self._opening.implicit_tls and await self._speaks_tls(address):
+                may_be_tls = not self._opening.implicit_tls and not self._config.is_local
+                if may_be_tls and await self._speaks_tls(address):
                     raise TimeoutError("it waits for TLS")
                 self._opening.known.does_not_greet(self._config.connect_timeout)
             async with deadlines.within(deadlines.GREETING):

@@ -59,7 +59,7 @@ class SmtpTransport:
 
 def context(config: RelayConfig) -> ssl.SSLContext:
     """Return the context for TLS with the relay. Raises `OSError` or `contexts.BadPem`."""
-    made = contexts.context(config.ca_path)
+    made = contexts.pinned(config.pins) if config.pins else contexts.context(config.ca_path)
     if config.client_cert_path and config.client_key_path:
         contexts.add_client_certificate(made, config.client_cert_path, config.client_key_path)
     return made

@@ -25,6 +25,7 @@ import aiosmtplib
 
 from mail_sender.errors import causes
 from mail_sender.relay import login, refusals
+from mail_sender.relay.addresses import NotLocal
 from mail_sender.relay.channel import NoStartTls, Rejected
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.conversation import NoUtf8
@@ -38,6 +39,8 @@ FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUt
 """What a conversation raises when it does not end well; a `ValueError` is a host name that none can be."""
 
 _CHECK_LOG = "read the relay's log or the provider's dashboard"
+_ADVICE_HERE = "check that it runs, and that this user may connect to it"
+_ADVICE_ELSEWHERE = "check that it runs; a firewall or the hosting provider may block the port: try 465, 587 or 2525"
 _NO_MECHANISM = "it refuses every login mechanism that it offers and mail-sender can do: try another port"
 _OF_UTF8 = frozenset({"5.6.7", "5.6.9"})  # RFC 6531, section 3.5
 _NO_UTF8 = "the relay does not accept non-ASCII characters before the @ of an address (no SMTPUTF8, RFC 6531)"
@@ -162,12 +165,14 @@ def _of_silence(stage: Stage, config: RelayConfig, security: Security) -> tuple[
     place = config.place
     match stage:
         case Stage.CONNECT:
-            advice = "check that it runs; a firewall or the hosting provider may block the port: try 465, 587 or 2525"
-            return f"no connection to {place}", advice
+            return f"no connection to {place}", _ADVICE_HERE if config.is_local else _ADVICE_ELSEWHERE
         case Stage.BANNER if security is Security.STARTTLS:
             return f"{place} sends no greeting", f"if the port speaks TLS from the first byte, write smtps://{place}"
         case Stage.BANNER | Stage.EHLO:
             return f"the conversation with {place} broke right after its start", _CHECK_LOG
+        case Stage.STARTTLS:
+            advice = f"{_CHECK_LOG}: it may speak nothing newer than TLS 1.1, which is not safe"
+            return f"the conversation with {place} broke at STARTTLS", advice
         case Stage.TLS:
             return f"{place} does not complete TLS", f"if the port uses STARTTLS, write smtp://{place}"
         case _:
@@ -175,6 +180,9 @@ def _of_silence(stage: Stage, config: RelayConfig, security: Security) -> tuple[
 
 
 def _of_name(error: BaseException, config: RelayConfig) -> tuple[str, str]:
+    if isinstance(error, NotLocal):
+        what = f'"{config.host}" is {error} here, which is not this machine: nothing was sent'
+        return what, "write 127.0.0.1 into mail_relay, or smtps:// for a relay elsewhere, and correct /etc/hosts"
     if isinstance(error, socket.gaierror) and error.errno in {socket.EAI_NONAME, socket.EAI_NODATA}:
         return f'there is no host "{config.host}"', "check mail_relay, and whether this machine knows the name"
     return f'the name "{config.host}" cannot be looked up ({_event(error)})', "check this machine's DNS"
@@ -182,8 +190,10 @@ def _of_name(error: BaseException, config: RelayConfig) -> tuple[str, str]:
 
 def _of_tls(error: ssl.SSLError, config: RelayConfig) -> tuple[str, str, bool]:
     peer = Peer(
-        name=config.host,
+        name=config.tls_name,
         name_key="mail_relay",
+        server_name_key="[relay] server_name",
+        pin_key="[relay] pin_sha256",
         ca_key="[relay] ca_path",
         client_advice="set [relay] client_cert_path and client_key_path",
         has_client_certificate=config.client_cert_path is not None,

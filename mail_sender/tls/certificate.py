@@ -1,4 +1,4 @@
-"""How long certificates are good: a peer's, once they have been verified, and our own in its file."""
+"""How long certificates are good: a peer's, once it has been taken, and our own in its file."""
 
 import ssl
 from collections.abc import Iterable, Mapping
@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from mail_sender.tls import contexts, shown
+
 WARN_BEFORE = timedelta(days=21)
 """A certificate should have been renewed by then: ACME clients renew 30 days before the end."""
 URGENT_BEFORE = timedelta(days=3)
@@ -14,10 +16,14 @@ URGENT_BEFORE = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """When the first certificate of a verified chain ends, and whether that is a CA's and not the peer's own."""
+    """When the first certificate of a verified chain ends, and whether that is a CA's and not the peer's own.
+
+    Where `is_pinned` is true, there is no chain, and the certificate is taken after its end as well.
+    """
 
     ends: datetime
     is_ca: bool = False
+    is_pinned: bool = False
 
     def __str__(self) -> str:
         """Say whose it is, and on which day it ends."""
@@ -26,8 +32,12 @@ class Certificate:
 
 
 def of(connection: ssl.SSLObject | None) -> Certificate | None:
-    """Return that of a connection's peer; None without TLS, and where certificates are not verified."""
-    if connection is None or not (own := connection.getpeercert()):
+    """Return that of a connection's peer; None without TLS, and where neither chain nor pin is asked for."""
+    if connection is None:
+        return None
+    if contexts.is_pinned(connection.context):
+        return Certificate(_end(shown.leaf_of(connection).get_info()), is_pinned=True)
+    if not (own := connection.getpeercert()):
         return None
     # Public from Python 3.13 on, but without the dates.
     chain = connection._sslobj.get_verified_chain()  # type: ignore[attr-defined]  # noqa: SLF001 - as above

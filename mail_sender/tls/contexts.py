@@ -2,32 +2,45 @@
 
 Both verify the peer against the system's roots (OpenSSL's, so `SSL_CERT_FILE` and `SSL_CERT_DIR` count) plus an
 own CA, and speak TLS 1.2 or newer. Only towards the identity server may checks be switched off, as in Kanidm's
-client; the relay gets the login and the mail, and there is no such switch.
+client; the relay gets the login and the mail, and there is no such switch. It may be known by pins instead, which are
+checked before the handshake counts as done: nothing is said to a peer without one.
 """
 
 import os
 import ssl
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
-from mail_sender.tls import pem
+from mail_sender.tls import pem, shown
 from mail_sender.tls.pem import BadPem
+from mail_sender.tls.pins import Pins
 
 _ASKING: WeakSet[ssl.SSLContext] = WeakSet()
 """The contexts whose peers have asked for a client certificate."""
+_PINS: WeakKeyDictionary[ssl.SSLContext, Pins] = WeakKeyDictionary()
+"""The pins of the contexts that go by them."""
 _CERTIFICATE_REQUEST = 13  # RFC 8446, section 4; RFC 5246, section 7.4
 
 
 class _Handshake(ssl.SSLObject):
-    """A TLS connection that notes on its error whether the peer had asked for a client certificate."""
+    """A TLS connection that checks the pins of its context, if there are any.
+
+    It notes on its error whether the peer had asked for a client certificate, and what it had shown (`shown.by`).
+    """
 
     def do_handshake(self) -> None:
-        """Shake hands. Raises `ssl.SSLError`."""
+        """Shake hands. Raises `ssl.SSLError`, a `PinMismatch` among them."""
         try:
             super().do_handshake()
+            if (pins := _PINS.get(self.context)) is not None:
+                pins.check(shown.of(self))
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
         except ssl.SSLError as error:
             error.was_asked = is_asked(self.context)  # type: ignore[attr-defined]
+            error.shown = shown.of(self)  # type: ignore[attr-defined]
             raise
 
 
@@ -41,17 +54,18 @@ def is_asked(made: ssl.SSLContext) -> bool:
     return made in _ASKING
 
 
+def is_pinned(made: ssl.SSLContext) -> bool:
+    """Say whether a context goes by pins."""
+    return made in _PINS
+
+
 def context(ca_path: Path | None = None) -> ssl.SSLContext:
     """Return a verifying client context: the system's roots, and the CA where one is given.
 
     Raises `BadPem`, or `OSError` where the file cannot be read.
     """
     made = ssl.create_default_context()
-    made.sslobject_class = _Handshake
-    # Undocumented, but there since Python 3.8, and the only place where the peer's wish shows. `ssl` would translate
-    # the arguments of each call, which costs more than the encryption does.
-    super(ssl.SSLContext, ssl.SSLContext)._msg_callback.__set__(made, _note_request)  # type: ignore[misc]
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    _prepare(made)
     # Python 3.13 sets it; private CAs, Kanidm's own generated one among them, often lack what it asks for.
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT
     # Python 3.13 sets it. Without it, an intermediate CA or a server's own certificate in `ca_path` is not trusted.
@@ -59,6 +73,28 @@ def context(ca_path: Path | None = None) -> ssl.SSLContext:
     if ca_path is not None:
         add_ca(made, ca_path)
     return made
+
+
+def pinned(pins: Collection[str]) -> ssl.SSLContext:
+    """Return a client context that takes the peers whose certificate has one of the fingerprints, and no others.
+
+    That its peer has the certificate's private key, TLS makes sure of in any case.
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
+    _PINS[made] = Pins(pins)
+    _prepare(made)
+    return made
+
+
+def _prepare(made: ssl.SSLContext) -> None:
+    """Make a context speak TLS 1.2 or newer, and its handshakes say what the peer asks for and shows."""
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.sslobject_class = _Handshake
+    # Undocumented, but there since Python 3.8, and the only place where the peer's wish shows. `ssl` would translate
+    # the arguments of each call, which costs more than the encryption does.
+    super(ssl.SSLContext, ssl.SSLContext)._msg_callback.__set__(made, _note_request)  # type: ignore[misc]
 
 
 def add_ca(made: ssl.SSLContext, ca_path: Path) -> None:
@@ -88,13 +124,26 @@ def add_client_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -
             made.load_cert_chain(f"/proc/self/fd/{file.fileno()}", password=no_password)
         except ssl.SSLError as error:
             if error.reason == "KEY_VALUES_MISMATCH":
-                raise BadPem("the key is not the certificate's", "name the key that belongs to it") from None
+                raise BadPem(
+                    "the key is not the certificate's",
+                    "name the key that belongs to it; if both are being renewed, the other one is still to come",
+                ) from None
             raise BadPem("certificate or key cannot be read") from None
 
 
 def server_name(host: str) -> str:
     """Return the name of a host as certificates and SNI have it: without a dot at the end, or an address's zone."""
     return host.partition("%")[0].rstrip(".")
+
+
+def roots() -> tuple[Path, ...]:
+    """Return the file of the system's roots, which is read when a context is made, if there is one.
+
+    A folder of them is looked into at each handshake.
+    """
+    paths = ssl.get_default_verify_paths()
+    file = Path(os.environ.get(paths.openssl_cafile_env) or paths.openssl_cafile)
+    return (file,) if file.is_file() else ()
 
 
 def missing_roots() -> str:

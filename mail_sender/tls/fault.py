@@ -6,15 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from mail_sender.tls import contexts
+from mail_sender.tls import contexts, shown
+from mail_sender.tls.fingerprint import Fingerprints
+from mail_sender.tls.pins import PinMismatch
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Who is at the other end, and which keys are about it.
 
-    `name` is its host, `name_key` the key that has it, `ca_key` the one that names a CA. `client_advice` says what to
-    do if it wants a client certificate, `has_client_certificate` whether one is presented.
+    `name` is the one that its certificate must have, `name_key` the key that has its host, `ca_key` the one that
+    names a CA. `server_name_key` is the key for another name than the host's, `pin_key` the one for its pins, where
+    there are any. `client_advice` says what to do if it wants a client certificate, `has_client_certificate` whether
+    one is presented.
     """
 
     name: str
@@ -22,17 +26,28 @@ class Peer:
     ca_key: str
     client_advice: str
     has_client_certificate: bool = False
+    server_name_key: str = ""
+    pin_key: str = ""
 
 
 class TlsFault(Enum):
     """What went wrong: what is said of it, and what to do.
 
-    `{reason}` stands for OpenSSL's words, the rest for `Peer`'s.
+    `{reason}` stands for OpenSSL's words, `{names}` and `{prints}` for what the peer showed, the rest for `Peer`'s.
     """
 
     WRONG_NAME = (
-        "the certificate is refused: it is for another name than {name}",
-        "write the name that the certificate has into {name_key}, or have {name} put into the certificate",
+        "the certificate is refused: it is for another name than {name}{names}",
+        "write the name that the certificate has into {name_keys}, or have {name} put into the certificate",
+    )
+    OTHER_PIN = (
+        "the certificate is refused: it has none of the pins ({prints})",
+        "find out by another way than this connection whether the certificate is new; if it is, write its key's "
+        "SHA-256 into {pin_key}; if it is not, somebody is in between",
+    )
+    RENEWED_WITH_SAME_KEY = (
+        "the certificate is refused: it has none of the pins, because it was renewed, with the same key ({prints})",
+        "write the key's SHA-256 into {pin_key}: it stays the same when the certificate is renewed like that",
     )
     EXPIRED = (
         "the certificate is refused: it has expired",
@@ -61,7 +76,7 @@ class TlsFault(Enum):
         "it refuses our client certificate ({reason})",
         "renew it, or have its CA trusted there",
     )
-    UNKNOWN_NAME = ("it has no certificate for {name} ({reason})", "write the name that it goes by into {name_key}")
+    UNKNOWN_NAME = ("it has no certificate for {name} ({reason})", "write the name that it goes by into {name_keys}")
     NO_COMMON_CIPHER = (
         "the TLS handshake failed: it accepts none of our ciphers ({reason})",
         "allow the usual ciphers of TLS 1.2 or 1.3 there, or ask its operator",
@@ -115,6 +130,8 @@ def among(found: Iterable[BaseException]) -> ssl.SSLError | None:
 
 def of(error: ssl.SSLError, *, has_client_certificate: bool = False) -> TlsFault:
     """Return what went wrong."""
+    if isinstance(error, PinMismatch):
+        return TlsFault.RENEWED_WITH_SAME_KEY if error.is_renewal else TlsFault.OTHER_PIN
     if isinstance(error, ssl.SSLCertVerificationError):
         return _OF_CERTIFICATE.get(error.verify_code, TlsFault.REFUSED)
     reason = error.reason or ""
@@ -134,6 +151,9 @@ def described(error: ssl.SSLError, peer: Peer) -> tuple[str, str]:
         "reason": _reason(error),
         "name": contexts.server_name(peer.name),
         "name_key": peer.name_key,
+        "name_keys": " or ".join(filter(None, (peer.name_key, peer.server_name_key))),
+        "pin_key": peer.pin_key,
+        **_shown(error),
         "ca_key": peer.ca_key,
         "client_advice": peer.client_advice,
     }
@@ -141,6 +161,17 @@ def described(error: ssl.SSLError, peer: Peer) -> tuple[str, str]:
     if fault is TlsFault.UNKNOWN_CA and (missing := contexts.missing_roots()):
         advice = f"correct {missing}; or {advice}"
     return detail, advice
+
+
+def _shown(error: ssl.SSLError) -> dict[str, str]:
+    """Return the names of the certificate that the peer had shown, and its fingerprints beside those pinned."""
+    found, wanted = shown.by(error), error.wanted if isinstance(error, PinMismatch) else ()
+    prints = found.fingerprints if found else Fingerprints("", "")
+    return {
+        "names": f" (its names: {', '.join(found.names)})" if found and found.names else "",
+        "prints": f"the SHA-256 of the certificate is {prints.certificate or 'not to be had'}, that of its key "
+        f"{prints.key or 'not to be had'}; pinned: {', '.join(wanted)}",
+    }
 
 
 def _reason(error: ssl.SSLError) -> str:

@@ -131,6 +131,39 @@ def test_the_proxys_login_is_not_shown(
         assert SECRET not in shown
 
 
+def test_what_an_untrusted_relay_shows_can_be_pinned(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its fingerprints are printed with a warning; pinned, by either of them, the relay is good, and that is said."""
+    relay = ScriptedRelay(tls=world.authority.server("other.example"))
+    world.relay("smtps", relay, trusted=False)
+    code, findings = examined(world, capsys)
+    assert code == 1
+    shown = [one for one in findings if one["check"] == "relay_pin"]
+    assert [one["level"] for one in shown] == ["warning", "warning"]
+    assert all("by another way than this connection" in one["advice"] for one in shown)
+    prints = [one["seen"].rpartition(" ")[2] for one in shown]
+    for pin, what in zip(prints, ("certificate", "key"), strict=True):
+        configs.change(world.stub.sender_config, relay={"pin_sha256": pin})
+        code, findings = examined(world, capsys)
+        assert code == 0
+        assert [one for one in findings if one["topic"] == "relay" and one["level"] != "ok"] == []
+        (pinned,) = [one["seen"] for one in findings if "pinned" in one["seen"]]
+        assert pinned == f"the SHA-256 of its {what} is {pin}, which is pinned"
+    assert relay.verbs().count("AUTH") == 2
+
+
+def test_a_relay_without_tls_is_well(world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Where mail does not leave this machine: nothing is missed that there cannot be."""
+    path = tmp_path / "relay.sock"
+    with ScriptedRelay(path=path):
+        login = dict.fromkeys(("mail_username", "mail_password"))
+        configs.change(world.stub.sender_config, mail_relay=f"smtp+unix://{path}", relay={}, **login)
+        code, findings = examined(world, capsys)
+    assert code == 0
+    assert [one for one in findings if one["topic"] == "relay" and one["level"] != "ok"] == []
+    seen = next(one["seen"] for one in findings if one["check"] == "relay_tls")
+    assert seen == f"{path}: it is on this machine, and gets mail without TLS, as configured"
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_the_cause_and_the_cure_of_a_broken_set_up_are_named(
     world: World, capsys: pytest.CaptureFixture[str], name: str

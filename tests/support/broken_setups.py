@@ -86,10 +86,18 @@ class World:
         """Change keys of the client config."""
         configs.change(self.stub.client_config, **values)
 
-    def relay(self, scheme: str, made: ScriptedRelay, *, host: str = "localhost", trusted: bool = True) -> None:
-        """Have another relay take the place of the stub's."""
+    def relay(
+        self,
+        scheme: str,
+        made: ScriptedRelay,
+        *,
+        host: str = "localhost",
+        trusted: bool = True,
+        pins: Sequence[str] = (),
+    ) -> None:
+        """Have another relay take the place of the stub's, trusted because of its CA or of pins, or not."""
         self.stack.enter_context(made)
-        table = {"ca_path": self.authority.pem} if trusted else {}
+        table = {"pin_sha256": pins} if pins else {"ca_path": self.authority.pem} if trusted else {}
         self.sender(mail_relay=f"{scheme}://{host}:{made.port}", mail_connect_timeout_seconds=1, relay=table)
 
     def server(self, respond: Callable[[str, str], Answer], *, days: int = 30, trusted: bool = True) -> None:
@@ -289,6 +297,12 @@ BROKEN: Mapping[str, SetUp] = {
         "relay_tls",
         "its CA is not trusted here",
         "set [relay] ca_path",
+    ),
+    "certificate of another pin": SetUp(
+        lambda world: world.relay("smtps", ScriptedRelay(tls=world.authority.server()), pins=("ab" * 32,)),
+        "relay_tls",
+        "it has none of the pins",
+        "by another way than this connection",
     ),
     "certificate that ends tomorrow": SetUp(
         lambda world: world.relay("smtps", ScriptedRelay(tls=world.authority.server(days=1))),

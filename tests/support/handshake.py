@@ -42,9 +42,17 @@ def weak_certificate(folder: Path, name: str) -> Path:
     return _self_signed(folder / "weak.pem", name, key)
 
 
-def self_signed(folder: Path, name: str) -> Path:
+def self_signed(folder: Path, name: str, key: ec.EllipticCurvePrivateKey | None = None) -> Path:
     """Write a self-signed certificate that is no CA, and its key, into one file."""
-    return _self_signed(folder / "self-signed.pem", name, ec.generate_private_key(ec.SECP256R1()))
+    return _self_signed(folder / "self-signed.pem", name, key or ec.generate_private_key(ec.SECP256R1()))
+
+
+def server_of(pem: Path) -> ssl.SSLContext:
+    """Return a server's context with a certificate and a key from one file, however weak they are."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.load_cert_chain(pem)
+    return context
 
 
 def _self_signed(path: Path, name: str, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> Path:

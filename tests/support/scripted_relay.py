@@ -8,6 +8,7 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Self
 
 CUT = "cut"
@@ -36,6 +37,8 @@ class ScriptedRelay:
 
     `AUTH LOGIN` goes before `AUTH`; what is said after a 334 is the verb `RESPONSE`. A reply may hold octets that are
     not UTF-8, as surrogates. After `per_connection` mails on a connection, `then` are its replies.
+
+    With a `path` it listens on a unix socket there. `client_serials` are those of the clients' certificates.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class ScriptedRelay:
         starttls: ssl.SSLContext | None = None,
         per_connection: int | None = None,
         then: Mapping[str, str] | None = None,
+        path: Path | None = None,
     ) -> None:
         self._replies = {
             verb: reply if isinstance(reply, list) else [reply] for verb, reply in (replies or {}).items()
@@ -54,6 +58,8 @@ class ScriptedRelay:
         self._starttls = starttls
         self._per_connection = per_connection
         self._then = then or {}
+        self._path = path
+        self.client_serials: list[str] = []
         self.commands: list[str] = []
         self.in_clear: list[bytes] = []
         self.mails: list[bytes] = []
@@ -68,7 +74,7 @@ class ScriptedRelay:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = 0 if self._path else self._server.sockets[0].getsockname()[1]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -92,6 +98,8 @@ class ScriptedRelay:
             assert self._changed.wait_for(come, seconds), f"{count} x {verb} expected, got {self.commands}"
 
     async def _listen(self) -> asyncio.Server:
+        if self._path is not None:
+            return await asyncio.start_unix_server(self._serve, self._path)
         return await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
 
     async def _close(self) -> None:
@@ -103,6 +111,8 @@ class ScriptedRelay:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._note(connection=True)
+        if certificate := writer.get_extra_info("peercert"):
+            self.client_serials.append(certificate["serialNumber"])
         try:
             await self._converse(reader, writer)
         except (OSError, EOFError, asyncio.LimitOverrunError):

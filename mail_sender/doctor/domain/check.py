@@ -18,6 +18,7 @@ from mail_sender.doctor.subject import Subject
 from mail_sender.mail.config import MailConfig
 from mail_sender.names import address, special_use
 from mail_sender.relay.config import FolderConfig, RelayConfig
+from mail_sender.relay.relay_url import is_path
 
 
 async def from_domain(subject: Subject) -> AsyncGenerator[Finding, None]:
@@ -71,7 +72,8 @@ async def authentication(
     mail: MailConfig, config: RelayConfig | None, selectors: tuple[str, ...], ask: Ask
 ) -> list[Finding]:
     """Return what SPF, DKIM and DMARC of the From domain say."""
-    domain, host = address.domain(mail.from_address), config.host if config else ""
+    domain = address.domain(mail.from_address)
+    host = config.host if config and not is_path(config.host) else ""
     if host and free_mail.is_free_mail(domain):
         return [free_mail.finding(domain, host)]
     relay = await relay_at(host, ask)

@@ -12,6 +12,7 @@ from mail_sender.errors import ConfigError
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.relay.relay_url import Security
 from mail_sender.sender.config import RetryConfig
+from mail_sender.tls import contexts
 from tests.support.config_files import Files
 from tests.support.configs import relay_of
 
@@ -66,13 +67,32 @@ def test_kanidms_client_config_may_hold_other_instances(files: Files) -> None:
     assert config.warnings == ()
 
 
+def test_the_systems_roots_are_watched_where_they_are_one_file(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CA that is added to them counts at once; OpenSSL reads the file only when a context is made."""
+    roots = tmp_path / "roots.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(roots))
+    assert roots not in files.load().files
+    roots.touch()
+    assert roots in files.load().files
+
+
 def test_every_file_that_has_a_say_is_named(files: Files, pems: dict[str, Path]) -> None:
     """Both configs, and each PEM file that they name: a change of any of them is a change of the configuration."""
-    assert files.load().files == (files.client, files.sender)
+    assert files.load().files == (files.client, files.sender, *contexts.roots())
     named = {"ca_path": "ca", "client_cert_path": "cert", "client_key_path": "key"}
     relay = "".join(f"{key} = '{pems[name]}'\n" for key, name in named.items())
     config = files.load(f"[relay]\n{relay}", {"ca_path": f'"{pems["ca"]}"'})
-    assert config.files == (files.client, files.sender, pems["ca"], pems["ca"], pems["cert"], pems["key"])
+    assert config.files == (
+        files.client,
+        files.sender,
+        pems["ca"],
+        pems["ca"],
+        pems["cert"],
+        pems["key"],
+        *contexts.roots(),
+    )
 
 
 def test_the_relays_kind_does_not_change_under_a_running_sender(files: Files) -> None:

@@ -163,3 +163,69 @@ def test_an_odd_password_is_described_and_not_shown(files: Files, password: str,
     warnings = files.load(mail_password=json.dumps(password)).warnings
     assert [warning.startswith(said or "") for warning in warnings] == ([True] if said else [])
     assert "correct" not in " ".join(warnings)
+
+
+PRINT = "0123456789abcdef" * 4
+
+
+def test_name_and_pins_of_the_relay_arrive_as_tls_wants_them(files: Files) -> None:
+    """A name in ASCII without a dot at its end; one pin or several, in hexadecimal. Without the keys, it is the host."""
+    assert (relay_of(files.load()).tls_name, relay_of(files.load()).pins) == ("relay.example.com", ())
+    config = relay_of(files.load(f'[relay]\nserver_name = "smtp.straße.example."\npin_sha256 = "{PRINT.upper()}"\n'))
+    assert (config.tls_name, config.pins) == ("smtp.xn--strae-oqa.example", (PRINT,))
+    several = relay_of(files.load(f'[relay]\npin_sha256 = ["sha256//{"A" * 43}=", "{PRINT}", "{PRINT}"]\n'))
+    assert several.pins == ("00" * 32, PRINT)
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "said"),
+    [
+        ('server_name = "two words"', "relay.server_name", "expected the host name that the certificate has"),
+        ('server_name = ""', "relay.server_name", "expected the host name"),
+        ('server_name = "https://x.example"', "relay.server_name", "expected the host name"),
+        ('pin_sha256 = ""', "relay.pin_sha256", "0 octets"),
+        ('pin_sha256 = ["da39a3ee5e6b4b0d3255bfef95601890afd80709"]', "relay.pin_sha256", "20 octets"),
+        ("pin_sha256 = 7", "relay.pin_sha256", "list"),
+        (f"pin_sha256 = {[f'{number:064x}' for number in range(21)]}", "relay.pin_sha256", "at most 20"),
+    ],
+)
+def test_a_name_or_a_pin_that_is_none_is_a_fault(files: Files, table: str, key: str, said: str) -> None:
+    """At its key."""
+    fault = only(files.faults(f"[relay]\n{table}\n"))
+    assert fault.key == key
+    assert said in f"{fault.found} {fault.expected}"
+
+
+def test_a_ca_beside_a_pin_does_nothing_and_that_is_said(files: Files, pems: dict[str, Path]) -> None:
+    """Somebody may believe that both are asked for."""
+    (warning,) = files.load(f'[relay]\npin_sha256 = "{PRINT}"\nca_path = "{pems["ca"]}"\n').warnings
+    assert "relay.ca_path does nothing beside pin_sha256" in warning
+
+
+PLAIN = ['"smtp+insecure://127.0.0.1"', '"smtp+unix:///run/relay.sock"']
+
+
+@pytest.mark.parametrize("relay", PLAIN)
+def test_without_tls_there_is_no_password(files: Files, relay: str) -> None:
+    """It would be sent in clear; an empty one means no login, as ever."""
+    fault = only(files.faults(mail_relay=relay))
+    assert fault.key == "mail_password"
+    assert "sent in clear" in fault.found
+    assert login(files.load(mail_relay=relay, mail_password='""')) == (None, None)
+
+
+def test_without_tls_there_is_no_password_in_the_url_either(files: Files) -> None:
+    """It is not shown."""
+    url = '"smtp+insecure://idm:hunter2-secret@127.0.0.1"'
+    fault = only(files.faults(mail_relay=url, mail_username=None, mail_password=None))
+    assert (fault.key, "sent in clear" in fault.found) == ("mail_relay", True)
+    assert "hunter2" not in str(fault)
+
+
+@pytest.mark.parametrize("relay", PLAIN)
+@pytest.mark.parametrize("table", [f'pin_sha256 = "{PRINT}"', 'server_name = "relay.example"'])
+def test_without_tls_no_key_about_tls_has_a_say(files: Files, relay: str, table: str) -> None:
+    """Whoever sets one believes that it is checked."""
+    fault = only(files.faults(f"[relay]\n{table}\n", mail_relay=relay, mail_username=None, mail_password=None))
+    assert fault.key == f"relay.{table.partition(' ')[0]}"
+    assert "without TLS" in fault.found

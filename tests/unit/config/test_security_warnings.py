@@ -23,6 +23,14 @@ def test_what_works_but_is_weak_is_warned_of(
     assert words in warning
 
 
+def test_mail_without_tls_is_warned_of_where_anybody_here_may_get_it(files: Files) -> None:
+    """Any program may listen on a port; of a socket, its permissions decide. That there is no login goes without saying."""
+    without = {"mail_username": None, "mail_password": None}
+    (warning,) = files.load(mail_relay='"smtp+insecure://127.0.0.1:2525"', **without).warnings
+    assert warning.startswith("mail goes to 127.0.0.1:2525 without TLS")
+    assert files.load(mail_relay='"smtp+unix:///run/relay.sock"', **without).warnings == ()
+
+
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o644, True), (0o602, True)])
 def test_a_file_open_to_everybody_is_warned_of(files: Files, mode: int, *, warned: bool) -> None:
     """The file with the secrets should be closed to others; its group may read it."""

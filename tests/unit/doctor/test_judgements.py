@@ -27,6 +27,7 @@ OK, WARNING, FAULT = Level.OK, Level.WARNING, Level.FAULT
         (timedelta(days=3), WARNING, "3 days left"),
         (timedelta(days=1, hours=1), FAULT, "1 day left"),
         (timedelta(hours=1), FAULT, "less than a day left"),
+        (timedelta(hours=-1), FAULT, "it has expired"),
     ],
 )
 def test_a_certificate_warns_three_weeks_before_its_end(left: timedelta, level: Level, said: str) -> None:
@@ -35,6 +36,14 @@ def test_a_certificate_warns_three_weeks_before_its_end(left: timedelta, level: 
     assert found.level is level
     assert said in found.seen
     assert (found.advice is None) == (level is OK)
+
+
+@pytest.mark.parametrize(("days", "level"), [(21, OK), (20, WARNING), (1, WARNING), (-30, WARNING)])
+def test_a_pinned_certificate_stops_nothing_when_it_ends(days: int, level: Level) -> None:
+    """It is warned of, because whoever renews it may give it another key."""
+    pinned = Certificate(NOW + timedelta(days=days), is_pinned=True)
+    found = expiry.of_certificate(Topic.RELAY, "relay_certificate", "relay:465", pinned, NOW)
+    assert (found.level, "mail goes on" in (found.advice or "")) == (level, level is WARNING)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,19 @@ def silent() -> Iterator[Address]:
         yield address(server.getsockname()[1])
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.255.0.1", "::1"])
+def test_loopback_and_sockets_are_this_machine(host: str) -> None:
+    """There mail may go without TLS."""
+    addresses.require_local([address(25, host), (socket.AF_UNIX, socket.SOCK_STREAM, 0, "", "/run/relay.sock")])
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "0.0.0.0", "::", "fe80::1%eth0", "2001:db8::1"])
+def test_one_address_of_another_machine_is_enough_to_refuse_a_name(host: str) -> None:
+    """Whichever of them would be tried."""
+    with pytest.raises(addresses.NotLocal, match=host):
+        addresses.require_local([address(25), address(25, host)])
+
+
 async def port_of(waiting: list[Address]) -> int:
     """Return the port that was connected to."""
     connected, taken = await addresses.connected(waiting)

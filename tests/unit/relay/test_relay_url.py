@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mail_sender.relay.relay_url import BadRelay, Endpoint, Security, parse
 
-IMPLICIT, STARTTLS, DISCOVER = Security.IMPLICIT, Security.STARTTLS, Security.DISCOVER
+IMPLICIT, STARTTLS, DISCOVER, PLAIN = Security.IMPLICIT, Security.STARTTLS, Security.DISCOVER, Security.PLAIN
 
 PLACES = {
     "smtps://relay.example.com": ("relay.example.com", 465, IMPLICIT),
@@ -25,6 +25,13 @@ PLACES = {
     "smtp://[2001:db8::1]:2587": ("2001:db8::1", 2587, STARTTLS),
     "[2001:db8::1]:587": ("2001:db8::1", 587, STARTTLS),
     "smtps://[fe80::1%eth0]": ("fe80::1%eth0", 465, IMPLICIT),
+    "smtp+insecure://127.0.0.1": ("127.0.0.1", 25, PLAIN),
+    "smtp+insecure://127.8.9.10:2525/?x": ("127.8.9.10", 2525, PLAIN),
+    "SMTP+Insecure://[::1]:25": ("::1", 25, PLAIN),
+    "smtp+insecure://localhost": ("localhost", 25, PLAIN),
+    "smtp+insecure://LOCALHOST.": ("LOCALHOST.", 25, PLAIN),
+    "smtp+unix:///run/postfix/smtp.sock": ("/run/postfix/smtp.sock", 0, PLAIN),
+    "smtp+unix:///run/a%20b@c:d?x": ("/run/a b@c:d", 0, PLAIN),
 }
 
 
@@ -78,7 +85,8 @@ BAD = [
     "", "smtps://", "smtps://:465", "http://relay.example.com", "smtp+starttls://relay.example.com",
     "relay.example.com:", "relay.example.com:0", "relay.example.com:port", "two words", "2001:db8::1",
     "[2001:db8::1", "idm@relay.example.com", "relay.example.com/path", "smtps://relay.example.com/naïve",
-    "smtps://relay.example.com/x\r\nRSET",
+    "smtps://relay.example.com/x\r\nRSET", "smtp+insecure://", "smtp+insecure:///run/x", "smtp+unix://run/x",
+    "smtp+unix:///run/x/", "smtp+unix://", "smtp+unix://me:pw@/run/x", "smtp+unix:///run/%00", f"smtp+unix:///{'x' * 107}",
 ]  # fmt: skip
 
 
@@ -87,6 +95,15 @@ def test_what_names_no_relay_is_refused(text: str) -> None:
     """No host, a port that does not exist, another scheme, or a path that EHLO cannot say is an error."""
     with pytest.raises(BadRelay):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    "host", ["relay.example.com", "10.0.0.1", "0.0.0.0", "[::]", "[2001:db8::1]", "localhost.example", "localhost4"]
+)
+def test_without_tls_no_other_machine_is_named(host: str) -> None:
+    """Nor a name that may be one; what `localhost` is, is looked at when it is looked up."""
+    with pytest.raises(BadRelay, match="loopback address or localhost alone"):
+        parse(f"smtp+insecure://{host}:25")
 
 
 PASSWORD = "hunter2-secret"
@@ -117,6 +134,7 @@ def test_an_address_is_written_as_people_write_it() -> None:
     """`host:port`, with brackets around an IPv6 literal, and nothing else."""
     assert str(parse(f"smtps://me:{PASSWORD}@relay.example.com")) == "relay.example.com:465"
     assert str(Endpoint("2001:db8::1", 25, STARTTLS)) == "[2001:db8::1]:25"
+    assert str(parse("smtp+unix:///run/relay.sock")) == "unix:/run/relay.sock"
 
 
 @pytest.mark.parametrize("form", ["{}", "{}:587", "smtps://{}", "smtp://me:pässword@{}:2587/idm.example.com"])

@@ -3,6 +3,7 @@
 import datetime as dt
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import trustme
 
 from mail_sender.tls import contexts
 from mail_sender.tls.fault import Peer, TlsFault, described, of
-from tests.support.handshake import handshake, self_signed, server_context, weak_certificate
+from tests.support.handshake import handshake, self_signed, server_context, server_of, weak_certificate
 
 NAME = "relay.example"
 NOW = dt.datetime.now(dt.UTC)
@@ -40,14 +41,7 @@ def changed(change: Callable[[ssl.SSLContext], object]) -> Server:
 
 def from_file(write: Callable[[Path, str], Path]) -> Server:
     """Return a server with a certificate from a file."""
-
-    def made(_: trustme.CA, folder: Path) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_ciphers("DEFAULT:@SECLEVEL=0")
-        context.load_cert_chain(write(folder, NAME))
-        return context
-
-    return made
+    return lambda _, folder: server_of(write(folder, NAME))
 
 
 def wants_certificate(version: ssl.TLSVersion) -> Server:
@@ -108,6 +102,18 @@ def test_each_fault_of_a_handshake_has_its_own_advice(
     assert advice in said
     assert ("ca_path" in said) == (fault is TlsFault.UNKNOWN_CA)
     assert ("client_cert_path" in said) == (fault is TlsFault.CLIENT_CERTIFICATE_WANTED)
+
+
+def test_a_wrong_name_is_said_beside_the_names_that_the_certificate_has(tmp_path: Path) -> None:
+    """With both keys that can have one of them; what could not be a name is left out, and what is too much."""
+    names = ["a.example", "*.b.example", "192.0.2.1", *(f"{number}.c.example" for number in range(9))]
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    error = handshake(contexts.context(tmp_path / "ca.pem"), valid(*names)(authority, tmp_path), NAME)
+    assert error is not None
+    detail, advice = described(error, replace(PEER, server_name_key="[relay] server_name"))
+    assert detail.endswith(f"than {NAME} (its names: a.example, *.b.example, 192.0.2.1, 0.c.example)")
+    assert "into mail_relay or [relay] server_name" in advice
 
 
 def test_roots_that_are_not_there_are_named_where_a_ca_is_unknown(
