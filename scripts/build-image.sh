@@ -4,7 +4,9 @@
 #   scripts/build-image.sh [TAG]     fetch what is missing, then build; localhost/mail-sender unless told otherwise
 #   scripts/build-image.sh --fetch   only fetch: the base (once) and the wheels (once for each lock)
 #
-# What was fetched stays in .cache/buildah and wheelhouse/, and from then on the build needs no network.
+# The same commit on the same base makes the same image, digest and all: every date in it is the commit's.
+#
+# What was fetched stays in .cache/containers and wheelhouse/, and from then on the build needs no network.
 set -eu
 cd "$(dirname "$0")/.."
 tag=${1:-localhost/mail-sender}
@@ -35,8 +37,8 @@ trim() {
 make_base() {
     command -v debootstrap >/dev/null || refuse "no debootstrap on this machine: apt-get install debootstrap" 69
     [ -r "$keyring" ] || refuse "no $keyring, which proves that packages are Debian's: apt-get install debian-archive-keyring" 69
-    root=.cache/buildah/base
-    log=.cache/buildah/debootstrap.log
+    root=.cache/containers/base
+    log=.cache/containers/debootstrap.log
     echo "Making the base once: Debian $suite with $packages, from $mirror"
     rm -rf "$root"
     debootstrap --variant=minbase --keyring="$keyring" --include="$packages" "$suite" "$root" "$mirror" >"$log" 2>&1 || {
@@ -51,13 +53,17 @@ make_base() {
 }
 
 "$buildah" version >/dev/null # says itself what is missing: the program, or root
-mkdir -p .cache/buildah
-exec 9>.cache/buildah/lock
+mkdir -p .cache/containers
+exec 9>.cache/containers/lock
 flock 9
 has_image "$base" || make_base
 scripts/wheelhouse.sh "$python"
 [ "$tag" != --fetch ] || exit 0
 
+arguments=$(scripts/image-arguments.sh)
+epoch=${arguments##*SOURCE_DATE_EPOCH=}
 echo "Building $tag on $base from wheelhouse/"
-"$buildah" build --pull-never --network host --build-arg "BASE_IMAGE=$base" --tag "$tag" --file Containerfile .
+# shellcheck disable=SC2086 # several words
+"$buildah" build --pull-never --network host --timestamp "${epoch% }" $arguments \
+    --build-arg "BASE_IMAGE=$base" --tag "$tag" --file Containerfile .
 "$buildah" rmi --prune >/dev/null

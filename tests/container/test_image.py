@@ -1,133 +1,104 @@
-"""The image, built without a network and run as a container: what it holds, and that it carries mail."""
+"""The image, built without a network: what is in it, what it says of itself, and that the same commit makes the same."""
 
 import json
-import os
 import re
-import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
-from tests.container.container import CLONE, Container, Running, build, config_folder, forget_what_was_fetched
-from tests.support.stub import Stub
+import mail_sender
+from tests.container.image import CLONE, STATE, TAG, Image, build, forget_what_was_fetched
 
-# The first build of a clone makes a Debian, which takes a minute; later ones take a third of one.
-pytestmark = [pytest.mark.debian("buildah", "debootstrap"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.debian("buildah", "debootstrap", "podman", "runc"), pytest.mark.timeout(600)]
 
+MOST_OVER_BASE = 100_000_000
+SBOM = "/opt/mail-sender/share/mail-sender.cdx.json"
 SITE_PACKAGES = "import sysconfig; print(sysconfig.get_path('purelib'))"
 INSTALLED = "from importlib.metadata import distributions as all; print(*(one.name for one in all()))"
+INSTALLERS = r"find / -xdev -name pip -o -name 'pip-*' -o -name 'pip[0-9]*' -o -name ensurepip -o -name '*.whl'"
+DATED = """
+when=$(stat -c %Y /opt/mail-sender)
+find /opt/mail-sender /var/lib/mail-sender /etc/passwd /etc/group ! -newermt @$when -newermt @$((when - 1)) -o -print
+find /opt/mail-sender/lib -name '*.pyc' -o -name direct_url.json
+grep -rl -e /wheels -e /src/ /opt/mail-sender --include=RECORD --include='*.json' --include='*.cfg'
+grep mail-sender /etc/shadow /etc/gshadow
+/opt/mail-sender/bin/python -c '
+from pathlib import Path
+for file in Path("/opt/mail-sender/bytecode").rglob("*.pyc"):
+    if file.read_bytes()[4:8] != (1).to_bytes(4, "little"): print(file, "is checked against a date or a hash")
+'
+true
+"""
+BUILT_WITH = f"command -v gcc cc make; ls -d /src /opt/build /dist 2>/dev/null; {INSTALLERS}; true"
+
+
+def locked() -> dict[str, str]:
+    """Return the versions of runtime.lock by name; a marker (Windows) would follow the version."""
+    lock = (CLONE / "requirements/runtime.lock").read_text()
+    return dict(re.findall(r"^([\w.-]+)==(\S+) \\$", lock, re.MULTILINE))
+
+
+def commit(form: str) -> str:
+    """Return what git says of the commit that this clone is at."""
+    command = ["git", "log", "-1", f"--format={form}"]
+    return subprocess.run(command, cwd=CLONE, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.fixture(scope="module")
-def container() -> Iterator[Container]:
-    """A container of a freshly built image."""
-    build()
-    made = Container()
-    yield made
-    made.remove()
+def sbom(image: Image) -> dict[str, Any]:
+    """The document in the image that says what is in it."""
+    return dict(json.loads(image.output("cat", SBOM)))
 
 
-@pytest.fixture
-def stub(tmp_path: Path) -> Iterator[Stub]:
-    """An identity server and relay on this machine, which is the container's localhost too."""
-    with Stub(tmp_path / "stub") as running:
-        yield running
+def test_it_declares_what_an_engine_needs(image: Image) -> None:
+    """Entry point, user, stop signal and volume are the image's, so that nobody has to pass them."""
+    declared = {key: image.declared[key] for key in ("Entrypoint", "User", "StopSignal", "Volumes")}
+    assert declared == {
+        "Entrypoint": ["mail-sender"],
+        "User": "10001:10001",
+        "StopSignal": "SIGTERM",
+        "Volumes": {STATE: {}},
+    }
 
 
-@pytest.fixture
-def config(stub: Stub, tmp_path: Path) -> Path:
-    """The folder to mount at /data/kanidm."""
-    return config_folder(stub, tmp_path / "kanidm")
+def test_its_labels_say_which_version_of_which_commit_it_is(image: Image) -> None:
+    """Whoever finds it in a registry finds its source; the names are those of the OCI image specification."""
+    said = {key.removeprefix("org.opencontainers.image."): value for key, value in image.declared["Labels"].items()}
+    revision, _, modified = said["revision"].partition("-")
+    assert (said["version"], revision) == (mail_sender.__version__, commit("%H"))
+    assert modified in {"", "modified"}
+    assert said["licenses"] == "Apache-2.0"
+    assert said["title"] == "mail-sender"
+    assert said["description"]
+    assert said["base.name"].startswith("localhost/mail-sender-base:")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", said["created"])
+    assert image.described["Created"] == said["created"]
 
 
-def test_the_test_mail_arrives_from_the_container(container: Container, stub: Stub, config: Path) -> None:
-    """`-t` as the container's only argument finds the mounted config without a flag and mails once."""
-    command = container.mail_sender("-t", "somebody@example.com", config=config)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert [mail["To"] for mail in stub.mails()] == ["somebody@example.com"]
+def test_the_state_folder_is_its_users_and_that_of_the_group_0(image: Image) -> None:
+    """OpenShift gives a container any uid, and gid 0; others get nothing."""
+    assert image.output("stat", "-c", "%a %u:%g", STATE).strip() == "770 10001:0"
 
 
-def test_a_queued_message_is_mailed_once_and_marked_and_sigterm_ends_it_with_0(
-    container: Container, stub: Stub, config: Path
-) -> None:
-    """Started without arguments, the container drains the queue and stops as an engine asks it to."""
-    stub.send_test("ellie")
-    with Running(container, config) as sender:
-        wait_until_marked(stub, sender, within=30)
-        code, printed = sender.stop(within=10)
-    assert code == 0, printed
-    assert [mail["To"] for mail in stub.mails()] == ["ellie@example.com"]
-
-
-def test_the_queue_verbs_work_by_exec_beside_the_sender_and_after_it_was_killed(
-    container: Container, stub: Stub, config: Path
-) -> None:
-    """As the image's user, who is not root, and without a flag."""
-
-    def verb(*words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            container.mail_sender("queue", *words, config=config), capture_output=True, text=True, check=False
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    stub.send_test("ellie")
-    (message,) = (entry["id"] for entry in stub.messages())
-    with Running(container, config) as sender:
-        wait_until_marked(stub, sender, within=30)
-        listed = [json.loads(line) for line in verb("list", "-o", "json").splitlines()]
-        health = container.mail_sender("healthcheck", config=config)
-        assert subprocess.run(health, capture_output=True, text=True, check=True).stdout == "alive and ready\n"
-        assert [entry["status"] for entry in listed if entry["message_id"] == message] == ["sent"]
-        assert "250" in verb("show", message)
-        verb("resend", "-y", message)
-        wait_until(lambda: len(stub.mails()) == 2, sender, within=30)
-        os.kill(sender.pid, signal.SIGKILL)
-        sender.ended(within=10)
-    shown = verb("show", message)
-    assert "copy 1" in shown
-    assert "is sent" in verb("retry", message, code=1)
-    assert container.output("sh", "-c", "stat -c %u /var/lib/mail-sender/* | sort -u").split() == ["10001"]
-
-
-def test_it_runs_as_uid_10001_and_owns_its_state_alone(container: Container) -> None:
-    """Neither root nor another user's state: the volume is there, closed, and writable by the image's user."""
-    assert container.output("id", "-u", "-r").strip() == "10001"
-    assert container.output("stat", "-c", "%a %u:%g", "/var/lib/mail-sender").strip() == "700 10001:10001"
-    container.output("test", "-w", "/var/lib/mail-sender")
-    assert list(container.declared["Volumes"]) == ["/var/lib/mail-sender"]
-
-
-def test_it_declares_what_an_engine_needs(container: Container) -> None:
-    """Entry point, user and stop signal are the image's, so that nobody has to pass them."""
-    declared = {key: container.declared[key] for key in ("Entrypoint", "User", "StopSignal")}
-    assert declared == {"Entrypoint": ["mail-sender"], "User": "10001:10001", "StopSignal": "SIGTERM"}
-
-
-def test_only_the_locked_dependencies_are_installed(container: Container) -> None:
+def test_only_the_locked_dependencies_are_installed(image: Image) -> None:
     """No pip, build tool, test or extra gets into the image: its packages are runtime.lock's and ours."""
-    lock = (CLONE / "requirements/runtime.lock").read_text()
-    locked = set(
-        re.findall(r"^([\w.-]+)==\S+ \\$", lock, re.MULTILINE)
-    )  # a marker (Windows) would follow the version
-    installed = container.output("/opt/mail-sender/bin/python", "-c", INSTALLED).split()
-    assert {name.lower().replace("_", "-") for name in installed} == locked | {"mail-sender"}
+    installed = image.output("/opt/mail-sender/bin/python", "-c", INSTALLED).split()
+    assert {name.lower().replace("_", "-") for name in installed} == {*locked(), "mail-sender"}
 
 
-def test_there_is_nothing_to_build_with(container: Container) -> None:
-    """Whoever breaks in finds no compiler and no installer, and the first stage stayed behind."""
-    found = container.output("sh", "-c", "command -v pip gcc cc make; ls -d /src /opt/build /dist 2>/dev/null; true")
-    assert found == ""
+def test_there_is_nothing_to_build_or_to_install_with(image: Image) -> None:
+    """Whoever breaks in finds no compiler and no installer, not even the base's, and the first stage stayed behind."""
+    assert image.output("sh", "-c", BUILT_WITH) == ""
 
 
-def test_the_templates_are_inside_the_installed_package(container: Container) -> None:
+def test_the_templates_are_inside_the_installed_package(image: Image) -> None:
     """Every file of templates/ is shipped in the wheel, at the place where the sender looks."""
-    folder = container.output("/opt/mail-sender/bin/python", "-c", SITE_PACKAGES).strip() + "/mail_sender/templates"
-    shipped = container.output("sh", "-c", f"cd {folder} && find . -type f").split()
+    folder = image.output("/opt/mail-sender/bin/python", "-c", SITE_PACKAGES).strip() + "/mail_sender/templates"
+    shipped = image.output("sh", "-c", f"cd {folder} && find . -type f").split()
     ours = [
         f"./{path.relative_to(CLONE / 'templates')}" for path in (CLONE / "templates").rglob("*") if path.is_file()
     ]
@@ -135,24 +106,63 @@ def test_the_templates_are_inside_the_installed_package(container: Container) ->
     assert sorted(shipped) == sorted(ours)
 
 
+def test_its_list_of_parts_is_what_is_installed_with_the_hashes_of_the_lock(sbom: dict[str, Any]) -> None:
+    """Whoever looks for a vulnerable package finds each one, and can tell that it is the published file."""
+    assert {one["name"]: one["version"] for one in sbom["components"]} == locked()
+    assert all(one["licenses"] for one in sbom["components"])
+    lock = (CLONE / "requirements/runtime.lock").read_text()
+    for one in sbom["components"]:
+        (found,) = one["hashes"]
+        assert f"--hash=sha256:{found['content']}" in lock, one["name"]
+    ours = sbom["metadata"]["component"]
+    assert (ours["name"], ours["version"]) == ("mail-sender", mail_sender.__version__)
+    needs = {each["ref"]: each["dependsOn"] for each in sbom["dependencies"]}
+    assert reached(ours["bom-ref"], needs) == set(needs)
+
+
+def test_its_list_of_parts_is_a_valid_document(sbom: dict[str, Any]) -> None:
+    """By CycloneDX's own schema, in its strict form."""
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(sbom)) is None
+
+
+def reached(start: str, needs: dict[str, list[str]]) -> set[str]:
+    """Return all that one part needs, itself included."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        if (one := waiting.pop()) not in found:
+            found.add(one)
+            waiting += needs[one]
+    return found
+
+
+def test_it_is_small(image: Image) -> None:
+    """Less than 100 MB over its base, bytecode included."""
+    base = Image(image.declared["Labels"]["org.opencontainers.image.base.name"])
+    assert image.described["Size"] - base.described["Size"] < MOST_OVER_BASE
+
+
+def test_nothing_in_it_tells_when_or_where_it_was_built(image: Image) -> None:
+    """The commit's date is the only one, bytecode has none, and no file of pip's or of the base's notes the build's."""
+    stray = image.output("sh", "-c", DATED, options=["--user", "0:0"]).splitlines()
+    assert stray == []
+
+
+@pytest.mark.soak
+def test_a_clone_elsewhere_makes_the_same_image(image: Image, tmp_path: Path) -> None:
+    """Digest and all, on the same base: whoever doubts an image can build it and compare."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", CLONE, clone], check=True)
+    for shared in ("wheelhouse", ".cache"):
+        (clone / shared).symlink_to(CLONE / shared)
+    build(f"{TAG}-again", clone, umask=0o077)
+    again = Image(f"{TAG}-again")
+    assert again.described["Digest"] == image.described["Digest"]
+
+
 @pytest.mark.soak
 def test_an_image_is_built_from_nothing() -> None:
     """A new Debian, all wheels fetched anew: what others have of this clone is enough."""
     forget_what_was_fetched()
     build()
-    made = Container()
-    assert made.output("mail-sender", "--version").startswith("mail-sender ")
-    made.remove()
-
-
-def wait_until_marked(stub: Stub, sender: Running, within: float) -> None:
-    """Ask the server again and again, as fast as it answers, until no message is unsent."""
-    wait_until(lambda: all(message.get("sent_at") for message in stub.messages()), sender, within)
-
-
-def wait_until(is_so: Callable[[], bool], sender: Running, within: float) -> None:
-    """Look again and again, as fast as looking goes."""
-    deadline = time.monotonic() + within
-    while not is_so():
-        assert sender.runs(), f"the sender ended: {sender.ended(within)}"
-        assert time.monotonic() < deadline, f"not so after {within:g} s"
+    assert Image().output("mail-sender", "--version").startswith("mail-sender ")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.container import BUILD, BUILDAH, CLONE
+from tests.container.image import BUILD, BUILDAH, CLONE, PODMAN
 
 PLAIN_TOOLS = ("sh", "dirname", "cut", "id", "uname", "cat", "sha256sum")
 
@@ -22,10 +22,12 @@ def bare_path(tmp_path: Path) -> dict[str, str]:
     return {"PATH": str(tmp_path)}
 
 
-def test_without_buildah_the_package_is_named(bare_path: dict[str, str]) -> None:
-    """A person without buildah learns the one command that brings it."""
-    done = subprocess.run([BUILD], env=bare_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (69, "No buildah on this machine: apt-get install buildah\n")
+@pytest.mark.parametrize(("script", "package"), [(BUILD, "buildah"), (BUILDAH, "buildah"), (PODMAN, "podman")])
+def test_without_a_program_its_package_is_named(script: str, package: str, bare_path: dict[str, str]) -> None:
+    """A person without it learns the one command that brings it."""
+    done = subprocess.run([script], env=bare_path, capture_output=True, text=True, check=False)
+    needed = f"No {package} on this machine: apt-get install --no-install-recommends {package}\n"
+    assert (done.returncode, done.stderr) == (69, needed)
 
 
 @pytest.mark.debian("buildah")
