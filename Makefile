@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stub test unit soak faults bench docs lint format types layers lock moved
+.PHONY: help setup demo stub test unit soak faults bench docs man lint format types layers lock moved
 
 ready := .venv/.ready
 inputs := pyproject.toml uv.lock scripts/setup.sh scripts/uv.sh scripts/uv.txt
@@ -49,6 +49,9 @@ bench: $(ready) ## what a mail costs to build and the sender to start, as ratios
 docs: $(ready) ## the documentation as a site, in .cache/site; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 	@echo "docs: open .cache/site/index.html"
+
+man: $(ready) ## the pages for man(1) and the scripts for shells, made anew from the command line
+	@.venv/bin/python -m scripts.manual
 
 lint: $(ready) ## ruff: rules and formatting
 	@.venv/bin/ruff check

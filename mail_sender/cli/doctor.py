@@ -26,7 +26,12 @@ Output = Annotated[Form, typer.Option("-o", "--output", help="json: one object w
 
 Only = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="TOPIC", help=f"Examine this alone; may be repeated: {', '.join(TOPICS)}."),
+    typer.Option(
+        "--only",
+        metavar="TOPIC",
+        help=f"Examine this alone; may be repeated: {', '.join(TOPICS)}.",
+        autocompletion=lambda incomplete: [topic for topic in TOPICS if topic.startswith(incomplete)],
+    ),
 ]
 
 

@@ -224,7 +224,7 @@ def test_a_conversation_at_a_terminal_makes_two_good_files(stub: Stub, folder: P
     assert "0 faults, " in shown
     for secret in (password(stub), *stub.tokens["readwrite"].split("."), *stub.tokens["readonly"].split(".")[1:]):
         assert secret not in shown
-    findings = ("ok ", "fault ", "skipped ", "what to do")
+    findings = ("ok ", "warning ", "fault ", "skipped ", "what to do")
     long = [line for line in shown.splitlines() if len(line) > 80 and not line.lstrip().startswith(findings)]
     assert [
         line for line in long if str(folder.parent.parent) not in line and "kanidm service-account" not in line

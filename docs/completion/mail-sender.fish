@@ -1,0 +1,1 @@
+complete --command mail-sender --no-files --arguments "(env _MAIL_SENDER_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) mail-sender)" --condition "env _MAIL_SENDER_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) mail-sender"
