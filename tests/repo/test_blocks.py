@@ -28,6 +28,15 @@ from tests.repo.commands import Command
 from tests.support import configs
 from tests.support.certificates import Authority
 
+RUN = {"docs/start.md", "docs/operating.md"}
+"""The pages whose `console` blocks are run, all of them (tests/acceptance/test_pages.py)."""
+
+NOT_SHOWN = {
+    "docs/alerts.md: mail-sender alert test": "asks Slack; tests/acceptance/test_alerts.py has the same line of a webhook here",
+    "docs/backup.md: mail-sender doctor --only ledger": "tests/acceptance/test_doctor.py has these lines",
+}
+"""Commands after a prompt on other pages, and why what they show is not compared."""
+
 LANGUAGES = {"sh", "console", "toml", "yaml", "json", "ini", "text", "mermaid"}
 
 NOT_RUN = {
@@ -111,6 +120,15 @@ def test_every_other_command_is_there_or_has_a_reason_not_to_be_run() -> None:
     """Targets of make and scripts exist; programs of others stand in `NOT_RUN`."""
     others = [command for command in commands.commands() if command.program not in commands.OURS]
     assert [found for command in others if (found := _wrong(command))] == []
+
+
+def test_what_a_command_shows_is_compared_or_has_a_reason_not_to_be() -> None:
+    """A page that shows what the program no longer prints misleads who is looking for a difference."""
+    typed = {f"{block.page}: {line}" for block in blocks.blocks("console") for line in commands.script(block).splitlines()}
+    others = {line for line in typed if line.partition(":")[0] not in RUN}
+    advice = "run it in tests/acceptance/test_pages.py, or add it to NOT_SHOWN with a reason"
+    assert [f"{line}: {advice}" for line in sorted(others - set(NOT_SHOWN))] == []
+    assert set(NOT_SHOWN) - others == set()
 
 
 def test_every_command_in_a_sentence_is_one_of_the_programs() -> None:
