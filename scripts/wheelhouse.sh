@@ -24,13 +24,16 @@ if [ "$(cat "$stamp" 2>/dev/null)" = "$locks" ]; then exit 0; fi
     echo "wheelhouse: this clone is not set up; run make setup first." >&2
     exit 1
 }
+# Every glibc up to bookworm's: pip takes none but those that are named.
+platforms=$(printf -- "--platform manylinux_2_%s_$machine " $(seq 36 -1 17))
 echo "Fetching wheels for Python $python on $machine into wheelhouse/"
 mkdir -p wheelhouse
+# shellcheck disable=SC2086 # several words
 scripts/uv.sh run --quiet --no-project --with pip==26.3 \
     python -m pip download --quiet --no-cache-dir --disable-pip-version-check \
     --dest wheelhouse --require-hashes --only-binary=:all: --no-deps \
     --implementation cp --python-version "$python" \
-    --platform "manylinux_2_28_$machine" --platform "manylinux_2_17_$machine" --platform "manylinux2014_$machine" \
+    $platforms --platform "manylinux2014_$machine" \
     -r requirements/runtime.lock -r requirements/build.lock || {
     echo "wheelhouse: pip could not fetch every wheel for Python $python on $machine; its reason is above." >&2
     exit 1

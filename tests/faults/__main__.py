@@ -6,6 +6,7 @@ Exit code 0 where every invariant held, 1 where one did not, 2 for a family or c
 import argparse
 import asyncio
 import sys
+from dataclasses import replace
 
 from tests.faults import table
 from tests.faults.campaign import run
@@ -18,9 +19,10 @@ def main() -> int:
     """Run what the command line asks for."""
     asked = _arguments()
     known = families()
-    if asked.family not in {None, *known}:
-        return _usage(f"there is no family {asked.family}: {' '.join(known)}")
-    chosen = [known[asked.family]] if asked.family else list(known.values())
+    keys = asked.family or list(known)
+    if missing := [key for key in keys if key not in known]:
+        return _usage(f"there is no family {missing[0]}: {' '.join(known)}")
+    chosen = [known[key] for key in keys]
     work = [(family, _cases(family, asked)) for family in chosen]
     if not all(cases for _, cases in work):
         return _usage(f"there is no case {asked.case}")
@@ -32,15 +34,23 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Run the fault campaign.")
-    parser.add_argument("--family", metavar="F5", help="this family alone")
+    parser.add_argument("--family", action="append", metavar="F5", help="this family alone, or these")
     parser.add_argument("--seed", type=int, default=1, help="of everything that is random (1)")
     parser.add_argument("--case", help="this case alone; where it fails, with its log")
-    parser.add_argument("--slice", action="store_true", help="the few cases that make test runs")
+    parser.add_argument(
+        "--slice",
+        type=int,
+        nargs="?",
+        const=-1,
+        metavar="CASES",
+        help="the few cases that make test runs, or so many",
+    )
     return parser.parse_args()
 
 
 def _cases(family: Family, asked: argparse.Namespace) -> list[Case]:
-    cases = family.slice(asked.seed) if asked.slice else family.cases(asked.seed)
+    sliced = replace(family, slice_size=asked.slice) if (asked.slice or 0) > 0 else family
+    cases = sliced.slice(asked.seed) if asked.slice else family.cases(asked.seed)
     return [case for case in cases if asked.case in {None, case.name}]
 
 
