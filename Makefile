@@ -3,7 +3,8 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stub test unit soak faults bench docs man lint format types layers lock moved
+.PHONY: help setup demo stub test unit soak faults bench docs man lint format types layers lock
+.PHONY: audit workflows dist image publish-image packages moved
 
 ready := .venv/.ready
 inputs := pyproject.toml uv.lock scripts/setup.sh scripts/uv.sh scripts/uv.txt
@@ -18,7 +19,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
 setup: $(ready) ## make .venv with exactly what uv.lock names
 	@:
@@ -69,6 +70,21 @@ layers: $(ready) ## import-linter: imports point one way
 
 lock: $(ready) ## uv.lock fits pyproject.toml
 	@scripts/uv.sh lock --check --quiet
+
+audit: $(ready) ## licences of what the image installs, and advisories against any package of the lock
+	@.venv/bin/python scripts/audit.py
+
+workflows: ## actionlint, with Go: the files of .github/workflows
+	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
+
+dist: $(ready) ## wheel and sdist in dist/; TAG=v1.2.3: only if the version and the changelog say so, too
+	@scripts/dist.sh $(TAG)
+
+image: ## the image for this architecture, by buildah, as dist/mail-sender-*.oci.tar
+	@scripts/image.sh $(FLAGS)
+
+publish-image: # what `make image` made, for several architectures, as IMAGE with the tags of TAG=v1.2.3
+	@scripts/publish-image.sh $(TAG) $(IMAGE)
 
 packages: # Debian packages for the tests, with CI=true as root only
 	@scripts/debian-packages.sh

@@ -82,7 +82,7 @@ get_uv() {
 }
 
 install_dependencies() {
-    quietly scripts/uv.sh sync --locked --all-extras --all-groups --compile-bytecode --no-progress --python "$python" && return
+    quietly scripts/uv.sh sync --locked --all-extras --all-groups --no-group audit --compile-bytecode --no-progress --python "$python" && return
     show_log
     if grep -q 'lockfile.*needs to be updated' "$log"; then
         fail "uv.lock does not fit pyproject.toml; run scripts/uv.sh lock and commit both."

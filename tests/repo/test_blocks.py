@@ -124,7 +124,9 @@ def test_every_other_command_is_there_or_has_a_reason_not_to_be_run() -> None:
 
 def test_what_a_command_shows_is_compared_or_has_a_reason_not_to_be() -> None:
     """A page that shows what the program no longer prints misleads who is looking for a difference."""
-    typed = {f"{block.page}: {line}" for block in blocks.blocks("console") for line in commands.script(block).splitlines()}
+    typed = {
+        f"{block.page}: {line}" for block in blocks.blocks("console") for line in commands.script(block).splitlines()
+    }
     others = {line for line in typed if line.partition(":")[0] not in RUN}
     advice = "run it in tests/acceptance/test_pages.py, or add it to NOT_SHOWN with a reason"
     assert [f"{line}: {advice}" for line in sorted(others - set(NOT_SHOWN))] == []
