@@ -81,6 +81,7 @@ class ConfigError(MailSenderError):
 
     def __init__(self, faults: list[ConfigFault], warnings: list[str], files: tuple[Path, ...] = ()) -> None:
         self.faults = tuple(faults)
+        self.warnings = tuple(warnings)
         self.files = files
         unreadable = any(fault.unreadable for fault in faults)
         self.exit_code = Exit.NOT_ALLOWED if unreadable else Exit.BAD_CONFIG

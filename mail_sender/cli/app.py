@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mail_sender import __version__
-from mail_sender.cli import alert, completion, default_paths, doctor, privilege, queue, status, template, terminal
+from mail_sender.cli import (
+    alert,
+    completion,
+    config,
+    default_paths,
+    doctor,
+    privilege,
+    queue,
+    status,
+    template,
+    terminal,
+)
 from mail_sender.cli.debug_level import wants_debug
 from mail_sender.cli.init import command as init
 from mail_sender.errors import ConfigError, ConfigFault, Exit, MailSenderError, UsageError
@@ -35,6 +46,7 @@ app.command(short_help="Set the sender up.")(init.init)
 app.command(short_help="Show whether mail flows.")(status.status)
 app.command(short_help="Find what stands in the way of mail.")(doctor.doctor)
 app.add_typer(alert.app, name="alert")
+app.add_typer(config.app, name="config")
 app.command(short_help="Ask a running sender whether it is alive.")(status.healthcheck)
 app.command(short_help="Print the script that makes a shell complete commands.")(completion.completion)
 

@@ -4,7 +4,11 @@ In come the paths of Kanidm's two files; `ConfigError` lists every fault of both
 rooms own their slices (`relay/config.py`, `mail/config.py`, ...); this room only fills them in.
 
     load              reads both files and builds the `Config` (`config`)
-    keys, values      which keys there are, and which values each takes
+    sources           the two files, with what the environment (`environment`) and secrets' files (`secret_files`) put
+                      over them; `origin` says where a value stands
+    keys, values      which keys there are, and which values each takes; `fields` lists them with their variables
+    reference, effective, schema
+                      what is said of each key, what counts for it, and the JSON schema; no start needs them
     toml_file         one file: its values, and the line of each key
     faults            pydantic's findings in plain words
     placeholders, example_domains
@@ -15,5 +19,5 @@ rooms own their slices (`relay/config.py`, `mail/config.py`, ...); this room onl
     ignored           parts of a URL that have no effect
     watch             reads the files again when one changes
 
-Read `load` first. A new key begins in `keys`.
+Read `load` first. A new key begins in `keys`, and is described in `descriptions.toml`.
 """

@@ -16,7 +16,7 @@ SLOW = [
     "aiosmtplib", "babel", "croniter", "css_inline", "http.server", "httpx", "jinja2", "rich", "starlette", "uvicorn",
 ]  # fmt: skip
 NEVER_IN_A_SENDER = [
-    "click", "ctypes", "httpx._main", "mail_sender.preview", "mail_sender.wiring.once", "pygments", "rich", "starlette",
+    "click", "ctypes", "httpx._main", "mail_sender.config.reference", "mail_sender.config.schema", "mail_sender.preview", "mail_sender.wiring.once", "pygments", "rich", "starlette",
     "uvicorn",
 ]  # fmt: skip
 SLOWER_THAN_HELP = ["asyncio", "sqlite3", "structlog", "mail_sender.ledger.base", "mail_sender.preview"]

@@ -38,7 +38,7 @@ WRONG = {
     "Queue": "did you mean `mail-sender queue`?",
     "restart": "`mail-sender` has no command 'restart'; did you mean `mail-sender status`?",
     "resend": "did you mean `mail-sender queue resend`?",
-    "show": "did you mean `mail-sender queue show` or `mail-sender template show`?",
+    "show": "did you mean `mail-sender queue show`, `mail-sender template show` or `mail-sender config show`?",
     "queue lst": "`mail-sender queue` has no command 'lst'; did you mean `mail-sender queue list`?",
     "queue --": "`mail-sender queue` needs a command: list, show, retry, flush, abandon or resend",
     # arguments
