@@ -9,6 +9,7 @@ from itertools import count
 
 from mail_sender.control import unix_socket
 from mail_sender.control.command import Command
+from mail_sender.control.lines import Lines
 from mail_sender.control.response import ResponseLine
 from mail_sender.errors import Exit, MailSenderError, NotAllowed
 from mail_sender.ledger import own_files
@@ -65,16 +66,17 @@ def _connected(state: StateFolder) -> Connection | None:
 def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
     """Send a command, and yield the lines of its response up to the last one, the `end`.
 
-    Raises `NoAnswer` if they stop before.
+    Raises `NoAnswer` if they stop before, or do not come in time.
     """
-    with connection, connection.makefile("rb") as lines:
+    row = command.row
+    with connection:
         try:
             connection.sendall(command.to_json())
-            connection.settimeout(command.row.seconds)
+            lines = Lines(connection, unix_socket.LONGEST_RESPONSE_LINE, row.seconds, in_all=not row.is_of_queue)
             for number in count():
-                if not (text := lines.readline(unix_socket.LONGEST_RESPONSE_LINE)):
+                if not (text := lines.next()):
                     break
-                if number >= _MOST_LINES and not command.row.is_of_queue:
+                if number >= _MOST_LINES and not row.is_of_queue:
                     raise ValueError("an answer without an end")
                 line: ResponseLine = dict(json.loads(text))
                 yield line
@@ -82,6 +84,6 @@ def ask(connection: Connection, command: Command) -> Iterator[ResponseLine]:
                     return
         except (OSError, ValueError, TypeError, RecursionError) as error:
             reason = "it takes too long" if isinstance(error, TimeoutError) else "the connection broke"
-            dropped = "" if command.row.reads_only else "; it drops the command unless it has begun with it"
+            dropped = "" if row.reads_only else "; it drops the command unless it has begun with it"
             raise NoAnswer(reason, f"the sender does not answer ({reason}){dropped}; {_LATER}") from None
     raise NoAnswer("it ended before it answered", f"the sender ended before it answered; {_LATER}")

@@ -32,8 +32,8 @@ Change = Callable[[Delivery, datetime], Outcome | str]
 ANSWER_SECONDS = 5.0
 READ_SECONDS = 10.0
 CHANGE_SECONDS = 60.0
-"""Seconds that a client waits for the next line: of its status, which a sender that works gives at once; of a command
-that reads the ledger; and of one that changes something, where server or disk have to work."""
+"""Seconds that a client waits: for a whole status, which a sender that works gives at once; for the next line of a
+command that reads the ledger, and of one that changes something, where server or disk have to work."""
 
 IN_FLIGHT = "is being sent right now: try again in a moment"
 _MAY_HAVE_ARRIVED = "may have arrived: `mail-sender queue resend` sends another copy"
@@ -46,7 +46,8 @@ class Verb:
     `takes` are the states that it changes, and `change` does it; without it the verb only reads. `refusals` says why
     a delivery in another state is left as it is; where it says nothing of a state, `otherwise` is added to its name.
     `history` is the verdict of the line that the verb adds to a delivery's history; with None it adds none. `seconds`
-    is how long a client waits for the next line of the response, `is_of_queue` whether it is about deliveries.
+    is how long a client waits for the next line of the response, or for all of it if it is not `is_of_queue`, about
+    deliveries.
     """
 
     takes: frozenset[State] = frozenset()

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from mail_sender.control.command import Command
@@ -27,8 +28,10 @@ async def in_a_thread(call: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.to_thread(call, *arguments)
 
 
-def answering(state: StateFolder, answer: bytes, *, hang: threading.Event | None = None) -> threading.Thread:
-    """Answer one client with these bytes, and close, or hang."""
+def answering(
+    state: StateFolder, answer: bytes, *, hang: threading.Event | None = None, every: float = 0.0
+) -> threading.Thread:
+    """Answer one client with these bytes, and close, or hang; with `every`, one after the other in so many seconds."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(state.control))
     listener.listen()
@@ -36,7 +39,13 @@ def answering(state: StateFolder, answer: bytes, *, hang: threading.Event | None
     def serve() -> None:
         with listener, listener.accept()[0] as client:
             client.recv(1000)
-            client.sendall(answer)
+            if every:
+                with suppress(OSError):  # it has gone
+                    for octet in answer:
+                        client.sendall(bytes([octet]))
+                        threading.Event().wait(every)
+            else:
+                client.sendall(answer)
             if hang is not None:
                 hang.wait(10)
 

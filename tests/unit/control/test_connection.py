@@ -50,6 +50,19 @@ def test_a_sender_that_says_nothing_is_not_waited_for_for_ever(
     thread.join(10)
 
 
+@pytest.mark.parametrize(("asked_for", "answer"), [(LIST, b"x" * 50), (Command("status"), b"{}\n" * 20)])
+def test_a_sender_that_drips_is_not_waited_for_for_ever(
+    state: StateFolder, monkeypatch: pytest.MonkeyPatch, asked_for: Command, answer: bytes
+) -> None:
+    """Each octet comes in time; but not the line of a list, and not the whole of a status, whose lines do."""
+    rows = {"list": Verb(seconds=0.2), "status": Verb(seconds=0.2, is_of_queue=False)}
+    monkeypatch.setattr(command, "VERBS", rows)
+    thread = answering(state, answer, every=0.02)
+    with pytest.raises(NoAnswer, match="it takes too long"):
+        asked(state, asked_for)
+    thread.join(10)
+
+
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
