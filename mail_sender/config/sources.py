@@ -27,7 +27,7 @@ class Sources:
 
 def read(client_path: Path, sender_path: Path, environment: Mapping[str, str] = os.environ) -> Sources:
     """Return both files with all that goes over them."""
-    return of_files(TomlFile(client_path), TomlFile(sender_path), environment)
+    return of_files(TomlFile(client_path, flag="-c"), TomlFile(sender_path, flag="-m"), environment)
 
 
 def of_files(client: TomlFile, sender: TomlFile, environment: Mapping[str, str] = os.environ) -> Sources:
@@ -41,7 +41,7 @@ def of_files(client: TomlFile, sender: TomlFile, environment: Mapping[str, str] 
 
 def read_sender(path: Path, environment: Mapping[str, str] = os.environ) -> Sources:
     """Return the mail-sender config alone with all that goes over it; the client config is empty."""
-    found = Sources(TomlFile(Path(os.devnull)), TomlFile(path))
+    found = Sources(TomlFile(Path(os.devnull)), TomlFile(path, flag="-m"))
     _complete(found.sender, of_sender(), environment, found)
     return found
 

@@ -32,12 +32,14 @@ class TomlFile:
     """A file's parsed content, and what was put over it; of one that is not written yet, `text` is what it will hold.
 
     `values` is the file's table. `faults` say why the file could not be read (then `values` is empty); `is_missing`
-    that there is none. `mode` has the file's permission bits. `origins` has the place of each value that is not this
-    file's, and `unread` the keys whose value stands in a file that could not be read.
+    that there is none. `flag` names another one on the command line. `mode` has the file's permission bits. `origins`
+    has the place of each value that is not this file's, and `unread` the keys whose value stands in a file that could
+    not be read.
     """
 
-    def __init__(self, path: Path, text: str | None = None) -> None:
+    def __init__(self, path: Path, text: str | None = None, *, flag: str = "") -> None:
         self.path = path
+        self._flag = flag
         self.values: dict[str, Any] = {}
         self.faults: list[ConfigFault] = []
         self.mode = 0
@@ -130,7 +132,8 @@ class TomlFile:
                 return file.read().decode("utf-8-sig")
         except FileNotFoundError:
             self.is_missing = True
-            self._refuse("no such file", "create it, or name another file")
+            how = f"create it (`mail-sender init` does), or name another with {self._flag}"
+            self._refuse("no such file", how if self._flag else "create it, or name another file")
         except IsADirectoryError:
             expected = "expected a file (a container engine creates a folder if a mounted file is missing)"
             self._refuse("is a folder", expected)

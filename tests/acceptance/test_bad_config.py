@@ -94,8 +94,11 @@ def test_every_fault_of_both_files_is_reported_at_once(tmp_path: Path) -> None:
 def test_missing_files_are_both_named(tmp_path: Path) -> None:
     """A start without any configuration says which two files it looked for."""
     said = faults(tmp_path / "nothing", tmp_path / "nowhere")
-    assert f"{tmp_path}/nothing: no such file" in said
-    assert f"{tmp_path}/nowhere: no such file" in said
+    for name, flag in (("nothing", "-c"), ("nowhere", "-m")):
+        sentence = (
+            f"{tmp_path}/{name}: no such file; create it (`mail-sender init` does), or name another with {flag}"
+        )
+        assert sentence in said
 
 
 def test_a_file_that_is_not_toml_is_reported_with_its_line_and_none_of_its_text(tmp_path: Path) -> None:
