@@ -4,7 +4,6 @@ The ledger is asked once in a while, however many ask here. If it cannot be read
 and has the rest.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -22,13 +21,10 @@ from mail_sender.observe.facts import Process
 from mail_sender.observe.health import Health
 from mail_sender.observe.in_use import InUse
 from mail_sender.observe.observers import Observers
+from mail_sender.observe.reading import Reading
 from mail_sender.observe.status import LedgerStatus, Status
 from mail_sender.sender.heartbeat import Late
 
-FRESH_SECONDS = 2.0
-"""Seconds for which the ledger's summary, or its last deliveries, are not read again."""
-LEDGER_SECONDS = 3.0
-"""Seconds for which the status waits for the ledger: whoever asks waits for 5."""
 MOST_LAST = 50
 """Deliveries that are shown as the last ones."""
 
@@ -45,18 +41,13 @@ class Reporter:
         self.in_use: InUse | None = None
         self.secrets: frozenset[Secret] = frozenset()
         self.advisories = Advisories(clock)
-        self._ledger = ledger
         self._observers = observers
         self._clock = clock
         self._ledger_status = ledger_status
         self._process = Process()
-        self._reading = asyncio.Lock()
-        self._summing: asyncio.Future[None] | None = None
-        self._read_at = float("-inf")
-        self._summary: Summary | None = None
+        self._summary = Reading(lambda: ledger.summary(clock.now()), clock)
+        self._last = Reading(lambda: ledger.find(Query(), MOST_LAST), clock)
         self._unreadable: Fault | None = None
-        self._last_read_at = float("-inf")
-        self._last: Sequence[Entry] = ()
 
     def late(self) -> list[Late]:
         """Return the loops that hang."""
@@ -76,15 +67,11 @@ class Reporter:
         return compose.status(Seen(self._ledger_status(), summary, sender), self._clock.now())
 
     async def last(self) -> Sequence[Entry]:
-        """Return the last deliveries that were taken up, the latest first; none where the ledger cannot be read."""
-        async with self._reading:
-            if self._clock.monotonic() - self._last_read_at >= FRESH_SECONDS:
-                try:
-                    self._last = await self._ledger.find(Query(), MOST_LAST)
-                except LedgerFault:
-                    self._last = ()
-                self._last_read_at = self._clock.monotonic()
-            return self._last
+        """Return the last deliveries that were taken up, the latest first; none if they cannot be read in time."""
+        try:
+            return await self._last.value()
+        except LedgerFault:
+            return ()
 
     def _faults(self) -> list[Fault]:
         faults = []
@@ -98,27 +85,12 @@ class Reporter:
         return [replace(one, detail=clean(one.detail), advice=clean(one.advice)) for one in found]
 
     async def _read_summary(self) -> Summary | None:
-        """Return the summary, None if it cannot be had in time; all who ask wait for one reading."""
-        if self._summing is None:
-            if self._clock.monotonic() - self._read_at < FRESH_SECONDS:
-                return self._summary
-            self._summing = asyncio.ensure_future(self._sum_up())
-        await asyncio.wait({self._summing}, timeout=LEDGER_SECONDS)
-        if self._summing is not None:
-            detail = f"it was not read within {LEDGER_SECONDS:g} s"
-            self._not_read(LedgerFault("slow", detail, "check the disk: it may hang, or be very busy"))
-        return self._summary
-
-    async def _sum_up(self) -> None:
+        """Return the summary; None if it cannot be read, or not in time, which is a fault from then on."""
         try:
-            self._summary, self._unreadable = await self._ledger.summary(self._clock.now()), None
+            summary = await self._summary.value()
         except LedgerFault as fault:
-            self._not_read(fault)
-        finally:
-            self._read_at = self._clock.monotonic()
-            self._summing = None
-
-    def _not_read(self, fault: LedgerFault) -> None:
-        since = self._unreadable.since if self._unreadable else self._clock.now()
-        self._summary = None
-        self._unreadable = Fault("ledger", fault.kind, since, fault.detail, fault.advice)
+            since = self._unreadable.since if self._unreadable else self._clock.now()
+            self._unreadable = Fault("ledger", fault.kind, since, fault.detail, fault.advice)
+            return None
+        self._unreadable = None
+        return summary
