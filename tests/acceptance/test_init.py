@@ -175,6 +175,29 @@ def test_the_files_of_kanidms_sender_are_used_as_they_are(stub: Stub, folder: Pa
     assert tomli.loads((folder / "mail-sender").read_text()) == {**values, "instance_display_name": "Ours"}
 
 
+def test_secrets_get_files_of_their_own_if_that_is_wanted(stub: Stub, folder: Path, options: Options) -> None:
+    """The config can be shown to anybody then, a new one as one that was there; the loader finds them all the same."""
+    done = init(folder, options, "--secret-files")
+    assert done.returncode == 0, done.stderr
+    apart = ["mail-sender.password", "mail-sender.token"]
+    assert names(folder) == ["config", "mail-sender", *apart]
+    assert {(folder / name).stat().st_mode & 0o777 for name in apart} == {0o600}
+    assert (folder / "mail-sender.token").read_text() == stub.tokens["readwrite"]
+    assert "0 faults, 0 warnings" in done.stdout
+    before = tomli.loads(stub.sender_config.read_text())
+    done = run_here("-c", stub.client_config, "-m", stub.sender_config, "init", *USER, "--from", stub.sender_config,
+                    "--secret-files", "--force", "--offline")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    paths = {
+        f"{key}_path": f"{stub.sender_config}.{end}"
+        for key, end in (("token", "token"), ("mail_password", "password"))
+    }
+    rest = {key: value for key, value in before.items() if key not in {"token", "mail_password"}}
+    assert tomli.loads(stub.sender_config.read_text()) == {**rest, **paths}
+    (kept,) = stub.dir.glob("mail-sender.bak-*")
+    assert tomli.loads(kept.read_text()) == before
+
+
 def test_another_sender_that_runs_is_named_before_anything_else(
     folder: Path, options: Options, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ MADE = manual.made()
 @pytest.mark.parametrize("path", MADE, ids=lambda path: path.name)
 def test_what_is_committed_is_what_the_program_makes(path: Path) -> None:
     """A help text, an option or a key that changes takes its page along: run `make man`."""
-    assert path.read_text() == MADE[path]
+    assert path.read_text() == MADE[path], "run `make man`, and commit what it makes"
 
 
 def test_every_command_and_option_stands_in_the_manual() -> None:

@@ -1,5 +1,7 @@
 """The answers: those that were given beforehand, and those that are asked for, each checked by the loader at once."""
 
+from collections.abc import Mapping
+
 from mail_sender.cli.init import draft
 from mail_sender.cli.init.dialogue import Dialogue
 from mail_sender.cli.init.draft import Base, Draft
@@ -25,7 +27,12 @@ class AnswerBook:
     @property
     def draft(self) -> Draft:
         """The two files that the answers make."""
-        return draft.made(self._base, {key: self._given[key] for key in QUESTIONS if key in self._given})
+        return self.drafted({})
+
+    def drafted(self, changes: Mapping[str, str | None]) -> Draft:
+        """Return the two files that the answers make with some changes; None takes a key out."""
+        given = {key: self._given[key] for key in QUESTIONS if key in self._given}
+        return draft.made(self._base, {**given, **changes})
 
     def value(self, key: str) -> str | None:
         """Return the answer to a question, or what stands in the files."""
@@ -113,8 +120,8 @@ class AnswerBook:
             raise UsageError(f"{question.flag} is missing: {question.meaning}")
 
     def _faults(self, key: str) -> list[ConfigFault]:
-        given = {"mail_password": _STAND_IN, **self._given} if key == "mail_username" else self._given
-        made = draft.made(self._base, {name: given[name] for name in QUESTIONS if name in given})
+        needs_other_half = key == "mail_username" and "mail_password" not in self._given
+        made = self.drafted({"mail_password": _STAND_IN} if needs_other_half else {})
         return draft.faults_of(made.subject, key)
 
     def _all_faults(self) -> list[ConfigFault]:

@@ -34,8 +34,8 @@ def base(client_path: Path, sender_path: Path, source: Path | None) -> Base:
     return Base(client_path, sender_path, _text(beside) if client_text is None else client_text, _text(source))
 
 
-def new_files(draft: Draft, owner: Owner, *, replaces: bool) -> list[NewFile]:
-    """Return the files that have to be written: those that are not there as they should be.
+def new_files(draft: Draft, owner: Owner, *more: NewFile, replaces: bool) -> list[NewFile]:
+    """Return the files that have to be written, and `more`: those that are not there as they should be.
 
     Raises `UsageError` if one of them is there, and must not be replaced.
     """
@@ -43,6 +43,7 @@ def new_files(draft: Draft, owner: Owner, *, replaces: bool) -> list[NewFile]:
     wanted = (
         NewFile(_place(paths[0]), draft.client_text, owner.of_others),
         NewFile(_place(paths[1]), draft.sender_text, owner.of_secrets),
+        *more,
     )
     changed = [file for file in wanted if _text(file.path) != file.text]
     for file in changed:

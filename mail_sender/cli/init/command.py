@@ -59,6 +59,9 @@ def init(  # noqa: PLR0913, PLR0917 - each answer may be given as an option
             "--from", metavar="FILE", help="Begin with this mail-sender config, and the client config beside it."
         ),
     ] = None,
+    secret_files: Annotated[
+        bool, typer.Option("--secret-files", help="Put token and password into files of their own beside the config.")
+    ] = False,
     account: Annotated[
         str, typer.Option("--account", metavar="NAME", help="The account's name in the kanidm commands.")
     ] = "mail-sender",
@@ -106,6 +109,7 @@ def init(  # noqa: PLR0913, PLR0917 - each answer may be given as an option
                 source=source,
                 account=account,
                 user=user,
+                keeps_secrets_apart=secret_files,
                 is_silent=yes,
                 replaces=force,
                 offline=offline,

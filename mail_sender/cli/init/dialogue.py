@@ -40,7 +40,7 @@ class Dialogue:
     def write(self, text: str) -> None:
         """Write a sentence, in lines of at most 80 characters."""
         self.begin()
-        for line in textwrap.wrap(text, _WIDTH - len(_INDENT), break_long_words=False):
+        for line in textwrap.wrap(text, _WIDTH - len(_INDENT), break_long_words=False, break_on_hyphens=False):
             typer.echo(f"{_INDENT}{printable(line)}")
 
     def show(self, *lines: str) -> None:

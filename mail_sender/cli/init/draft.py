@@ -4,11 +4,12 @@ New files have a comment above each key. Files that are there already keep their
 changed in it (`toml_text`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mail_sender.cli.init import toml_text
-from mail_sender.cli.init.questions import QUESTIONS, Answers, File
+from mail_sender.cli.init.questions import QUESTIONS, File
 from mail_sender.cli.init.toml_text import CannotChange
 from mail_sender.config import sources, subject
 from mail_sender.config.toml_file import TomlFile
@@ -26,6 +27,7 @@ _COMMENTS = {
     "instance_url": "The links in mails begin with this URL.",
     "mail_from_address": "The sender that people see, and the address that receives their answers.",
     "token": "The token of a service account in idm_message_senders, made with --readwrite.",
+    "token_path": "The file with the token of a service account in idm_message_senders, made with --readwrite.",
     "mail_relay": "The relay: smtps://host[:465], or smtp://host[:587] (STARTTLS). TLS is always used and checked.",
     "mail_username": "The login at the relay.",
 }
@@ -57,12 +59,15 @@ class Draft:
         return subject.of_sources(sources.of_files(client_file, sender_file))
 
 
-def made(base: Base, answers: Answers) -> Draft:
-    """Return the two files that the answers make. Raises `UsageError` if a text cannot be changed that way."""
+def made(base: Base, answers: Mapping[str, str | None]) -> Draft:
+    """Return the two files that the answers make; None takes a key out.
+
+    Raises `UsageError` if a text cannot be changed that way.
+    """
     texts = {File.CLIENT: base.client_text, File.SENDER: base.sender_text}
     paths = {File.CLIENT: base.client_path, File.SENDER: base.sender_path}
     for file, fresh in ((File.CLIENT, _CLIENT), (File.SENDER, _SENDER)):
-        own = {key: value for key, value in answers.items() if QUESTIONS[key].file is file}
+        own = {key: value for key, value in answers.items() if _file(key) is file}
         given = texts[file]
         texts[file] = _fresh(fresh, own) if given is None else _changed(paths[file], given, own)
     return Draft(base, str(texts[File.CLIENT]), str(texts[File.SENDER]))
@@ -73,11 +78,15 @@ def faults_of(found: Subject, key: str) -> list[ConfigFault]:
     return [fault for fault in (*found.reading.faults, *found.reading.template_faults) if fault.key == key]
 
 
-def _fresh(heading: str, answers: Answers) -> str:
+def _file(key: str) -> File:
+    return QUESTIONS[key].file if key in QUESTIONS else File.SENDER
+
+
+def _fresh(heading: str, answers: Mapping[str, str | None]) -> str:
     lines = [heading]
     for key, value in sorted(answers.items(), key=lambda answer: "." in answer[0]):  # tables come last
         table, _, name = key.rpartition(".")
-        if not value and QUESTIONS[key].is_optional:
+        if value is None or (not value and QUESTIONS[key].is_optional):
             continue
         if table:
             lines.append(f"\n[{table}]\n")
@@ -87,7 +96,7 @@ def _fresh(heading: str, answers: Answers) -> str:
     return "".join(lines)
 
 
-def _changed(path: Path, text: str, answers: Answers) -> str:
+def _changed(path: Path, text: str, answers: Mapping[str, str | None]) -> str:
     try:
         return toml_text.changed(text, {tuple(key.split(".")): value or None for key, value in answers.items()})
     except CannotChange as error:

@@ -30,6 +30,7 @@ class Given:
     source: Path | None
     account: str
     user: str | None
+    keeps_secrets_apart: bool
     is_silent: bool
     replaces: bool
     offline: bool
@@ -51,6 +52,7 @@ def set_up(given: Given) -> Exit:
         given=answers,
         account=account,
         user=given.user,
+        keeps_secrets_apart=given.keeps_secrets_apart,
         replaces=given.replaces,
         offline=given.offline,
         debug=given.debug or wants_debug(os.environ),

@@ -35,6 +35,6 @@ def _program() -> str:
 
 def _files(client_path: Path, sender_path: Path) -> Iterator[str]:
     if client_path != default_paths.CLIENT_CONFIG:
-        yield from ("-c", str(client_path))
+        yield from ("-c", str(client_path.absolute()))
     if sender_path != default_paths.SENDER_CONFIG:
-        yield from ("-m", str(sender_path))
+        yield from ("-m", str(sender_path.absolute()))

@@ -15,12 +15,13 @@ import typer
 
 from mail_sender.cli import doctor_output
 from mail_sender.cli.doctor import TOPICS
-from mail_sender.cli.init import beginning, files, kanidm_commands, next_steps, state
+from mail_sender.cli.init import beginning, files, kanidm_commands, next_steps, secrets_apart, state
 from mail_sender.cli.init import owner as owners
 from mail_sender.cli.init.answers import AnswerBook
 from mail_sender.cli.init.checks import Checks
 from mail_sender.cli.init.dialogue import Dialogue
 from mail_sender.cli.init.draft import Base
+from mail_sender.cli.init.files import NewFile
 from mail_sender.cli.init.owner import Owner
 from mail_sender.cli.init.questions import QUESTIONS, Answers, File
 from mail_sender.doctor import other_sender
@@ -37,15 +38,16 @@ _AGAIN, _CHANGE, _GO_ON = "again", "change", "go on"
 class Request:
     """What was asked for on the command line.
 
-    `given` are the answers that were given as options. `account` is the name of the account in Kanidm, `user` that
-    of the user who will run the sender. `replaces` allows to replace files. One that is `offline` asks nobody on the
-    network.
+    `given` are the answers that were given as options. `account` is the name of the account in Kanidm, `user` that of
+    the user who will run the sender. `keeps_secrets_apart` gives token and password files of their own, `replaces`
+    allows to replace files. One that is `offline` asks nobody on the network.
     """
 
     base: Base
     given: Answers = field(repr=False)
     account: str
     user: str | None = None
+    keeps_secrets_apart: bool = False
     replaces: bool = False
     offline: bool = False
     debug: bool = False
@@ -199,8 +201,10 @@ class Setup:
                 self._answers.settle("ledger.path")
 
     def _write(self, owner: Owner) -> None:
-        made = self._answers.draft
-        wanted = beginning.new_files(made, owner, replaces=self._request.replaces)
+        made, secrets = self._answers.draft, list[NewFile]()
+        if self._request.keeps_secrets_apart:
+            made, secrets = secrets_apart.moved(self._base, self._answers, owner)
+        wanted = beginning.new_files(made, owner, *secrets, replaces=self._request.replaces)
         self._dialogue.head("The files")
         if not wanted:
             self._dialogue.write("Both files are used as they are: nothing is written.")
