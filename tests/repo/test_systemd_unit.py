@@ -36,6 +36,7 @@ def test_the_unit_stops_later_than_the_sender_does_by_itself() -> None:
     settings = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if "=" in line and line[0] != "#")
     assert int(settings["TimeoutStopSec"]) > 8
     assert settings["ExecStart"].endswith("/mail-sender run")
+    assert settings["LimitCORE"] == "0", "a core dump would hold secrets and links"
     assert settings["ExecReload"] == "/bin/kill -HUP $MAINPID"
 
 
