@@ -17,6 +17,7 @@ _QUEUE_ID = re.compile(r"queued as <?([A-Za-z0-9._@-]{1,100})|\bid=([A-Za-z0-9._
 class Stage(StrEnum):
     """How far the conversation with the relay had come (RFC 5321, section 3), in the order of the conversation."""
 
+    TOKEN = "token"  # noqa: S105 - a stage's name: an OAuth token is got before the conversation
     RESOLVE = "resolve"
     CONNECT = "connect"
     TLS = "tls"

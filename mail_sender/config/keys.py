@@ -48,8 +48,28 @@ class _WarmUpTable(_Table):
     first_day: Annotated[date | None, Field(alias="from")] = None
 
 
+class OAuthTable(_Table):
+    """How a token for the login at the relay is got; the table is left out where a password is used, or nothing."""
+
+    flow: Literal["client_credentials", "refresh_token", "service_account", "command"] | None = None
+    token_url: values.WebUrl | None = None
+    tenant: values.Tenant | None = None
+    client_id: values.OneLine | None = None
+    client_secret: values.Login | None = None
+    client_secret_path: values.InputPath = None
+    refresh_token: values.Login | None = None
+    refresh_token_path: values.InputPath = None
+    scope: values.OneLine | None = None
+    service_account_path: values.InputPath = None
+    mailbox: values.MailAddress | None = None
+    command: values.Command = []
+    ca_path: values.InputPath = None
+
+
 class _RelayTable(_Table):
     kind: Literal["smtp", "folder"] = "smtp"
+    preset: str | None = None
+    region: str | None = None
     path: values.OutputFolder = None
     ca_path: values.InputPath = None
     client_cert_path: values.InputPath = None
@@ -60,6 +80,7 @@ class _RelayTable(_Table):
     per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = None
     per_recipient_per_hour: Annotated[int, Field(ge=1, le=10_000)] | None = None
     warm_up: _WarmUpTable | None = None
+    oauth: OAuthTable = OAuthTable()
 
 
 class _RecipientsTable(_Table):
@@ -136,7 +157,7 @@ class SenderFile(_Keys):
     instance_url: values.PublicUrl
     mail_from_address: values.MailAddress
     mail_reply_to_address: values.MailAddress
-    mail_relay: values.Relay | None = None  # required unless mail goes into a folder, which `relay` checks
+    mail_relay: values.Relay | None = None  # required unless a preset has it or mail goes into a folder (`relay`)
     mail_username: values.Login | None = None
     mail_password: values.Login | None = None
     mail_password_path: values.InputPath = None
@@ -181,16 +202,21 @@ def input_paths(model: type[BaseModel], table: object) -> Iterator[Path]:
             yield Path(value)
 
 
-def _places() -> Mapping[str, list[str]]:
-    found: dict[str, list[str]] = {name: [""] for name in SenderFile.model_fields}
-    for table, field in SenderFile.model_fields.items():
+def _places(model: type[BaseModel], table: str = "") -> Iterator[tuple[str, str]]:
+    for name, field in model.model_fields.items():
+        yield name, f"[{table}]" if table else ""
         if isinstance(field.annotation, type) and issubclass(field.annotation, _Table):
-            for name in field.annotation.model_fields:
-                found.setdefault(name, []).append(f"[{table}]")
+            yield from _places(field.annotation, f"{table}.{name}" if table else name)
+
+
+def _all_places() -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, place in _places(SenderFile):
+        found.setdefault(name, []).append(place)
     return found
 
 
-_PLACES = _places()
+_PLACES = _all_places()
 """The tables in which a key of the mail-sender config may stand; the top level has no name."""
 
 

@@ -23,6 +23,7 @@ from mail_sender.config import (
     example_domains,
     headers,
     ignored,
+    oauth,
     proxy,
     relay,
     reputation,
@@ -105,6 +106,7 @@ def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
     warnings += [
         *security_warnings.warnings(client, sender, relay_config, sender_file),
         *(relay.warnings(sender_file) if isinstance(relay_config, RelayConfig) else ()),
+        *oauth.warnings(sender),
         *reputation.warnings(sender, protection),
         *alerts.warnings(alert_config),
         *ignored.warnings(client_file, sender_file),

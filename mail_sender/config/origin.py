@@ -7,7 +7,7 @@ from typing import Literal
 ENVIRONMENT = Path("environment")
 """What a fault names as its place if it is in no file."""
 
-Kind = Literal["file", "environment", "secret_file", "credential"]
+Kind = Literal["file", "environment", "secret_file", "credential", "preset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class Origin:
     """Where a value stands, for faults and for `config show`.
 
     `path` is the file, or `ENVIRONMENT`; `line` counts from 1. `name` is what the key is called there, if that is not
-    its own name. `via` is where a secret's file is named, which for a credential of systemd's is nowhere.
+    its own name, or that it is a preset's. `via` is where a secret's file is named, which for a credential of
+    systemd's is nowhere.
     """
 
     kind: Kind
@@ -29,6 +30,8 @@ class Origin:
         if self.kind == "environment":
             return self.name
         place = f"{self.path}:{self.line}" if self.line else str(self.path)
+        if self.kind == "preset":
+            return f"the preset in {place}"
         if self.kind == "credential":
             return f"{place} (a systemd credential)"
         if self.via is not None:

@@ -1,11 +1,14 @@
 """The relay: `mail_relay`, the login, and `[relay]`, or the folder that takes the relay's place in a dry run.
 
+With `[relay.oauth]` the login needs no password, and its user is the From address, if no other is named.
+
 What spans several keys is checked on the raw tables, so that a fault elsewhere does not hide it.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from mail_sender.config import oauth
 from mail_sender.config.certificates import CLIENT_CERTIFICATE
 from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import Key, TomlFile
@@ -20,7 +23,7 @@ from mail_sender.relay.relay_url import Security
 
 _LOGIN: tuple[Key, Key] = (("mail_username",), ("mail_password",))
 _WITHOUT_TLS = "mail_relay is reached without TLS"
-_OF_TLS = ("ca_path", "client_cert_path", "client_key_path", "server_name", "pin_sha256")
+_OF_TLS = ("ca_path", "client_cert_path", "client_key_path", "server_name", "pin_sha256", "oauth")
 
 
 def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
@@ -33,12 +36,16 @@ def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
     password = place.password if sender.mail_password is None else sender.mail_password.get_secret_value()
     username, password = without_line_ends(username or ""), without_line_ends(password or "")
     has_login = bool(username and password)
+    by_token = oauth.config(sender, username or sender.mail_from_address)
+    if by_token is not None:
+        username, password, has_login = username or sender.mail_from_address, "", True
     return RelayConfig(
         host=place.host,
         port=place.port,
         security=place.security,
         username=username if has_login else None,
-        password=Secret(password) if has_login else None,
+        password=Secret(password) if password and has_login else None,
+        oauth=by_token,
         connect_timeout=float(sender.mail_connect_timeout_seconds),
         local_name=table.local_name or place.local_name or address.domain(sender.mail_from_address),
         pins=tuple(table.pin_sha256),
@@ -59,13 +66,16 @@ def faults(file: TomlFile) -> Iterator[ConfigFault]:
     # An empty password means that there is no login, whatever the user.
     user, password = (_stripped(file.value(key)) for key in _LOGIN)
     is_known = ("mail_password",) not in file.unread
-    if is_known and password != "" and bool(user) != (password is not None):
+    if oauth.is_set(file):
+        yield from oauth.faults(file)
+    elif is_known and password != "" and bool(user) != (password is not None):
         advice = 'set both, or neither; mail_password = "" means no login'
         yield _half(file, _LOGIN, advice, first_is_set=bool(user))
     certificate, key = (file.value(key) for key in CLIENT_CERTIFICATE)
     if (certificate is None) != (key is None):
         yield _half(file, CLIENT_CERTIFICATE, "set both, or neither", first_is_set=certificate is not None)
-    yield from _url_login_fault(file)
+    if not oauth.is_set(file):
+        yield from _url_login_fault(file)
     yield from _faults_without_tls(file)
 
 
@@ -111,8 +121,9 @@ def _kind_faults(file: TomlFile) -> Iterator[ConfigFault]:
         yield file.fault(("relay", "path"), problem, "name a folder that can be written")
     if kind in {None, "smtp"} and path is not None:
         yield file.fault(("relay", "path"), "is set, but kind is not folder", 'set kind = "folder", or remove path')
-    if kind in {None, "smtp"} and not file.faults and "mail_relay" not in file.values:
-        yield file.fault(("mail_relay",), "is missing", "it is required")
+    has_preset = file.value(("relay", "preset")) is not None  # a fault of it says what is missing
+    if kind in {None, "smtp"} and not file.faults and "mail_relay" not in file.values and not has_preset:
+        yield file.fault(("mail_relay",), "is missing", "it is required, unless [relay] preset names a provider")
 
 
 def _half(file: TomlFile, pair: tuple[Key, Key], advice: str, *, first_is_set: bool) -> ConfigFault:

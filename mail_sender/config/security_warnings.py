@@ -30,9 +30,9 @@ def warnings(
     if sender.observe.listen and not place.parse(sender.observe.listen).is_loopback:
         what = f"whoever reaches {sender.observe.listen} reads, without a login, what is sent and to whom (masked)"
         yield f"[observe] listen: {what}; let a firewall or a network policy decide who can"
-    key = relay.client_key_path if isinstance(relay, RelayConfig) else None
+    keys = (sender.relay.client_key_path, sender.relay.oauth.service_account_path)
     modes = {sender_file.path: sender_file.mode}
-    modes |= {path: _mode(path) for path in (*sender_file.secret_files, key) if path is not None}
+    modes |= {path: _mode(path) for path in (*sender_file.secret_files, *keys) if path is not None}
     yield from (_open_to_everybody(path, mode) for path, mode in modes.items() if mode & _EVERYBODY)
 
 

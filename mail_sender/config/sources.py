@@ -1,4 +1,4 @@
-"""The two files, with what the environment and the files of secrets put over them.
+"""The two files, with what the environment and the files of secrets put over them, and what a preset puts below.
 
 A file that is missing is no fault if the environment sets every key that must be set: a container may do without one.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mail_sender.config import environment as variables
-from mail_sender.config import secret_files
+from mail_sender.config import presets, secret_files
 from mail_sender.config.fields import KeyField, of_client, of_sender
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigFault
@@ -51,6 +51,8 @@ def _complete(file: TomlFile, fields: tuple[KeyField, ...], environment: Mapping
     plain = [one for one in fields if one.key not in of_secrets]
     found.warnings.extend(variables.put(file, plain, environment))
     found.faults.extend(secret_files.put(file, fields, environment, found.warnings))
+    if fields is of_sender():
+        found.faults.extend(presets.put(file))
     required = [one.key for one in fields if len(one.key) == 1 and one.field.is_required()]
     if file.is_missing and all(file.value(key) is not None for key in required):
         file.faults.clear()

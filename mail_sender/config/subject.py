@@ -21,7 +21,8 @@ _OF_SOURCE = ("uri", "verify_ca", "verify_hostnames", "ca_path", "HTTP_PROXY", "
 _OF_RELAY = (
     "mail_relay",
     "mail_from_address",
-    *(f"relay.{key}" for key in ("kind", "path", "ca_path", "client_cert_path", "client_key_path", "local_name")),
+    *(f"relay.{key}" for key in ("kind", "preset", "region", "path", "ca_path")),
+    *(f"relay.{key}" for key in ("client_cert_path", "client_key_path", "local_name")),
 )
 _OF_LEDGER = ("ledger.path", "ledger.kind")
 _OF_TEMPLATES = ("templates", "brand")

@@ -188,6 +188,12 @@ def _path(value: object) -> object:
     return value
 
 
+def _tenant(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{1,99}", text):
+        raise _expected(shown(text), "expected the Directory (tenant) ID, or a domain of the tenant")
+    return text
+
+
 def _cron(text: str) -> str:
     try:
         schedule = Schedule(text)
@@ -290,6 +296,7 @@ OutputFolder = Annotated[Path | None, BeforeValidator(_path)]
 PublicUrl = Annotated[str, AfterValidator(_web_url), AfterValidator(_public_url)]
 Relay = Annotated[Secret, AfterValidator(_relay)]
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
+Tenant = Annotated[str, AfterValidator(_tenant)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 WebhookUrl = Annotated[Secret, AfterValidator(_webhook_url)]

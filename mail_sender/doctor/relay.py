@@ -1,5 +1,7 @@
 """The relay: each of its addresses as far as EHLO, then one as far as MAIL FROM, by the code that carries mail.
 
+With OAuth, an access token is got in between.
+
 No recipient is named, so nothing can be sent. What goes wrong is the verdict that a mail would get, in its words.
 """
 
@@ -8,13 +10,14 @@ from collections.abc import AsyncGenerator, Collection, Iterator
 from datetime import UTC, datetime
 
 from mail_sender.doctor import expiry
-from mail_sender.doctor.finding import Finding, Topic
+from mail_sender.doctor.finding import Finding, Level, Topic
 from mail_sender.doctor.subject import Subject
 from mail_sender.relay import addresses
 from mail_sender.relay.addresses import Address
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.connection import Rehearsed
 from mail_sender.relay.conversation import RelayFacts
+from mail_sender.relay.oauth.config import OAuthConfig
 from mail_sender.relay.rehearsal import Rehearsal
 from mail_sender.relay.relay_url import Security, is_path
 from mail_sender.tls import certificate
@@ -27,7 +30,9 @@ _COMPARE = (
     "only if you know by another way than this connection that this is the relay's own, "
     "[relay] pin_sha256 may have it: somebody in between shows another one"
 )
+_LOGIN = ("mail_username", "mail_password", "relay.oauth")
 _CHECK_OF = {
+    Stage.TOKEN: "relay_token",
     Stage.RESOLVE: "relay_name",
     Stage.CONNECT: "relay_connection",
     Stage.TLS: "relay_tls",
@@ -63,10 +68,21 @@ async def relay(subject: Subject) -> AsyncGenerator[Finding, None]:
     for finding in _reached(config, tried, reached, now):
         yield finding
     good = next((address for address, one in zip(tried, reached, strict=True) if one.fault is None), None)
-    if good is None:
-        return
-    for finding in _logged_in(subject, config, await rehearsal.with_login(good, _sender(subject))):
-        yield finding
+    if config.oauth is not None:
+        token = _token(config.oauth, await rehearsal.token_expires_at())
+        yield token
+        good = good if token.level is Level.OK else None
+    if good is not None:
+        for finding in _logged_in(subject, config, await rehearsal.with_login(good, _sender(subject))):
+            yield finding
+
+
+def _token(config: OAuthConfig, ends: datetime | Verdict | None) -> Finding:
+    """Return whether an access token can be got; it is renewed before its end, so a near end is as it should be."""
+    if not isinstance(ends, datetime):
+        return _ended("relay_token", ends)
+    minutes = max(0, round((ends - datetime.now(UTC)).total_seconds() / 60))
+    return _RELAY.ok("relay_token", f"{config.place} gives an access token, good for {minutes} min")
 
 
 def _reached(config: RelayConfig, tried: list[Address], reached: list[Rehearsed], now: datetime) -> Iterator[Finding]:
@@ -141,9 +157,8 @@ def _sender(subject: Subject) -> str | None:
 
 def _logged_in(subject: Subject, config: RelayConfig, one: Rehearsed) -> Iterator[Finding]:
     """Yield whether the login is taken, and whether it may send as the From address."""
-    has_fault = subject.reading.is_faulty("mail_username", "mail_password")
     is_of_login = isinstance(one.fault, RelayDown) and one.fault.stage is Stage.AUTH
-    if has_fault:
+    if subject.reading.is_faulty(*_LOGIN):
         yield _RELAY.skipped("relay_login", "the login in the configuration has a fault: it was not tried")
         return
     if config.username is None:

@@ -28,8 +28,9 @@ class Reading:
     secrets: frozenset[Secret] = frozenset()
 
     def is_faulty(self, *keys: str) -> bool:
-        """Say whether one of these keys cannot be used."""
-        return not self.faulty.isdisjoint(keys)
+        """Say whether one of these keys cannot be used, or a key of one of these tables."""
+        tables = tuple(f"{key}." for key in keys)
+        return not self.faulty.isdisjoint(keys) or any(key.startswith(tables) for key in self.faulty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A small file in the state folder that is replaced as a whole, such as what was alerted.
+"""A small file in the state folder that is replaced as a whole: what was alerted, the newest refresh token.
 
 It is the folder's owner's alone, from its first moment (`own_files`). After a crash it is the old one or the new one.
 """

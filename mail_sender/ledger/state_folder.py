@@ -3,6 +3,7 @@
     ledger.db       the ledger, mode 0600 from its first moment; SQLite gives -wal and -shm the same mode
     ledger.lock     says which process has the ledger open for writing (`lock`)
     alerts.json     what was alerted (`observe.alerts.memory`)
+    oauth.json      the newest refresh token, where the provider changes it (`relay.oauth.refresh_token`)
     control.sock    where a running sender takes the operator's commands
 
 1. The folder is the configured one, else systemd's, else /var/lib/mail-sender. Only its last part is made: a parent
@@ -81,6 +82,11 @@ class StateFolder:
     def alerts(self) -> Path:
         """The file of what was alerted."""
         return self.path / "alerts.json"
+
+    @property
+    def oauth(self) -> Path:
+        """The file of the newest refresh token."""
+        return self.path / "oauth.json"
 
     @contextmanager
     def as_owner(self) -> Iterator[None]:

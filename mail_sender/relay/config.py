@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mail_sender.names.secret import Secret
+from mail_sender.relay.oauth.config import OAuthConfig
 from mail_sender.relay.relay_url import Endpoint, Security
 from mail_sender.tls import contexts
 
@@ -13,7 +14,7 @@ class RelayConfig:
     """The relay: `host` is a name in ASCII, or an address.
 
     The name, the connection and TLS have `connect_timeout` seconds each.
-    `username` and `password` are both set, or neither is: then there is no login.
+    `username` is set with either `password` or `oauth`; where all are None, there is no login.
     `server_name` is the name that the certificate must have, if that is not `host`. Where there are `pins` (SHA-256,
     64 hexadecimal digits each), one must be the certificate's or its key's, and neither name nor CA is asked for.
     """
@@ -30,6 +31,7 @@ class RelayConfig:
     client_key_path: Path | None = None
     server_name: str | None = None
     pins: tuple[str, ...] = ()
+    oauth: OAuthConfig | None = None
 
     @property
     def place(self) -> str:

@@ -6,15 +6,18 @@
 2. After a refusal the connection is kept. After anything else it is dropped, also when we are cancelled.
 3. If the configuration leaves open how TLS starts on the port, TLS from the first byte is tried first. A relay that
    wants STARTTLS answers that in plain text, or waits. What was found is kept, for the other connections as well.
+4. An access token that was got before and that the relay refuses is replaced, and one more login is tried.
 """
 
 import ssl
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from mail_sender.errors import causes
 from mail_sender.mail.mail import Mail
 from mail_sender.relay import deadlines, replies, session_limit
+from mail_sender.relay.channel import Rejected
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.conversation import Conversation, NotReset, RelayFacts
 from mail_sender.relay.known import KnownRelay
@@ -149,6 +152,17 @@ class Connection:
         return conversation
 
     async def _begin(self, security: Security) -> Conversation:
+        began = time.monotonic()
+        try:
+            return await self._opened(security)
+        except Rejected:
+            token = self._conversation.refused if self._conversation else None
+            if token is None or token.got >= began:
+                raise
+        self._drop()
+        return await self._opened(security)
+
+    async def _opened(self, security: Security) -> Conversation:
         self._conversation = Conversation(self._config, self._context, self._known, self._seen)
         await self._conversation.open(security)
         self._known.certificate = self._conversation.facts.certificate

@@ -1,8 +1,8 @@
 """One conversation with a relay (RFC 5321, section 3): connection, TLS, EHLO, login, and any number of mails.
 
-1. `open` connects, starts TLS, says EHLO and logs in. TLS is not optional: before any login or mail the connection is
-   checked to be encrypted. A relay on this machine may get mail without TLS, if the configuration says so, but never
-   a login.
+1. `open` gets a token, if OAuth is to be used, then connects, starts TLS, says EHLO and logs in. TLS is not optional:
+   before any login or mail the connection is checked to be encrypted. A relay on this machine may get mail without
+   TLS, if the configuration says so, but never a login.
 2. `deliver` hands over one mail. It calls `before_dot` when all but the final dot is written.
 3. After an exception other than `Rejected` the conversation is over: only `abort` may be called.
 
@@ -26,6 +26,8 @@ from mail_sender.relay.channel import Channel, NoStartTls, Rejected
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.ehlo import Offer
 from mail_sender.relay.known import KnownRelay
+from mail_sender.relay.oauth import bearer, tokens
+from mail_sender.relay.oauth.access_token import AccessToken
 from mail_sender.relay.relay_url import Security
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls.certificate import Certificate
@@ -66,7 +68,7 @@ class Conversation:
     """A connection to the relay, from `open` to `quit` or `abort`.
 
     `security` is the way in which TLS is started, `seen` are the mails that the relay may quote, `mails` counts those
-    for which it took our MAIL command.
+    for which it took our MAIL command. `refused` is the access token that it refused, if it did.
     """
 
     def __init__(
@@ -74,8 +76,10 @@ class Conversation:
     ) -> None:
         self.security = config.security
         self.mails = 0
+        self.refused: AccessToken | None = None
         self._config = config
         self._known = known
+        self._tokens = tokens.of(config.oauth) if config.oauth else None
         self._secrets = login.secrets(config)
         self._seen = seen
         self._channel = Channel(config, context, known, partial(self._cleaned, most=redaction.LONGEST_READ))
@@ -108,6 +112,7 @@ class Conversation:
     async def open(self, security: Security) -> None:
         """Connect, start TLS, say EHLO, log in; `security` must be known by now: it is not DISCOVER."""
         self.security = security
+        token = await self._token()
         await self._channel.connect(implicit_tls=security is Security.IMPLICIT)
         self._offer = await self._channel.ehlo()
         if security is Security.STARTTLS:
@@ -120,10 +125,7 @@ class Conversation:
         self._require_private()
         offers = self._cleaned(" ".join(self._offer.extensions))
         _log.debug("relay_connected", security=security.value, tls=self._channel.tls_version, offers=offers)
-        if self._config.username is not None and self._config.password is not None:
-            self._channel.stage = Stage.AUTH
-            self._channel.require_tls()
-            await self._log_in(self._config.username, self._config.password.get_secret_value())
+        await self._log_in(token)
 
     async def deliver(self, mail: Mail, before_dot: BeforeDot) -> Reply:
         """Hand over one mail and return the relay's 2xx reply to its dot (RFC 5321, section 3.3)."""
@@ -179,13 +181,40 @@ class Conversation:
         except (Rejected, SMTPException, OSError) as error:
             raise NotReset from error
 
-    async def _log_in(self, username: str, password: str) -> None:
+    async def _token(self) -> AccessToken | None:
+        """Return the access token to log in with, if that is what is to be done. Raises `NoToken`."""
+        if self._tokens is None:
+            return None
+        self._channel.stage = Stage.TOKEN
+        with self._known.timed(Stage.TOKEN):
+            token = await self._tokens.current()
+        self._secrets = (*self._secrets, *self._tokens.secrets)
+        return token
+
+    async def _log_in(self, token: AccessToken | None) -> None:
+        """Log in, with the token or with the password, if there is one."""
+        config, offered, first = self._config, self._offer.mechanisms, self._known.mechanism
+        if config.username is None:
+            return
+        self._channel.stage = Stage.AUTH
+        self._channel.require_tls()
+        if token is not None and self._tokens is not None:
+            try:
+                await self._log_in_by_any(login.with_token(offered, first, config, token.text.get_secret_value()))
+            except Rejected as error:
+                if login.refuses_token(error.reply):
+                    self._tokens.refused(token)
+                    self.refused = token
+                raise
+        elif config.password is not None:
+            password = config.password.get_secret_value()
+            await self._log_in_by_any(login.mechanisms(offered, first, config.username, password))
+
+    async def _log_in_by_any(self, choices: list[login.Mechanism]) -> None:
         """Log in by the first mechanism that the relay does not refuse as such."""
         refused: list[str] = []
-        offered = self._offer.mechanisms
-        choices = login.mechanisms(offered, self._known.mechanism, username, password)
         if not choices:
-            raise login.NoLogin(self._cleaned(", ".join(offered).upper()))
+            raise login.NoLogin(self._cleaned(", ".join(self._offer.mechanisms).upper()))
         for mechanism in choices:
             try:
                 await self._log_in_by(mechanism)
@@ -203,7 +232,21 @@ class Conversation:
             challenge = await self._channel.command(Stage.AUTH, line, expect=334)
             line = respond(challenge.message)
             self._secrets = (*self._secrets, line)
-        await self._channel.command(Stage.AUTH, line)
+        try:
+            await self._channel.command(Stage.AUTH, line)
+        except Rejected as error:
+            if error.reply.code != 334 or mechanism.end_of_error is None:
+                raise
+            await self._end_error(error.reply, mechanism.end_of_error)
+
+    async def _end_error(self, challenge: Reply, answer: str) -> None:
+        """Answer a 334 that holds an error; what it says is added to the refusal, which comes then."""
+        said = bearer.error_of(challenge.whole or challenge.text)
+        try:
+            await self._channel.command(Stage.AUTH, answer)
+        except Rejected as error:
+            reply = error.reply
+            raise Rejected(Reply.of(reply.code, f"{reply.text} ({said})" if said else reply.text)) from None
 
     def _cleaned(self, text: str, most: int = LONGEST_TEXT) -> str:
         return redaction.cleaned(text, self._secrets, self._seen, most)

@@ -7,11 +7,13 @@ caller bounds how many mails are in flight.
 import asyncio
 import ssl
 from collections import deque
+from datetime import datetime
 
 from mail_sender.mail.mail import Mail
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.connection import Connection
 from mail_sender.relay.known import Discovered, KnownRelay, Spoken, unheard
+from mail_sender.relay.oauth import tokens
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls import contexts
 from mail_sender.tls.certificate import Certificate
@@ -31,6 +33,7 @@ class SmtpTransport:
         self._config = config
         self._context = context(config)
         self._known = KnownRelay(config.security, discovered, spoken)
+        self._tokens = tokens.of(config.oauth) if config.oauth else None
         self._idle: list[Connection] = []
         self._seen: deque[Mail] = deque(maxlen=_MOST_QUOTED)
 
@@ -38,6 +41,11 @@ class SmtpTransport:
     def certificate(self) -> Certificate | None:
         """How long the certificates are good that the relay showed last; None before the first connection."""
         return self._known.certificate
+
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the access token in use ends; None without OAuth, and before the first login."""
+        return self._tokens.expires_at if self._tokens else None
 
     async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
         """Hand the mail to the relay, and return what became of it."""

@@ -1,4 +1,4 @@
-"""A program of the operator's that is started without a shell, such as what alerts somebody.
+"""A program of the operator's that is started without a shell: what alerts somebody, what prints a token.
 
 It runs in a session of its own: what it leaves behind ends with it, and if it takes too long, all of it is killed.
 The first octets of what it prints are kept, and the rest is dropped, so that nobody waits.

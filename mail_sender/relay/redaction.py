@@ -21,6 +21,7 @@ LONGEST_READ = 2_000
 _PIECE = 5
 """Letters and digits of a secret that are not shown together: Kanidm writes its intent ids in groups of five."""
 _SHORTEST_NAME = 3
+_LONG = 500  # characters
 _WORD = re.compile(r"\S+")
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _ESCAPE = re.compile(r"(?:%|=|&#x?)[0-9A-Fa-f]{2};?|=\r?\n")
@@ -95,6 +96,16 @@ def _replaced(text: str, pattern: str, word: str, by: str) -> str:
     return re.sub(pattern, lambda _: by, text, flags=re.IGNORECASE)
 
 
-@lru_cache(maxsize=256)
 def _pieces_of(secret: str) -> frozenset[str]:
+    return _of_long(secret) if len(secret) > _LONG else _of_short(secret)
+
+
+@lru_cache(maxsize=256)
+def _of_short(secret: str) -> frozenset[str]:
+    return frozenset(_pieces(_bare(secret)))
+
+
+@lru_cache(maxsize=8)
+def _of_long(secret: str) -> frozenset[str]:
+    """Return the pieces of an access token: there are thousands, and a new token comes every hour."""
     return frozenset(_pieces(_bare(secret)))

@@ -1,6 +1,7 @@
 """Makes verdicts of replies and faults, by one table of stages (RFC 5321, sections 4.2 and 4.3.2).
 
     stage                   4xx, 421 apart  421             5xx             cut, time-out, garbage
+    token                   -               -               -               relay down
     resolve ... starttls    relay down      relay down      relay down      relay down
     auth                    relay down      relay down      relay down      relay down
     mail                    deferred        relay down      relay down *    relay down
@@ -24,18 +25,19 @@ import ssl
 import aiosmtplib
 
 from mail_sender.errors import causes
-from mail_sender.relay import login, refusals
+from mail_sender.relay import login, login_advice, refusals
 from mail_sender.relay.addresses import NotLocal
 from mail_sender.relay.channel import NoStartTls, Rejected
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.conversation import NoUtf8
 from mail_sender.relay.login import NoLogin
+from mail_sender.relay.oauth.access_token import NoToken
 from mail_sender.relay.relay_url import Security
 from mail_sender.tls import fault
 from mail_sender.tls.fault import Peer, TlsFault
 from mail_sender.verdict import Blame, Deferred, Refused, RelayDown, Reply, Stage, Uncertain, Verdict
 
-FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoUtf8, ValueError)
+FAULTS = (OSError, aiosmtplib.SMTPException, Rejected, NoStartTls, NoLogin, NoToken, NoUtf8, ValueError)
 """What a conversation raises when it does not end well; a `ValueError` is a host name that none can be."""
 
 _CHECK_LOG = "read the relay's log or the provider's dashboard"
@@ -70,6 +72,8 @@ def verdict(
         return _of_reply(stage, reply, config)
     if isinstance(error, NoUtf8):
         return Refused(stage, _NO_UTF8)
+    if isinstance(error, NoToken):
+        return RelayDown(Stage.TOKEN, error.fault.detail, error.fault.advice, error.fault.lasting)
     if stage is Stage.DOT:
         return Uncertain(_event(error))
     detail, advice, lasting = _of_fault(stage, error, config, security)
@@ -109,11 +113,15 @@ def _advice(stage: Stage, reply: Reply, found: Blame, config: RelayConfig) -> st
         return "it needs a login: set mail_username and mail_password"
     if stage is Stage.EHLO:
         return f'it may not like our name "{config.local_name}": set [relay] local_name'
-    if stage is Stage.AUTH and login.refuses_mechanism(reply):
-        return _NO_MECHANISM
+    if stage is Stage.AUTH and (cure := _of_refused_login(reply, config)):
+        return cure
     if stage is Stage.MAIL and found is Blame.AMBIGUOUS:
         return _POLICY
     return _ADVICE_TO_5XX.get(stage, _CHECK_LOG) if reply.code >= 500 else _CHECK_LOG
+
+
+def _of_refused_login(reply: Reply, config: RelayConfig) -> str | None:
+    return login_advice.of(reply, config) or (_NO_MECHANISM if login.refuses_mechanism(reply) else None)
 
 
 def _of_fault(stage: Stage, error: BaseException, config: RelayConfig, security: Security) -> tuple[str, str, bool]:
@@ -121,7 +129,9 @@ def _of_fault(stage: Stage, error: BaseException, config: RelayConfig, security:
     if isinstance(error, NoStartTls):
         return _of_clear_text(config)
     if isinstance(error, NoLogin):
-        return _of_login(str(error))
+        return _of_login(str(error), config)
+    if stage is Stage.TOKEN:  # a rehearsal has less time than the endpoint
+        return "there was no token in time", "check [relay.oauth], and that the endpoint or program answers", False
     for cause in causes(error):
         if isinstance(cause, ssl.SSLError):
             return _of_tls(cause, config)
@@ -146,19 +156,25 @@ def _of_clear_text(config: RelayConfig) -> tuple[str, str, bool]:
     )
 
 
-def _of_login(offered: str) -> tuple[str, str, bool]:
-    if offered:
+def _of_login(offered: str, config: RelayConfig) -> tuple[str, str, bool]:
+    wanted = "XOAUTH2 or OAUTHBEARER" if config.oauth else "PLAIN, LOGIN or CRAM-MD5"
+    if not offered:
         return (
-            f"it offers {offered} alone, which mail-sender cannot do: we need PLAIN, LOGIN or CRAM-MD5",
-            "allow SMTP AUTH with a password at the provider (some call it an app password), "
-            "or use a relay or port that takes one",
+            f"it offers no AUTH at all, but we need {wanted}",
+            "try another port; if it needs no login from this machine, remove mail_username and "
+            f"{'[relay.oauth]' if config.oauth else 'mail_password'}",
             True,
         )
-    return (
-        "it offers no AUTH at all, but we need PLAIN, LOGIN or CRAM-MD5",
-        "try another port; if it needs no login from this machine, remove mail_username and mail_password",
-        True,
-    )
+    if config.oauth:
+        advice = "remove [relay.oauth], and set mail_password; or use a relay or port that takes tokens"
+    elif "OAUTH" in offered:
+        advice = "set [relay.oauth]: it takes a token, and no password (docs/relays.md)"
+    else:
+        advice = (
+            "allow SMTP AUTH with a password at the provider (some call it an app password), or use a relay or port "
+            "that takes one"
+        )
+    return f"it offers {offered} alone, which mail-sender cannot do: we need {wanted}", advice, True
 
 
 def _of_silence(stage: Stage, config: RelayConfig, security: Security) -> tuple[str, str]:

@@ -202,4 +202,4 @@ def _backoff(verdict: RelayDown) -> Backoff:
         return SUSPICION
     if not verdict.lasting:
         return NETWORK
-    return LOGIN if verdict.stage is Stage.AUTH else NEEDS_A_PERSON
+    return LOGIN if verdict.stage in {Stage.TOKEN, Stage.AUTH} else NEEDS_A_PERSON

@@ -1,4 +1,4 @@
-"""One POST over HTTP, on a connection of its own, such as to a webhook of alerts.
+"""One POST over HTTP, on a connection of its own: to a webhook of alerts, to a token endpoint.
 
 A redirect is not followed: the URL, the headers and what is posted may be secrets, and would go along. The answer is
 read up to a limit. What the network does is said in words; it ends in `NotPosted`.

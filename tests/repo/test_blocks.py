@@ -25,7 +25,7 @@ from tests.golden import samples
 from tests.repo import blocks, checkout, commands
 from tests.repo.blocks import Block
 from tests.repo.commands import Command
-from tests.support import configs
+from tests.support import configs, service_account
 from tests.support.certificates import Authority
 
 RUN = {"docs/start.md", "docs/operating.md"}
@@ -52,6 +52,7 @@ NOT_RUN = {
     ),
     "kanidm": "Kanidm's own client; KANIDM has the commands that it has",
     "kanidm-mail-sender": "Kanidm's own sender",
+    "curl": "asks a provider",
     "jq": "Debian's; it reads what tests/acceptance checks as JSON",
     **dict.fromkeys(
         ("openssl", "sha256sum"), "for the relay's machine; test_fingerprint.py finds the same by other means"
@@ -258,7 +259,10 @@ def _load(where: str, text: str, folder: Path) -> None:
     if "uri" in found:
         client.write_text(text)
     else:
-        flat = {key: value for key, value in configs.KANIDM.items() if key not in found}
+        relay = found.get("relay", {})
+        replaced = {"mail_relay", "mail_username"} if "preset" in relay else set()
+        replaced |= {"mail_password"} if "oauth" in relay or "mail_password_path" in found else set()
+        flat = {key: value for key, value in configs.KANIDM.items() if key not in {*found, *replaced}}
         sender.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in flat.items()) + text)
     try:
         load.load(client, sender)
@@ -275,6 +279,7 @@ def _files(folder: Path) -> dict[str, Path]:
         (folder / "logo.png").write_bytes(samples.image(2, 2, b"\0\0\0"))
         (folder / "secret").write_text("a.b.c")
         (folder / "secret").chmod(0o600)
+        (folder / "key.json").write_text(json.dumps(service_account.KEY))
     return {
         "ca_path": folder / "ca.pem",
         "client_cert_path": folder / "client.pem",
@@ -285,4 +290,6 @@ def _files(folder: Path) -> dict[str, Path]:
         "path": folder / "state",
         "token_path": folder / "secret",
         "mail_password_path": folder / "secret",
+        "client_secret_path": folder / "secret",
+        "service_account_path": folder / "key.json",
     }

@@ -30,6 +30,8 @@ TABLES: dict[str, Callable[[Entry], bool]] = {
     "ours": lambda entry: entry.file == "sender" and (bool(entry.table) or is_table(entry)),
 }
 """The tables, and which keys each has."""
+ON_A_LINE = {"relay.warm_up"}
+"""Tables inside a table whose keys are described in one sentence."""
 
 
 def is_table(entry: Entry) -> bool:
@@ -45,9 +47,13 @@ def cell(entry: Entry) -> str:
 
 
 def rows(which: Callable[[Entry], bool]) -> list[str]:
-    """Return the rows of a table; a table inside a table has one row for all its keys."""
+    """Return the rows of a table; one that is written on a line has one row for all its keys, others one for each."""
     inner = {entry.name for entry in reference.entries() if entry.type == "table"}
-    shown = [entry for entry in reference.entries() if which(entry) and entry.table not in inner]
+    shown = [
+        entry
+        for entry in reference.entries()
+        if which(entry) and entry.table not in ON_A_LINE and entry.name not in inner - ON_A_LINE
+    ]
     cells = ((cell(entry), entry.text, entry.default) for entry in shown)
     return ["| key | value | default |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in cells)]
 
