@@ -29,6 +29,14 @@ def test_what_goes_wrong_before_the_mail_is_the_relays_fault(stage: Stage, answe
     assert verdict.lasting == (isinstance(answer, str) and answer.startswith("5"))
 
 
+def test_a_handshake_after_starttls_that_is_cut_may_be_about_old_tls() -> None:
+    """A relay that speaks TLS 1.1 alone may close without a word."""
+    verdict = on(Stage.STARTTLS, ConnectionResetError())
+    assert isinstance(verdict, RelayDown)
+    assert "broke at STARTTLS" in verdict.detail
+    assert "TLS 1.1" in verdict.advice
+
+
 @pytest.mark.parametrize("stage", [Stage.MAIL, *OF_THE_MAIL])
 @pytest.mark.parametrize("reply", ["450 4.2.0 later", "451 4.3.0 later", "452 4.2.2 full", "454 4.7.0 later"])
 def test_a_4xx_to_the_mail_defers_it(stage: Stage, reply: str) -> None:

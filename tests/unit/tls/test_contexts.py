@@ -50,25 +50,36 @@ def test_trust_in_a_certificate_does_not_outlive_it(tmp_path: Path, chain: tuple
 _CHILD = """
 import ssl, sys
 sys.path.insert(0, sys.argv[1])
-from mail_sender.tls import contexts
+from mail_sender.tls import contexts, shown
+from mail_sender.tls.pins import PinMismatch
 from pathlib import Path
-server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-server.load_cert_chain(sys.argv[3])
-a, b = ssl.MemoryBIO(), ssl.MemoryBIO()
-ours = contexts.context(Path(sys.argv[2])).wrap_bio(a, b, server_hostname="relay.example")
-theirs = server.wrap_bio(b, a, server_side=True)
-for step in (ours.do_handshake, theirs.do_handshake) * 3:
-    try:
-        step()
-    except ssl.SSLWantReadError:
-        pass
-print(ours.version())
+
+def shaken(context):
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(sys.argv[3])
+    a, b = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = context.wrap_bio(a, b, server_hostname="relay.example")
+    theirs = server.wrap_bio(b, a, server_side=True)
+    for step in (ours.do_handshake, theirs.do_handshake) * 3:
+        try:
+            step()
+        except ssl.SSLWantReadError:
+            pass
+    return ours
+
+trusted = shaken(contexts.context(Path(sys.argv[2])))
+print(trusted.version())
+print(shaken(contexts.pinned([shown.of(trusted).fingerprints.key])).version())
+try:
+    shaken(contexts.pinned(["ab" * 32]))
+except PinMismatch as error:
+    print(shown.by(error) == shown.of(trusted))
 """
 
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_every_python_trusts_the_same(tmp_path: Path, chain: tuple[trustme.CA, trustme.CA], python: str) -> None:
-    """An intermediate CA, and a self-signed certificate, on each Python that is installed here."""
+    """An intermediate CA, a self-signed certificate, and pins, on each Python that is installed here."""
     leaf = chain[1].issue_cert(NAME)
     intermediate, server = tmp_path / "ca.pem", tmp_path / "server.pem"
     chain[1].cert_pem.write_to_path(str(intermediate))
@@ -77,7 +88,7 @@ def test_every_python_trusts_the_same(tmp_path: Path, chain: tuple[trustme.CA, t
     for ca, served in ((intermediate, server), (own, own)):
         command = [python, "-I", "-c", _CHILD, *map(str, (ROOT, ca, served))]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.stdout == "TLSv1.3\n", done.stderr
+        assert done.stdout.split() == ["TLSv1.3", "TLSv1.3", "True"], done.stderr
 
 
 @pytest.mark.parametrize(
