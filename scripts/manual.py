@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes the pages for man(1) and the scripts for shells from the program itself: `make man`.
 
-mail-sender(1) is the command line's own help. It is committed
-in `docs/man/`, as the scripts for shells are in `docs/completion/`: the wheel installs them, and building it needs
-nothing that the program needs. A test compares them with what this makes (tests/repo/test_manual.py).
+mail-sender(1) is the command line's own help, mail-sender.toml(5) the reference of the configuration. Both are
+committed in `docs/man/`, as the scripts for shells are in `docs/completion/`: the wheel installs them, and building
+it needs nothing that the program needs. A test compares them with what this makes (tests/repo/test_manual.py).
 """
 
 import re
@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from mail_sender import __version__
 from mail_sender.cli import app, completion, default_paths
+from mail_sender.config import reference
 from mail_sender.ledger import state_folder
 from scripts import roff
 
@@ -57,7 +58,7 @@ def main() -> None:
 
 def made() -> dict[Path, str]:
     """Return each file with its text."""
-    pages = {_MANUAL / "mail-sender.1": _of_program()}
+    pages = {_MANUAL / "mail-sender.1": _of_program(), _MANUAL / "mail-sender.toml.5": _of_configuration()}
     scripts = {_COMPLETION / name: f"{completion.script(shell)}\n" for shell, name in _SCRIPTS.items()}
     return {**pages, **scripts}
 
@@ -90,6 +91,51 @@ def _of_program() -> str:
         f"{roff.escaped('mail-sender.toml')}(5)\n",
     ]
     return "".join(page)
+
+
+def _of_configuration() -> str:
+    page = [
+        _title("mail-sender.toml", 5, "File Formats"),
+        roff.heading("Name"),
+        f"{roff.escaped('mail-sender.toml')} \\- the configuration of mail\\-sender\n",
+        roff.heading("Description"),
+        roff.paragraphs(
+            "mail-sender(1) reads two TOML files: Kanidm's client config, "
+            f"{default_paths.CLIENT_CONFIG}, and the mail-sender config, {default_paths.SENDER_CONFIG}. "
+            "-c and -m name others. Without a fault, `mail-sender config check` ends with 0."
+        ),
+        roff.paragraph(
+            "The top of the mail-sender config has Kanidm's keys; our own stand in tables below them. A key's "
+            "variable goes over the file. `mail-sender config explain` says the same of one key."
+        ),
+    ]
+    part, table = "", ""
+    for key in reference.entries():
+        wanted = "The client config" if key.file == "client" else "The mail-sender config"
+        if wanted != part:
+            page.append(roff.heading(wanted))
+            part, table = wanted, ""
+        if key.table != table:
+            page.append(roff.subheading(f"[{key.table}]"))
+            table = key.table
+        page.append(_key(key))
+    page += [
+        roff.heading("Example"),
+        roff.example(_page("examples/mail-sender.toml").splitlines()),
+        roff.heading("See also"),
+        f"{roff.escaped(_PROGRAM)}(1)\n",
+    ]
+    return "".join(page)
+
+
+def _key(key: reference.Entry) -> str:
+    default = reference.plain(key.default)
+    said = reference.sentence(default if default.startswith("required") else f"default: {default}")
+    text = reference.sentence(key.plain_text)
+    if key.text.startswith("`"):  # a value, as it is written
+        text = f"{key.plain_text[0]}{text[1:]}"
+    variables = f"Variable: {', '.join(key.variables)}." if key.variables else ""
+    return roff.entry(f"{key.key} ({key.type})", text, said, variables)
 
 
 def _title(name: str, section: int, manual: str) -> str:

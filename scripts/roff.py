@@ -50,5 +50,5 @@ def entry(term: str, *texts: str) -> str:
 
 
 def example(lines: Iterable[str]) -> str:
-    """Return lines that stay as they are."""
-    return ".PP\n.nf\n.RS 4\n" + "".join(f"{escaped(line)}\n" for line in lines) + ".RE\n.fi\n"
+    """Return lines that stay as they are; they begin after a heading."""
+    return ".nf\n.RS 4\n" + "".join(f"{escaped(line)}\n" for line in lines) + ".RE\n.fi\n"

@@ -52,6 +52,13 @@ def schema() -> None:
     config_output.print_schema()
 
 
+def _keys(incomplete: str) -> list[str]:
+    """Return the keys that a shell may complete."""
+    from mail_sender.config import reference  # noqa: PLC0415 - see the module's text
+
+    return [entry.name for entry in reference.entries() if entry.name.startswith(incomplete)]
+
+
 @app.command(short_help="Explain a key.")
 def explain(
     key: Annotated[
@@ -60,6 +67,7 @@ def explain(
             metavar="[KEY]",
             help="A key (relay.ca_path), a table (relay), or a variable; without it all keys are listed.",
             show_default=False,
+            autocompletion=_keys,
         ),
     ] = None,
     output: Output = "text",

@@ -7,6 +7,7 @@ import pytest
 from typer.main import get_command
 
 from mail_sender.cli import app
+from mail_sender.config import reference
 from scripts import manual
 from tests.repo import checkout, test_release
 
@@ -31,6 +32,13 @@ def test_every_command_and_option_stands_in_the_manual() -> None:
         missing += [f"{path} {option}" for option in wanted if option not in page and option != "--help"]
         missing += [path] if f"\n.SS {path} " not in page and path != "mail-sender" else []
     assert missing == []
+
+
+def test_every_key_stands_in_the_manual_with_its_variable() -> None:
+    """A key and what sets it, as `mail-sender config explain` has them."""
+    page = MADE[manual.ROOT / "docs/man/mail-sender.toml.5"].replace("\\-", "-")
+    wanted = [(f"\\fB{key.key} (", *key.variables) for key in reference.entries()]
+    assert [texts for texts in wanted if not all(text in page for text in texts)] == []
 
 
 @pytest.mark.debian("mandoc")
