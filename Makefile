@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stub test unit soak faults bench docs man lint format types layers lock
+.PHONY: help setup demo stub test unit soak faults fuzz bench docs man lint format types layers lock
 .PHONY: audit workflows dist image publish-image packages moved
 
 ready := .venv/.ready
@@ -39,10 +39,14 @@ unit: $(ready) ## the tests without I/O, in under a minute
 soak: $(ready) packages ## what takes an hour or more: long queues, an image from nothing, more examples, every fault
 	@.venv/bin/pytest -m soak
 	@HYPOTHESIS_PROFILE=soak .venv/bin/pytest $(workers) --timeout 900 tests/unit tests/contract
+	@$(MAKE) fuzz
 	@$(MAKE) faults
 
 faults: $(ready) ## the whole fault campaign, for hours; make faults FAMILY=F5 SEED=7 runs one family of it
 	@.venv/bin/python -m tests.faults $(if $(FAMILY),--family $(FAMILY)) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(ready) ## 50,000 configurations, answers and replies at random, in minutes; make fuzz SEED=7 TARGET=replies COUNT=100
+	@.venv/bin/python -m tests.fuzz $(if $(TARGET),--target $(TARGET)) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 bench: $(ready) ## what a mail costs to build and the sender to start, as ratios taken in one run
 	@.venv/bin/python -m tests.bench

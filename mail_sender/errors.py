@@ -86,7 +86,7 @@ class ConfigError(MailSenderError):
         unreadable = any(fault.unreadable for fault in faults)
         self.exit_code = Exit.NOT_ALLOWED if unreadable else Exit.BAD_CONFIG
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        lines = [*(f"  {fault}" for fault in faults), *(f"  {warning} (a warning)" for warning in warnings)]
+        lines = [*(f"  {fault}" for fault in faults), *(f"  {visible(warning)} (a warning)" for warning in warnings)]
         super().__init__("\n".join([f"{count} in the configuration", *lines]))
 
 

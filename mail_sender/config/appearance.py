@@ -65,6 +65,8 @@ def _templates(
             faults.append(file.fault(key, f"{folder}: no such folder", "expected a folder of templates"))
             return None
         found = TemplateSet.load(folder)
+    except override_folder.NotOfTemplates as error:
+        faults.append(file.fault(key, f"{folder}: {error}", "expected a folder of templates"))
     except BadFile as error:
         expected = "correct it, or remove it from the folder"
         faults.append(ConfigFault(folder / error.name, None, "", error.found, expected))

@@ -61,7 +61,8 @@ def _misspelt(file: TomlFile, model: type[BaseModel], warnings: list[str]) -> It
 
 
 def _nearest(key: str, known: set[str]) -> str | None:
-    near = [name for name in known if _distance(key.lower(), name) <= 2]
+    # The distance takes time for each pair of characters; of a key as long as a file that would be minutes.
+    near = [name for name in known if abs(len(name) - len(key)) <= 2 and _distance(key.lower(), name) <= 2]
     return min(near, key=lambda name: (_distance(key.lower(), name), name), default=None)
 
 

@@ -41,6 +41,7 @@ from mail_sender.doctor import nameserver
 from mail_sender.doctor.config import DoctorConfig
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.ledger.config import LedgerConfig
+from mail_sender.names.characters import visible
 from mail_sender.names.secret import Secret
 from mail_sender.observe import place
 from mail_sender.observe.alerts import secrets as alert_secrets
@@ -128,7 +129,7 @@ def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
         alert=alert_config,
         files=files,
         log_format=sender.observe.log_format,
-        warnings=tuple(warnings),
+        warnings=tuple(map(visible, warnings)),
         secrets=_secrets(client_file, sender_file) | alert_secrets.all_of(alert_config),
     )
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mail_sender.config import environment as variables
+from mail_sender.config import secrets
 from mail_sender.config.fields import KeyField, inside
 from mail_sender.config.origin import ENVIRONMENT, Origin
 from mail_sender.config.toml_file import Key, TomlFile
@@ -187,6 +188,8 @@ def _use(file: TomlFile, key: Key, path_key: Key, source: _Source, warnings: lis
 def _fault(file: TomlFile, key: Key, source: _Source, error: OSError | ValueError) -> ConfigFault:
     """Return the fault of a file that cannot be read."""
     path, expected = str(source.value), "expected a file that holds the secret and nothing else"
+    if "/" not in path:  # it may be the secret itself
+        path = secrets.without_likely(path)
     if isinstance(error, BadSecretFile):
         return file.fault(key, str(error) if source.origin.kind == "credential" else f"{path} {error}", expected)
     if isinstance(error, ValueError):  # a NUL in the path

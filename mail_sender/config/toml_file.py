@@ -24,6 +24,9 @@ _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za
 _MULTILINE = ('"""', "'''")
 
 
+LARGEST = 1024 * 1024
+"""Octets of a file, at most; one with every key has ten thousand."""
+
 Key = tuple[str, ...]
 """A key with its tables, outermost first."""
 
@@ -129,7 +132,10 @@ class TomlFile:
         try:
             with self.path.open("rb") as file:
                 self.mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                return file.read().decode("utf-8-sig")
+                octets = file.read(LARGEST + 1)
+            if len(octets) <= LARGEST:
+                return octets.decode("utf-8-sig")
+            self._refuse("is larger than 1 MiB", "expected a TOML file with a few tables")
         except FileNotFoundError:
             self.is_missing = True
             how = f"create it (`mail-sender init` does), or name another with {self._flag}"

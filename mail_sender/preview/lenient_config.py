@@ -14,6 +14,7 @@ from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.mail.config import MailConfig
+from mail_sender.names.characters import visible
 from mail_sender.templating import template_files
 from mail_sender.templating.appearance import Appearance
 
@@ -72,7 +73,7 @@ def read(path: Path) -> LenientConfig:
         folder=sender.templates.override_path,
         faults=tuple(fault for fault in faults if _is_of_templates(fault, file)),
         elsewhere=tuple(fault for fault in faults if not _is_of_templates(fault, file)),
-        warnings=tuple(warnings),
+        warnings=tuple(map(visible, warnings)),
         unusable=loaded is None,
     )
 

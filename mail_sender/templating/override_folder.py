@@ -7,15 +7,26 @@ them.
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+
+MOST = 2_000
+"""Files and folders in it, at most: each kind and each language has a handful."""
+
+
+class NotOfTemplates(ValueError):
+    """The folder holds so much that it cannot be meant, such as `/`; reading all of it would take minutes."""
 
 
 def entries(folder: Path) -> list[Path]:
     """Return all files and folders below a folder, sorted.
 
-    Raises OSError if the folder, or one in it, cannot be read.
+    Raises `NotOfTemplates`, and OSError if the folder, or one in it, cannot be read.
     """
-    return sorted(_entries(folder, frozenset()))
+    found = list(islice(_entries(folder, frozenset()), MOST + 1))
+    if len(found) > MOST:
+        raise NotOfTemplates(f"it holds more than {MOST:,} files and folders")
+    return sorted(found)
 
 
 def names(folder: Path) -> list[str]:

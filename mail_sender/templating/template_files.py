@@ -35,7 +35,7 @@ def shipped() -> dict[str, str]:
 def read(folder: Path) -> dict[str, str]:
     """Return the texts of all files below a folder, by their names in it.
 
-    Raises `BadFile`; OSError if a folder or file cannot be read.
+    Raises `BadFile`, `override_folder.NotOfTemplates`; OSError if a folder or file cannot be read.
     """
     paths = [path for path in override_folder.entries(folder) if path.is_file()]
     return {(name := path.relative_to(folder).as_posix()): _text(path, name) for path in paths}

@@ -8,6 +8,7 @@ checked before the handshake counts as done: nothing is said to a peer without o
 
 import os
 import ssl
+import stat
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -143,16 +144,24 @@ def roots() -> tuple[Path, ...]:
     """
     paths = ssl.get_default_verify_paths()
     file = Path(os.environ.get(paths.openssl_cafile_env) or paths.openssl_cafile)
-    return (file,) if file.is_file() else ()
+    return (file,) if stat.S_ISREG(_mode(str(file))) else ()
 
 
 def missing_roots() -> str:
     """Return the variable that should name the system's roots but names nothing, or an empty text."""
     paths = ssl.get_default_verify_paths()
     file, folders = os.environ.get(paths.openssl_cafile_env), os.environ.get(paths.openssl_capath_env)
-    if file is not None and not Path(file).is_file():
-        found = "is a folder" if file and Path(file).is_dir() else "no such file"
+    if file is not None and not stat.S_ISREG(_mode(file)):
+        found = "is a folder" if file and stat.S_ISDIR(_mode(file)) else "no such file"
         return f"{paths.openssl_cafile_env}={file}: {found}"
-    if folders is not None and not any(Path(folder).is_dir() for folder in folders.split(os.pathsep)):
+    if folders is not None and not any(stat.S_ISDIR(_mode(folder)) for folder in folders.split(os.pathsep)):
         return f"{paths.openssl_capath_env}={folders}: no such folder"
     return ""
+
+
+def _mode(path: str) -> int:
+    """Return the mode of what a path leads to; 0 if it leads nowhere, to nothing that we may see, or is no path."""
+    try:
+        return Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return 0

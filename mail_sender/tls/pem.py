@@ -7,7 +7,11 @@ in their comments, a byte order mark, CRLF, UTF-16 from a Windows shell, or the 
 import base64
 import codecs
 import re
+import stat
 from pathlib import Path
+
+LARGEST = 16 * 1024 * 1024
+"""Octets of a file, at most; the roots of a whole system have half a megabyte."""
 
 _BLOCK = re.compile(
     rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----(?P<body>(?:(?!-----).)*)-----END (?P=label)-----", re.DOTALL
@@ -44,7 +48,7 @@ def private_keys(path: Path) -> list[bytes]:
 
 def _none(what: str, path: Path) -> BadPem:
     """Return the fault of a file without `what`, and say what it holds in its place, where that can be told."""
-    octets, lacks = path.read_bytes(), f"holds no PEM {what}"
+    octets, lacks = _octets(path), f"holds no PEM {what}"
     if labels := sorted({match["label"].decode() for match in _blocks(path)}):
         return BadPem(f"{lacks}, but {' and '.join(labels)}", f"name a file that holds a {what}")
     if octets.startswith(b"\x30") and not octets.isascii():  # a sequence in DER
@@ -55,7 +59,16 @@ def _none(what: str, path: Path) -> BadPem:
 
 
 def _blocks(path: Path) -> list[re.Match[bytes]]:
-    octets = path.read_bytes()
+    octets = _octets(path)
     if octets.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         octets = octets.decode("utf-16", errors="replace").encode("ascii", errors="replace")
     return list(_BLOCK.finditer(octets))
+
+
+def _octets(path: Path) -> bytes:
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise BadPem("is not a regular file")  # a pipe or a device may never end
+    if found.st_size > LARGEST:
+        raise BadPem(f"is larger than {LARGEST // 2**20} MiB")
+    return path.read_bytes()

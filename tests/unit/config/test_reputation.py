@@ -2,9 +2,12 @@
 
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from mail_sender.names import hostname
+from mail_sender.sender import disposable
 from mail_sender.sender.config import ReputationConfig
 from mail_sender.sender.disposable import Disposable
 from mail_sender.sender.limits import Limits
@@ -87,6 +90,7 @@ def test_a_list_has_a_domain_on_a_line(files: Files) -> None:
         ("a..b\n", "line 1: a part of it is empty"),
         (b"caf\xe9.example\n", "byte 3 is not UTF-8"),
         (b"a.example\n" * 900_000, "has more than 8 MB"),
+        ("ä.example\n" * 10_001, "has more than 10000 lines beyond ASCII"),
     ],
 )
 def test_a_list_that_is_none_is_a_fault(files: Files, text: str | bytes, words: str) -> None:
@@ -95,6 +99,20 @@ def test_a_list_that_is_none_is_a_fault(files: Files, text: str | bytes, words: 
     assert wrong.key == "recipients.disposable_domains_path"
     assert words in wrong.found
     assert "one domain on a line" in wrong.expected
+
+
+def test_only_names_beyond_ascii_are_converted(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes ten times as long as all else, and a list has 100,000 names: no mail goes out meanwhile."""
+    converted = []
+
+    def convert(name: str) -> str:
+        converted.append(name)
+        return hostname.to_ascii(name)
+
+    monkeypatch.setattr(disposable, "hostname", SimpleNamespace(to_ascii=convert, BadHostName=hostname.BadHostName))
+    text = "".join(f"d{number}.example\n*.D{number}.Example # x\n" for number in range(100)) + "ü.example\n"
+    assert len(files.load(listed(files, text)).sender.reputation.disposable.domains) == 101
+    assert converted == ["ü.example"]
 
 
 def test_a_list_that_is_not_there_is_a_fault(files: Files) -> None:

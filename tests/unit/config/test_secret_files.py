@@ -207,6 +207,15 @@ def test_a_folder_a_pipe_and_a_path_that_is_none_are_faults_and_nobody_waits(fil
         assert [words in str(fault) for fault in caught.value.faults] == [True]
 
 
+def test_a_secret_that_stands_where_its_file_should_be_named_is_not_shown(files: Files) -> None:
+    """It looks like no path, and it is what somebody pastes there."""
+    password = "qX7pLw2Rk9TzVb4N"
+    write(files, mail_password=None, mail_password_path=f'"{password}"')
+    with pytest.raises(ConfigError, match=r"mail_password_path: \*\*\*: no such file") as caught:
+        load(files.client, files.sender, environment=NONE)
+    assert password not in str(caught.value)
+
+
 def test_what_is_wrong_with_a_secret_names_its_file_and_never_what_it_holds(files: Files) -> None:
     """Two tokens in one file, a placeholder, half an address: the place is the file's, not a line of the TOML."""
     path = secret(files.folder, "token-alone", f"{TOKEN} {TOKEN}")

@@ -44,3 +44,14 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "listdir", refuse)
     with pytest.raises(PermissionError):
         names(tmp_path)
+
+
+def test_a_folder_of_everything_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`/`, or a home: that takes minutes, during which no mail goes out."""
+    monkeypatch.setattr(override_folder, "MOST", 3)
+    for name in "abcd":
+        (tmp_path / name).write_text("")
+    with pytest.raises(override_folder.NotOfTemplates, match="more than 3 files"):
+        override_folder.entries(tmp_path)
+    (tmp_path / "d").unlink()
+    assert names(tmp_path) == ["a", "b", "c"]

@@ -113,3 +113,6 @@ def test_roots_that_the_environment_names_and_that_are_not_there_are_found(
     assert "no such folder" in contexts.missing_roots()
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path))
     assert contexts.missing_roots() == f"SSL_CERT_FILE={tmp_path}: is a folder"
+    for no_path in ("x" * 5_000, f"{tmp_path}/{'x' * 300}"):
+        monkeypatch.setenv("SSL_CERT_FILE", no_path)
+        assert contexts.missing_roots() == f"SSL_CERT_FILE={no_path}: no such file"

@@ -1,5 +1,6 @@
 """Certificates and keys are found in a PEM file, whatever stands around them."""
 
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -77,3 +78,18 @@ def test_a_file_without_a_certificate_is_told_from_one_with_a_broken_one(tmp_pat
     file.write_bytes(text + b"-----BEGIN CERTIFICATE-----\nM\xc3\xbcller\n-----END CERTIFICATE-----\n")
     with pytest.raises(pem.BadPem, match="cannot be read"):
         pem.certificates(file)
+
+
+def test_what_may_never_end_is_not_read(tmp_path: Path) -> None:
+    """A pipe, a device, a file of gigabytes: a sender that reads one sends no mail."""
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(10**10)
+    for path, words in (
+        (tmp_path / "pipe", "regular"),
+        (Path("/dev/zero"), "regular"),
+        (tmp_path / "huge", "16 MiB"),
+    ):
+        for read in (pem.certificates, pem.private_keys):
+            with pytest.raises(pem.BadPem, match=words):
+                read(path)
