@@ -52,8 +52,7 @@ bench: $(ready) ## what a mail costs to build and the sender to start, as ratios
 	@.venv/bin/python -m tests.bench
 
 docs: $(ready) ## the documentation as a site, in .cache/site; a broken link fails
-	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
-	@echo "docs: open .cache/site/index.html"
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
 man: $(ready) ## the pages for man(1) and the scripts for shells, made anew from the command line
 	@.venv/bin/python -m scripts.manual

@@ -24,6 +24,7 @@ _TOP = {
     "CHANGELOG.md": "changelog.md",
     "LICENSE": "LICENSE.txt",
 }
+_EXAMPLES = "examples/index.md"
 _SOURCES = {uri: name for name, uri in _TOP.items()}
 _LINK = re.compile(r"(?P<before>\]\()(?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?(?P<after>\))")
 _TRANSITION = re.compile(r"^\s*(\S+) --> (\S+): (.+)$", re.MULTILINE)
@@ -38,15 +39,19 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is part of the site and not of `docs/`."""
-    sources = {uri: _ROOT / name for name, uri in _TOP.items()}
-    sources |= {str(path.relative_to(_ROOT)): path for path in (_ROOT / "examples").rglob("*") if path.is_file()}
-    for uri, path in sources.items():
-        files.append(File.generated(config, uri, abs_src_path=str(path)))
+    found = (path for path in (_ROOT / "examples").rglob("[!.]*") if path.is_file())
+    examples = sorted(str(path.relative_to(_ROOT)) for path in found)
+    for uri, name in [*_SOURCES.items(), *zip(examples, examples, strict=True)]:
+        files.append(File.generated(config, uri, abs_src_path=str(_ROOT / name)))
+    listed = (f"- [{name}]({name.removeprefix('examples/')})\n" for name in examples)
+    files.append(File.generated(config, _EXAMPLES, content=f"# Examples\n\n{''.join(listed)}"))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Turn links to files of the repository into links to their places in the site."""
+    if page.file.src_uri == _EXAMPLES:
+        return markdown
     return with_links_of_the_site(markdown, page.file.src_uri)
 
 
@@ -68,10 +73,12 @@ def _replaced(link: re.Match[str], uri: str) -> str:
 
 
 def _in_site(path: str) -> str | None:
-    """Return the place in the site of a file of the repository, or None if it has none."""
+    """Return the place in the site of a file of the repository, or of a folder of examples; None if it has none."""
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
-    return path if path.startswith("examples/") else _TOP.get(path)
+    if path == "examples" or path.startswith("examples/"):
+        return _EXAMPLES if (_ROOT / path).is_dir() else path
+    return _TOP.get(path)
 
 
 def states_table(source: str, *_: object, **__: object) -> str:

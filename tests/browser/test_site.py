@@ -23,6 +23,7 @@ def site() -> Path:
     """Build it as a developer does; what MkDocs finds wrong is shown."""
     done = subprocess.run(["make", "docs"], cwd=checkout.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"make docs:\n{done.stdout}{done.stderr}"
+    assert "Documentation built" in done.stderr, "it is quiet, and MkDocs counts no warning that it does not show"
     return checkout.ROOT / ".cache/site"
 
 
@@ -70,6 +71,7 @@ async def test_a_browser_that_reads_and_searches_asks_no_other_host(page: Page, 
     [
         ("index.md", "[a](docs/log.md#x)", "[a](log.md#x)"),
         ("alerts.md", "[a](../examples/alerts/notify.sh)", "[a](examples/alerts/notify.sh)"),
+        ("index.md", "[a](examples/alerts)", "[a](examples/index.md)"),
         ("running.md", "[a](../README.md)", "[a](index.md)"),
         ("running.md", "[a](log.md), [b](#x), [c](https://x.example/a.md)", None),
         ("running.md", "[a](../mail_sender/log.py)", None),
