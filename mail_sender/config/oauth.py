@@ -48,8 +48,8 @@ def faults(file: TomlFile) -> Iterator[ConfigFault]:
     flow = file.value((*TABLE, "flow"))
     if flow is None:
         yield file.fault((*TABLE, "flow"), "is missing", f"expected one of {', '.join(Flow)}")
-    elif flow in set(Flow):
-        yield from _of_flow(file, Flow(str(flow)))
+    elif isinstance(flow, str) and flow in set(Flow):
+        yield from _of_flow(file, Flow(flow))
     if isinstance(url := file.value((*TABLE, "token_url")), str):
         yield from _of_url(file, url)
     if file.value(("mail_password",)):

@@ -28,9 +28,11 @@ import typer
 from mail_sender import log
 from mail_sender.cli import app, doctor_output, ledger_place, status_output
 from mail_sender.config import load
+from mail_sender.config.keys import OAuthTable
 from mail_sender.errors import ConfigError, MailSenderError
 from mail_sender.lifecycle import Signals
 from mail_sender.preview import lenient_config
+from mail_sender.relay.oauth import bearer
 from mail_sender.wiring import serve
 from tests.acceptance.test_what_the_operator_sees import fetch
 from tests.support import broken_setups, configs
@@ -40,6 +42,7 @@ from tests.support.scripted_relay import ScriptedRelay
 from tests.support.scripted_server import Answer, ScriptedServer
 from tests.support.service_manager import ServiceManager
 from tests.support.stub import Stub
+from tests.support.token_endpoint import TokenEndpoint, granted, refused
 
 __all__ = ["restored_logging"]
 pytestmark = pytest.mark.usefixtures("restored_logging")
@@ -120,6 +123,9 @@ def in_wrong_places() -> Iterator[Change]:
     yield of_sender("a number", headers={"X-Key": 1234567890123})
     for command_ in COMMANDS:
         yield of_sender("a command", alert={"command": command_})
+    for name in (*(name for name in OAuthTable.model_fields if not name.endswith("_path")), "token"):
+        yield of_sender("OAuth", relay={"preset": "microsoft365", "oauth": {"flow": "command", name: SECRET}})
+        yield of_sender("OAuth list", relay={"preset": SECRET, "oauth": {"flow": "refresh_token", name: [SECRET]}})
     for key, value in {"password": SECRET, "verify_ca": SECRET, "connect_timeout": SECRET, "o": {"k": JWS}}.items():
         yield f"the client's {key}", {key: value}, {}, ""
 
@@ -181,6 +187,7 @@ SECRETS = {
     "webhook": "T0K3N-w3bh00k-9Zq", "login": "l0g1n-S3cr3t-9Zq", "query": "qu3ry-S3cr3t-9Zq", "header": "h3ad3r-S3cr3t-9Zq",
     "argument": "4rgum3nt-0f-7Kp2w", "x-api-key": "x4p1-S3cr3t-9Zq", "field": "f13ld-S3cr3t-9Zq",
     "uri": "ur1-S3cr3t-9Zq", "rejected": "r3j3ct3d-S3cr3T-9Zq",
+    "access": "ya29.a0AcM612x-4cc3ss-T0k3n-Zq7Rb", "refresh": "1//r3fr3sh-T0k3n-Zq7Rb",
 }  # fmt: skip
 PERSON = "ellie@example.com"
 ECHOED = (PASSWORD, *(base64.b64encode(text.encode()).decode() for text in (PASSWORD, f"\0mail-sender\0{PASSWORD}")))
@@ -250,6 +257,18 @@ def relay_says(stage: str, code: str) -> Callable[[World], None]:
     return make
 
 
+def token_refused(world: World) -> None:
+    """Have a token endpoint that repeats the client secret, and a relay that repeats the token as it heard it."""
+    access, refresh = SECRETS["access"], SECRETS["refresh"]
+    answers = [granted(access, refresh_token=f"{refresh}-2"), refused(400, "odd", f"no {PASSWORD}, no {refresh}-2")]
+    at = world.stack.enter_context(TokenEndpoint(answers, world.authority.server()))
+    heard = f"{access} {base64.b64encode(access.encode()).decode()} {bearer.xoauth2('mail-sender', access)}"
+    replies = {"EHLO": "250-relay.example\r\n250 AUTH XOAUTH2", "AUTH": f"535 5.7.8 no {heard}"}
+    world.relay("smtps", ScriptedRelay(replies, tls=world.authority.server()))
+    table = {"flow": "refresh_token", "token_url": at.url, "client_id": "app", "client_secret": PASSWORD}
+    world.sender(mail_password=None, relay={"oauth": {**table, "refresh_token": refresh}})
+
+
 def server_says_the_token(world: World) -> None:
     """Have an account whose name is the token, in a group of the same name."""
     attributes = {"name": [token(world)], "memberof": [f"{token(world)}@localhost"]}
@@ -285,6 +304,7 @@ WORLDS = {
     "login refused": Case(relay_says("AUTH", "535 5.7.8"), "json", ("relay_down",)),
     "sender refused": Case(relay_says("MAIL", "550 5.7.1"), "slack", ("relay_down",)),
     "mail refused": Case(relay_says("DOT", "550 5.7.1"), "alertmanager", ("relay_down",)),
+    "token refused": Case(token_refused, "json", ("relay_down",)),
     "a template that fails": Case(template_fails, "ntfy", ("template_failed", "deferred")),
     "a server that says the token": Case(server_says_the_token, "json", ("server_down",)),
     "a server that fails": Case(server_fails, "slack", ("server_down",)),
