@@ -9,6 +9,7 @@ from mail_sender.cli.init.questions import QUESTIONS, Answers, File, Question
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigError, ConfigFault, UsageError
 from mail_sender.relay import relay_url
+from mail_sender.relay.presets import Preset, presets
 
 _STAND_IN = "-"
 
@@ -64,9 +65,15 @@ class AnswerBook:
             self._dialogue.write(question.hint)
         self._asked.add(key)
         proposed = None if question.is_secret else self.value(key) or self._followed(question)
-        self._given[key] = self._dialogue.ask(question.text, proposed, hidden=question.is_secret)
+        answer = self._dialogue.ask(question.text, proposed, hidden=question.is_secret)
         if question.is_secret:
-            self._dialogue.write(f"(taken: {len(self._given[key])} characters)")
+            self._dialogue.write(f"(taken: {len(answer)} characters)")
+        self._take(key, answer)
+
+    @property
+    def provider(self) -> Preset | None:
+        """The provider whose relay it is, if one is named."""
+        return presets().get(self.value("relay.preset") or "")
 
     def missing(self) -> list[Question]:
         """Return the questions without an answer that the sender cannot do without, and that follow no other one."""
@@ -78,16 +85,16 @@ class AnswerBook:
 
     def settle_login(self) -> None:
         """Have a login at the relay, or know that there is none: it is asked for if nothing says so already."""
-        if self.value("mail_username") is None and not self._may_need_login():
-            return
-        self.settle("mail_username")
+        if self.value("mail_username") is not None or self._may_need_login():
+            self.settle("mail_username")
         if self.wants_password():
             self._propose("mail_password")
             self.settle("mail_password")
 
     def wants_password(self) -> bool:
         """Say whether there is a user at the relay, but no password."""
-        return bool(self.value("mail_username")) and bool(draft.faults_of(self.draft.subject, "mail_username"))
+        user = self.value("mail_username") or (self.provider and self.provider.username)
+        return bool(user) and bool(draft.faults_of(self.draft.subject, "mail_username"))
 
     def settle_all(self) -> None:
         """Have the loader take all of it: what several answers make together is seen only now."""
@@ -103,11 +110,20 @@ class AnswerBook:
     def _followed(self, question: Question) -> str | None:
         return self.value(question.follows) if question.follows else None
 
+    def _take(self, key: str, answer: str) -> None:
+        """Keep an answer; a provider's name in the place of a relay stands for the provider's relay."""
+        if key == "mail_relay":
+            for other in ("mail_relay", "relay.preset", "relay.region"):
+                self._given.pop(other, None)
+            key = "relay.preset" if answer in presets() else key
+        self._given[key] = answer
+
     def _may_need_login(self) -> bool:
         """Say whether a login is to be asked for: the relay's URL has none, and no config says what to do."""
         if not self._dialogue.asks or self._base.sender_text is not None:
             return False
-        return not relay_url.parse(self.value("mail_relay") or "").username
+        relay = self.value("mail_relay")
+        return not (relay_url.parse(relay).username if relay else self.provider and self.provider.username)
 
     def _propose(self, key: str) -> None:
         """Ask for what is not there; where nobody can be asked, what is optional is left out."""

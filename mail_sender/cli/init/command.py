@@ -40,6 +40,12 @@ def init(  # noqa: PLR0913, PLR0917 - each answer may be given as an option
         str | None,
         typer.Option("--relay", metavar="URL", help="The relay: smtps://host, smtp://host (STARTTLS), host:port."),
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="NAME", help="The relay's provider, instead of --relay.")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", metavar="NAME", help="The region of --preset, if it has several.")
+    ] = None,
     relay_ca: Annotated[
         Path | None, typer.Option("--relay-ca", metavar="FILE", help="A PEM file with the CA of the relay.")
     ] = None,
@@ -95,6 +101,8 @@ def init(  # noqa: PLR0913, PLR0917 - each answer may be given as an option
         "mail_from_address": from_address,
         "mail_reply_to_address": reply_to,
         "mail_relay": relay,
+        "relay.preset": preset,
+        "relay.region": region,
         "relay.ca_path": relay_ca,
         "mail_username": username,
         "ledger.path": state,

@@ -83,13 +83,14 @@ def _file(key: str) -> File:
 
 
 def _fresh(heading: str, answers: Mapping[str, str | None]) -> str:
-    lines = [heading]
-    for key, value in sorted(answers.items(), key=lambda answer: "." in answer[0]):  # tables come last
+    lines, begun = [heading], ""
+    for key, value in sorted(answers.items(), key=lambda answer: answer[0].rpartition(".")[0]):  # tables come last
         table, _, name = key.rpartition(".")
         if value is None or (not value and QUESTIONS[key].is_optional):
             continue
-        if table:
+        if table != begun:
             lines.append(f"\n[{table}]\n")
+            begun = table
         elif comment := _COMMENTS.get(key):
             lines.append(f"\n# {comment}\n")
         lines.append(f"{name} = {toml_text.quoted(value)}\n")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from mail_sender.relay.presets import presets
+
 Answers = Mapping[str, str]
 """The answers that there are, by key, as `mail_relay` or `relay.ca_path`; an empty text is an answer, too."""
 
@@ -104,7 +106,25 @@ QUESTIONS: Mapping[str, Question] = {
             "--relay",
             "Relay",
             "the relay: smtps://host[:465], smtp://host[:587] (STARTTLS), host or host:port",
-            hint="Where your mails go: smtps://host[:465], smtp://host[:587] (STARTTLS), or a host.",
+            hint="Where your mails go: smtps://host[:465], smtp://host[:587] (STARTTLS), a host, or a provider "
+            f"({', '.join(presets())}).",
+        ),
+        Question(
+            "relay.preset",
+            File.SENDER,
+            "--preset",
+            "Provider",
+            "the provider of the relay, such as sendgrid",
+            hint="The provider of the relay: what is the same for all its customers is known.",
+            is_optional=True,
+        ),
+        Question(
+            "relay.region",
+            File.SENDER,
+            "--region",
+            "Region",
+            "the region of the provider",
+            hint="The region of the provider, as its console shows it.",
         ),
         Question(
             "relay.ca_path",

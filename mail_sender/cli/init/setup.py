@@ -146,8 +146,12 @@ class Setup:
 
     def _relay(self) -> None:
         self._dialogue.head("The relay")
-        self._answers.settle("mail_relay")
+        self._answers.settle("mail_relay", "relay.region")
         self._try_out(Topic.RELAY, ("mail_relay",), "relay.ca_path", without=("mail_password",))
+        if self._dialogue.asks and (provider := self._answers.provider) and provider.oauth:
+            self._dialogue.write(
+                f"For OAuth at {provider.name}, leave the user empty, and write [relay.oauth] later."
+            )
         self._answers.settle_login()
         self._try_out(Topic.RELAY, ("mail_username", "mail_password"))
 

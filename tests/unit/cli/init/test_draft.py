@@ -18,10 +18,22 @@ ANSWERS = {"uri": "https://idm.example.com", **{key: text.strip('"') for key, te
 
 def test_fresh_files_have_every_answer_and_are_without_a_fault() -> None:
     """Tables stand at the end, whatever the sequence of the answers is."""
-    made = draft.made(BASE, {"relay.ca_path": "", "ledger.path": "/var/lib/idm", **ANSWERS})
+    made = draft.made(
+        BASE,
+        {
+            "relay.region": "eu",
+            "ledger.path": "/var/lib/idm",
+            "relay.preset": "sendgrid",
+            "relay.ca_path": "",
+            **ANSWERS,
+        },
+    )
     assert made.subject.reading.faults == ()
     assert tomli.loads(made.client_text) == {"uri": ANSWERS["uri"]}
-    expected = {key: text for key, text in ANSWERS.items() if key != "uri"} | {"ledger": {"path": "/var/lib/idm"}}
+    expected = {key: text for key, text in ANSWERS.items() if key != "uri"} | {
+        "ledger": {"path": "/var/lib/idm"},
+        "relay": {"region": "eu", "preset": "sendgrid"},
+    }
     assert tomli.loads(made.sender_text) == expected
 
 
