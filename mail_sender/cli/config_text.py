@@ -99,6 +99,8 @@ def _place(origin: Origin) -> str:
         case "secret_file" if origin.via is not None:
             named = f"{origin.via.name} in {_place(origin.via)}" if origin.via.kind == "file" else origin.via.name
             return f"{origin.path}, from {named}"
+        case "preset":
+            return f"the preset in line {origin.line}" if origin.line else "the preset"
     return f"line {origin.line}" if origin.line else "the file"
 
 

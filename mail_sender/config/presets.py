@@ -58,9 +58,10 @@ def _put_relay(file: TomlFile, preset: Preset, origin: Origin) -> Iterator[Confi
 
 def _put_headers(file: TomlFile, preset: Preset, origin: Origin) -> None:
     table: Any = file.value(("headers",))
-    if table is not None and not isinstance(table, dict):
+    if table is None:
+        _put_default(file, ("headers",), dict(preset.headers), origin)
         return
-    given = {str(name).lower() for name in table or ()}
+    given = {str(name).lower() for name in table} if isinstance(table, dict) else {*map(str.lower, preset.headers)}
     for name, value in preset.headers.items():
         if name.lower() not in given:
             _put_default(file, ("headers", name), value, origin)

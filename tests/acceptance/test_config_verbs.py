@@ -52,7 +52,8 @@ def test_show_is_toml_with_where_each_value_comes_from(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("a.b.c")
     token.chmod(0o600)
-    paths = files(tmp_path, token=None, headers={"X-Set": "identity"}, brand={"footer": "long " * 20})
+    tables = {"headers": {"X-Set": "identity"}, "brand": {"footer": "long " * 20}}
+    paths = files(tmp_path, token=None, relay={"preset": "microsoft365"}, **tables)
     env = {"MAIL_SENDER_TOKEN_FILE": str(token), "MAIL_SENDER_DOCTOR_DAILY": "0"}
     done = run_here(*paths, "config", "show", env=env)
     assert (done.returncode, done.stderr) == (0, "")
@@ -62,6 +63,8 @@ def test_show_is_toml_with_where_each_value_comes_from(tmp_path: Path) -> None:
     assert "daily = false                             # MAIL_SENDER_DOCTOR_DAILY" in lines
     line = (tmp_path / "mail-sender").read_text().splitlines().index("[headers]") + 1
     assert f'X-Set = "identity"                        # line {line}' in lines
+    line = (tmp_path / "mail-sender").read_text().splitlines().index("[relay]") + 2
+    assert f"per_minute = 30                           # the preset in line {line}" in lines
     assert 'kind = "sqlite"                           # default' in lines
     assert "# local_name: the From address's domain" in lines
     assert [line for line in lines if len(line) > config_text.WIDTH and "long" not in line and "/" not in line] == []
