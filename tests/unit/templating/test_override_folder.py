@@ -1,6 +1,6 @@
 """What lies in a folder of the operator's, and what others keep there for themselves."""
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,14 +34,14 @@ def test_a_link_to_a_folder_is_followed_and_one_that_leads_back_ends(tmp_path: P
 def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may hold what the operator has written; as root all can be read, so the system's answer is made up."""
     (tmp_path / "locked").mkdir()
-    scandir = os.listdir
+    iterdir = Path.iterdir
 
-    def refuse(path: str | Path) -> list[str]:
-        if str(path).endswith("locked"):
+    def refuse(path: Path) -> Iterator[Path]:
+        if path.name == "locked":
             raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
+        return iterdir(path)
 
-    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(PermissionError):
         names(tmp_path)
 
