@@ -14,6 +14,7 @@ from mail_sender.config import effective, load, reference, schema, sources
 from mail_sender.config.effective import Value
 from mail_sender.config.origin import Origin
 from mail_sender.config.reference import Entry
+from mail_sender.config.sources import Sources
 from mail_sender.errors import ConfigError, ConfigFault, Exit, UsageError
 
 VERSION = 1
@@ -22,7 +23,7 @@ VERSION = 1
 
 def print_check(client: Path, sender: Path, form: Form) -> Exit:
     """Print every fault and warning, and return the exit code. Raises `ConfigError` if text is wanted."""
-    error, warnings = _findings(client, sender)
+    error, warnings = _findings(sources.read(client, sender))
     if form == "json":
         code = error.exit_code if error else Exit.DONE
         faults = [_fault(fault) for fault in error.faults] if error else []
@@ -39,8 +40,8 @@ def print_check(client: Path, sender: Path, form: Form) -> Exit:
 
 def print_values(client: Path, sender: Path, form: Form) -> Exit:
     """Print what counts and where it comes from; then the faults, if there are any, as an error."""
-    error, _ = _findings(client, sender)
     found = sources.read(client, sender)
+    error, _ = _findings(found)
     faulty = {fault.key for fault in error.faults} if error else set[str]()
     values = effective.values(found, faulty)
     code = error.exit_code if error else Exit.DONE
@@ -77,9 +78,9 @@ def print_explanation(name: str | None, form: Form) -> None:
             typer.echo(line)
 
 
-def _findings(client: Path, sender: Path) -> tuple[ConfigError | None, list[str]]:
+def _findings(found: Sources) -> tuple[ConfigError | None, list[str]]:
     try:
-        config = load.load(client, sender)
+        config = load.of_sources(found)
     except ConfigError as error:
         return error, list(error.warnings)
     clean = log.Redactor(config.secrets).text

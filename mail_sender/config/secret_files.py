@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mail_sender.config import environment as variables
-from mail_sender.config import secrets
+from mail_sender.config import placeholders, secrets
 from mail_sender.config.fields import KeyField, inside
 from mail_sender.config.origin import ENVIRONMENT, Origin
 from mail_sender.config.toml_file import Key, TomlFile
@@ -29,6 +29,7 @@ MOST_OCTETS = 64 * 1024
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 """The variable with which systemd names a folder of credentials (systemd.exec(5))."""
 _PROGRAM = "mail-sender."
+HIDDEN = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,9 @@ def _use(file: TomlFile, key: Key, path_key: Key, source: _Source, warnings: lis
             file.unread.add(key)
             return
         file.put(path_key, text, origin)
+        if placeholders.holds_placeholder(text):  # as above
+            file.unread.add(key)
+            return
         try:
             text = read(Path(text))
         except (OSError, ValueError) as error:
@@ -187,13 +191,23 @@ def _use(file: TomlFile, key: Key, path_key: Key, source: _Source, warnings: lis
 
 def _fault(file: TomlFile, key: Key, source: _Source, error: OSError | ValueError) -> ConfigFault:
     """Return the fault of a file that cannot be read."""
-    path, expected = str(source.value), "expected a file that holds the secret and nothing else"
-    if "/" not in path:  # it may be the secret itself
-        path = secrets.without_likely(path)
+    path, expected = _shown(str(source.value)), "expected a file that holds the secret and nothing else"
     if isinstance(error, BadSecretFile):
         return file.fault(key, str(error) if source.origin.kind == "credential" else f"{path} {error}", expected)
     if isinstance(error, ValueError):  # a NUL in the path
         return file.fault(key, "is no path", expected)
+    if path == HIDDEN:
+        expected = "expected the absolute path of a file with the secret; what stands there may be the secret itself"
     if isinstance(error, FileNotFoundError):
         return file.fault(key, f"{path}: no such file", expected)
+    if path != source.value:
+        return file.fault(key, f"{path} cannot be read ({error.strerror})", expected)
     return file.unreadable(key, Path(path), error)
+
+
+def _shown(path: str) -> str:
+    """Return the path of a file for a message; where its folder is not known, the secret may stand in its place."""
+    if not path.startswith("/"):
+        return HIDDEN
+    folder = os.path.dirname(path)  # noqa: PTH120 - a Path would change what is written there
+    return path if folder != "/" and os.path.isdir(folder) else secrets.without_likely(path)  # noqa: PTH112 - as above

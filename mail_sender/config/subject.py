@@ -46,7 +46,7 @@ def of_sources(found: Sources) -> Subject:
         mail=config.mail,
         ledger=config.ledger,
         doctor=config.doctor,
-        reading=Reading(files, warnings=config.warnings, secrets=config.secrets),
+        reading=Reading(files, tuple(found.sender.secret_files), warnings=config.warnings, secrets=config.secrets),
     )
 
 
@@ -69,6 +69,7 @@ def _in_part(faults: Iterable[ConfigFault], client_file: TomlFile, sender_file: 
         doctor=load.doctor_config(sender),
         reading=Reading(
             files=files,
+            secret_files=tuple(sender_file.secret_files),
             faults=others,
             template_faults=of_templates or _samples_that_fail(sender, mail),
             warnings=tuple(relay.warnings(sender_file)) if has_relay and has_login else (),

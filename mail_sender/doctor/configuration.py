@@ -37,12 +37,13 @@ async def user(subject: Subject) -> AsyncGenerator[Finding, None]:
         yield _CONFIGURATION.skipped("user", seen)
         return
     whose = f"uid {state.user}, which owns {state.path}"
-    closed = [path for path in subject.reading.files if path.exists() and not _may_read(state, path)]
+    files = *subject.reading.files, *subject.reading.secret_files
+    closed = [path for path in files if path.exists() and not _may_read(state, path)]
     for path in closed:
         seen = f"this runs as root; but the sender's user ({whose}) may not read {path}"
         yield _CONFIGURATION.fault("user", seen, f"make it readable for uid {state.user} (chown, chmod)")
     if not closed:
-        yield _CONFIGURATION.ok("user", f"this runs as root; the sender's user ({whose}) may read both files")
+        yield _CONFIGURATION.ok("user", f"this runs as root; the sender's user ({whose}) may read all files")
 
 
 def _may_read(state: StateFolder, path: Path) -> bool:

@@ -10,6 +10,7 @@ import ssl
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ import structlog
 
 from mail_sender import __version__
 from mail_sender.errors import ServerFault, ServerFaultKind, causes
+from mail_sender.names.secret import Secret
 from mail_sender.source import answers, decoding
 from mail_sender.source.config import SourceConfig
 from mail_sender.tls import certificate, contexts, fault
@@ -85,11 +87,11 @@ class HttpsClient:
         self._client = httpx.AsyncClient(
             base_url=config.uri,
             headers={
-                "authorization": f"Bearer {config.token.get_secret_value()}",
                 "accept": "application/json",
                 "accept-encoding": decoding.ACCEPTED,
                 "user-agent": f"mail-sender/{__version__}",
             },
+            auth=partial(_authorized, config.token),
             verify=_context(config),
             timeout=httpx.Timeout(CALL_SECONDS, connect=config.connect_timeout, pool=None),
             limits=httpx.Limits(
@@ -164,6 +166,12 @@ async def _bounded(response: httpx.Response, most: int) -> bytes:
                 return b""
             raise _TooLarge(most)
     return bytes(body)
+
+
+def _authorized(token: Secret, request: httpx.Request) -> httpx.Request:
+    """Return a request with the token, which stands in no header of the client's own for as long as that lives."""
+    request.headers["authorization"] = f"Bearer {token.get_secret_value()}"
+    return request
 
 
 def _context(config: SourceConfig) -> ssl.SSLContext:

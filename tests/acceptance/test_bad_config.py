@@ -155,16 +155,19 @@ def test_an_unreadable_file_is_reported_with_its_owner_mode_and_our_uid_and_code
     """What may not be read is a matter of rights: whose it is, its mode, and who we are."""
     client, sender = configs.client(tmp_path), configs.sender(tmp_path)
     sender.chmod(0o000)
+    token = tmp_path / "token"
+    token.touch(mode=0o000)
     command = [str(MAIL_SENDER), "-s", "-c", str(client), "-m", str(sender)]
     if os.geteuid() == 0:
         # Root reads everything, unless it gives that right up.
         rights = "-dac_override,-dac_read_search"
         command = ["setpriv", "--bounding-set", rights, "--inh-caps", rights, "--", *command]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    env = {**os.environ, "MAIL_SENDER_TOKEN_FILE": str(token)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env=env)
     assert done.returncode == 77, done.stderr
-    assert (
-        f"{sender}: cannot be read (Permission denied): owner {os.geteuid()}:{os.getegid()}, mode 0000" in done.stderr
-    )
+    closed = f"cannot be read (Permission denied): owner {os.geteuid()}:{os.getegid()}, mode 0000"
+    assert f"{sender}: {closed}" in done.stderr
+    assert f"environment: MAIL_SENDER_TOKEN_FILE: {token} {closed}" in done.stderr
     assert f"readable by uid {os.geteuid()}" in done.stderr
 
 

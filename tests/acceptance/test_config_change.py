@@ -102,17 +102,28 @@ def test_a_sighup_during_the_start_or_while_standing_by_is_not_lost(stub: Stub, 
         assert first.stop() == 0
 
 
-def test_a_new_token_counts_and_the_old_one_stays_hidden(stub: Stub) -> None:
-    """A token that was refused is replaced in place; neither of the two is ever logged."""
-    right = stub.sender_config.read_text()
-    configs.change(stub.sender_config, token=stub.tokens["expired"])
+def mount(folder: Path, version: str, token: str) -> None:
+    """Put a token into a folder as Kubernetes does: all of a new version at once, by a link that is turned to it."""
+    (folder / version).mkdir(parents=True)
+    (folder / version / "token").write_text(token)
+    (folder / "..new").symlink_to(version)
+    (folder / "..new").replace(folder / "..data")
+
+
+def test_a_rotated_token_counts_without_a_restart_and_both_stay_hidden(stub: Stub, tmp_path: Path) -> None:
+    """A token that was refused is replaced in its file, which a variable names; neither of the two is ever logged."""
+    configs.change(stub.sender_config, token=None)
+    mount(tmp_path / "secrets", "..1", f"{stub.tokens['expired']}\n")
+    (tmp_path / "secrets" / "token").symlink_to("..data/token")
     stub.send_test("ellie")
-    with Sender(stub.client_config, stub.sender_config, "-d") as sender:
+    env = {"MAIL_SENDER_TOKEN_FILE": str(tmp_path / "secrets" / "token")}
+    with Sender(stub.client_config, stub.sender_config, "-d", env=env) as sender:
         sender.wait_for("server_down")
-        stub.sender_config.write_text(right)
+        mount(tmp_path / "secrets", "..2", stub.tokens["readwrite"])
         sender.wait_for("server_up")
         sender.wait_for("marked")
         assert sender.stop() == 0
+        assert "token (" in sender.log
         assert not any(token in sender.log for token in stub.tokens.values())
 
 

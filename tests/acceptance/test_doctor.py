@@ -189,19 +189,24 @@ def test_root_sees_what_the_senders_user_may_not_read(world: World, capsys: pyte
     files = above / "config", above / "mail-sender"
     for source, copy in zip(world.files, files, strict=True):
         copy.write_bytes(source.read_bytes())
+    password = above / "password"
+    password.write_text("its own")
+    configs.change(files[1], mail_password=None, mail_password_path=password)
     found = []
-    for mode in (0o600, 0o644):
+    for mode, of_password in ((0o600, 0o644), (0o644, 0o600), (0o644, 0o644)):
         files[0].chmod(0o644)
         files[1].chmod(mode)
+        password.chmod(of_password)
         doctor_output.print_report(files, "json", ["configuration"], debug=False)
         findings = json.loads(capsys.readouterr().out)["findings"]
         found.append(next(f"{one['level']} {one['seen']}" for one in findings if one["check"] == "user"))
     if os.geteuid() == 0:
         assert found[0].startswith("fault this runs as root; but the sender's user (uid 65534, which owns ")
         assert found[0].endswith(f" may not read {files[1]}")
-        assert found[1].startswith("ok this runs as root; the sender's user (uid 65534, ")
+        assert found[1].endswith(f" may not read {password}")
+        assert found[2].startswith("ok this runs as root; the sender's user (uid 65534, ")
     else:
-        assert found == [f"ok this runs as uid {os.geteuid()}, and reads the files as that user"] * 2
+        assert found == [f"ok this runs as uid {os.geteuid()}, and reads the files as that user"] * 3
 
 
 def test_the_password_is_said_at_one_address_only(world: World, capsys: pytest.CaptureFixture[str]) -> None:

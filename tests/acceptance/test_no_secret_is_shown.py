@@ -1,7 +1,8 @@
 """A secret shows in no output, wherever somebody has put it, and whoever says it again.
 
 1. `FILES`: secrets in each place of the two files, right or wrong. No fault, no warning and no finding shows one.
-2. `WORLDS`: a sender at work that has secrets wherever they belong, and a server, a relay or a template that says them
+2. `ELSEWHERE`: secrets in variables, and in files that hold a secret alone, right or wrong.
+3. `WORLDS`: a sender at work that has secrets wherever they belong, and a server, a relay or a template that says them
    again. Every output is asked for, in this process; none shows one.
 """
 
@@ -26,7 +27,7 @@ import tomli
 import typer
 
 from mail_sender import log
-from mail_sender.cli import app, doctor_output, ledger_place, status_output
+from mail_sender.cli import app, config_output, doctor_output, ledger_place, status_output
 from mail_sender.config import load
 from mail_sender.config.keys import OAuthTable
 from mail_sender.errors import ConfigError, MailSenderError
@@ -162,13 +163,20 @@ def test_no_place_in_the_files_shows_a_secret(tmp_path: Path, capsys: pytest.Cap
     assert wrong == {}
 
 
+def checked(paths: tuple[Path, Path]) -> str:
+    """Return what `config` says of two files, beside what it prints, which is all that a start would say."""
+    said = ""
+    for verb in (config_output.print_check, config_output.print_values):
+        try:
+            verb(*paths, "text")
+        except ConfigError as error:
+            said = f"{error} {error.faults!r}"
+    return said
+
+
 def said_of(paths: tuple[Path, Path]) -> str:
     """Return what is said of two files, beside what is printed."""
-    said: list[str] = []
-    try:
-        said += load.load(*paths).warnings
-    except ConfigError as error:
-        said.append(f"{error} {error.faults!r}")
+    said = [checked(paths)]
     try:
         found = lenient_config.read(paths[1])
         said.append(f"{found.faults} {found.elsewhere} {found.warnings}")
@@ -180,7 +188,69 @@ def said_of(paths: tuple[Path, Path]) -> str:
     return "\n".join(said)
 
 
-# 2. Of a sender at work
+# 2. Beside the files
+
+HELD = "{folder}/held"
+"""A file that holds the secret alone."""
+HELD_TWICE = "{folder}/twice"
+"""A file that holds it twice, with a line break between."""
+ELSEWHERE: dict[str, tuple[dict[str, str], dict[str, object]]] = {
+    **{
+        f"{name}={text}": ({f"MAIL_SENDER_{name}": text}, {"token": None} if name.startswith("TOKEN") else NO_LOGIN)
+        for name in (
+            "TOKEN", "TOKEN_FILE", "TOKEN_PATH", "MAIL_PASSWORD", "MAIL_PASSWORD_FILE", "MAIL_USERNAME", "MAIL_PASSWROD",
+            "TOKN", "SCHEDULE", "MAIL_FROM_ADDRESS", "RELAY_KIND", "RETRY_MESSAGE_RETRIES", "HEADERS", "TEMPLATES_HTML",
+            "DOCTOR_DKIM_SELECTORS", "ALERT_URL", "ALERT_URL_FILE", "ALERT_COMMAND", "ALERT_HEADERS", "CLIENT_TOKEN",
+        )
+        for text in (SECRET, f"{JWS} junk", f'{{"X-Key": "{SECRET}"}}')
+    },
+    **{
+        f"the password in {name}={text}": ({f"MAIL_SENDER_{name}": text, "MAIL_SENDER_MAIL_USERNAME": "me"}, NO_LOGIN)
+        for name in ("MAIL_PASSWORD", "MAIL_PASSWORD_FILE")
+        for text in (SECRET, f" {SECRET}\n", PLAIN, HELD, HELD_TWICE, f"{SECRET}/{SECRET}", "/" + SECRET)
+    },
+    "a relay": ({"MAIL_SENDER_MAIL_RELAY": f"smtps://me:{SECRET}@relay.example.com"}, NO_LOGIN),
+    "no relay": ({"MAIL_SENDER_MAIL_RELAY": f"smtps://me:{SECRET} relay.example.com"}, NO_LOGIN),
+    "a server": ({"MAIL_SENDER_CLIENT_URI": f"https://me:{SECRET}@idm.example.com"}, {}),
+    "no server": ({"MAIL_SENDER_CLIENT_URI": f"https://me:{SECRET}@idm.example.com:99999"}, {}),
+    "a webhook": ({"MAIL_SENDER_ALERT_URL": f"http://hooks.example.com/{SECRET}?key={SECRET}"}, {}),
+    "two passwords": ({"MAIL_SENDER_MAIL_PASSWORD": SECRET}, {"mail_password": f"{SECRET}-of-the-file"}),
+    "two files": ({"MAIL_SENDER_MAIL_PASSWORD_FILE": HELD}, {"mail_password": None, "mail_password_path": HELD_TWICE}),
+    "the token in a file": ({"MAIL_SENDER_TOKEN_FILE": HELD}, {"token": None}),
+    "two tokens in a file": ({"MAIL_SENDER_TOKEN_FILE": HELD_TWICE}, {"token": None}),
+    "a path in the file": ({}, {"token": None, "token_path": HELD_TWICE}),
+    "a password in its path's place": ({}, {"mail_password": None, "mail_password_path": PLAIN}),
+    "a token in its path's place": ({}, {"token": None, "token_path": JWS * 9}),
+    "a webhook in a file": ({}, {"alert": {"url_path": HELD}}),
+    "a credential": ({"CREDENTIALS_DIRECTORY": "{folder}/credentials"}, {"token": None}),
+}  # fmt: skip
+
+
+def test_no_variable_and_no_file_of_a_secret_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said of them names the variable or the file, and not what it holds."""
+    (tmp_path / "credentials").mkdir()
+    for name, text in (
+        ("held", SECRET),
+        ("twice", f"{SECRET}\n{SECRET}\n"),
+        ("credentials/token", f"{JWS} {SECRET}"),
+    ):
+        (tmp_path / name).write_text(text)
+    wrong: dict[str, str] = {}
+    for name, (variables, values) in ELSEWHERE.items():
+        filled = json.loads(json.dumps(values).replace("{folder}", str(tmp_path)))
+        paths = configs.client(tmp_path), configs.sender(tmp_path, **filled)
+        with monkeypatch.context() as environment:
+            for variable, text in variables.items():
+                environment.setenv(variable, text.replace("{folder}", str(tmp_path)))
+            said = checked(paths) + "".join(capsys.readouterr())
+        if found := shown_of(said, (SECRET, *JWS.split("."), "horse battery", SECRET.lower())):
+            wrong[name] = found[0]
+    assert wrong == {}
+
+
+# 3. Of a sender at work
 
 PASSWORD = 'pa55 S3cr3t "quoted" x9Zq'
 SECRETS = {
@@ -266,7 +336,7 @@ def token_refused(world: World) -> None:
     replies = {"EHLO": "250-relay.example\r\n250 AUTH XOAUTH2", "AUTH": f"535 5.7.8 no {heard}"}
     world.relay("smtps", ScriptedRelay(replies, tls=world.authority.server()))
     table = {"flow": "refresh_token", "token_url": at.url, "client_id": "app", "client_secret": PASSWORD}
-    world.sender(mail_password=None, relay={"oauth": {**table, "refresh_token": refresh}})
+    world.sender(mail_password_path=None, relay={"oauth": {**table, "refresh_token": refresh}})
 
 
 def server_says_the_token(world: World) -> None:
@@ -333,20 +403,27 @@ def at_work(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         script = f'cat >> {tmp_path}/told; env | grep ALERT_ >> {tmp_path}/told; echo bad "$@"; exit 1'
         world.sender(
             mail_username="mail-sender",
-            mail_password=f"{PASSWORD}\n",
+            mail_password=None,
+            mail_password_path=held(tmp_path / "password", f"{PASSWORD}\n"),
             headers={"X-Api-Key": SECRETS["x-api-key"]},
             ledger={"path": tmp_path / "state"},
             observe={"listen": "127.0.0.1:0"},
             doctor={"daily": False},
             schedule="* * * * * *",
             alert={
-                "url": f"{place}/services/{SECRETS['webhook']}?key={SECRETS['query']}",
+                "url_path": held(tmp_path / "url", f"{place}/services/{SECRETS['webhook']}?key={SECRETS['query']}"),
                 "headers": {"Authorization": f"Bearer {SECRETS['header']}"},
                 "command": ["/bin/sh", "-c", script, "sh", SECRETS["argument"], f"--key={SECRETS['argument']}"],
                 "after_seconds": 1,
             },
         )
         yield AtWork(world, Log(), hook, manager)
+
+
+def held(path: Path, text: str) -> Path:
+    """Write a file that holds a secret alone."""
+    path.write_text(text)
+    return path
 
 
 def interrupted(_: float) -> None:
@@ -418,6 +495,8 @@ def test_no_output_shows_a_secret(
             for one in message_ids(ask("queue", "list", "-o", "json")):
                 ask("queue", "show", one, "-o", form)
             ask("doctor", "-o", form)
+            ask("config", "show", "-o", form)
+            ask("config", "check", "-o", form)
         ask("queue", "list")
         ask("healthcheck", "--ready")
         ask("alert", "test")

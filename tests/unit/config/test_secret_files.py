@@ -199,7 +199,7 @@ def test_a_folder_a_pipe_and_a_path_that_is_none_are_faults_and_nobody_waits(fil
     for text, words in (
         ("5", "5; expected text in quotes"),
         ('""', "an empty text"),
-        ('"${FILE}"', "${FILE}: no such file"),
+        ('"${FILE}"', '${FILE}" still holds a placeholder'),
     ):
         write(files, token=None, token_path=text)
         with pytest.raises(ConfigError) as caught:
