@@ -17,6 +17,7 @@ from mail_sender.observe.page.routes import page_routes
 from mail_sender.observe.status import ConditionStatus, Status
 from mail_sender.observe.watched import STANDING_BY, TOO_BUSY, Watched
 from mail_sender.web.gate import FAULTS
+from mail_sender.web.kept import Kept
 
 
 def application(watched: Callable[[], Watched | None], metrics: Metrics) -> Starlette:
@@ -36,7 +37,7 @@ def application(watched: Callable[[], Watched | None], metrics: Metrics) -> Star
         warnings = [_said(one) for one in status.conditions if not one.blocks]
         return _health("ready", [] if is_ready else [*_why_not_ready(status)], warnings=warnings)
 
-    async def expose(_: Request) -> Response:
+    async def metrics_now() -> Response:
         status = None if (now := watched()) is None else await now.status_in_time()
         text = metrics.exposition(status, is_standing_by=now is None)
         return Response(text, headers={"content-type": CONTENT_TYPE})
@@ -45,7 +46,7 @@ def application(watched: Callable[[], Watched | None], metrics: Metrics) -> Star
         *page_routes(watched),
         Route("/health/alive", alive),
         Route("/health/ready", ready),
-        Route("/metrics", expose),
+        Route("/metrics", Kept(metrics_now).answer),
     ]
     found = Starlette(routes=routes, exception_handlers=FAULTS)
     found.router.redirect_slashes = False  # it would redirect to whatever host the request names

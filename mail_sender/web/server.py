@@ -1,8 +1,9 @@
 """Answers requests on a socket, in the event loop that runs already, beside work that matters more.
 
 A client gets one response for each connection, and a few seconds for all of it: one that is slow, silent or hostile
-holds what it holds for that long, and no longer. The oldest connection makes room for one too many. What is kept of a
-request is bounded: h11 reads its head, and nobody reads its body.
+holds what it holds for that long, and no longer. For one connection too many another one makes room: the oldest of
+those that have not asked for anything, or else the oldest. What is kept of a request is bounded: h11 reads its head,
+and nobody reads its body.
 
 A server such as uvicorn would bring what is not needed here, would keep connections, and let heads take their time.
 """
@@ -62,7 +63,8 @@ class _Connection(asyncio.Protocol):
         self._deadline = asyncio.get_running_loop().call_later(SECONDS, self.abort)
         self._open_ones[self] = None
         if len(self._open_ones) > MOST_CONNECTIONS:
-            next(iter(self._open_ones)).abort()
+            others = [one for one in self._open_ones if one is not self]
+            next((one for one in others if one.is_silent), others[0]).abort()
 
     def connection_lost(self, _: Exception | None) -> None:
         """Give the place back; nobody waits for the response any more."""
@@ -71,8 +73,14 @@ class _Connection(asyncio.Protocol):
         if self._responding is not None:
             self._responding.cancel()
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether it has not asked for anything yet."""
+        return self._responding is None
+
     def abort(self) -> None:
-        """Drop the connection at once."""
+        """Drop the connection at once; its place is free from now on, not only when the loop comes round to it."""
+        self._open_ones.pop(self, None)
         self._transport.abort()
 
     def eof_received(self) -> bool:

@@ -16,6 +16,7 @@ from mail_sender.observe.listener import Listener
 from mail_sender.observe.place import TcpPlace
 from mail_sender.observe.status import AttemptsStatus, FailingDomain, Status
 from mail_sender.observe.watched import Watched
+from mail_sender.web import kept
 from tests.support.pictures import keep_picture
 from tests.support.samples import HOUR, MINUTE, NOW, delivery, message
 from tests.support.statuses import status
@@ -55,8 +56,9 @@ class Sender:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def sender() -> AsyncIterator[Sender]:
-    """Serve the page of a sender that does not exist, from a listener that does."""
+async def sender(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sender]:
+    """Serve the page of a sender that does not exist, from a listener that does; its minutes take no time."""
+    monkeypatch.setattr(kept, "SECONDS", 0.0)
     with capture_logs() as log:
         listener, found = Listener(SteadyClock()), Sender("")
         listener.watched = Watched(list, found.answer, found.last)

@@ -1,5 +1,6 @@
 """The page shows the status and the last deliveries, escaped and masked; its chart is plain arithmetic."""
 
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 
@@ -9,6 +10,7 @@ from mail_sender.ledger.base import Attempt, Entry
 from mail_sender.ledger.states import State
 from mail_sender.observe.page.chart import HEIGHT, WIDTH, chart
 from mail_sender.observe.page.page import html, html_standing_by, when
+from mail_sender.observe.status import FailingDomain
 from tests.support.samples import DAY, HOUR, MINUTE, NOW, SECOND, delivery, message
 from tests.support.statuses import status
 
@@ -83,6 +85,28 @@ def test_what_relays_and_queues_wrote_is_text_and_nothing_else() -> None:
     for name, attributes in Elements(found).found:
         assert not [one for one in attributes if one.startswith("on") or one == "style"], name
         assert not {"href", "src"} & attributes.keys() or name in {"link", "script"}
+
+
+def test_no_text_of_others_anywhere_becomes_an_element() -> None:
+    """Addresses, kinds, domains, the server's and the relay's names, and what is said of a fault."""
+    plain = status(ready=False, breaker="open", fault="auth")
+    fault = plain.conditions[0].model_copy(update={"detail": HOSTILE, "advice": HOSTILE, "kind": HOSTILE})
+    assert plain.server is not None
+    assert plain.relay is not None
+    hostile = plain.model_copy(
+        update={
+            "conditions": [fault],
+            "server": plain.server.model_copy(update={"uri": HOSTILE}),
+            "relay": plain.relay.model_copy(update={"place": HOSTILE}),
+            "failing_domains": [FailingDomain(domain=HOSTILE, failed=1, deferred=0)],
+        }
+    )
+    harmless = plain.model_copy(update={"failing_domains": [FailingDomain(domain="x", failed=1, deferred=0)]})
+    of = replace(entry(reply=HOSTILE), queue_id=HOSTILE)
+    of = replace(of, delivery=replace(of.delivery, recipient=f"{HOSTILE}@{HOSTILE}", kind=HOSTILE))
+    names = [[name for name, _ in Elements(page).found] for page in (html(harmless, [entry()]), html(hostile, [of]))]
+    assert names[0] == names[1]
+    assert Elements(html(hostile, [of])).text.count("<script>alert(1)</script>") >= 8
 
 
 def test_the_chart_counts_each_attempt_once() -> None:
