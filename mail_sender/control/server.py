@@ -4,7 +4,8 @@ It is a unix stream socket in the state folder, open to its owner alone. One con
 line; back come the lines of the response, the last of which is an `end`. A list is asked for page by page, each page
 by a connection of its own, so a reader who pauses holds up nothing here.
 
-1. Both ends have deadlines and bounded lines. A line that is no command gets a sentence.
+1. Both ends have deadlines and bounded lines, and connections are bounded, too. A line that is no command gets a
+   sentence.
 2. A client that vanishes ends what it asked for, between two deliveries. A command whose client has gone before the
    command begins is dropped.
 3. A socket that a killed sender left behind belongs to nobody: who has the lock replaces it.
@@ -27,6 +28,8 @@ from mail_sender.errors import Exit, MailSenderError
 from mail_sender.ledger.state_folder import StateFolder
 
 MOST_CLIENTS = 16
+MOST_CONNECTIONS = 64
+"""Connections, with those that have not said yet what they want; each takes a descriptor."""
 _BUFFERED = 64 * 1024
 _log = structlog.get_logger()
 
@@ -67,14 +70,16 @@ class Control:
         task = cast("asyncio.Task[None]", asyncio.current_task())
         self._clients.add(task)
         try:
-            await self._converse(reader, writer)
-            writer.close()
+            if len(self._clients) <= MOST_CONNECTIONS:
+                await self._converse(reader, writer)
+                writer.close()
+                async with asyncio.timeout(unix_socket.SECONDS):  # for the last lines to be taken
+                    await writer.wait_closed()
         except (OSError, TimeoutError):
             pass
         finally:
             self._clients.discard(task)
-            if not writer.is_closing():
-                writer.transport.abort()
+            writer.transport.abort()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         command = await _command(reader)
@@ -104,6 +109,8 @@ async def _command(reader: asyncio.StreamReader) -> Command | str:
 
 def _is_gone(writer: asyncio.StreamWriter) -> bool:
     """Say whether the client has hung up, which is known before the loop has read so far."""
+    if writer.transport.is_closing():
+        return True
     poll = select.poll()
     poll.register(writer.get_extra_info("socket").fileno(), 0)  # POLLHUP always counts; half closed is not gone
     return bool(poll.poll(0))

@@ -169,6 +169,43 @@ def _drained(connection: socket.socket) -> int:
     return count
 
 
+async def test_a_client_that_does_not_take_the_last_lines_is_let_go_as_well(
+    state: StateFolder, listening: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The response is over, but as long as its lines wait in a buffer, they and a descriptor are held."""
+    monkeypatch.setattr(unix_socket, "SECONDS", 0.2)
+    monkeypatch.setattr(server, "_BUFFERED", 10**9)
+    begun = asyncio.Event()
+
+    class Whole:
+        async def answer(self, _: Command) -> AsyncIterator[ResponseLine]:
+            begun.set()
+            for _number in range(10):
+                yield {"progress": {"padding": "x" * 60_000}}
+
+    listening.handler = Whole()  # type: ignore[assignment]  # as above
+    connection = await in_a_thread(connect, state)
+    connection.settimeout(10)
+    connection.sendall(b'{"verb": "list"}\n')
+    async with asyncio.timeout(10):
+        await begun.wait()
+        await asyncio.gather(*listening._clients)
+    assert 0 < await in_a_thread(_drained, connection) < 600_000
+    connection.close()
+
+
+async def test_connections_that_say_nothing_are_bounded(
+    state: StateFolder, listening: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes a descriptor, which the relay and the ledger need."""
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 2)
+    idle = [await in_a_thread(connect, state) for _ in range(3)]
+    assert await in_a_thread(idle[-1].recv, 100) == b""
+    assert len(listening._clients) == 2
+    for connection in idle:
+        connection.close()
+
+
 async def test_closing_ends_whatever_is_being_answered(state: StateFolder, ledger_on_disk: SqliteLedger) -> None:
     """A stop waits for nobody who reads a list; and the socket is gone."""
     slow = Slow()
