@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes what the image installs, with hashes, from uv.lock into a folder (requirements/ unless another is named):
-# runtime.lock is the production dependencies, those for service accounts among them, build.lock what makes our own wheel.
-# Run it after each lock; a test fails while the folder and uv.lock differ.
+# runtime.lock is the production dependencies, build.lock what makes our own wheel, service-account.lock what that extra
+# adds. Run it after each lock; a test fails while the folder and uv.lock differ.
 set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-requirements}
@@ -11,5 +11,6 @@ export_lock() {
 }
 
 mkdir -p "$folder"
-export_lock --no-dev --extra service-account >"$folder/runtime.lock"
+export_lock --no-dev >"$folder/runtime.lock"
 export_lock --only-group build >"$folder/build.lock"
+export_lock --only-group service-account >"$folder/service-account.lock"

@@ -17,7 +17,7 @@ esac
 
 # The stamp is written last and holds the locks' own hashes: present and equal means complete.
 stamp=wheelhouse/.complete-$python-$machine
-locks=$(cat requirements/runtime.lock requirements/build.lock | sha256sum)
+locks=$(cat requirements/*.lock | sha256sum)
 if [ "$(cat "$stamp" 2>/dev/null)" = "$locks" ]; then exit 0; fi
 
 [ -x .cache/tools/uv/bin/uv ] || {
@@ -34,7 +34,7 @@ scripts/uv.sh run --quiet --no-project --with pip==26.3 \
     --dest wheelhouse --require-hashes --only-binary=:all: --no-deps \
     --implementation cp --python-version "$python" \
     $platforms --platform "manylinux2014_$machine" \
-    -r requirements/runtime.lock -r requirements/build.lock || {
+    -r requirements/runtime.lock -r requirements/build.lock -r requirements/service-account.lock || {
     echo "wheelhouse: pip could not fetch every wheel for Python $python on $machine; its reason is above." >&2
     exit 1
 }

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender.mail.mail import Mail
+from mail_sender.relay import redaction
 from mail_sender.relay.redaction import cleaned
 from mail_sender.verdict import LONGEST_TEXT
 from tests.support.samples import ELLIE, INTENT, NOW
@@ -98,3 +99,13 @@ def test_whatever_surrounds_a_secret_it_does_not_come_through(noise: str) -> Non
     assert LOGIN[1] not in found
     assert len(found) <= LONGEST_TEXT
     assert found == "" or found.isprintable()
+
+
+def test_the_pieces_of_old_access_tokens_are_not_kept() -> None:
+    """There are thousands in each, and a new token comes every hour; what hides a mail's link stays."""
+    link, before = "spec1-7Kp2w-9Zq4t-3Rb8m", redaction._of_short.cache_info().currsize
+    for number in range(20):
+        token = f"{number}".join(chr(97 + one % 26) for one in range(2000))
+        assert cleaned(f"no {token[:60]} {link}", (token, link)) == "no *** ***"
+    assert redaction._of_long.cache_info().currsize <= 8
+    assert redaction._of_short.cache_info().currsize <= before + 1

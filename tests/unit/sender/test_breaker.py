@@ -13,6 +13,8 @@ TABLE = [
     (RelayDown(Stage.AUTH, "454", "wait", lasting=False), NETWORK, [5, 10, 20, 30]),
     (BAD_CERTIFICATE, NEEDS_A_PERSON, [30, 60, 120, 240, 300, 300]),
     (BAD_LOGIN, LOGIN, [60, 120, 240, 480, 900, 900]),
+    (RelayDown(Stage.TOKEN, "invalid_client", "mend it", lasting=True), LOGIN, [60, 120, 240, 480, 900, 900]),
+    (RelayDown(Stage.TOKEN, "503", "wait", lasting=False), NETWORK, [5, 10, 20, 30, 30]),
     (on(Stage.AUTH, "451 Authentication failed: Maximum credits exceeded"), ALLOWANCE, [60, 120, 240, 480, 600]),
     (
         on(Stage.AUTH, "454 4.7.0 Too many login attempts, please try again later"),
