@@ -137,6 +137,13 @@ def test_nothing_is_written_if_something_is_wrong(stub: Stub, folder: Path, opti
     assert names(folder) == []
 
 
+def test_a_folder_that_is_missing_is_said_before_anybody_is_asked(folder: Path, options: Options) -> None:
+    """Whoever has answered ten questions does not want to hear of it at the end."""
+    done = init(folder / "missing", options)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"make the folder {folder / 'missing'} first" in done.stderr
+
+
 def test_files_can_be_written_before_the_server_is_there(folder: Path, options: Options) -> None:
     """Offline nobody is asked, but the loader checks all the same."""
     done = init(folder, {**options, "--uri": "https://localhost:9", "--relay": "localhost:9"}, "--offline")
@@ -164,7 +171,7 @@ def test_the_files_of_kanidms_sender_are_used_as_they_are(stub: Stub, folder: Pa
     """Nothing is written where they are; elsewhere they are copied, with what an option changes."""
     before = stub.sender_config.read_bytes(), stub.client_config.read_bytes()
     place = stub.client_config, stub.sender_config
-    done = run_here("-c", place[0], "-m", place[1], "init", *USER, "--yes", "--from", place[1])
+    done = run_here("-c", place[0], "-m", place[1], "init", *USER, "--yes", "--from", place[1], "--offline")
     assert done.returncode == 0, done.stderr
     assert "Both files are used as they are" in done.stdout
     assert (place[1].read_bytes(), place[0].read_bytes()) == before
@@ -177,13 +184,14 @@ def test_the_files_of_kanidms_sender_are_used_as_they_are(stub: Stub, folder: Pa
 
 def test_secrets_get_files_of_their_own_if_that_is_wanted(stub: Stub, folder: Path, options: Options) -> None:
     """The config can be shown to anybody then, a new one as one that was there; the loader finds them all the same."""
-    done = init(folder, options, "--secret-files")
+    done = init(folder, options, "--secret-files", "--offline")
     assert done.returncode == 0, done.stderr
     apart = ["mail-sender.password", "mail-sender.token"]
     assert names(folder) == ["config", "mail-sender", *apart]
     assert {(folder / name).stat().st_mode & 0o777 for name in apart} == {0o600}
     assert (folder / "mail-sender.token").read_text() == stub.tokens["readwrite"]
-    assert "0 faults, 0 warnings" in done.stdout
+    checked = run_here("-c", folder / "config", "-m", folder / "mail-sender", "config", "check")
+    assert checked.stdout == "the configuration can be used: no faults, no warnings\n"
     before = tomli.loads(stub.sender_config.read_text())
     done = run_here("-c", stub.client_config, "-m", stub.sender_config, "init", *USER, "--from", stub.sender_config,
                     "--secret-files", "--force", "--offline")  # fmt: skip

@@ -7,6 +7,7 @@
 Whoever writes files does so within `undisturbed`: Ctrl-C then finds all of them, or none.
 """
 
+import errno
 import os
 import signal
 import threading
@@ -55,6 +56,17 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler or signal.SIG_DFL)
     for first in waiting[:1]:
         signal.raise_signal(first)
+
+
+def require_writable(files: Sequence[NewFile]) -> None:
+    """See that files can be made where these belong, before anybody is asked anything. Raises `CannotWrite`."""
+    for file in files:
+        folder = file.path.parent
+        reason = 0 if folder.is_dir() else errno.ENOENT
+        if not reason and not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+            reason = errno.EACCES
+        if reason:
+            raise _cannot(file.path, OSError(reason, os.strerror(reason)))
 
 
 def write(files: Sequence[NewFile], now: datetime, *, replaces: bool) -> list[Path]:

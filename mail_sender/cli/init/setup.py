@@ -99,7 +99,9 @@ class Setup:
         owner = self._owner()
         if not self._dialogue.asks:
             self._refuse_missing(owner)
-        beginning.new_files(self._answers.draft, owner or owners.of(None), replaces=self._request.replaces)
+        draft = self._answers.draft
+        wanted = beginning.new_files(draft, owner or owners.of(None), replaces=self._request.replaces)
+        files.require_writable(wanted)
         if owner is None:
             owner = self._asked_for_owner()
         return owner

@@ -22,12 +22,13 @@ class Scripted(Dialogue):
 
     def __init__(self, *answers: tuple[str, str]) -> None:
         super().__init__(asks=True)
-        self.answers, self.said = list(answers), list[str]()
+        self.answers, self.said, self.proposed = list(answers), list[str](), list[str | None]()
 
     def write(self, text: str) -> None:
         self.said.append(text)
 
     def ask(self, text: str, default: str | None = None, *, hidden: bool = False) -> str:
+        self.proposed.append(default)
         key, answer = self.answers.pop(0)
         assert text == QUESTIONS[key].text
         assert hidden == QUESTIONS[key].is_secret
@@ -74,6 +75,7 @@ def test_a_relay_is_asked_for_with_what_it_needs(answers: list[tuple[str, str]],
     assert dialogue.answers == []
     assert {key: found.value(key) for key in result} == result
     assert found.draft.subject.reading.faults == ()
+    assert set(dialogue.proposed) == {None}  # what is no good is not proposed again
 
 
 def test_another_relay_takes_the_place_of_a_provider() -> None:
