@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 from mail_sender.config import proxy
 from mail_sender.config.keys import OAuthTable, SenderFile
 from mail_sender.config.toml_file import Key, TomlFile
-from mail_sender.errors import ConfigFault
+from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.ledger import state_folder
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.names.secret import Secret
 from mail_sender.relay.oauth import assertion, service_account_key
 from mail_sender.relay.oauth.assertion import BadKey
-from mail_sender.relay.oauth.config import Flow, OAuthConfig
+from mail_sender.relay.oauth.config import Flow, OAuthConfig, ServiceAccount
 from mail_sender.relay.oauth.service_account_key import BadKeyFile
 
 TABLE: Key = ("relay", "oauth")
@@ -65,13 +65,16 @@ def warnings(sender: SenderFile) -> Iterator[str]:
 
 
 def config(sender: SenderFile, mailbox: str) -> OAuthConfig | None:
-    """Return how a token is got, None without OAuth; `mailbox` is whose token it is, if nothing else is said."""
+    """Return how a token is got, None without OAuth; `mailbox` is whose token it is, if nothing else is said.
+
+    Raises `ConfigError` if a file that was good a moment ago is gone.
+    """
     table = sender.relay.oauth
     if table.flow is None:
         return None
     flow, account, url = Flow(table.flow), None, table.token_url or ""
     if flow is Flow.SERVICE_ACCOUNT and table.service_account_path is not None:
-        account, of_account = service_account_key.read(table.service_account_path)
+        account, of_account = _read_again(table.service_account_path)
         url = url or of_account
     way = proxy.proxy_for(url) if url else None
     return OAuthConfig(
@@ -88,6 +91,15 @@ def config(sender: SenderFile, mailbox: str) -> OAuthConfig | None:
         proxy=Secret(way) if way else None,
         state=_state(sender) if flow is Flow.REFRESH_TOKEN else None,
     )
+
+
+def _read_again(path: Path) -> tuple[ServiceAccount, str]:
+    try:
+        return service_account_key.read(path)
+    except (OSError, BadKeyFile) as error:
+        found = f"{path} cannot be read any more ({getattr(error, 'strerror', None) or error})"
+        fault = ConfigFault(path, None, ".".join(_SERVICE_ACCOUNT), found, "put it back")
+        raise ConfigError([fault], []) from None
 
 
 def _state(sender: SenderFile) -> state_folder.StateFolder | None:

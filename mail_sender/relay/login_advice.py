@@ -36,6 +36,12 @@ _RULES = (
         False,
         "it takes no passwords any more: set [relay.oauth] (docs/relays.md, Microsoft 365)",
     ),
+    _rule(
+        r"^5\.7\.3 authentication unsuccessful",
+        False,
+        "check mail_username and mail_password; Microsoft 365 takes passwords only where the tenant still allows "
+        "them: else set [relay.oauth] (docs/relays.md, Microsoft 365)",
+    ),
     _rule(r"application-specific password", False, "make an app password, or set [relay.oauth] (docs/relays.md)"),
     _rule(r"web ?login ?required|log in (via|with) your web", False, "set [relay.oauth] (docs/relays.md, Gmail)"),
     _rule(

@@ -1,6 +1,8 @@
 """Reads the JSON file of a service account's key, as Google's console writes it."""
 
 import json
+import os
+import stat
 from pathlib import Path
 
 from mail_sender.names.secret import Secret
@@ -16,7 +18,11 @@ class BadKeyFile(ValueError):
 
 def read(path: Path) -> tuple[ServiceAccount, str]:
     """Return the account, and its token endpoint, or an empty text. Raises `OSError`, `BadKeyFile`."""
-    with path.open("rb") as file:
+    with os.fdopen(
+        os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
+    ) as file:  # a pipe is not waited for
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise BadKeyFile("is no regular file")
         content = file.read(LARGEST + 1)
     try:
         values = json.loads(content) if len(content) <= LARGEST else None

@@ -22,6 +22,8 @@ from mail_sender.relay.oauth.refresh_token import RefreshToken
 
 _log = structlog.get_logger()
 
+LONGEST = 90.0
+"""Seconds for one renewal, with all that is read and written for it."""
 REST = 30.0
 """Seconds between two tries to renew a token that is good for a while yet."""
 
@@ -92,12 +94,14 @@ class Tokens:
 
     async def _renew(self) -> AccessToken | TokenFault:
         try:
-            grant = await self._ask(self._config, self._refresh.current() if self._refresh else None)
+            async with asyncio.timeout(LONGEST):
+                grant = await self._granted()
         except NoToken as error:
             return self._failed(error.fault)
+        except TimeoutError:
+            detail = f"{self.place} and the state folder gave no token within {LONGEST:g} s"
+            return self._failed(TokenFault(detail, "look at the disk of the state folder", lasting=False))
         token = AccessToken.of(grant, self._now(), datetime.now(UTC))
-        if grant.refresh_token is not None and self._refresh is not None:
-            self._refresh.take(grant.refresh_token)
         _log.debug("oauth_token", place=self.place, seconds=round(grant.lifetime))
         if self._fault is not None:
             self._fault = None
@@ -105,6 +109,15 @@ class Tokens:
         self._token = token
         self._said.append(token.text.get_secret_value())
         return token
+
+    async def _granted(self) -> Grant:
+        """Ask with the newest refresh token, and keep the one that comes; a disk that hangs holds up nothing else."""
+        if self._refresh is None:
+            return await self._ask(self._config, None)
+        grant = await self._ask(self._config, await asyncio.to_thread(self._refresh.current))
+        if grant.refresh_token is not None:
+            await asyncio.to_thread(self._refresh.take, grant.refresh_token)
+        return grant
 
     def _failed(self, fault: TokenFault) -> TokenFault:
         now = self._now()

@@ -1,6 +1,7 @@
 """`[relay.oauth]`: what each flow needs and takes, and what is made of it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,23 @@ def test_a_key_file_that_cannot_be_used_is_a_fault(files: Files, content: bytes,
     fault = only(files.faults(table(text), **NO_PASSWORD))
     assert fault.key == "relay.oauth.service_account_path"
     assert found in fault.found
+
+
+def test_a_key_file_that_is_none_is_not_waited_for(files: Files) -> None:
+    """A pipe has no end, and a folder no content."""
+    os.mkfifo(files.folder / "pipe")
+    for name in ("pipe", "."):
+        text = f'flow = "service_account"\nservice_account_path = "{files.folder / name}"\nscope = "s"'
+        assert only(files.faults(table(text), **NO_PASSWORD)).key == "relay.oauth.service_account_path"
+
+
+def test_a_key_file_that_goes_while_it_is_read_is_a_fault(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read twice: to check it, and to use it."""
+    path = files.folder / "key.json"
+    path.write_text(json.dumps(KEY))
+    monkeypatch.setattr(assertion, "check", lambda _: path.unlink())
+    text = f'flow = "service_account"\nservice_account_path = "{path}"\nscope = "s"'
+    assert "cannot be read any more" in only(files.faults(table(text), **NO_PASSWORD)).found
 
 
 def test_without_the_library_it_is_said_which_one_to_install(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:

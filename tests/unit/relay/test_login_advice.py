@@ -30,7 +30,7 @@ GOOGLE = "535 5.7.8 Username and Password not accepted. https://support.google.c
         (None, BASIC, "set [relay.oauth]"),
         (None, "534 5.7.9 Application-specific password required", "make an app password"),
         (None, "534 5.7.14 Please log in via your web browser", "set [relay.oauth]"),
-        (None, UNSUCCESSFUL, None),
+        (None, UNSUCCESSFUL, "else set [relay.oauth]"),
         (None, GOOGLE, None),
     ],
 )

@@ -1,15 +1,19 @@
 """The access token in use: when it is renewed, by how many, and what a failed renewal means."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import structlog
 
+from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.names.secret import Secret
 from mail_sender.relay.oauth import tokens
 from mail_sender.relay.oauth.access_token import RENEW_BEFORE, UNKNOWN_LIFE, Grant, NoToken, TokenFault
 from mail_sender.relay.oauth.config import Flow, OAuthConfig
+from mail_sender.relay.oauth.refresh_token import RefreshToken
 from mail_sender.relay.oauth.tokens import REST, Tokens
 
 CONFIG = OAuthConfig(Flow.COMMAND, command=(Secret("print-token"),))
@@ -119,6 +123,21 @@ async def test_a_token_that_a_relay_refused_is_not_used_again() -> None:
     source.tokens.refused(first)
     assert await source.current() == "token-2"
     assert source.tokens.secrets == ("token-1", "token-2")
+
+
+async def test_a_disk_that_hangs_is_no_reason_to_wait_for_ever(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The relay is down for that long, and the log says why."""
+    hanging = threading.Event()
+    monkeypatch.setattr(RefreshToken, "current", lambda _: hanging.wait(10))
+    monkeypatch.setattr(tokens, "LONGEST", 0.05)
+    config = OAuthConfig(Flow.REFRESH_TOKEN, refresh_token=Secret("r-1"), state=StateFolder(tmp_path))
+    source = Source()
+    found = Tokens(config, source.ask)
+    with pytest.raises(NoToken, match="gave no token within"):
+        await found.current()
+    hanging.set()
 
 
 def test_all_who_have_the_same_configuration_share_its_tokens() -> None:
