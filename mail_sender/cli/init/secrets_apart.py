@@ -18,6 +18,6 @@ def moved(base: Base, answers: AnswerBook, owner: Owner) -> tuple[Draft, list[Ne
     for key, end in ENDS.items():
         if secret := answers.value(key):
             path = base.sender_path.absolute().with_name(base.sender_path.name + end)
-            changes |= {key: None, f"{key}_path": str(path)}
+            changes |= {f"{key}_path": str(path), key: None}  # so that it stands below the key's comment
             files.append(NewFile(path, secret.strip("\r\n"), owner.of_secrets))
     return answers.drafted(changes), files

@@ -200,7 +200,9 @@ class Setup:
         proposed = state.proposal(self._base.sender_path, owner)
         if self._answers.value("ledger.path") is None and proposed is not None:
             self._dialogue.head("The ledger")
-            self._dialogue.write(f"{owner.name} cannot use {state_folder.DEFAULT}: another state folder is needed.")
+            self._dialogue.write(
+                f"User {owner.name} cannot use {state_folder.DEFAULT}: another state folder is needed."
+            )
             self._answers.put("ledger.path", proposed)
             if self._dialogue.asks:
                 self._answers.ask("ledger.path")

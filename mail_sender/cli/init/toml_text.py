@@ -1,7 +1,8 @@
 """Changes the text of a TOML file, and leaves all that it does not change as somebody wrote it, comments as well.
 
 A key that is there gets a new value on its line; one that is not goes to the end of its table, the top level's before
-the first table. The result is read again: if it says anything but what was wanted, nothing is changed.
+the first table, and one that names a file (`token_path`) below the key that it stands for. The result is read again:
+if it says anything but what was wanted, nothing is changed.
 """
 
 import json
@@ -58,15 +59,23 @@ def _with(text: str, key: Key, value: str | None) -> str:
     if begin is None:
         added = [*([""] if lines else []), f"[{'.'.join(key[:-1])}]", line] if line is not None else []
         return "\n".join([*lines, *filter(_is_text, added), ""])
-    found = re.compile(rf"\s*(?:{re.escape(key[-1])}|\"{re.escape(key[-1])}\"|'{re.escape(key[-1])}')\s*=")
-    at = next((number for number in range(begin, end) if found.match(lines[number])), None)
+    at = _line(lines[begin:end], key[-1])
     if at is not None:
+        at += begin
         lines[at : at + 1] = [line] if line is not None else []
     elif line is not None:
+        if (beside := _line(lines[begin:end], key[-1].removesuffix("_path"))) is not None:
+            end = begin + beside + 1
         while end > begin and not lines[end - 1].strip():
             end -= 1
         lines.insert(end, line)
     return "\n".join([*lines, ""])
+
+
+def _line(lines: list[str], name: str) -> int | None:
+    """Return the line on which a key stands."""
+    found = re.compile(rf"\s*(?:{re.escape(name)}|\"{re.escape(name)}\"|'{re.escape(name)}')\s*=")
+    return next((number for number, line in enumerate(lines) if found.match(line)), None)
 
 
 def _is_text(line: str | None) -> bool:

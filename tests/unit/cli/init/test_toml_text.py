@@ -26,6 +26,7 @@ name = "Example"
     [
         (("token",), "new", 'token = "new"', "# Ours since 2024."),
         (("mail_relay",), "smtps://r", 'mail_relay = "smtps://r"', 'schedule = "* * * * * * *"'),
+        (("token_path",), "/t", 'token_path = "/t"', 'token = "old"  # from Ellie'),
         (("relay", "local_name"), "b", 'local_name = "b"', "[relay]  # the new one"),
         (("relay", "ca_path"), "/ca", 'ca_path = "/ca"', 'local_name = "idm.example.com"'),
         (("ledger", "path"), "/state", 'path = "/state"', "[ledger]"),
