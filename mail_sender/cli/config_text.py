@@ -18,6 +18,7 @@ from mail_sender.config.reference import Entry
 from mail_sender.config.toml_file import TomlFile
 
 WIDTH = 80
+_WHOLE_WORDS: Mapping[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 _FREE = "table of texts"
 _COLUMN = 42
 """Where the origin of a value begins, if the value leaves room for it."""
@@ -45,6 +46,7 @@ def explanation(entry: Entry) -> str:
         ("type", f"{entry.type}; a secret, which is never shown" if entry.is_secret else entry.type),
         ("default", reference.plain(entry.default)),
         ("example", f"{entry.key} = {entry.example}"),
+        ("keys", ", ".join(reference.keys_of(entry))),
         ("environment", " or ".join(entry.variables)),
         ("more", ", ".join(entry.pages or ("docs/configuration.md",))),
     ]
@@ -109,7 +111,7 @@ def _row(name: str, text: str) -> str:
     if len(indent) + len(text) <= WIDTH:
         return indent + text
     below = " " * len(indent)
-    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=below, break_long_words=False)
+    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=below, **_WHOLE_WORDS)
 
 
 def _styled(text: str, **style: Any) -> str:

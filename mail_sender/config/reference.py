@@ -91,6 +91,12 @@ def find(name: str) -> tuple[Entry, ...]:
     return in_table or tuple(entry for entry in entries() if entry.key == wanted)
 
 
+def keys_of(table: Entry) -> tuple[str, ...]:
+    """Return the names of the keys that a table has, each of which has an entry of its own; of any other key none."""
+    place = f"{table.table}.{table.key}".strip(".")
+    return tuple(entry.name for entry in entries() if entry.table == place and entry.file == table.file)
+
+
 def nearest(name: str) -> str | None:
     """Return the known name that is nearest to an unknown one."""
     names = {known for entry in entries() for known in (entry.name, entry.key, entry.title, *entry.variables)}

@@ -120,6 +120,8 @@ def test_explain_says_all_of_a_key_and_helps_with_a_misspelt_one() -> None:
         "  environment  MAIL_SENDER_RELAY_LOCAL_NAME\n"
         "  more         docs/configuration.md\n"
     )
+    table = run_here("config", "explain", "relay.warm_up").stdout
+    assert "  keys         relay.warm_up.start, relay.warm_up.factor, relay.warm_up.days," in table.splitlines()
     wrong = run_here("config", "explain", "relay.capath")
     assert (wrong.returncode, wrong.stderr) == (
         2, "mail-sender: unknown key 'relay.capath': did you mean relay.ca_path?\n",

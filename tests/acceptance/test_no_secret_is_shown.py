@@ -176,7 +176,11 @@ def checked(paths: tuple[Path, Path]) -> str:
 
 def said_of(paths: tuple[Path, Path]) -> str:
     """Return what is said of two files, beside what is printed."""
-    said = [checked(paths)]
+    said: list[str] = []
+    try:
+        config_output.print_values(*paths, "text")
+    except ConfigError as error:
+        said.append(f"{error} {error.faults!r}")
     try:
         found = lenient_config.read(paths[1])
         said.append(f"{found.faults} {found.elsewhere} {found.warnings}")
