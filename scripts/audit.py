@@ -12,12 +12,13 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,13 +63,23 @@ def main() -> int:
 
 
 def runtime_components() -> Sequence[Mapping[str, Any]]:
-    """Return what the SBOM says of each package that the image installs, from this clone's environment."""
-    lock = (ROOT / "requirements/runtime.lock").read_text()
-    wanted = {canonicalize_name(name) for name in re.findall(r"(?m)^([\w.-]+)==", lock)} | {sbom.OURS}
+    """Return what the SBOM says of each package that an image may install, from this clone's environment.
+
+    Raises `KeyError` if one is not installed here.
+    """
     found: dict[str, Distribution] = {canonicalize_name(one.name): one for one in distributions()}
-    document = sbom.document({name: found[name] for name in wanted & set(found)}, {}, datetime.now(UTC))
+    document = sbom.document({name: found[name] for name in {sbom.OURS, *of_the_image()}}, {}, datetime.now(UTC))
     components: Sequence[Mapping[str, Any]] = document["components"]
     return components
+
+
+def of_the_image() -> Iterator[str]:
+    """Yield the names in the locks of the image and its extras, as far as they are for this machine."""
+    for lock in (ROOT / "requirements").glob("*.lock"):
+        for line in re.findall(r"(?m)^(\w[^\\\n]*)", lock.read_text() if lock.stem != "build" else ""):
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate():
+                yield canonicalize_name(requirement.name)
 
 
 def licence(component: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from scripts import audit
 def test_every_package_of_the_image_is_under_a_licence_that_was_decided() -> None:
     """What nobody looked at is not shipped."""
     components = audit.runtime_components()
-    assert len(components) > 20
+    assert {"httpx", "cryptography"} <= {one["name"] for one in components}
     assert {one["name"]: audit.licence(one) for one in components if not audit.is_allowed(one)} == {}
 
 
