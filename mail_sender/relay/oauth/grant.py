@@ -59,7 +59,7 @@ def _seconds(value: object) -> float:
     """Return a token's life; some endpoints write it as a text."""
     try:
         seconds = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         return UNKNOWN_LIFE
     return min(seconds, _LONGEST_LIFE) if seconds > 0 else UNKNOWN_LIFE
 

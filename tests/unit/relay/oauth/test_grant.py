@@ -34,6 +34,7 @@ def error(name: str, description: str = "") -> dict[str, str]:
         (0, UNKNOWN_LIFE),
         ("soon", UNKNOWN_LIFE),
         (True, UNKNOWN_LIFE),
+        (10**400, UNKNOWN_LIFE),
     ],
 )
 def test_a_token_comes_with_its_life(expires_in: object, seconds: float) -> None:
