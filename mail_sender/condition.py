@@ -36,13 +36,15 @@ class Condition:
     """The state of one party: fine, or with a fault since some time.
 
     Its events are called after `name`: `relay_down`, `relay_up`. A fault ends when it was not met for `quiet`.
-    `fault` is None while there is none.
+    `place` names the party in its events and faults, where there are several of that name. `fault` is None while
+    there is none.
     """
 
-    def __init__(self, name: str, quiet: timedelta = timedelta(0)) -> None:
+    def __init__(self, name: str, quiet: timedelta = timedelta(0), place: str | None = None) -> None:
         self.fault: Fault | None = None
         self._name = name
         self._quiet = quiet
+        self._place = place
         self._last: datetime | None = None
         self._to_log = True
         self._is_old = False
@@ -50,7 +52,7 @@ class Condition:
     def down(self, kind: str, detail: str, advice: str, now: datetime) -> None:
         """Note a fault; it is logged unless it is the same as before."""
         self._last = now
-        before = self.fault
+        before, detail = self.fault, f"{self._place}: {detail}" if self._place else detail
         if before and before.kind == kind and pattern(before.detail) == pattern(detail) and not self._to_log:
             return
         self.fault = Fault(self._name, kind, before.since if before else now, detail, advice)
@@ -65,7 +67,8 @@ class Condition:
         seconds = round((now - self.fault.since).total_seconds())
         self.fault = None
         if not self._is_old:
-            _log.info(f"{self._name}_up", down_seconds=seconds)
+            named = {"place": self._place} if self._place else {}
+            _log.info(f"{self._name}_up", **named, down_seconds=seconds)
 
     def succeeded(self) -> "Condition":
         """Return the condition that goes on after a changed configuration: a fault that stays is logged anew.
@@ -73,7 +76,7 @@ class Condition:
         What this one meets from now on belongs to the old configuration, and is not logged any more.
         """
         self._is_old = True
-        next_one = Condition(self._name, self._quiet)
+        next_one = Condition(self._name, self._quiet, self._place)
         next_one._last, next_one.fault = self._last, self.fault
         return next_one
 

@@ -109,6 +109,10 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
         str | None,
         typer.Option("-t", "--test-email", metavar="ADDRESS", help="Send one test mail to ADDRESS, and exit."),
     ] = None,
+    fallback: Annotated[
+        int | None,
+        typer.Option("--fallback", metavar="N", min=1, help="With -t: send it through the Nth [[relay.fallback]]."),
+    ] = None,
     dry_run: Annotated[
         str | None,
         typer.Option(
@@ -135,14 +139,18 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
     """
     if context.invoked_subcommand is not None:
         dry_run = None if context.invoked_subcommand == "run" else dry_run
-        _refuse_with_command(context.invoked_subcommand, {"-t": test_email, "--dry-run": dry_run})
+        _refuse_with_command(
+            context.invoked_subcommand, {"-t": test_email, "--fallback": fallback, "--dry-run": dry_run}
+        )
         return
     _refuse_root(context)
+    if fallback is not None and test_email is None:
+        raise UsageError("--fallback belongs to -t, which names the address of the test mail")
     recipient = _recipient(test_email)
     start = _start(context)
     if recipient is None:
         raise typer.Exit(start.sender())
-    raise typer.Exit(start.test_mail(recipient))
+    raise typer.Exit(start.test_mail(recipient, fallback))
 
 
 @app.command("run", short_help="Run the sender, as without a command; or once.")

@@ -114,24 +114,27 @@ def _delivery(entry: ResponseLine, now: datetime) -> str:
     head = f"{printable(entry['recipient'])}: {entry['status']}"
     lines = [head, *_indented(meaning), *_indented(f"Next: {advice}")]
     attempts = "1 attempt" if entry["attempts"] == 1 else f"{entry['attempts']} attempts"
+    relays = {attempt["relay"] for attempt in entry["history"] if attempt.get("relay")}
     facts = {
         "deadline": f"{_clock(_time(entry['deadline']))}  ({ago(_time(entry['deadline']), now)})",
         "counted": f"{attempts}, extra copy {entry['copy']}" if entry["copy"] else attempts,
+        "relay": printable(*relays) if len(relays) == 1 else "",
         "queue id": printable(entry["queue_id"] or ""),
         "Message-ID": printable(entry["mail_message_id"] or ""),
     }
     lines += ["", *(f"  {name:<11}  {fact}" for name, fact in facts.items() if fact)]
     if entry["history"]:
         lines += ["", f"  {'when (UTC)':19}  {'stage':8}  {'verdict':11}  {'took':>7}  reply"]
-        lines += [_attempt(attempt) for attempt in entry["history"]]
+        lines += [_attempt(attempt, names_relay=len(relays) > 1) for attempt in entry["history"]]
     return "\n".join(lines)
 
 
-def _attempt(attempt: ResponseLine) -> str:
+def _attempt(attempt: ResponseLine, *, names_relay: bool) -> str:
     when = f"{_time(attempt['at']):%Y-%m-%d %H:%M:%S}"
     verdict = _VERDICTS.get(attempt["verdict"], attempt["verdict"])
     start = f"  {when}  {attempt['stage']:8}  {verdict:11}  {attempt['seconds']:>5.1f} s  "
-    reply = textwrap.wrap(_reply(attempt), _WIDTH - len(start))
+    through = f" (through {printable(attempt['relay'])})" if names_relay and attempt.get("relay") else ""
+    reply = textwrap.wrap(_reply(attempt) + through, _WIDTH - len(start))
     return f"\n{' ' * len(start)}".join([start + "".join(reply[:1]), *reply[1:]]).rstrip()
 
 
@@ -159,6 +162,7 @@ def _marked(entry: ResponseLine, now: datetime) -> str:
 
 _CONDITIONS = {
     ("relay", None): "The relay has been unusable",
+    ("fallback", None): "A fallback of the relay has been unusable",
     ("limit", None): "A limit has held mail back",
     ("server", None): "Kanidm has been unusable",
     ("server", ServerFaultKind.UNREACHABLE): "Kanidm has been unreachable",

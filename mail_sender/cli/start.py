@@ -44,11 +44,11 @@ class Start:
         with progress("done") as show:
             return self._once(show)
 
-    def test_mail(self, recipient: str) -> Exit:
-        """Send one test mail."""
+    def test_mail(self, recipient: str, fallback: int | None) -> Exit:
+        """Send one test mail, through the relay or through the fallback with this number. Raises `UsageError`."""
         from mail_sender.cli import test_mail  # noqa: PLC0415 - see the module's text
 
-        return test_mail.send(self._config, recipient)
+        return test_mail.send(self._config, recipient, fallback or 0)
 
     def _once(self, show: "Show | None") -> Exit:
         from mail_sender.wiring import once  # noqa: PLC0415 - see the module's text

@@ -73,6 +73,8 @@ def _rows(status: Status) -> Iterator[tuple[str, str]]:
         yield "server", _server(status.server, now)
     if status.relay:
         yield "relay", _relay(status.relay, now)
+    for fallback in status.fallbacks:
+        yield "fallback", f"{_relay(fallback, now)}{'; mail goes through it' if fallback.carries else ''}"
     yield "ledger", _ledger(status.ledger)
     if status.queue:
         yield "queue", _queue(status.queue)
@@ -154,7 +156,7 @@ def _failures(failed: int, deferred: int) -> str:
 
 def _expiry(expiry: Expiry, now: datetime) -> str:
     left = expiry.expires_at - now
-    name = _ENDS.get(expiry.name, expiry.name)
+    name = _ENDS.get(expiry.name, expiry.name.replace("_", " "))
     if left <= timedelta(0):
         return f"{name}: EXPIRED {_clock(expiry.expires_at)}"
     soon = " SOON" if left < _EXPIRES_SOON else ""

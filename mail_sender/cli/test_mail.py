@@ -3,21 +3,30 @@
 from mail_sender import lifecycle, log
 from mail_sender.cli.terminal import print_line
 from mail_sender.config.config import Config
-from mail_sender.errors import Exit
-from mail_sender.relay.config import RelayConfig
+from mail_sender.errors import Exit, UsageError
+from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.sender.test_mail import Progress
 from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Throttled, Uncertain, Verdict
 from mail_sender.wiring import ends
 
 
-def send(config: Config, recipient: str) -> Exit:
-    """Send one test mail, print what came of it, and return the exit code; print it also if it is interrupted."""
+def send(config: Config, recipient: str, number: int = 0) -> Exit:
+    """Send one test mail, print what came of it, and return the exit code; print it also if it is interrupted.
+
+    It goes through the first relay, or through the fallback with this number. Raises `UsageError` if there is none.
+    """
+    if number >= len(config.relays):
+        many = len(config.fallbacks)
+        raise UsageError(f"--fallback {number}: the configuration has {many or 'no'} [[relay.fallback]]")
     for warning in config.warnings:
         print_line(f"warning: {warning}", err=True)
-    print_line(f"{_announced(config, recipient)} ...")
+    print_line(f"{_announced(config.relays[number], recipient)} ...")
+    if config.fallbacks and not number:
+        others = ", ".join(fallback.relay.place for fallback in config.fallbacks)
+        print_line(f"This does not test what stands in for it ({others}): --fallback 1 does")
     redact, progress = log.Redactor(config.secrets).text, Progress()
     try:
-        result = lifecycle.run_once(ends.test_mail(config).send(recipient, progress))
+        result = lifecycle.run_once(ends.test_mail(config, number).send(recipient, progress))
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C, and SIGTERM
         print_line(redact(_interrupted(progress)))
         raise
@@ -40,8 +49,7 @@ def _interrupted(progress: Progress) -> str:
     return "Interrupted before the final dot: the mail was not sent"
 
 
-def _announced(config: Config, recipient: str) -> str:
-    relay = config.relay
+def _announced(relay: RelayConfig | FolderConfig, recipient: str) -> str:
     if isinstance(relay, RelayConfig):
         return f"Sending a test mail to {recipient} through {relay.place} ({relay.security.value})"
     return f"A dry run: writing a test mail to {recipient} into {relay.place}"

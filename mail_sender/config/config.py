@@ -10,14 +10,22 @@ from mail_sender.mail.config import MailConfig
 from mail_sender.names.secret import Secret
 from mail_sender.observe.alerts.config import AlertConfig
 from mail_sender.observe.config import ObserveConfig
-from mail_sender.relay.config import FolderConfig, RelayConfig
+from mail_sender.relay.config import FallbackConfig, FolderConfig, RelayConfig
 from mail_sender.sender.config import SenderConfig
 from mail_sender.source.config import SourceConfig
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole configuration; only the wiring sees it. `files` are those that it was read from."""
+    """The whole configuration; only the wiring sees it. `files` are those that it was read from.
+
+    `fallbacks` stand in for the relay, in their order; a dry run has none.
+    """
+
+    @property
+    def relays(self) -> tuple[RelayConfig | FolderConfig, ...]:
+        """The relay and those that stand in for it."""
+        return self.relay, *(fallback.relay for fallback in self.fallbacks)
 
     source: SourceConfig
     relay: RelayConfig | FolderConfig
@@ -27,6 +35,7 @@ class Config:
     observe: ObserveConfig = field(default_factory=ObserveConfig)
     doctor: DoctorConfig = field(default_factory=DoctorConfig)
     alert: AlertConfig = field(default_factory=AlertConfig)
+    fallbacks: tuple[FallbackConfig, ...] = ()
     files: tuple[Path, ...] = ()
     log_format: Literal["text", "json"] = "text"
     warnings: tuple[str, ...] = ()

@@ -118,6 +118,9 @@ def _keys_of(model: type[BaseModel], table: tuple[str, ...]) -> Iterator[str]:
     if not table:
         yield from (field.alias or name for name, field in model.model_fields.items())
         return
+    if table[0].isdecimal():  # the place of one of several tables
+        yield from _keys_of(model, table[1:])
+        return
     annotation = model.model_fields[table[0]].annotation
     for part in (annotation, *get_args(annotation)):  # one that may be left out is a union with None
         if isinstance(part, type) and issubclass(part, BaseModel):

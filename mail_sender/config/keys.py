@@ -6,6 +6,7 @@ shown: both follow from the type. A secret with a key beside it that is named af
 stand in a file of its own (`secret_files`).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -66,21 +67,45 @@ class OAuthTable(_Table):
     ca_path: values.InputPath = None
 
 
-class _RelayTable(_Table):
-    kind: Literal["smtp", "folder"] = "smtp"
-    preset: str | None = None
-    region: str | None = None
-    path: values.OutputFolder = None
+class EachRelayTable(_Table):
+    """The keys of `[relay]` that each of `[[relay.fallback]]` has as well."""
+
     ca_path: values.InputPath = None
     client_cert_path: values.InputPath = None
     client_key_path: values.InputPath = None
     server_name: tls_values.ServerName | None = None
     pin_sha256: tls_values.Pins = []
     local_name: values.HostName | None = None
+
+
+class _AtTopTable(_Table):  # what stands at the top level of the file for the first relay
+    mail_relay: values.Relay
+    mail_username: values.Login | None = None
+    mail_password: values.Login | None = None
+    mail_password_path: values.InputPath = None
+
+
+class FallbackTable(EachRelayTable, _AtTopTable):
+    """One of `[[relay.fallback]]`: a whole relay."""
+
+    after_seconds: Annotated[int, Field(ge=0, le=86_400)] = 30
+
+
+class _KindTable(_Table):
+    kind: Literal["smtp", "folder"] = "smtp"
+    preset: str | None = None
+    region: str | None = None
+    path: values.OutputFolder = None
+
+
+class RelayTable(EachRelayTable, _KindTable):
+    """`[relay]`: what Kanidm's keys do not say of the relay, the limits on all mail, and what stands in for it."""
+
     per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = None
     per_recipient_per_hour: Annotated[int, Field(ge=1, le=10_000)] | None = None
     warm_up: _WarmUpTable | None = None
     oauth: OAuthTable = OAuthTable()
+    fallback: Annotated[list[FallbackTable], Field(max_length=5)] = []
 
 
 class _RecipientsTable(_Table):
@@ -162,7 +187,7 @@ class SenderFile(_Keys):
     mail_password: values.Login | None = None
     mail_password_path: values.InputPath = None
     mail_connect_timeout_seconds: values.Seconds = 15
-    relay: _RelayTable = _RelayTable()
+    relay: RelayTable = RelayTable()
     recipients: _RecipientsTable = _RecipientsTable()
     headers: dict[str, str] = {}
     templates: _TemplatesTable = _TemplatesTable()
@@ -179,12 +204,20 @@ def is_secret(*key: str) -> bool:
     """Say whether a key of the mail-sender config, with its tables, is a secret, or a table that may hold one."""
     model: type[BaseModel] = SenderFile
     for name in key:
+        if name.isdecimal():  # the place of one of several tables
+            continue
         if (field := model.model_fields.get(name)) is None:
             return False
-        if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+        if (inner := _table_of(field.annotation)) is None:
             return Secret in _parts_of(field.annotation)
-        model = field.annotation
+        model = inner
     return any(Secret in _parts_of(field.annotation) for field in model.model_fields.values())
+
+
+def _table_of(annotation: object) -> type[BaseModel] | None:
+    """Return the model of a table, of one that may be left out, or of each of several; None for any other value."""
+    parts = (part for part in _parts_of(annotation) if isinstance(part, type))
+    return next((part for part in parts if issubclass(part, BaseModel)), None)
 
 
 def _parts_of(annotation: object) -> set[object]:
@@ -196,8 +229,9 @@ def input_paths(model: type[BaseModel], table: object) -> Iterator[Path]:
     """Yield every path that the keys marked `IsRead` name in a file, whatever is wrong with the rest of it."""
     for name, field in model.model_fields.items():
         value = table.get(name) if isinstance(table, dict) else None
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from input_paths(field.annotation, value)
+        if (inner := _table_of(field.annotation)) is not None:
+            for one in value if isinstance(value, list) else [value]:
+                yield from input_paths(inner, one)
         elif values.IsRead in field.metadata and isinstance(value, str) and value:
             yield Path(value)
 
@@ -211,7 +245,7 @@ def _places(model: type[BaseModel], table: str = "") -> Iterator[tuple[str, str]
 
 def _all_places() -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for name, place in _places(SenderFile):
+    for name, place in (*_places(SenderFile), *_places(FallbackTable, "relay.fallback")):
         found.setdefault(name, []).append(place)
     return found
 
@@ -228,6 +262,7 @@ def misplaced(table: str, name: str) -> tuple[str, str] | None:
 
     Somebody added it at the end of the file, below the last table: it may be a password.
     """
+    table = re.sub(r"\.\d+$", "", table)  # the place of one of several tables
     key = name.lower().replace("-", "_")
     places = _PLACES.get(key, [])
     if not places and key in ClientFile.model_fields:

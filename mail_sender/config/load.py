@@ -21,6 +21,7 @@ from mail_sender.config import (
     appearance,
     certificates,
     example_domains,
+    fallback,
     headers,
     ignored,
     oauth,
@@ -84,6 +85,7 @@ def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
         *(proxy.faults(client.uri) if client else ()),
         *(example_domains.faults(client_file, sender_file, client, sender) if client and sender else ()),
         *relay.faults(sender_file),
+        *fallback.faults(client_file, sender_file),
         *reputation.faults(sender_file),
         *(alerts.faults(sender_file, sender) if sender else ()),
         *headers.faults(sender_file),
@@ -102,12 +104,13 @@ def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
         faults += sample_check.faults(folder, mail, sample_check.samples_for(loaded))
     if faults:
         raise ConfigError(faults, warnings, files)
-    relay_config = relay.relay_config(sender)
+    relay_config, fallbacks = relay.relay_config(sender), fallback.configs(sender)
     alert_config = alerts.alert_config(sender)
     warnings += [
         *security_warnings.warnings(client, sender, relay_config, sender_file),
         *(relay.warnings(sender_file) if isinstance(relay_config, RelayConfig) else ()),
         *oauth.warnings(sender),
+        *fallback.warnings(sender_file, fallbacks),
         *reputation.warnings(sender, protection),
         *alerts.warnings(alert_config),
         *ignored.warnings(client_file, sender_file),
@@ -116,6 +119,7 @@ def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
     return Config(
         source=source_config(client, sender),
         relay=relay_config,
+        fallbacks=fallbacks,
         mail=mail,
         sender=SenderConfig(
             schedule=Schedule(sender.schedule),

@@ -34,7 +34,8 @@ class Entry:
 
     `name` is unique over both files: `relay.ca_path`, and `client.ca_path` for the client config's. `table` is empty
     at the top level. `text` and `default` are Markdown, `example` is TOML, `type` is a phrase. `default_value` is the
-    default where it is plain data, else None. `variables` can set the key.
+    default where it is plain data, else None. `variables` can set the key. `is_of_several` says that its table is one
+    of several (`[[relay.fallback]]`).
     """
 
     file: Literal["client", "sender"]
@@ -48,6 +49,7 @@ class Entry:
     example: str
     default_value: object = None
     variables: tuple[str, ...] = ()
+    is_of_several: bool = False
 
     @property
     def name(self) -> str:
@@ -57,7 +59,8 @@ class Entry:
     @property
     def title(self) -> str:
         """The key as the documents write it: `[relay] ca_path`."""
-        return f"[{self.table}] {self.key}" if self.table else self.key
+        table = f"[{self.table}]" if self.is_of_several else self.table
+        return f"[{table}] {self.key}" if table else self.key
 
     @property
     def plain_text(self) -> str:
@@ -138,7 +141,7 @@ def _entries(fields: tuple[KeyField, ...], schema: dict[str, Any], described: Ma
             yield _of_table(field, described)
         yield _entry(field, schema_at(schema, field.key), described)
         for one in inside(field):  # in one of several tables, which no variable reaches
-            yield replace(_entry(one, schema_at(schema, one.key), described), variables=())
+            yield replace(_entry(one, schema_at(schema, one.key), described), variables=(), is_of_several=True)
 
 
 def _entry(field: KeyField, schema: Mapping[str, Any], described: Mapping[str, Any]) -> Entry:

@@ -31,7 +31,7 @@ def without_likely(text: str) -> str:
 
 def known(values: Mapping[str, object]) -> frozenset[Secret]:
     """Return what the values of one of the two files hold where a secret belongs."""
-    found = {*_of_secret_keys(values), *_of_relay(values.get("mail_relay")), *_of_headers(values.get("headers"))}
+    found = {*_of_secret_keys(values), *_of_headers(values.get("headers"))}
     found.update(*(_of_login(values.get(key)) for key in _URL_KEYS))
     return frozenset(Secret(part) for text in found for part in (text, text.strip()) if part)
 
@@ -42,13 +42,14 @@ def of_proxies() -> frozenset[Secret]:
 
 
 def _of_secret_keys(value: object) -> Iterator[str]:
-    """Yield the texts under keys that are named like a secret, in any table."""
+    """Yield the texts under keys that are named like a secret, and the relays' passwords, in any table."""
     if isinstance(value, list):
         for item in value:
             yield from _of_secret_keys(item)
     for key, inner in value.items() if isinstance(value, Mapping) else ():
         if isinstance(inner, str):
             yield from [inner] if _SECRET_KEY.search(key) else []
+            yield from _of_relay(inner) if key == "mail_relay" else []
         elif key != "headers":
             yield from _of_secret_keys(inner)
 

@@ -26,17 +26,19 @@ def warnings(
     if sender.instance_url.startswith("http://"):
         yield "instance_url is http://: the links in mails lead to a page without TLS"
     if isinstance(relay, RelayConfig):
-        yield from _of_relay(relay)
+        yield from of_relay(relay)
     if sender.observe.listen and not place.parse(sender.observe.listen).is_loopback:
         what = f"whoever reaches {sender.observe.listen} reads, without a login, what is sent and to whom (masked)"
         yield f"[observe] listen: {what}; let a firewall or a network policy decide who can"
-    keys = (sender.relay.client_key_path, sender.relay.oauth.service_account_path)
+    tables = (sender.relay, *sender.relay.fallback) if isinstance(relay, RelayConfig) else ()
+    keys = [sender.relay.oauth.service_account_path, *(table.client_key_path for table in tables)]
     modes = {sender_file.path: sender_file.mode}
     modes |= {path: _mode(path) for path in (*sender_file.secret_files, *keys) if path is not None}
     yield from (_open_to_everybody(path, mode) for path, mode in modes.items() if mode & _EVERYBODY)
 
 
-def _of_relay(relay: RelayConfig) -> Iterator[str]:
+def of_relay(relay: RelayConfig) -> Iterator[str]:
+    """Yield one sentence for each of a relay's settings."""
     if relay.is_local and not is_path(relay.host):  # of a socket, the permissions decide who is behind it
         yield (
             f"mail goes to {relay.place} without TLS: whichever program of this machine listens there gets the "

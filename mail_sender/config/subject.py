@@ -7,7 +7,7 @@ alone, and the checks that need it ask for it (`Reading.is_faulty`).
 from collections.abc import Iterable
 from pathlib import Path
 
-from mail_sender.config import appearance, load, relay, sample_check, secrets, sources, stand_ins
+from mail_sender.config import appearance, fallback, load, relay, sample_check, secrets, sources, stand_ins
 from mail_sender.config.keys import ClientFile, SenderFile
 from mail_sender.config.origin import ENVIRONMENT
 from mail_sender.config.sources import Sources
@@ -43,6 +43,7 @@ def of_sources(found: Sources) -> Subject:
     return Subject(
         source=config.source,
         relay=config.relay,
+        fallbacks=tuple(one.relay for one in config.fallbacks),
         mail=config.mail,
         ledger=config.ledger,
         doctor=config.doctor,
@@ -64,6 +65,7 @@ def _in_part(faults: Iterable[ConfigFault], client_file: TomlFile, sender_file: 
     return Subject(
         source=load.source_config(client, sender) if faulty.isdisjoint(_OF_SOURCE) else None,
         relay=relay.relay_config(sender) if has_relay else None,
+        fallbacks=tuple(one.relay for one in fallback.configs(sender)),
         mail=mail if "mail_from_address" not in faulty else None,
         ledger=load.ledger_config(sender) if faulty.isdisjoint(_OF_LEDGER) else None,
         doctor=load.doctor_config(sender),

@@ -11,6 +11,7 @@ fault of such a key names the place that the value comes from.
 import os
 import re
 import stat
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,7 @@ def access(path: Path, error: OSError) -> tuple[str, str]:
 def _key_lines(text: str) -> dict[str, int]:
     lines: dict[str, int] = {}
     table: tuple[str, ...] = ()
+    tables = Counter[tuple[str, ...]]()
     closing = ""
     for number, line in enumerate(text.split("\n"), start=1):
         if closing:
@@ -195,6 +197,10 @@ def _key_lines(text: str) -> dict[str, int]:
         elif match := _TABLE.match(line):
             table = _split(match[1])
             lines.setdefault(".".join(table), number)
+            if line.lstrip().startswith("[["):  # one of several
+                tables[table] += 1
+                table = *table, str(tables[table] - 1)
+                lines[".".join(table)] = number
         elif match := _KEY.match(line):
             lines.setdefault(".".join((*table, *_split(match[1]))), number)
             closing = next((quotes for quotes in _MULTILINE if line.count(quotes) % 2), "")

@@ -176,7 +176,7 @@ class Handler:
                     waiting[entry.number] = delivery.claim + 1
             yield response.progress(0, len(waiting))
         if not waiting:
-            yield response.end(Exit.DONE, "nothing is queued or held")
+            yield response.end(Exit.DONE, f"nothing is queued or held{self._probe_next()}")
         elif self._worker is None:
             due = f"{deliveries(len(waiting))} made due"
             yield response.end(Exit.TEMPORARY, f"{due}; no sender runs: mail goes out when one starts")
@@ -188,6 +188,13 @@ class Handler:
                 yield step
             result = self._explained(flush.result, self._worker)
             yield response.end(result.exit_code, str(result))
+
+    def _probe_next(self) -> str:
+        """Have the next mail probe a relay whose breaker is open, and say so: a fallback may carry all that comes."""
+        if self._worker is None or self._worker.probes_in() is None:
+            return ""
+        self._worker.probe()
+        return "; the next mail probes the relay"
 
     async def _status(self, _: Command) -> Lines:
         if self._reporter is None:

@@ -142,6 +142,7 @@ def _attempt(attempt: Attempt) -> ResponseLine:
         "code": attempt.code,
         "reply": attempt.reply,
         "seconds": round(attempt.seconds, 3),
+        "relay": attempt.relay,
     }
 
 

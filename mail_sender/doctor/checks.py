@@ -5,6 +5,7 @@ from mail_sender.doctor.configuration import configuration, templates, user
 from mail_sender.doctor.domain.check import from_domain
 from mail_sender.doctor.ehlo_name import ehlo_name
 from mail_sender.doctor.examination import Table
+from mail_sender.doctor.fallbacks import fallbacks
 from mail_sender.doctor.finding import Topic
 from mail_sender.doctor.ledger import ledger
 from mail_sender.doctor.other_sender import other_sender
@@ -16,7 +17,7 @@ CHECKS: Table = {
     Topic.TEMPLATES: (templates,),
     Topic.LEDGER: (ledger,),
     Topic.SERVER: (server,),
-    Topic.RELAY: (relay,),
+    Topic.RELAY: (relay, fallbacks),
     Topic.DOMAIN: (from_domain,),
     Topic.EHLO_NAME: (ehlo_name,),
     Topic.CLOCK: (clock,),

@@ -37,10 +37,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One configuration. A slice is None if faults of the configuration keep it from being used."""
+    """One configuration. A slice is None if faults of the configuration keep it from being used.
+
+    Of the `fallbacks`, all are left out if one has a fault.
+    """
 
     source: SourceConfig | None = None
     relay: RelayConfig | FolderConfig | None = None
+    fallbacks: tuple[RelayConfig, ...] = ()
     mail: MailConfig | None = None
     ledger: LedgerConfig | None = None
     doctor: DoctorConfig = field(default_factory=DoctorConfig)

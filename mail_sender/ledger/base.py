@@ -30,11 +30,15 @@ class Fenced(ChangedMeanwhile):
 
 @dataclass(frozen=True, slots=True)
 class Imprint:
-    """The mail as it stood before its dot: Message-ID, Date (aware), and the SHA-256 of its bytes, in hex."""
+    """The mail as it stood before its dot: Message-ID, Date (aware), and the SHA-256 of its bytes, in hex.
+
+    `relay` is the one that was to get the dot, by its host and port; None where an earlier version wrote it.
+    """
 
     message_id: str
     date: datetime
     digest: str
+    relay: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,8 @@ class Attempt:
     """One line of a delivery's history: how far it came, what was said, and how long it took (seconds).
 
     `verdict` is a verdict's name in lower case, `interrupted`, `held`, `held_back`, `withdrawn`, `disposable`, or the
-    operator's command; `reply` has been cleaned and cut.
+    operator's command; `reply` has been cleaned and cut. `relay` is the host and port of the relay that was tried,
+    None where none was, or where an earlier version wrote the line.
     """
 
     at: datetime
@@ -99,6 +104,7 @@ class Attempt:
     reply: str
     seconds: float
     queue_id: str | None = None
+    relay: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +151,17 @@ class Ledger(Protocol):
         """
 
     async def due(
-        self, now: datetime, limit: int, without: Collection[str] = (), deadline_by: datetime | None = None
+        self,
+        now: datetime,
+        limit: int,
+        without: Collection[str] = (),
+        deadline_by: datetime | None = None,
+        take_none: Collection[str] = (),
     ) -> Sequence[Delivery]:
         """Return what is queued and due, longest first, and before it what is past its deadline, held ones too.
 
         What is due for one of the recipients in `without`, in whatever case, is left out, and so is what has a
-        deadline later than `deadline_by`.
+        deadline later than `deadline_by`, and what may have arrived through a relay in `take_none`.
         A time so far ahead that no wait can have led to it (the clock was wrong) counts as due.
         """
 

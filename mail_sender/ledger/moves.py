@@ -56,8 +56,9 @@ def _add_attempt(db: sqlite3.Connection, number: int, attempt: Attempt) -> None:
     """Write a line of a delivery's history, and drop the oldest of more than `MOST_ATTEMPTS_KEPT`."""
     said = attempt.stage, attempt.verdict, attempt.code, attempt.reply
     db.execute(
-        "INSERT INTO attempt (delivery, at, stage, verdict, code, reply, seconds) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (number, rows.micros(attempt.at), *said, attempt.seconds),
+        "INSERT INTO attempt (delivery, at, stage, verdict, code, reply, seconds, relay) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, rows.micros(attempt.at), *said, attempt.seconds, attempt.relay),
     )
     if attempt.queue_id is not None:
         db.execute("UPDATE delivery SET queue_id = ? WHERE number = ?", (attempt.queue_id, number))

@@ -38,19 +38,19 @@ def uuid(text: str) -> UUID:
 
 COLUMNS = (  # in the order of the fields of `Delivery`
     "m.id, d.recipient, m.kind, d.state, d.send_after, d.deadline, d.next_attempt, d.attempts, d.ambiguous, d.copy, "
-    "d.claim, d.dot, d.message_id, d.date, d.digest, m.marked_at IS NOT NULL"
+    "d.claim, d.dot, d.message_id, d.date, d.digest, d.relay, m.marked_at IS NOT NULL"
 )
 
 
 def delivery(row: Sequence[Any]) -> Delivery:
     """Return the delivery that stands in a row of `COLUMNS`. Raises `Unreadable`."""
     id_, recipient, kind, state = row[:4]
-    dot, message_id, date, digest, marked = row[11:16]
+    dot, message_id, date, digest, relay, marked = row[11:17]
     try:
         known = State(state)
     except ValueError:
         raise Unreadable("a row is damaged") from None
-    imprint = Imprint(message_id, time(date), digest) if message_id is not None else None
+    imprint = Imprint(message_id, time(date), digest, relay) if message_id is not None else None
     times, counts = map(time, row[4:7]), row[7:11]
     fields: list[Any] = [uuid(id_), recipient, kind, known, *times, *counts, bool(dot), imprint, bool(marked)]
     return Delivery(*fields)

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,8 +47,8 @@ def find(db: sqlite3.Connection, query: Query, limit: int, before: int | None) -
         f"FROM delivery d JOIN message m ON m.number = d.message {condition} ORDER BY d.number DESC LIMIT ?",
         [*values, limit],
     ).fetchall()
-    histories = _histories(db, [row[16] for row in found])
-    return [_entry(row, histories.get(row[16], ())) for row in found]
+    histories = _histories(db, [row[17] for row in found])
+    return [_entry(row, histories.get(row[17], ())) for row in found]
 
 
 def accepted(db: sqlite3.Connection, since: datetime) -> list[tuple[str, datetime]]:
@@ -61,7 +62,7 @@ def accepted(db: sqlite3.Connection, since: datetime) -> list[tuple[str, datetim
 
 
 def _entry(row: Sequence[Any], history: tuple[Attempt, ...]) -> Entry:
-    number, admitted, changed, *others, queue_id = row[16:]
+    number, admitted, changed, *others, queue_id = row[17:]
     marked, unsent = (None if at is None else rows.time(at) for at in others)
     times = rows.time(admitted), rows.time(changed), marked, unsent
     return Entry(number, rows.delivery(row), *times, queue_id, history)
@@ -71,9 +72,9 @@ def _histories(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, tupl
     found: dict[int, tuple[Attempt, ...]] = {}
     for chunk in rows.chunks([str(number) for number in numbers]):
         lines = db.execute(
-            "SELECT delivery, at, stage, verdict, code, reply, seconds FROM attempt "
+            "SELECT delivery, at, stage, verdict, code, reply, seconds, relay FROM attempt "
             f"WHERE delivery IN ({','.join(chunk)}) ORDER BY number"
         )
-        for delivery, at, *rest in lines:
-            found[delivery] = (*found.get(delivery, ()), Attempt(rows.time(at), *rest))
+        for delivery, at, *rest, relay in lines:
+            found[delivery] = (*found.get(delivery, ()), replace(Attempt(rows.time(at), *rest), relay=relay))
     return found

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from mail_sender.backoff import LONGEST_WAIT
@@ -51,11 +51,16 @@ class SqliteLedger:
         return await self._writer.do(lambda db: admission.admit(db, messages, now, max_age), begins=True)
 
     async def due(
-        self, now: datetime, limit: int, without: Collection[str] = (), deadline_by: datetime | None = None
+        self,
+        now: datetime,
+        limit: int,
+        without: Collection[str] = (),
+        deadline_by: datetime | None = None,
+        take_none: Collection[str] = (),
     ) -> Sequence[Delivery]:
         """Return what is past its deadline, and what is due."""
         others = tuple(without)  # the caller's may change under the thread
-        return await self._writer.do(lambda db: _due(db, now, limit, others, deadline_by))
+        return await self._writer.do(lambda db: _due(db, now, limit, others, _which(deadline_by, tuple(take_none))))
 
     async def next_due(self, now: datetime) -> datetime | None:
         """Return when the next queued delivery will be due."""
@@ -82,10 +87,11 @@ class SqliteLedger:
     async def dot(self, delivery: Delivery, imprint: Imprint) -> None:
         """Write that the dot may be out from here on."""
         update = (
-            "UPDATE delivery SET dot = 1, message_id = ?, date = ?, digest = ? WHERE state = 'processing' "
+            "UPDATE delivery SET dot = 1, message_id = ?, date = ?, digest = ?, relay = ? WHERE state = 'processing' "
             "AND claim = ? AND recipient = ? AND message = (SELECT number FROM message WHERE id = ?)"
         )
-        values = (imprint.message_id, rows.micros(imprint.date), imprint.digest, delivery.claim, *rows.key(delivery))
+        written = imprint.message_id, rows.micros(imprint.date), imprint.digest, imprint.relay
+        values = *written, delivery.claim, *rows.key(delivery)
 
         def job(db: sqlite3.Connection) -> None:
             if db.execute(update, values).rowcount != 1:
@@ -185,21 +191,36 @@ class SqliteLedger:
         await self._writer.close()
 
 
+class _Clause(NamedTuple):
+    """The end of a WHERE clause with its values, and the index that serves it."""
+
+    text: str
+    values: tuple[str, ...]
+    served_by: str
+
+
+def _which(deadline_by: datetime | None, take_none: tuple[str, ...]) -> _Clause:
+    """Return which deliveries are meant of those that are due: what cannot wait longer, nothing that must."""
+    text, index = "", "delivery_due"
+    if deadline_by is not None:
+        text = f"AND d.state IN ('queued', 'held') AND d.deadline <= {rows.micros(deadline_by)}"
+        index = "delivery_deadline"
+    if take_none:
+        text += f" AND (d.ambiguous = 0 OR ifnull(d.relay, '') NOT IN ({','.join('?' * len(take_none))}))"
+    return _Clause(text, take_none, index)
+
+
 def _due(
-    db: sqlite3.Connection, now: datetime, limit: int, without: Collection[str], deadline_by: datetime | None
+    db: sqlite3.Connection, now: datetime, limit: int, without: Collection[str], which: _Clause
 ) -> list[Delivery]:
     # What would wait longer was written by a clock that ran ahead.
     current, ahead = rows.micros(now), rows.micros(now + LONGEST_WAIT)
     late = "WHERE d.state IN ('queued', 'held') AND d.deadline <= ? ORDER BY d.deadline LIMIT ?"
     others = f"AND d.recipient COLLATE NOCASE NOT IN ({','.join('?' * len(without))})" if without else ""
-    urgent, index = "", "delivery_due"
-    if deadline_by is not None:
-        urgent = f"AND d.state IN ('queued', 'held') AND d.deadline <= {rows.micros(deadline_by)}"
-        index = "delivery_deadline"
     found = rows.deliveries(db, late, (current, limit), "delivery_deadline")
     for when, bound in (("<=", current), (">", ahead)):
-        due = f"WHERE d.state = 'queued' AND d.next_attempt {when} ? AND d.deadline > ? {urgent} {others}"
+        due = f"WHERE d.state = 'queued' AND d.next_attempt {when} ? AND d.deadline > ? {which.text} {others}"
         longest_first = "ORDER BY d.next_attempt, d.send_after, d.number LIMIT ?"
-        values = bound, current, *without, limit - len(found)
-        found += rows.deliveries(db, f"{due} {longest_first}", values, index)
+        values = bound, current, *which.values, *without, limit - len(found)
+        found += rows.deliveries(db, f"{due} {longest_first}", values, which.served_by)
     return found

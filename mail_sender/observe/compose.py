@@ -8,7 +8,7 @@ from mail_sender.condition import Fault
 from mail_sender.ledger.summary import HOURS, Summary
 from mail_sender.observe import conditions
 from mail_sender.observe.activity import Activity
-from mail_sender.observe.facts import Facts, Process
+from mail_sender.observe.facts import Facts, Process, RelayFacts
 from mail_sender.observe.health import Health
 from mail_sender.observe.status import (
     AttemptsStatus,
@@ -25,6 +25,7 @@ from mail_sender.observe.status import (
     Status,
 )
 from mail_sender.sender import holding
+from mail_sender.sender.relay_view import RelayView
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Seen:
 def status(seen: Seen, now: datetime) -> Status:
     """Return the status of what was seen at a time."""
     sender, summary = seen.sender, seen.summary
+    relays = _relays(sender, now) if sender else []
     found = [
         *(_sender_conditions(sender, now) if sender else ()),
         *(conditions.of_ledger(summary) if summary else ()),
@@ -61,7 +63,7 @@ def status(seen: Seen, now: datetime) -> Status:
         healthy=sender is not None and sender.health.is_ready and not any(one.blocks for one in found),
         sender=_sender(sender) if sender else None,
         server=_server(sender.facts, sender.activity) if sender and sender.facts else None,
-        relay=_relay(sender, now) if sender else None,
+        relay=next(iter(relays), None),
         ledger=seen.ledger,
         conditions=found,
         queue=_queue(summary) if summary else None,
@@ -69,6 +71,7 @@ def status(seen: Seen, now: datetime) -> Status:
         failing_domains=_failing(summary) if summary else [],
         expiries=_expiries(sender.facts) if sender and sender.facts else [],
         held_back=[_held_back(one) for one in sender.held_back] if sender else [],
+        fallbacks=relays[1:],
     )
 
 
@@ -104,13 +107,15 @@ def _server(facts: Facts, activity: Activity) -> ServerStatus:
     )
 
 
-def _relay(sender: SeenSender, now: datetime) -> RelayStatus | None:
-    facts, relay = sender.facts, sender.health.relay
-    if facts is None or relay is None:
-        return None
+def _relays(sender: SeenSender, now: datetime) -> list[RelayStatus]:
+    known = sender.facts.relays if sender.facts else ()
+    return [_relay(facts, relay, now) for facts, relay in zip(known, sender.health.relays, strict=False)]
+
+
+def _relay(facts: RelayFacts, relay: RelayView, now: datetime) -> RelayStatus:
     since = None if relay.breaker_for is None else now - timedelta(seconds=relay.breaker_for)
     return RelayStatus(
-        place=facts.relay,
+        place=facts.place,
         security=facts.security,
         login=facts.login,
         breaker=relay.breaker,
@@ -119,6 +124,7 @@ def _relay(sender: SeenSender, now: datetime) -> RelayStatus | None:
         most_in_flight=relay.most_in_flight,
         between_seconds=relay.between,
         in_flight=relay.in_flight,
+        carries=relay.carries,
     )
 
 

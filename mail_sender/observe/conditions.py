@@ -15,7 +15,7 @@ from mail_sender.observe.health import Health
 from mail_sender.observe.status import ConditionStatus
 from mail_sender.observe.words import deliveries
 
-_HINDERS_NOTHING = NAMES | {"clock", "alerts"}
+_HINDERS_NOTHING = NAMES | {"clock", "alerts", "fallback"}
 
 
 def of_sender(
@@ -31,24 +31,27 @@ def of_sender(
             advice="restart mail-sender, and report this with its log",
             blocks=True,
         )
+    first = next(iter(health.relays), None)
+    goes_round = first is not None and not first.carries and health.mail_flows
     for fault in faults:
-        probe_in = health.relay.probe_in if health.relay and fault.name == "relay" else None
+        is_relays = fault.name == "relay"
         yield ConditionStatus(
             name=fault.name,
             kind=str(fault.kind),
             since=fault.since,
             detail=fault.detail,
             advice=fault.advice,
-            blocks=fault.name not in _HINDERS_NOTHING,
-            next_try_in_seconds=probe_in,
+            blocks=fault.name not in _HINDERS_NOTHING and not (is_relays and goes_round),
+            next_try_in_seconds=first.probe_in if first and is_relays else None,
         )
     names = {fault.name for fault in faults}
     if health.poll_was_good is None and not {"server", "ledger"} & names:
         detail = "the first poll has not ended"
         yield _passing("server", "starting", started_at, detail, now)
-    if health.relay and health.relay.breaker != "closed" and "relay" not in names:
-        since = now - timedelta(seconds=health.relay.breaker_for or 0.0)
-        yield _passing("relay", "probe", since, "a mail was refused, and the next one is a probe", now)
+    if first and first.breaker != "closed" and "relay" not in names:
+        since = now - timedelta(seconds=first.breaker_for or 0.0)
+        detail = "a mail was refused, and the next one is a probe"
+        yield _passing("relay", "probe", since, detail, now, blocks=not goes_round)
 
 
 def of_ledger(summary: Summary) -> Iterator[ConditionStatus]:
@@ -64,7 +67,8 @@ def of_ledger(summary: Summary) -> Iterator[ConditionStatus]:
         )
 
 
-def _passing(name: str, kind: str, since: datetime, detail: str, now: datetime) -> ConditionStatus:
-    return ConditionStatus(
-        name=name, kind=kind, since=min(since, now), detail=detail, advice="nothing to do: wait", blocks=True
-    )
+def _passing(
+    name: str, kind: str, since: datetime, detail: str, now: datetime, *, blocks: bool = True
+) -> ConditionStatus:
+    advice = "nothing to do: wait"
+    return ConditionStatus(name=name, kind=kind, since=min(since, now), detail=detail, advice=advice, blocks=blocks)

@@ -4,8 +4,9 @@ Token and client certificate are known by their own words; a peer's certificate 
 What was seen last is kept where nothing is to be seen later.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.pool import SmtpTransport
@@ -35,15 +36,25 @@ class Expiries:
         return dict(self._ends)
 
 
-def of(source: SourceConfig, relay: RelayConfig | FolderConfig, parts: Parts) -> Expiries:
-    """Return what expires of a configuration, and of the peers of the parts that work under it."""
+def of(source: SourceConfig, relays: Sequence[RelayConfig | FolderConfig], parts: Parts) -> Expiries:
+    """Return what expires of a configuration, and of the peers of the parts that work under it.
+
+    The names of a fallback's certificates begin with `fallback_1_`, those of the second one with `fallback_2_`.
+    """
     claims = token.claims(source.token)
-    file = relay.client_cert_path if isinstance(relay, RelayConfig) else None
-    own = certificate.of_file(file) if file is not None else None
-    known = {"token": claims.expires if claims else None, "client_certificate": own.ends if own else None}
-    queue, transport, last_seen = parts.source, parts.transport, dict[str, LastSeen]()
+    known, last_seen = {"token": claims.expires if claims else None}, dict[str, LastSeen]()
+    queue = parts.source
     if isinstance(queue, KanidmSource):
         last_seen["server_certificate"] = lambda: queue.facts.certificate
-    if isinstance(transport, SmtpTransport):
-        last_seen["relay_certificate"] = lambda: transport.certificate
+    for number, (config, relay) in enumerate(zip(relays, parts.relays.all, strict=True)):
+        of_fallback = f"fallback_{number}_" if number else ""
+        if isinstance(config, RelayConfig) and config.client_cert_path is not None:
+            own = certificate.of_file(config.client_cert_path)
+            known[f"{of_fallback}client_certificate"] = own.ends if own else None
+        if isinstance(relay.transport, SmtpTransport):
+            last_seen[f"{of_fallback}relay_certificate"] = partial(_certificate, relay.transport)
     return Expiries(known, last_seen)
+
+
+def _certificate(transport: SmtpTransport) -> Certificate | None:
+    return transport.certificate

@@ -1,7 +1,7 @@
 """The facts of a running sender that its configuration fixes: where it works, and what of it expires."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from socket import gethostname
@@ -19,11 +19,21 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What one configuration says: `expiries` gives the ends, by name, that are known so far."""
+class RelayFacts:
+    """What one configuration says of a relay: where it is, how TLS starts there, in words, and whether we log in."""
 
-    server: str
-    relay: str
+    place: str
     security: str
     login: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one configuration says; `relays` has the first one first, then its fallbacks.
+
+    `expiries` gives the ends, by name, that are known so far.
+    """
+
+    server: str
+    relays: Sequence[RelayFacts]
     expiries: Callable[[], Mapping[str, datetime]] = dict

@@ -13,17 +13,27 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 
 from mail_sender.ledger.states import State
 from mail_sender.observe.kind_labels import KindLabels
-from mail_sender.observe.status import Status
+from mail_sender.observe.status import RelayStatus, Status
 
 BREAKER = ("closed", "open", "half-open")
-CONDITIONS = ("server", "relay", "ledger", "clock", "configuration", "domain", "loop", "template", "alerts")
+CONDITIONS = (
+    "server",
+    "relay",
+    "fallback",
+    "ledger",
+    "clock",
+    "configuration",
+    "domain",
+    "loop",
+    "template",
+    "alerts",
+)
 """The conditions that have a series while they are up, too."""
 
 PLAIN = {
     "alive": ("sender.alive", "1 while all loops turn; 0 when one hangs."),
-    "ready": ("sender.ready", "1 while polls succeed and the relay's breaker is closed."),
-    "in_flight": ("relay.in_flight", "Mails that are being delivered now."),
-    "in_flight_limit": ("relay.most_in_flight", "How many mails may be in flight now."),
+    "ready": ("sender.ready", "1 while polls succeed and mail goes through a relay."),
+    "in_flight_limit": ("relay.most_in_flight", "How many mails may be in flight to the first relay now."),
     "unmarked_messages": ("queue.unmarked", "Messages that are sent, and not yet marked as sent on the server."),
     "server_messages": ("server.ready", "Messages that the last good poll listed."),
     "server_malformed_entries": ("server.malformed", "Entries of the last good poll that cannot be read."),
@@ -106,6 +116,26 @@ def _breaker(status: Status) -> Samples:
     return [((state,), float(status.relay.breaker == state)) for state in BREAKER] if status.relay else []
 
 
+def _relays(status: Status) -> Iterator[tuple[str, RelayStatus]]:
+    """Yield the relays, each with the name that it has in a label: `first`, `fallback_1` and so on."""
+    if status.relay:
+        yield "first", status.relay
+    for number, fallback in enumerate(status.fallbacks, 1):
+        yield f"fallback_{number}", fallback
+
+
+def _in_flight(status: Status) -> Samples:
+    return [((), float(sum(relay.in_flight for _, relay in _relays(status))))] if status.relay else []
+
+
+def _carries(status: Status) -> Samples:
+    return [((name,), float(relay.carries)) for name, relay in _relays(status)]
+
+
+def _breakers(status: Status) -> Samples:
+    return [((name, state), float(relay.breaker == state)) for name, relay in _relays(status) for state in BREAKER]
+
+
 def _oldest(status: Status) -> Samples:
     if status.queue is None:
         return []
@@ -121,13 +151,18 @@ def _expiries(status: Status) -> Samples:
     return [((end.name,), end.expires_at.timestamp()) for end in status.expiries]
 
 
+_OF_EACH = "1 for the state of this relay's breaker; the relays are first, fallback_1 ..."
+
 COMPUTED: dict[str, tuple[tuple[str, ...], str, Callable[[Status], Samples]]] = {
     "oldest_waiting_seconds": ((), "How long the oldest delivery waits that is not final; 0: none waits.", _oldest),
     "held_back_deliveries": ((), "Deliveries that a limit of the configuration holds back.", _held_back),
     "loop_late_seconds": (("loop",), "By how much a loop that hangs is late.", _loops),
     "condition_up": (("condition",), "1 while all is well with it; 0 while it has a fault.", _conditions),
     "fault_since_timestamp_seconds": (("condition", "kind"), "Since when there is this fault.", _faults),
-    "breaker_state": (("state",), "1 for the state that the relay's circuit breaker is in.", _breaker),
+    "in_flight": ((), "Mails that are being delivered now, through all relays.", _in_flight),
+    "breaker_state": (("state",), "1 for the state that the first relay's circuit breaker is in.", _breaker),
+    "relay_breaker_state": (("relay", "state"), _OF_EACH, _breakers),
+    "relay_carries": (("relay",), "1 for the relay that mail goes through now; 0 for the others.", _carries),
     "expiry_timestamp_seconds": (("name",), "When a token or a certificate expires.", _expiries),
 }
 """The other gauges: their labels, their text, and how their values follow from the status."""

@@ -26,9 +26,14 @@ def headline(status: Status) -> str:
         return NO_SENDER
     blocking = [one for one in status.conditions if one.blocks]
     if not blocking:
-        return MAIL_FLOWS if status.healthy else "mail waits: the sender is not ready"
+        return f"{MAIL_FLOWS}{_round(status)}" if status.healthy else "mail waits: the sender is not ready"
     more = f", and {len(blocking) - 1} more" if len(blocking) > 1 else ""
     return f"mail waits: {what(blocking[0])}{more}"
+
+
+def _round(status: Status) -> str:
+    """Say by which way mail flows, where that is not the usual one."""
+    return f" through the fallback {status.stand_in}: {_WORDS['relay']}" if status.stand_in else ""
 
 
 def what(condition: ConditionStatus) -> str:

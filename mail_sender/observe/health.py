@@ -1,7 +1,8 @@
 """Health: whether a sender is alive, and ready to send mail.
 
     alive    no loop hangs: each turns, or waits for as long as it said
-    ready    alive, the last poll was good, and the relay's breaker is closed; so not before the first poll
+    ready    alive, the last poll was good, and mail goes through a relay: through the first one, whose breaker is
+             closed, or meanwhile through a fallback; so not before the first poll
 
 Nothing to do is healthy. A sender that is alive and not ready is not to be restarted: its server, its relay or its
 configuration needs somebody.
@@ -18,12 +19,17 @@ from mail_sender.sender.relay_view import RelayView
 class Health:
     """What is known of a running sender's health; `poll_was_good` is None before the first poll has ended.
 
-    `relay` is None while no configuration is in use yet.
+    `relays` has the first one first; there are none while no configuration is in use yet.
     """
 
     late: Sequence[Late]
     poll_was_good: bool | None
-    relay: RelayView | None
+    relays: Sequence[RelayView]
+
+    @property
+    def mail_flows(self) -> bool:
+        """Whether mail goes through a relay now, without waiting for a probe."""
+        return any(relay.carries for relay in self.relays)
 
     @property
     def is_alive(self) -> bool:
@@ -33,9 +39,7 @@ class Health:
     @property
     def is_ready(self) -> bool:
         """Whether mail that comes now would be sent."""
-        return (
-            self.is_alive and bool(self.poll_was_good) and self.relay is not None and self.relay.breaker == "closed"
-        )
+        return self.is_alive and bool(self.poll_was_good) and self.mail_flows
 
     def __str__(self) -> str:
         """Say in one line what is known."""
@@ -48,4 +52,5 @@ class Health:
             return "alive, not ready: the first poll has not ended"
         if not self.poll_was_good:
             return "alive, not ready: the last poll failed"
-        return "alive, not ready: the relay's breaker is not closed"
+        whose = "the relay's breaker" if len(self.relays) < 2 else "the breaker of each relay in turn"
+        return f"alive, not ready: {whose} is not closed"

@@ -1,9 +1,10 @@
 """The configuration in use, as far as those who watch want to know it, and who works under it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mail_sender.observe import expiries
-from mail_sender.observe.facts import Facts
+from mail_sender.observe.facts import Facts, RelayFacts
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.worker import Worker
@@ -19,13 +20,13 @@ class InUse:
     worker: Worker
 
 
-def of(source: SourceConfig, relay: RelayConfig | FolderConfig, parts: Parts, worker: Worker) -> InUse:
-    """Return what is in use from now on."""
-    facts = Facts(
-        server=source.uri,
-        relay=relay.place,
-        security=relay.security.value if isinstance(relay, RelayConfig) else "folder",
-        login=isinstance(relay, RelayConfig) and relay.username is not None,
-        expiries=expiries.of(source, relay, parts),
-    )
+def of(source: SourceConfig, relays: Sequence[RelayConfig | FolderConfig], parts: Parts, worker: Worker) -> InUse:
+    """Return what is in use from now on; the first relay comes first, then its fallbacks."""
+    facts = Facts(source.uri, [_facts(relay) for relay in relays], expiries.of(source, relays, parts))
     return InUse(facts, parts, worker)
+
+
+def _facts(relay: RelayConfig | FolderConfig) -> RelayFacts:
+    if isinstance(relay, FolderConfig):
+        return RelayFacts(relay.place, "folder", login=False)
+    return RelayFacts(relay.place, relay.security.value, login=relay.username is not None)

@@ -55,8 +55,8 @@ class Reporter:
 
     def health(self) -> Health:
         """Return the health; nothing has to be waited for."""
-        relay = self.in_use.worker.relay_view() if self.in_use else None
-        return Health(self.late(), self._observers.activity.poll_was_good, relay)
+        relays = self.in_use.worker.relay_views() if self.in_use else ()
+        return Health(self.late(), self._observers.activity.poll_was_good, relays)
 
     async def status(self) -> Status:
         """Return the status."""
@@ -76,8 +76,8 @@ class Reporter:
     def _faults(self) -> list[Fault]:
         faults = []
         if self.in_use is not None:
-            parts = self.in_use.parts
-            faults = parts.conditions.faults + ([parts.reported.skew.fault] if parts.reported.skew.fault else [])
+            skew = self.in_use.parts.reported.skew.fault
+            faults = self.in_use.worker.faults() + ([skew] if skew else [])
         if self._unreadable is not None and not any(fault.name == "ledger" for fault in faults):
             faults.append(self._unreadable)
         clean = log.Redactor(self.secrets).text

@@ -63,6 +63,6 @@ def _said(one: ConditionStatus) -> str:
 
 def _why_not_ready(status: Status) -> Iterator[str]:
     yield from (_said(one) for one in status.conditions if one.blocks)
-    if status.relay is not None and status.relay.breaker != "closed":
+    if status.relay is not None and not status.relay.carries and status.stand_in is None:
         yield f"the breaker of the relay is {status.relay.breaker}"
     yield "`mail-sender status` says more"

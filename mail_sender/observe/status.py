@@ -23,7 +23,7 @@ class LateLoop(_Part):
 
 
 class SenderStatus(_Part):
-    """The running process. It is alive while its loops turn, ready while polls succeed and the breaker is closed."""
+    """The running process. It is alive while its loops turn, ready while polls succeed and mail goes to a relay."""
 
     version: str
     pid: int
@@ -49,7 +49,8 @@ class RelayStatus(_Part):
     """The relay, its circuit breaker, and how fast it takes mail.
 
     `security` says in words how TLS starts; it is `folder` in a dry run. `breaker_since` is None while the
-    breaker never opened. `between_seconds` lie between the starts of two mails.
+    breaker never opened. `between_seconds` lie between the starts of two mails. `carries` says that mail goes through
+    this relay now.
     """
 
     place: str
@@ -61,6 +62,7 @@ class RelayStatus(_Part):
     most_in_flight: int
     between_seconds: float
     in_flight: int
+    carries: bool = True
 
 
 class LedgerStatus(_Part):
@@ -75,9 +77,10 @@ class LedgerStatus(_Part):
 class ConditionStatus(_Part):
     """What is wrong since when, and what to do about it; `blocks` says whether it stands in the way of mail.
 
-    `name` says whose it is: `server`, `relay`, `ledger`, `clock`, `configuration`, `domain` (the DNS of the From
-    domain), `loop` (one hangs, `kind` names it), `template` (deliveries are held) or `alerts` (they cannot be
-    delivered). `next_try_in_seconds` is None where nothing waits for a try.
+    `name` says whose it is: `server`, `relay`, `fallback` (a relay that stands in for it), `ledger`, `clock`,
+    `configuration`, `domain` (the DNS of the From domain), `loop` (one hangs, `kind` names it), `template`
+    (deliveries are held) or `alerts` (they cannot be delivered). `next_try_in_seconds` is None where nothing waits
+    for a try.
     """
 
     name: str
@@ -120,7 +123,10 @@ class FailingDomain(_Part):
 
 
 class Expiry(_Part):
-    """When `token`, `server_certificate`, `relay_certificate` or `client_certificate` ends."""
+    """When `token`, `server_certificate`, `relay_certificate` or `client_certificate` ends.
+
+    The certificates of the first fallback have names that begin with `fallback_1_`.
+    """
 
     name: str
     expires_at: datetime
@@ -138,7 +144,8 @@ class Status(_Part):
     """The whole status.
 
     `sender`, `server` and `relay` are None where the ledger alone has answered: no sender runs, or none that answers.
-    In the latter case `unanswered` says who has the ledger, and does not answer.
+    In the latter case `unanswered` says who has the ledger, and does not answer. `fallbacks` are the relays that
+    stand in for `relay`, in their order.
     `queue` and `attempts` are None where the ledger cannot be read. `healthy` says that nothing stands in the way of
     mail: a sender is alive and ready, and no condition blocks.
     """
@@ -158,3 +165,9 @@ class Status(_Part):
     failing_domains: list[FailingDomain]
     expiries: list[Expiry]
     held_back: list[HeldBack]
+    fallbacks: list[RelayStatus] = []
+
+    @property
+    def stand_in(self) -> str | None:
+        """The place of the fallback through which mail goes now; None where it goes through none of them."""
+        return next((relay.place for relay in self.fallbacks if relay.carries), None)

@@ -107,6 +107,7 @@ def status_line(status: Status) -> str:
     """Return one line of status: what is at fault since when, and the deliveries by state."""
     faults = [f"{one.name} ({one.kind}) since {one.since:%Y-%m-%d %H:%M} UTC" for one in status.conditions]
     well = f"fault: {', '.join(faults)}" if faults else "all well"
+    well = f"mail goes through the fallback {status.stand_in}; {well}" if status.stand_in else well
     if status.queue is None:
         return well
     counts = [f"{count} {state}" for state, count in status.queue.states.items() if count]

@@ -50,6 +50,14 @@ class RelayConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FallbackConfig:
+    """A relay that stands in for the first one, once that has been down for `after` seconds."""
+
+    relay: RelayConfig
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
 class FolderConfig:
     """A folder that takes the relay's place: mails are written into it, nothing is sent and nothing marked."""
 

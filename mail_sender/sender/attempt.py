@@ -28,7 +28,7 @@ from mail_sender.sender.handover import Handover
 from mail_sender.sender.ledger_gate import LedgerGate
 from mail_sender.sender.observation import Rendered
 from mail_sender.sender.parts import Parts
-from mail_sender.sender.relay_gate import Permit
+from mail_sender.sender.relays import Grant
 from mail_sender.sender.snapshot import Snapshot
 
 
@@ -46,10 +46,10 @@ class Attempts:
         self._handover = handover
         self._clock = clock
 
-    async def make(self, delivery: Delivery, permit: Permit) -> None:
+    async def make(self, delivery: Delivery, granted: Grant) -> None:
         """Mail a delivery, if it is still to be mailed; whatever happens, nothing is raised."""
         try:
-            await self._gate.record(await self._end_of(delivery, permit))
+            await self._gate.record(await self._end_of(delivery, granted))
         except ServerFault as fault:
             self._snapshot.note(fault, self._clock.now())
         except LedgerFault as fault:
@@ -63,7 +63,7 @@ class Attempts:
             # At once: a recovery that begins before this task has ended would take its claim for one in flight.
             self._parts.in_flight.remove(delivery)
 
-    async def _end_of(self, delivery: Delivery, permit: Permit) -> End:
+    async def _end_of(self, delivery: Delivery, granted: Grant) -> End:
         message = await self._current_message.of(delivery)
         if isinstance(message, End):
             return message
@@ -74,7 +74,7 @@ class Attempts:
             claimed = await self._parts.ledger.begin(delivery)
         self._parts.in_flight.put(claimed)
         self._gate.works()
-        ended = await self._handover.send(claimed, mail, permit)
+        ended = await self._handover.send(claimed, mail, granted)
         return replace(ended, is_only=len(message.recipients) == 1)
 
     def _mail(self, delivery: Delivery, message: Message) -> Mail | End:

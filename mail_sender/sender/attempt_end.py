@@ -7,7 +7,7 @@ something broke: the ledger before the dot, this program, or the process that ma
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -90,9 +90,9 @@ def held(delivery: Delivery, why: str, now: datetime) -> End:
     return End(delivery, settle.ended(delivery, State.HELD, now), line, partial(events.held, delivery, why))
 
 
-def stopped(claimed: Delivery, at: datetime) -> End:
+def stopped(claimed: Delivery, at: datetime, relay: str) -> End:
     """The ledger could not write that the dot comes next: the mail was stopped before it, and is due at once."""
-    return End(claimed, settle.put_off(claimed, at), settle.not_written(at), is_kept=True)
+    return End(claimed, settle.put_off(claimed, at), replace(settle.not_written(at), relay=relay), is_kept=True)
 
 
 def interrupted(delivery: Delivery, now: datetime) -> End:

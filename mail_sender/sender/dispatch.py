@@ -24,7 +24,7 @@ from mail_sender.sender.attempt_end import HELD_BACK
 from mail_sender.sender.gates import Gates
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.plan import Expire, PutOff, Refuse, Send, Step, plan
-from mail_sender.sender.relay_gate import Permit
+from mail_sender.sender.relays import Grant
 from mail_sender.sender.snapshot import Snapshot
 
 SHORTEST_WAIT = 0.05
@@ -79,7 +79,7 @@ class Dispatcher:
                 if nothing_happened and wait > SOON and no_poll_follows:
                     break
                 if not self._running and wait > KEPT_OPEN:
-                    await self._parts.transport.close()
+                    await self._gates.relays.close()
                 if not stop.is_set():
                     self._heartbeat.within(wait)
                     await self._clock.wait(self.bell, wait)
@@ -122,7 +122,7 @@ class Dispatcher:
     async def _start(self, group: asyncio.TaskGroup) -> float:
         while self._snapshot.at is not None and self._gates.ledger.closed_for == 0:
             self._heartbeat.within(TURN_SECONDS)
-            steps = self._next_steps() if self._gates.relay.is_closed else []
+            steps = self._next_steps() if self._gates.relays.flows(self._clock.monotonic()) else []
             if not steps and not self._can_wait_for_room:
                 await self._read_due()
                 steps = self._next_steps()
@@ -140,26 +140,29 @@ class Dispatcher:
 
     def _next_steps(self) -> list[Step]:
         # A relay gate in doubt may let one through that stands further back.
-        room = len(self._due) if self._room and self._gates.relay.in_doubt else self._room
+        now, relays = self._clock.monotonic(), self._gates.relays
+        free = relays.free(self._due, now)
+        room = len(free) if self._room and relays.in_doubt(now) else self._room
         rules = self._gates.reputation.rules()
-        return plan(self._due, self._parts.in_flight.mailboxes, room, self._clock.now(), rules)
+        return plan(free, self._parts.in_flight.mailboxes, room, self._clock.now(), rules)
 
     async def _read_due(self) -> None:
         """Read what is due. It may have changed when its turn comes: then its claim fails."""
-        self._read_at = self._clock.monotonic()
-        limit = _ALL if self._gates.relay.in_doubt else _TOGETHER
+        self._read_at, relays = self._clock.monotonic(), self._gates.relays
+        limit = _ALL if relays.in_doubt(self._read_at) else _TOGETHER
         others, urgent_by = self._parts.in_flight.recipients, self._gates.reputation.urgent_by()
-        self._due = list(await self._parts.ledger.due(self._clock.now(), limit, others, urgent_by))
+        take_none = relays.take_none(self._read_at)
+        self._due = list(await self._parts.ledger.due(self._clock.now(), limit, others, urgent_by, take_none))
 
     @property
     def _can_wait_for_room(self) -> bool:
         """Whether the relay has no capacity: to read then would only find what expires, which a minute can wait."""
         now = self._clock.monotonic()
-        return self._gates.relay.capacity(now) == 0 and now < self._read_at + IDLE_WAIT
+        return self._gates.relays.capacity(now) == 0 and now < self._read_at + IDLE_WAIT
 
     @property
     def _room(self) -> int:
-        return self._gates.relay.capacity(self._clock.monotonic()) if self._snapshot.may_send else 0
+        return self._gates.relays.capacity(self._clock.monotonic()) if self._snapshot.may_send else 0
 
     async def _take(self, step: Step, group: asyncio.TaskGroup) -> bool:
         """Take a step; say whether it could be taken."""
@@ -177,35 +180,38 @@ class Dispatcher:
                 await self._gates.ledger.record(self._gates.reputation.put_off(delivery, hold))
                 return True
             case Send(delivery, over):
-                permit = self._gates.relay.acquire(delivery.key, self._clock.monotonic())
-                if permit is not None:
+                granted = self._gates.relays.acquire(delivery, self._clock.monotonic())
+                if granted is not None:
                     self._due.remove(delivery)
                     self._gates.reputation.start(delivery, over)
-                    self._begin(delivery, permit, group)
-                return permit is not None
+                    self._begin(delivery, granted, group)
+                return granted is not None
 
-    def _begin(self, delivery: Delivery, permit: Permit, group: asyncio.TaskGroup) -> None:
+    def _begin(self, delivery: Delivery, granted: Grant, group: asyncio.TaskGroup) -> None:
         """Start an attempt; what it takes here is given back when its task has ended, however that was."""
         self._parts.in_flight.put(delivery)
-        task = group.create_task(self._attempts.make(delivery, permit))
+        task = group.create_task(self._attempts.make(delivery, granted))
         self._running.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
             self._running.discard(task)
             self._parts.in_flight.remove(delivery)
             self._parts.recent_mails.end(delivery.key)
-            self._gates.relay.release(permit)
+            granted.relay.gate.release(granted.permit)
             self.bell.set()
 
         task.add_done_callback(ended)
 
     async def _pause(self, *, refused: bool) -> float:
-        """Return the seconds until the relay gate lets one through that it refused, or the next delivery is due."""
+        """Return the seconds until a relay lets one through that it refused, or the next delivery is due."""
+        monotonic, relays = self._clock.monotonic(), self._gates.relays
         if self._room == 0:
-            return max(self._read_at + IDLE_WAIT - self._clock.monotonic(), SHORTEST_WAIT)
+            return max(self._read_at + IDLE_WAIT - monotonic, SHORTEST_WAIT)
         waits = [IDLE_WAIT]
-        if refused and (retry_in := self._gates.relay.retry_in(self._clock.monotonic())) is not None:
+        if refused and (retry_in := relays.retry_in(monotonic)) is not None:
             waits.append(retry_in)
+        if (changes_in := relays.changes_in(monotonic)) is not None:
+            waits.append(changes_in)
         if (held_for := await self._gates.reputation.held_for()) is not None:
             waits.append(held_for)
         now = self._clock.now()

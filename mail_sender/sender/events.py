@@ -159,9 +159,23 @@ def crashed(delivery: Delivery, error: Exception) -> None:
     _log.error("internal_error", **_facts(delivery), message=text)
 
 
-def verdict(found: Verdict, delivery: Delivery, outcome: Outcome, now: datetime) -> None:
-    """Log what the relay made of a mail; a relay that is down is logged once (`condition`), not for each mail."""
-    facts = _facts(delivery)
+def moved_over(relay: str, before: str, first: str, seconds: float) -> None:
+    """Log that mail goes through another relay, since the first one has been down for so many seconds."""
+    text = f"{first} has been unusable for {seconds:.0f} s: mail goes through {relay} until {first} takes mail again"
+    _log.warning("relay_switched", relay=relay, before=before, message=text)
+
+
+def moved_back(relay: str, before: str) -> None:
+    """Log that mail goes through the first relay again."""
+    _log.info("relay_switched", relay=relay, before=before, message=f"{relay} takes mail again: all mail goes there")
+
+
+def verdict(found: Verdict, delivery: Delivery, outcome: Outcome, now: datetime, via: str | None = None) -> None:
+    """Log what the relay made of a mail; a relay that is down is logged once (`condition`), not for each mail.
+
+    `via` names the relay where it is not the first one.
+    """
+    facts = _facts(delivery) | ({"relay": via} if via else {})
     match found:
         case Accepted(reply, is_written=True):
             _log.info("written", **facts, message=reply.text)

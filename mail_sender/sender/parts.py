@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 from mail_sender.condition import Conditions
 from mail_sender.ledger.base import Ledger
-from mail_sender.relay.transport import Transport
 from mail_sender.sender.heartbeat import Heartbeats
 from mail_sender.sender.in_flight import InFlight
 from mail_sender.sender.observation import Observe, unobserved
 from mail_sender.sender.recent_mails import RecentMails
+from mail_sender.sender.relays import Relays
 from mail_sender.sender.reported import Reported
 from mail_sender.source.base import Source
 
@@ -23,7 +23,7 @@ class Parts:
 
     source: Source
     ledger: Ledger
-    transport: Transport
+    relays: Relays
     in_flight: InFlight = field(default_factory=InFlight)
     conditions: Conditions = field(default_factory=Conditions)
     reported: Reported = field(default_factory=Reported)

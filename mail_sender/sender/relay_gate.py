@@ -52,6 +52,10 @@ class RelayGate:
         """Whether the breaker is open, and not only until a first probe that goes at once."""
         return self._breaker.has_failed_probe
 
+    def down_for(self, now: float) -> float | None:
+        """Return for how long the breaker has been open or half-open, in seconds; None while it is closed."""
+        return None if self.is_closed else self._breaker.lasts(now)
+
     def pace(self, now: float) -> tuple[int, float]:
         """Return how many mails may be in flight at once, and the seconds between the starts of two."""
         return self._limit.most(now), self._pace.between(now)

@@ -12,7 +12,7 @@ class RelayView:
 
     `breaker_for` is how long the breaker has been as it is, None if it never opened. `probe_in` is when the next mail
     may go as a probe, None while the breaker is closed or a probe is in flight. `between` lies between the starts of
-    two mails.
+    two mails. `carries` says that mail goes through this relay now, without a probe: through one of them at most.
     """
 
     breaker: BreakerState
@@ -21,3 +21,4 @@ class RelayView:
     most_in_flight: int
     between: float
     in_flight: int
+    carries: bool = False

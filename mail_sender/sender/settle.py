@@ -99,7 +99,8 @@ def lost_track(delivery: Delivery, now: datetime) -> Attempt:
     """Return the line of history of an attempt whose process ended before its verdict."""
     where = "at the dot: it may have arrived" if delivery.dot else "before the dot: it was not sent"
     stage = Stage.DOT if delivery.dot else Stage.MAIL
-    return Attempt(now, stage, "interrupted", None, f"mail-sender ended {where}", 0.0)
+    relay = delivery.imprint.relay if delivery.dot and delivery.imprint else None
+    return Attempt(now, stage, "interrupted", None, f"mail-sender ended {where}", 0.0, relay=relay)
 
 
 def not_written(at: datetime) -> Attempt:

@@ -13,6 +13,7 @@ what is due.
 """
 
 import asyncio
+from dataclasses import replace
 
 from mail_sender.clock import Clock
 from mail_sender.condition import Fault
@@ -27,7 +28,6 @@ from mail_sender.sender.holding import HeldBack
 from mail_sender.sender.ledger_gate import LedgerGate
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.poll import Poller
-from mail_sender.sender.relay_gate import RelayGate
 from mail_sender.sender.relay_view import RelayView
 from mail_sender.sender.reputation_gate import ReputationGate
 from mail_sender.sender.snapshot import Snapshot
@@ -38,15 +38,15 @@ class Worker:
 
     def __init__(self, parts: Parts, config: SenderConfig, mail: MailConfig, clock: Clock) -> None:
         self._parts = parts
-        self._relay_gate = RelayGate()
+        self._relays = parts.relays
         self._clock = clock
         snapshot = Snapshot(parts.conditions)
         self._acknowledger = Acknowledger(parts, snapshot, clock)
         gate = LedgerGate(parts, self._acknowledger, clock)
-        handover = Handover(parts, gate, self._relay_gate, config.retry, clock)
+        handover = Handover(parts, gate, config.retry, clock)
         attempts = Attempts(parts, snapshot, mail, gate, handover, clock)
         self._reputation_gate = ReputationGate(config.reputation, parts, clock)
-        gates = Gates(gate, self._relay_gate, self._reputation_gate)
+        gates = Gates(gate, self._relays, self._reputation_gate)
         self._dispatcher = Dispatcher(attempts, gates, parts, snapshot, clock)
         self._poller = Poller(parts, snapshot, config, clock, self.wake)
 
@@ -62,7 +62,7 @@ class Worker:
             await dispatching
             dispatched.set()
             self.wake()
-        await self._parts.transport.close()
+        await self._relays.close()
 
     def wake(self) -> None:
         """Read at once what is due and what is unmarked."""
@@ -70,22 +70,29 @@ class Worker:
         self._acknowledger.bell.set()
 
     def probe(self) -> None:
-        """Read what is due at once; where the breaker is open, let the next mail probe the relay."""
-        self._relay_gate.probe_now()
+        """Read what is due at once; where a breaker is open, let the next mail probe its relay."""
+        self._relays.probe_now()
         self.wake()
 
     def faults(self) -> list[Fault]:
-        """Return what is at fault now: the server, the relay, the ledger."""
-        return self._parts.conditions.faults
+        """Return what is at fault now: the server, the relays, the ledger."""
+        found = [*self._parts.conditions.faults, *self._relays.fallback_faults]
+        stand_in = self._relays.stand_in(self._clock.monotonic())
+        meanwhile = f"; mail goes through {stand_in} meanwhile" if stand_in else ""
+        return [replace(one, detail=one.detail + meanwhile) if one.name == "relay" else one for one in found]
 
-    def relay_view(self) -> RelayView:
-        """Return what those who watch see of the relay."""
-        return self._relay_gate.view(self._clock.monotonic())
+    def relay_views(self) -> tuple[RelayView, ...]:
+        """Return what those who watch see of the relays, the first one first."""
+        return self._relays.views(self._clock.monotonic())
 
     def held_back(self) -> tuple[HeldBack, ...]:
         """Return what the operator's limits hold back now."""
         return self._reputation_gate.held_back()
 
     def probes_in(self) -> float | None:
-        """Return the seconds until the next probe; None if the breaker is closed, or a probe is in flight."""
-        return None if self._relay_gate.is_closed else self._relay_gate.retry_in(self._clock.monotonic())
+        """Return the seconds until the first relay's next probe; None if its breaker is closed, or it is probed."""
+        return self.relay_views()[0].probe_in
+
+    def retire(self) -> None:
+        """Take in that another worker follows under another configuration: begin nothing new of what is logged."""
+        self._relays.retire()

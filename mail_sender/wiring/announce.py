@@ -31,6 +31,7 @@ def _described(config: Config) -> dict[str, object]:
     return {
         "server": config.source.uri,
         "relay": relay.place,
+        **({"fallbacks": ", ".join(one.relay.place for one in config.fallbacks)} if config.fallbacks else {}),
         "security": relay.security.value if isinstance(relay, RelayConfig) else None,
         "login": isinstance(relay, RelayConfig) and relay.username is not None,
         "sender": config.mail.from_address,

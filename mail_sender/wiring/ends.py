@@ -1,4 +1,4 @@
-"""The two ends of the flow: a source and a transport, made of a configuration and of the files that it names.
+"""The two ends of the flow: a source and the relays, made of a configuration and of the files that it names.
 
 A file may have been good when the configuration was checked, and be gone when it is used. At the start that ends the
 program; later the previous configuration stays in use.
@@ -12,15 +12,17 @@ from typing import Self
 import structlog
 
 from mail_sender.clock import Clock, SteadyClock
+from mail_sender.condition import Condition
 from mail_sender.config.config import Config
 from mail_sender.config.watch import Watch
 from mail_sender.errors import Exit, MailSenderError
-from mail_sender.relay.config import FolderConfig
+from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.folder import FolderTransport
 from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.relay_url import Security
 from mail_sender.relay.transport import Transport
 from mail_sender.sender.observation import Observe, Spoken, unobserved
+from mail_sender.sender.relays import Relay, Relays
 from mail_sender.sender.test_mail import TestMail
 from mail_sender.source.base import Source
 from mail_sender.source.dry_run import DryRunSource
@@ -38,16 +40,25 @@ class UnusableFile(MailSenderError):
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """A configuration, and the source and the transport that are made of it and of the files that it names."""
+    """A configuration, and what is made of it and of its files: a source, and a transport for each relay."""
 
     config: Config
     source: Source
-    transport: Transport
+    transports: tuple[Transport, ...]
 
     @classmethod
     def of(cls, config: Config, observe: Observe = unobserved) -> Self:
-        """Make both. Raises `UnusableFile`."""
-        return cls(config, _source(config), _transport(config, observe))
+        """Make all of them. Raises `UnusableFile`."""
+        return cls(config, _source(config), tuple(_transport(relay, observe) for relay in config.relays))
+
+    def relays(self, condition: Condition) -> Relays:
+        """Return the relays; the first one's condition outlives this configuration."""
+        first, *others = self.transports
+        found = [Relay(self.config.relay.place, first, condition)]
+        for fallback, transport in zip(self.config.fallbacks, others, strict=True):
+            place = fallback.relay.place
+            found.append(Relay(place, transport, Condition("fallback", place=place), fallback.after))
+        return Relays(found)
 
     @classmethod
     async def next(cls, watch: Watch, clock: Clock, observe: Observe) -> Self:
@@ -60,10 +71,10 @@ class Ends:
                 watch.reject(str(error))
 
 
-def test_mail(config: Config) -> TestMail:
-    """Return what a test mail needs."""
+def test_mail(config: Config, number: int) -> TestMail:
+    """Return what a test mail needs; it goes through the first relay, or through the fallback with this number."""
     ends = Ends.of(config)
-    return TestMail(ends.source, ends.transport, config.mail, SteadyClock())
+    return TestMail(ends.source, ends.transports[number], config.mail, SteadyClock())
 
 
 def _source(config: Config) -> Source:
@@ -71,11 +82,11 @@ def _source(config: Config) -> Source:
         return (DryRunSource if isinstance(config.relay, FolderConfig) else KanidmSource)(config.source)
 
 
-def _transport(config: Config, observe: Observe) -> Transport:
-    if isinstance(config.relay, FolderConfig):
-        return FolderTransport(config.relay.path)
+def _transport(relay: RelayConfig | FolderConfig, observe: Observe) -> Transport:
+    if isinstance(relay, FolderConfig):
+        return FolderTransport(relay.path)
     with _files_in_words():
-        return SmtpTransport(config.relay, _discovered, lambda stage, seconds: observe(Spoken(stage, seconds)))
+        return SmtpTransport(relay, _discovered, lambda stage, seconds: observe(Spoken(stage, seconds)))
 
 
 @contextmanager

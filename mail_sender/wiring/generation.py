@@ -27,7 +27,7 @@ class Generation:
         parts = Parts(
             self._source,
             lasting.ledger,
-            ends.transport,
+            ends.relays(lasting.conditions.relay),
             lasting.in_flight,
             lasting.conditions,
             lasting.reported,
@@ -36,7 +36,7 @@ class Generation:
         )
         self._worker = Worker(parts, ends.config.sender, ends.config.mail, lasting.clock)
         self._retired = asyncio.Event()
-        lasting.reporter.in_use = in_use.of(ends.config.source, ends.config.relay, parts, self._worker)
+        lasting.reporter.in_use = in_use.of(ends.config.source, ends.config.relays, parts, self._worker)
         if lasting.control is not None:
             lasting.control.handler = Handler(
                 lasting.ledger, self._source, lasting.clock, self._worker, lasting.reporter
@@ -53,6 +53,7 @@ class Generation:
             if not changing.done() or stop.is_set():
                 return None
             await asyncio.wait({working, stopping}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            self._worker.retire()
             return changing.result()
         finally:
             changing.cancel()

@@ -41,7 +41,8 @@ async def run(config: Config, signals: Signals, show: Show | None) -> Exit:
 
     Raises `BusyLedger` if somebody else has the ledger, and `MailSenderError` if it cannot be used.
     """
-    config = replace(config, sender=replace(config.sender, schedule=None))
+    at_once = tuple(replace(fallback, after=0.0) for fallback in config.fallbacks)  # there is no time to wait
+    config = replace(config, sender=replace(config.sender, schedule=None), fallbacks=at_once)
     clock = SteadyClock()
     async with AsyncExitStack() as opened:
         if (state := state_of(config)) is not None:

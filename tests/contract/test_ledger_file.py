@@ -322,6 +322,8 @@ async def test_who_only_reads_brings_an_older_ledger_up_to_date_in_memory(ledger
     """The older version can still use the file."""
     await a_day_of_work(ledger)
     await ledger.close()
+    for table in ("attempt", "delivery"):
+        sql(path, f"ALTER TABLE {table} DROP COLUMN relay")
     before = sql(path, "PRAGMA user_version = 1")
     reader = await SqliteLedger.open(path, reads_only=True)
     assert len(await reader.find(Query(), 100)) == len(PEOPLE)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from mail_sender.clock import Clock
+from mail_sender.condition import Conditions
 from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.mail.config import MailConfig
@@ -23,6 +24,7 @@ from mail_sender.relay.transport import Transport
 from mail_sender.sender.config import ReputationConfig, RetryConfig, SenderConfig
 from mail_sender.sender.limits import Limits
 from mail_sender.sender.parts import Parts
+from mail_sender.sender.relays import Relay, Relays
 from mail_sender.sender.schedule import Schedule
 from mail_sender.sender.warm_up import WarmUp
 from mail_sender.sender.worker import Worker
@@ -127,7 +129,9 @@ async def assemble(place: Place, wraps: Wraps | None = None, clock: Clock | None
     ledger = await SqliteLedger.open(place.ledger)
     source = KanidmSource(SourceConfig(place.api, Secret(place.token), connect_timeout=place.connect_timeout))
     transport = SmtpTransport(_relay(place), lambda _: None)
-    parts = Parts(wraps.source(source), wraps.ledger(ledger), wraps.transport(transport))
+    conditions = Conditions()
+    relays = Relays([Relay(f"localhost:{place.relay_port}", wraps.transport(transport), conditions.relay)])
+    parts = Parts(wraps.source(source), wraps.ledger(ledger), relays, conditions=conditions)
     retry = RetryConfig(place.message_retries, place.max_age)
     config = SenderConfig(Schedule(place.poll), retry, reputation=_reputation(place))
     worker = Worker(parts, config, MAIL, clock or FastClock(place.epoch))

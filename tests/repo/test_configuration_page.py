@@ -43,7 +43,7 @@ def cell(entry: Entry) -> str:
     """Return the first cell of a key's row."""
     if is_table(entry):
         return f"`[{entry.key}]`"
-    return f"`[{entry.table}] {entry.key}`" if entry.table else f"`{entry.key}`"
+    return f"`{entry.title}`"
 
 
 def rows(which: Callable[[Entry], bool]) -> list[str]:

@@ -46,6 +46,8 @@ def sender(folder: Path, **values: object) -> Path:
 def _toml(value: object) -> str:
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{_toml(key)} = {_toml(one)}' for key, one in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(str(value) if isinstance(value, Path) else value)
 
 

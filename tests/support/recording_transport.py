@@ -16,7 +16,7 @@ class RecordingTransport:
     """Mails in memory.
 
     `tried` are all mails handed over, `times` when each was (the loop's seconds), `arrived` those that were (or may
-    have been) taken, `closed` how often it was closed. `in_flight` counts the mails in flight by their recipients,
+    have been) taken, `arrivals` when each was, `closed` how often it was closed. `in_flight` counts the mails in flight by their recipients,
     `most_in_flight` and `most_to_one` are the most that there were, of all and to one address.
     `meanwhile` is called with each mail before it is answered.
     """
@@ -25,6 +25,7 @@ class RecordingTransport:
         self.tried: list[Mail] = []
         self.times: list[float] = []
         self.arrived: list[Mail] = []
+        self.arrivals: list[float] = []
         self.closed = 0
         self.in_flight: Counter[str] = Counter()
         self.most_in_flight = 0
@@ -86,6 +87,7 @@ class RecordingTransport:
             await before_dot()
             if isinstance(verdict, Accepted | Uncertain):
                 self.arrived.append(mail)
+                self.arrivals.append(asyncio.get_running_loop().time())
         if stage is Stage.DOT:
             await dawdle(seconds)
         return verdict

@@ -1,7 +1,7 @@
 """A whole worker on a bench: the real ledger, a scripted server, a scripted relay, and time that is made up.
 
-Whatever a test does, at its end no address has ever had two mails in flight, and there were never more than four to
-each configuration.
+Whatever a test does, at its end no address has ever had two mails in flight, there were never more than four to each
+relay under each configuration, and no relay was handed a mail that another one had, or may have had.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any, Self, cast
 
 from structlog.testing import capture_logs
 
+from mail_sender.condition import Condition, Conditions
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Delivery, Entry, Ledger, Outcome, Query
 from mail_sender.ledger.sqlite import SqliteLedger
@@ -24,6 +25,7 @@ from mail_sender.sender.in_flight import InFlight
 from mail_sender.sender.observation import Observation
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.recent_mails import RecentMails
+from mail_sender.sender.relays import Relay, Relays
 from mail_sender.sender.reported import Reported
 from mail_sender.sender.schedule import Schedule
 from mail_sender.sender.worker import Worker
@@ -34,6 +36,10 @@ from tests.support.samples import LATER, MAIL, NOW
 from tests.support.virtual_time import VirtualLoop
 
 MOST_IN_FLIGHT = 4
+PLACE = "relay.example.com:465"
+FALLBACKS = ("second.example.net:465", "third.example.org:587")
+AFTER = 30.0
+"""Seconds for which the first relay must be down before a fallback carries its mail."""
 RETRY = RetryConfig()
 UNLIMITED = ReputationConfig()
 
@@ -50,9 +56,11 @@ class Bench:
         retry: RetryConfig = RETRY,
         off: timedelta = timedelta(0),
         reputation: ReputationConfig = UNLIMITED,
+        fallbacks: int = 0,
     ) -> None:
         self.source = MemorySource(messages, odd)
         self.transport = RecordingTransport()
+        self.fallbacks = [RecordingTransport() for _ in range(fallbacks)]
         self.mail: MailConfig = MAIL
         self.events: list[Any] = []
         self._schedule = schedule
@@ -85,9 +93,27 @@ class Bench:
             await self.ledger.close()
         finally:
             self._log.__exit__(kind, error, trace)
-        assert self.transport.most_in_flight <= MOST_IN_FLIGHT * (1 + self._changes)
-        assert self.transport.most_to_one <= 1
+        for transport in self.transports:
+            assert transport.most_in_flight <= MOST_IN_FLIGHT * (1 + self._changes)
+            assert transport.most_to_one <= 1
+        assert not self._went_twice()
         assert not late, "a loop hung"
+
+    @property
+    def transports(self) -> list[RecordingTransport]:
+        """The ways to all relays, the first one first."""
+        return [self.transport, *self.fallbacks]
+
+    def _went_twice(self) -> set[str]:
+        """Return the mails that one relay was handed after another one had taken them, or may have."""
+        return {
+            mail.message_id
+            for one in self.transports
+            for mail, at in zip(one.arrived, one.arrivals, strict=True)
+            for other in self.transports
+            for tried, when in zip(other.tried, other.times, strict=True)
+            if other is not one and tried.message_id == mail.message_id and when > at
+        }
 
     async def open(self) -> None:
         """Open the ledger; whatever the worker does with it may be made to fail."""
@@ -115,11 +141,17 @@ class Bench:
             self._stop = asyncio.Event()
             ledger = faulty(self.ledger, self.faults)
             self.heartbeats = Heartbeats()
+            conditions = Conditions()
+            relays = [
+                Relay(PLACE, self.transport, conditions.relay),
+                *map(self._fallback, range(len(self.fallbacks))),
+            ]
             parts = Parts(
                 self.source,
                 ledger,
-                self.transport,
+                Relays(relays),
                 self.in_flight,
+                conditions,
                 reported=self._reported,
                 observe=self.observed.append,
                 heartbeats=self.heartbeats,
@@ -129,6 +161,10 @@ class Bench:
             config = SenderConfig(schedule, self._retry, reputation=self.reputation)
             self.worker = Worker(parts, config, self.mail, self.clock)
             self._working = asyncio.ensure_future(self.worker.run(self._stop))
+
+    def _fallback(self, number: int) -> Relay:
+        place, condition = FALLBACKS[number], Condition("fallback", place=FALLBACKS[number])
+        return Relay(place, self.fallbacks[number], condition, after=AFTER)
 
     def change(self) -> None:
         """Ask the worker to stop and put a new one beside it, as a changed configuration does."""

@@ -26,6 +26,7 @@ _LATE = timedelta(minutes=1)
 
 CONDITIONS: Mapping[str, tuple[Severity, str]] = {
     "relay": (Severity.CRITICAL, "the relay cannot be used"),
+    "fallback": (Severity.WARNING, "a fallback of the relay cannot be used"),
     "server": (Severity.CRITICAL, "the identity server cannot be used"),
     "ledger": (Severity.CRITICAL, "the ledger cannot be used"),
     "template": (Severity.WARNING, "mails cannot be made"),
@@ -102,6 +103,7 @@ def _conditions(status: Status, config: AlertConfig) -> Iterator[Cause]:
     for one in status.conditions:
         if one.name not in _NOT_HERE:
             severity, what = CONDITIONS.get(one.name, (Severity.WARNING, f"there is a fault of: {one.name}"))
+            severity = severity if one.blocks else Severity.WARNING  # such as a relay for which a fallback stands in
             summary = f"{what}: {one.detail}"
             key = f"{one.name}_down"
             yield Cause(key, severity, one.since, config.after, summary, one.advice, waiting(status))

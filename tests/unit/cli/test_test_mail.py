@@ -49,7 +49,7 @@ def printed(source: MemorySource, monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
     def send(transport: Transport) -> tuple[int, list[str]]:
         mail = TestMail(source, transport, MAIL, SteadyClock())
-        monkeypatch.setattr(ends, "test_mail", lambda _: mail)
+        monkeypatch.setattr(ends, "test_mail", lambda *_: mail)
         try:
             code = int(test_mail.send(CONFIG, ELLIE))
         except KeyboardInterrupt:

@@ -4,6 +4,8 @@ import pytest
 
 from mail_sender.config import reference
 
+CA_TABLES = ("relay", "relay.oauth", "relay.fallback", "alert")
+
 
 @pytest.mark.parametrize(
     ("name", "names"),
@@ -15,7 +17,7 @@ from mail_sender.config import reference
         ("MAIL_SENDER_CLIENT_URI", ["client.uri"]),
         ("uri", ["client.uri"]),
         ("token", ["token"]),
-        ("ca_path", ["client.ca_path", "relay.ca_path", "relay.oauth.ca_path", "alert.ca_path"]),
+        ("ca_path", ["client.ca_path", *(f"{table}.ca_path" for table in CA_TABLES)]),
         ("[ledger]", ["ledger.path", "ledger.kind"]),
         ("relay.warm_up", ["relay.warm_up"]),
         ("start", ["relay.warm_up.start"]),

@@ -12,7 +12,7 @@ from mail_sender.ledger.summary import HOURS, Failing, Summary
 from mail_sender.observe import compose
 from mail_sender.observe.activity import Activity
 from mail_sender.observe.compose import Seen, SeenSender
-from mail_sender.observe.facts import Facts, Process
+from mail_sender.observe.facts import Facts, Process, RelayFacts
 from mail_sender.observe.health import Health
 from mail_sender.observe.status import HeldBack, LedgerStatus, Status
 from mail_sender.sender import holding
@@ -21,10 +21,11 @@ from mail_sender.sender.limits import Limit
 from mail_sender.sender.relay_view import RelayView
 from tests.support.samples import DAY, HOUR, MINUTE, NOW, SECOND
 
-CLOSED = RelayView("closed", None, None, 4, 0.0, 1)
+CLOSED = RelayView("closed", None, None, 4, 0.0, 1, carries=True)
 OPEN = RelayView("open", 90.0, 30.0, 2, 1.5, 0)
-WELL = Health([], poll_was_good=True, relay=CLOSED)
-FACTS = Facts("https://idm.example.com", "relay.example.com:465", "TLS", True, lambda: {"token": NOW + DAY})
+WELL = Health([], poll_was_good=True, relays=[CLOSED])
+RELAYS = RelayFacts("relay.example.com:465", "TLS", login=True), RelayFacts("b.example.net:465", "TLS", login=True)
+FACTS = Facts("https://idm.example.com", RELAYS, lambda: {"token": NOW + DAY})
 SUMMARY = Summary(
     at=NOW,
     states={state: number for number, state in enumerate(State)} | {State.HELD: 0},
@@ -73,7 +74,7 @@ def test_all_that_was_seen_stands_in_the_status() -> None:
 
 def test_an_open_breaker_is_told_with_its_times() -> None:
     """Since when, and when the next mail may go as a probe; the condition says the same."""
-    found = of(replace(SENDER, health=replace(WELL, relay=OPEN), faults=(DOWN,)))
+    found = of(replace(SENDER, health=replace(WELL, relays=[OPEN]), faults=(DOWN,)))
     assert found.relay is not None
     assert (found.relay.breaker_since, found.relay.probe_in_seconds) == (NOW - 90 * SECOND, 30.0)
     assert [(one.name, one.blocks, one.next_try_in_seconds) for one in found.conditions] == [("relay", True, 30.0)]
@@ -81,7 +82,7 @@ def test_an_open_breaker_is_told_with_its_times() -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     """Before the first configuration is in use, where the ledger cannot be read, and where no sender answers."""
-    begins = of(replace(SENDER, facts=None, health=Health([], None, None)), None)
+    begins = of(replace(SENDER, facts=None, health=Health([], None, [])), None)
     assert (begins.server, begins.relay, begins.queue, begins.attempts) == (None, None, None, None)
     alone = compose.status(replace(SEEN, sender=None), NOW)
     assert (alone.answered_by, alone.healthy, alone.sender, alone.server) == ("ledger", False, None, None)
@@ -118,14 +119,14 @@ UNWELL: dict[str, tuple[SeenSender, str, str, bool, bool]] = {
         False,
     ),
     "relay down": (
-        replace(SENDER, health=replace(WELL, relay=OPEN), faults=(DOWN,)),
+        replace(SENDER, health=replace(WELL, relays=[OPEN]), faults=(DOWN,)),
         "relay network",
         "alive, not ready: the relay's breaker is not closed",
         True,
         False,
     ),
     "a probe is due": (
-        replace(SENDER, health=replace(WELL, relay=replace(OPEN, breaker="half-open"))),
+        replace(SENDER, health=replace(WELL, relays=[replace(OPEN, breaker="half-open")])),
         "relay probe",
         "alive, not ready: the relay's breaker is not closed",
         True,

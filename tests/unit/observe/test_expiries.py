@@ -5,12 +5,14 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mail_sender.condition import Condition
 from mail_sender.names.secret import Secret
 from mail_sender.observe import expiries
 from mail_sender.observe.expiries import Expiries
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.relay_url import Security
 from mail_sender.sender.parts import Parts
+from mail_sender.sender.relays import Relay, Relays
 from mail_sender.source.config import SourceConfig
 from mail_sender.tls import certificate
 from mail_sender.tls.certificate import Certificate
@@ -38,11 +40,12 @@ def test_token_and_our_own_certificate_are_known_at_once(tmp_path: Path) -> None
     source = SourceConfig("https://idm.example.com", Secret(f"x.{claims}.x"))
     own, key = Authority.make(tmp_path).client(tmp_path)
     relay = RelayConfig("relay", 465, Security.IMPLICIT, "here", client_cert_path=own, client_key_path=key)
-    parts: Parts = Parts(MemorySource(), None, RecordingTransport())  # type: ignore[arg-type]  # no ledger is needed
-    found = expiries.of(source, relay, parts)()
+    relays = Relays([Relay(relay.place, RecordingTransport(), Condition("relay"))])
+    parts: Parts = Parts(MemorySource(), None, relays)  # type: ignore[arg-type]  # no ledger is needed
+    found = expiries.of(source, [relay], parts)()
     assert found["token"] == NOW
     assert found["client_certificate"] > datetime.now(UTC)
-    assert set(expiries.of(source, FolderConfig(tmp_path), parts)()) == {"token"}
+    assert set(expiries.of(source, [FolderConfig(tmp_path)], parts)()) == {"token"}
 
 
 def test_a_file_that_is_no_certificate_has_no_end(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ pytestmark = VIRTUAL_TIME
 
 WATCHDOG = 10.0
 ALL_WELL = "STATUS=all well; 2 queued"
-WELL = Health([], poll_was_good=True, relay=None)
+WELL = Health([], poll_was_good=True, relays=[])
 
 
 class Heard(Systemd):

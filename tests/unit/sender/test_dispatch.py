@@ -1,10 +1,11 @@
 """What goes to the relay, and when: four at a time, one to each address, around mails that hang and a relay that is down."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -80,12 +81,10 @@ async def test_a_backlog_is_not_read_again_for_every_mail() -> None:
         table.transport.take(1.0)
         reads, original = 0, table.ledger.due
 
-        async def due(
-            now: datetime, limit: int, without: Collection[str] = (), deadline_by: datetime | None = None
-        ) -> Sequence[Delivery]:
+        async def due(now: datetime, *asked: Any, **named: Any) -> Sequence[Delivery]:
             nonlocal reads
             reads += 1
-            return await original(now, limit, without, deadline_by)
+            return await original(now, *asked, **named)
 
         table.ledger.due = due  # type: ignore[method-assign]  # it counts
         await table.run(60)
@@ -266,10 +265,8 @@ async def test_a_command_that_comes_between_the_reading_and_a_step_is_no_crash(l
     async with bench(of, retry=RetryConfig(max_age=timedelta(minutes=5)), schedule="@hourly") as table:
         original = table.ledger.due
 
-        async def due(
-            now: datetime, limit: int, without: Collection[str] = (), deadline_by: datetime | None = None
-        ) -> Sequence[Delivery]:
-            found = await original(now, limit, without, deadline_by)
+        async def due(now: datetime, *asked: Any, **named: Any) -> Sequence[Delivery]:
+            found = await original(now, *asked, **named)
             for one in found:
                 if (one.deadline <= now) is late:
                     await table.ledger.apply_command(one, Outcome(State.ABANDONED, now, 0, 0), now)

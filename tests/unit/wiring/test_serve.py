@@ -63,6 +63,9 @@ class Workers:
         self.reported.append(parts.reported)
         return self
 
+    def retire(self) -> None:
+        """Nothing is logged here in any case."""
+
     async def run(self, stop: asyncio.Event) -> None:
         number = sum(begun.is_set() for begun in self.begun)
         self.begun[number].set()
