@@ -10,7 +10,8 @@ from pathlib import Path
 
 from mail_sender.config import environment as variables
 from mail_sender.config import presets, secret_files
-from mail_sender.config.fields import KeyField, of_client, of_sender
+from mail_sender.config.fields import PREFIX, KeyField, of_client, of_sender
+from mail_sender.config.origin import ENVIRONMENT
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigFault
 
@@ -33,6 +34,7 @@ def read(client_path: Path, sender_path: Path, environment: Mapping[str, str] = 
 def of_files(client: TomlFile, sender: TomlFile, environment: Mapping[str, str] = os.environ) -> Sources:
     """Return two files that were just read, or are not written yet, with all that goes over them."""
     found = Sources(client, sender)
+    environment = _readable(environment, found)
     _complete(found.client, of_client(), environment, found)
     _complete(found.sender, of_sender(), environment, found)
     found.warnings.extend(variables.unknown(environment))
@@ -42,8 +44,24 @@ def of_files(client: TomlFile, sender: TomlFile, environment: Mapping[str, str] 
 def read_sender(path: Path, environment: Mapping[str, str] = os.environ) -> Sources:
     """Return the mail-sender config alone with all that goes over it; the client config is empty."""
     found = Sources(TomlFile(Path(os.devnull)), TomlFile(path, flag="-m"))
+    environment = _readable(environment, found)
     _complete(found.sender, of_sender(), environment, found)
     return found
+
+
+def _readable(environment: Mapping[str, str], found: Sources) -> Mapping[str, str]:
+    """Return the environment without what is no text; each of our own variables that is none is a fault."""
+    usable = {name: text for name, text in environment.items() if _is_text(name) and _is_text(text)}
+    for name in sorted(set(environment) - set(usable)):
+        if name.startswith(PREFIX) and _is_text(name):
+            expected = "expected text in UTF-8"
+            found.faults.append(ConfigFault(ENVIRONMENT, None, name, "holds octets that are not UTF-8", expected))
+    return usable
+
+
+def _is_text(text: str) -> bool:
+    """Say whether all of a text was UTF-8: Python keeps other octets of the environment as half characters."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _complete(file: TomlFile, fields: tuple[KeyField, ...], environment: Mapping[str, str], found: Sources) -> None:

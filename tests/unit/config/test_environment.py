@@ -1,10 +1,15 @@
 """The environment's values: which variable sets which key, what it may hold, and who is told of one that is none."""
 
+import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mail_sender.config import environment, fields
 from mail_sender.config.config import Config
@@ -23,6 +28,12 @@ REQUIRED = {
     "MAIL_SENDER_MAIL_REPLY_TO_ADDRESS": "support@example.com",
     "MAIL_SENDER_MAIL_RELAY": "smtps://relay.example.com",
 }
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Give a folder for the many files of a property."""
+    return Files(tmp_path_factory.mktemp("many"))
 
 
 def loaded(files: Files, variables: Mapping[str, str], tables: str = "", **changes: str | None) -> Config:
@@ -120,6 +131,41 @@ def test_the_variables_of_an_alert_are_those_that_its_command_gets() -> None:
     now = datetime(2026, 12, 1, tzinfo=UTC)
     named = alert.fields(alert.Alert("x", "firing", alert.Severity.INFO, now, now, "", ""), alert.Origin("", ""))
     assert {f"MAIL_SENDER_ALERT_{name.upper()}" for name in named} == environment.OF_ALERTS
+
+
+def test_a_variable_that_is_no_text_is_a_fault(files: Files) -> None:
+    """A password with octets that are not UTF-8 would fail only at the login. What is not ours may hold anything."""
+    bad = os.fsdecode(b"caf\xe9")
+    assert faults(files, {"MAIL_SENDER_MAIL_PASSWORD": bad, "OTHER": bad, f"MAIL_SENDER_{bad}": "x"}) == [
+        "environment: MAIL_SENDER_MAIL_PASSWORD: holds octets that are not UTF-8; expected text in UTF-8"
+    ]
+
+
+VARIABLES = sorted(
+    name for field in (*fields.of_client(), *fields.of_sender()) for name in environment.variables(field)
+)
+TEXTS = st.one_of(
+    st.text(max_size=40),
+    st.recursive(
+        st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=5), inner),
+        max_leaves=5,
+    ).map(json.dumps),
+    st.sampled_from(
+        ["[" * 5000, "9" * 5000, "{", "1e999", "nan", "2026-12-01", "a = 1\nb = 2", "/dev/null", "/", "\x1b[2J"]
+    ),
+)
+
+
+@settings(max_examples=40)  # each loads two files
+@given(st.dictionaries(st.sampled_from(VARIABLES), TEXTS, min_size=1, max_size=4))
+def test_whatever_a_variable_holds_ends_in_a_configuration_or_in_faults(
+    many: Files, variables: dict[str, str]
+) -> None:
+    """Never in a traceback."""
+    many.write(lines(SENDER), lines(CLIENT))
+    with suppress(ConfigError):
+        assert load(many.client, many.sender, environment=variables).files
 
 
 def test_an_empty_variable_counts_as_not_set_and_is_named(files: Files) -> None:

@@ -81,3 +81,15 @@ def test_a_folder_that_cannot_be_loaded_leaves_nothing_to_use(tmp_path: Path) ->
     assert [fault.key for fault in found.faults] == ["templates.override_path"]
     with pytest.raises(ConfigError, match="no such folder"):
         _ = found.usable
+
+
+def test_a_variable_counts_for_a_sample_and_a_missing_file_is_still_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a preview would show another mail than the one that is sent."""
+    monkeypatch.setenv("MAIL_SENDER_BRAND_NAME", "From The Environment")
+    monkeypatch.setenv("MAIL_SENDER_SCHEDULE", "nonsense")
+    found = lenient_config.read(configs.sender(tmp_path))
+    assert found.mail.appearance.brand.name == "From The Environment"
+    assert [fault.name for fault in found.elsewhere] == ["MAIL_SENDER_SCHEDULE"]
+    assert lenient_config.read(tmp_path / "nothing").config is None
