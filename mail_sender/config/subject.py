@@ -16,6 +16,7 @@ from mail_sender.doctor.subject import Reading, Subject
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.mail.config import MailConfig
 from mail_sender.templating.appearance import Appearance
+from mail_sender.tls import contexts
 
 _OF_SOURCE = ("uri", "verify_ca", "verify_hostnames", "ca_path", "HTTP_PROXY", "HTTPS_PROXY")
 _OF_RELAY = (
@@ -39,7 +40,7 @@ def of_sources(found: Sources) -> Subject:
     try:
         config = load.of_sources(found)
     except ConfigError as error:
-        return _in_part(error.faults, found.client, found.sender)
+        return _in_part(error, found.client, found.sender)
     return Subject(
         source=config.source,
         relay=config.relay,
@@ -47,12 +48,12 @@ def of_sources(found: Sources) -> Subject:
         mail=config.mail,
         ledger=config.ledger,
         doctor=config.doctor,
-        reading=Reading(files, tuple(found.sender.secret_files), warnings=config.warnings, secrets=config.secrets),
+        reading=Reading(files, _named(config.files, found.sender), warnings=config.warnings, secrets=config.secrets),
     )
 
 
-def _in_part(faults: Iterable[ConfigFault], client_file: TomlFile, sender_file: TomlFile) -> Subject:
-    files = client_file.path, sender_file.path
+def _in_part(error: ConfigError, client_file: TomlFile, sender_file: TomlFile) -> Subject:
+    files, faults = (client_file.path, sender_file.path), error.faults
     of_templates = tuple(fault for fault in faults if _is_of_templates(fault, client_file, sender_file))
     others = tuple(fault for fault in faults if fault not in of_templates)
     client_faulty = _faulty(client_file, {"uri"}, ClientFile, others)
@@ -71,7 +72,7 @@ def _in_part(faults: Iterable[ConfigFault], client_file: TomlFile, sender_file: 
         doctor=load.doctor_config(sender),
         reading=Reading(
             files=files,
-            secret_files=tuple(sender_file.secret_files),
+            named=_named(error.files, sender_file),
             faults=others,
             template_faults=of_templates or _samples_that_fail(sender, mail),
             warnings=tuple(relay.warnings(sender_file)) if has_relay and has_login else (),
@@ -79,6 +80,12 @@ def _in_part(faults: Iterable[ConfigFault], client_file: TomlFile, sender_file: 
             secrets=secrets.of_proxies() | secrets.known(client_file.values) | secrets.known(sender_file.values),
         ),
     )
+
+
+def _named(files: tuple[Path, ...], sender_file: TomlFile) -> tuple[Path, ...]:
+    """Return what the two files, which come first, and the environment name; the system's roots are everybody's."""
+    named = dict.fromkeys([*files[2:], *sender_file.secret_files])
+    return tuple(path for path in named if path not in contexts.roots())
 
 
 def _is_of_templates(fault: ConfigFault, client_file: TomlFile, sender_file: TomlFile) -> bool:

@@ -37,7 +37,7 @@ async def user(subject: Subject) -> AsyncGenerator[Finding, None]:
         yield _CONFIGURATION.skipped("user", seen)
         return
     whose = f"uid {state.user}, which owns {state.path}"
-    files = *subject.reading.files, *subject.reading.secret_files
+    files = *subject.reading.files, *subject.reading.named
     closed = [path for path in files if path.exists() and not _may_read(state, path)]
     for path in closed:
         seen = f"this runs as root; but the sender's user ({whose}) may not read {path}"

@@ -16,13 +16,13 @@ from mail_sender.source.config import SourceConfig
 class Reading:
     """What was found when the configuration was read.
 
-    `files` are the two files, `secret_files` those that hold a secret alone. `faulty` are the keys of both that
-    cannot be used, with their tables (`relay.ca_path`): other values may stand in their place. `secrets` are what no
-    report may show.
+    `files` are the two files, `named` those that they or the environment name (CAs, secrets, templates). `faulty` are
+    the keys of both that cannot be used, with their tables (`relay.ca_path`): other values may stand in their place.
+    `secrets` are what no report may show.
     """
 
     files: tuple[Path, ...] = ()
-    secret_files: tuple[Path, ...] = ()
+    named: tuple[Path, ...] = ()
     faults: tuple[ConfigFault, ...] = ()
     template_faults: tuple[ConfigFault, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -189,24 +189,39 @@ def test_root_sees_what_the_senders_user_may_not_read(world: World, capsys: pyte
     files = above / "config", above / "mail-sender"
     for source, copy in zip(world.files, files, strict=True):
         copy.write_bytes(source.read_bytes())
-    password = above / "password"
+    password, ca, of_relay = above / "password", above / "ca.pem", above / "relay-ca.pem"
     password.write_text("its own")
-    configs.change(files[1], mail_password=None, mail_password_path=password)
+    for copy in (ca, of_relay):
+        copy.write_bytes(world.stub.ca.read_bytes())
+    configs.change(files[0], ca_path=ca)
+    configs.change(files[1], mail_password=None, mail_password_path=password, relay={"ca_path": of_relay})
     found = []
-    for mode, of_password in ((0o600, 0o644), (0o644, 0o600), (0o644, 0o644)):
-        files[0].chmod(0o644)
-        files[1].chmod(mode)
-        password.chmod(of_password)
+    all_files = (*files, ca, password, of_relay)
+    for closed in (*all_files, None):
+        for file in all_files:
+            file.chmod(0o600 if file == closed else 0o644)
         doctor_output.print_report(files, "json", ["configuration"], debug=False)
         findings = json.loads(capsys.readouterr().out)["findings"]
-        found.append(next(f"{one['level']} {one['seen']}" for one in findings if one["check"] == "user"))
+        found += [f"{one['level']} {one['seen']}" for one in findings if one["check"] == "user"]
     if os.geteuid() == 0:
-        assert found[0].startswith("fault this runs as root; but the sender's user (uid 65534, which owns ")
-        assert found[0].endswith(f" may not read {files[1]}")
-        assert found[1].endswith(f" may not read {password}")
-        assert found[2].startswith("ok this runs as root; the sender's user (uid 65534, ")
+        whose = f"the sender's user (uid 65534, which owns {above / 'state'})"
+        assert found == [
+            *(f"fault this runs as root; but {whose} may not read {file}" for file in all_files),
+            f"ok this runs as root; {whose} may read all files",
+        ]
     else:
-        assert found == [f"ok this runs as uid {os.geteuid()}, and reads the files as that user"] * 3
+        assert found == [f"ok this runs as uid {os.geteuid()}, and reads the files as that user"] * 6
+
+
+def test_localhost_may_be_an_address_where_nothing_listens(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is two addresses on most machines, and many relays listen on one: of no other name that is said to be well."""
+    monkeypatch.setitem(broken_setups.NAMES, "localhost", ("127.0.0.2", "127.0.0.1"))
+    code, findings = examined(world, capsys)
+    assert (code, odd(findings)) == (0, USUAL)
+    seen = [one["seen"] for one in findings if one["check"] == "relay_connection"]
+    assert seen == ["127.0.0.2: nothing listens there; another address of localhost does"]
 
 
 def test_the_password_is_said_at_one_address_only(world: World, capsys: pytest.CaptureFixture[str]) -> None:

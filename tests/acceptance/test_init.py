@@ -226,7 +226,7 @@ def ask(folder: Path, *flags: str | Path) -> Conversation:
 
 
 def test_a_conversation_at_a_terminal_makes_two_good_files(stub: Stub, folder: Path) -> None:
-    """Each answer is tried out at once, a wrong one is asked for again, and no secret is ever shown."""
+    """Each answer is tried out at once, a wrong one is asked for again, a path is kept in full, no secret is shown."""
     with ask(folder, "--state", folder.parent / "state") as talk:
         talk.answer("URL of the identity server", "idm")
         talk.expect("expected a URL")
@@ -261,6 +261,7 @@ def test_a_conversation_at_a_terminal_makes_two_good_files(stub: Stub, folder: P
         line for line in long if str(folder.parent.parent) not in line and "kanidm service-account" not in line
     ] == []
     assert names(folder) == ["config", "mail-sender"]
+    assert tomli.loads((folder / "config").read_text())["ca_path"] == str(stub.ca)
 
 
 def test_ctrl_c_during_the_report_says_that_the_files_are_written(

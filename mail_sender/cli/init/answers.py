@@ -18,7 +18,8 @@ class AnswerBook:
     """The answers so far, on top of what stands in the two files already."""
 
     def __init__(self, base: Base, given: Answers, dialogue: Dialogue) -> None:
-        self._base, self._given, self._dialogue = base, dict(given), dialogue
+        self._base, self._dialogue = base, dialogue
+        self._given = {key: QUESTIONS[key].taken(text) for key, text in given.items()}
         self._asked: set[str] = set()
         self._there = {
             File.CLIENT: TomlFile(base.client_path, base.client_text or ""),
@@ -116,7 +117,7 @@ class AnswerBook:
             for other in ("mail_relay", "relay.preset", "relay.region"):
                 self._given.pop(other, None)
             key = "relay.preset" if answer in presets() else key
-        self._given[key] = answer
+        self._given[key] = QUESTIONS[key].taken(answer)
 
     def _may_need_login(self) -> bool:
         """Say whether a login is to be asked for: the relay's URL has none, and no config says what to do."""

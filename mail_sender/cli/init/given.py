@@ -16,7 +16,6 @@ from mail_sender.errors import Exit, UsageError
 from mail_sender.relay import relay_url
 
 _MOST = 64 * 1024  # octets of a secret
-_PATHS = ("ca_path", "relay.ca_path", "ledger.path")
 _STANDARD_INPUT = "-"
 
 
@@ -43,7 +42,7 @@ def set_up(given: Given) -> Exit:
         account = kanidm_commands.checked(given.account)
     except kanidm_commands.BadAccount as error:
         raise UsageError(f"--account {given.account!r}: {error}") from None
-    answers = {key: str(Path(text).absolute()) if key in _PATHS else text for key, text in given.answers.items()}
+    answers = dict(given.answers)
     _warn_of_password(answers.get("mail_relay"))
     answers.update(_secrets(given.secret_files))
     asks = not given.is_silent and _STANDARD_INPUT not in given.secret_files.values() and is_at_a_terminal()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from mail_sender.relay.presets import presets
 
@@ -23,7 +24,7 @@ class Question:
 
     `text` is what a terminal shows, `hint` what stands above it for the first time, and `meaning` what `flag` takes,
     for those who write scripts. `follows` is the key whose answer is proposed. One that is `is_secret` is not shown
-    while it is typed.
+    while it is typed. The answer to one that `is_path` is kept in full: the sender is started somewhere else.
     """
 
     key: str
@@ -35,6 +36,11 @@ class Question:
     follows: str | None = None
     is_secret: bool = False
     is_optional: bool = False
+    is_path: bool = False
+
+    def taken(self, text: str) -> str:
+        """Return an answer as it is kept."""
+        return str(Path(text).absolute()) if self.is_path and text else text
 
 
 QUESTIONS: Mapping[str, Question] = {
@@ -56,6 +62,7 @@ QUESTIONS: Mapping[str, Question] = {
             "a PEM file with the CA of the identity server",
             hint="A PEM file whose certificates are trusted for the identity server; empty: none.",
             is_optional=True,
+            is_path=True,
         ),
         Question(
             "instance_display_name",
@@ -134,6 +141,7 @@ QUESTIONS: Mapping[str, Question] = {
             "a PEM file with the CA of the relay",
             hint="A PEM file whose certificates are trusted for the relay; empty: none.",
             is_optional=True,
+            is_path=True,
         ),
         Question(
             "mail_username",
@@ -161,6 +169,7 @@ QUESTIONS: Mapping[str, Question] = {
             "the folder of the ledger",
             hint="The folder of the ledger, which remembers what was sent.",
             is_optional=True,
+            is_path=True,
         ),
     )
 }
