@@ -32,7 +32,7 @@ def listing(client: TomlFile, sender: TomlFile, values: Iterable[Value]) -> Iter
         yield _styled(f"# {title}: {file.path}{' (no such file)' if file.is_missing else ''}", bold=True)
         for table, of_table in groupby(of_file, key=_table):
             if table:
-                yield _styled(f"[{table}]", bold=True)
+                yield _styled(_heading(table), bold=True)
             for value in of_table:
                 yield from _lines(value)
         yield ""
@@ -62,6 +62,12 @@ def overview(entries: Iterable[Entry]) -> Iterator[str]:
         yield _styled(f"[{table}]" if table else top, bold=True)
         for entry in some:
             yield f"  {entry.key:{width}}{textwrap.shorten(entry.plain_text, WIDTH - width - 2, placeholder=' ...')}"
+
+
+def _heading(table: str) -> str:
+    """Return the line that begins a table; one of several has a number as its last name."""
+    names, _, number = table.rpartition(".")
+    return f"[[{names}]]" if number.isdecimal() else f"[{table}]"
 
 
 def _table(value: Value) -> str:

@@ -108,7 +108,7 @@ def _value(file: TomlFile, key: Key, entry: Entry, faulty: frozenset[str], clean
     if found is None:
         return Value(entry, name, entry.default_value, None)
     if entry.is_secret:
-        found = _relay(str(found)) if name == "mail_relay" else _hidden(found)
+        found = _relay(str(found)) if entry.key == "mail_relay" else _hidden(found)
     return Value(entry, name, clean.known(found) if _looks_generated(entry) else clean(found), file.origin(key))
 
 

@@ -54,6 +54,10 @@ def test_show_is_toml_with_where_each_value_comes_from(tmp_path: Path) -> None:
     token.chmod(0o600)
     tables = {"headers": {"X-Set": "identity"}, "brand": {"footer": "long " * 20}}
     paths = files(tmp_path, token=None, relay={"preset": "microsoft365"}, **tables)
+    with (tmp_path / "mail-sender").open("a") as file:
+        file.write(
+            '[[relay.fallback]]\nmail_relay = "smtps://me:pass@other.example.com"\nlocal_name = "mx.example.com"\n'
+        )
     env = {"MAIL_SENDER_TOKEN_FILE": str(token), "MAIL_SENDER_DOCTOR_DAILY": "0"}
     done = run_here(*paths, "config", "show", env=env)
     assert (done.returncode, done.stderr) == (0, "")
@@ -72,6 +76,8 @@ def test_show_is_toml_with_where_each_value_comes_from(tmp_path: Path) -> None:
     assert tomli.loads(client)["uri"] == "https://localhost:1"
     shown = tomli.loads(f"#{sender}")
     assert (shown["ledger"]["path"], shown["mail_password"]) == (str(tmp_path / "state"), "***")
+    (other,) = shown["relay"]["fallback"]
+    assert other == {"mail_relay": "smtps://***@other.example.com", "local_name": "mx.example.com"}
     rows = {
         one["key"]: one
         for one in json.loads(run_here(*paths, "config", "show", "-o", "json", env=env).stdout)["values"]
@@ -81,8 +87,9 @@ def test_show_is_toml_with_where_each_value_comes_from(tmp_path: Path) -> None:
         "named_by": {"kind": "environment", "variable": "MAIL_SENDER_TOKEN_FILE"},
     }  # fmt: skip
     assert (rows["doctor.daily"]["value"], rows["brand.color"]["default"]) == (False, "#1d4ed8")
-    names = {entry.name.removeprefix("client.") for entry in reference.entries() if entry.type != "table"}
-    assert set(rows) == names
+    assert rows["relay.fallback.0.mail_relay"]["is_secret"]
+    plain = {entry.name.removeprefix("client.") for entry in reference.entries() if entry.type != "table"}
+    assert {name for name in rows if "fallback" not in name} == {name for name in plain if "fallback" not in name}
 
 
 def test_show_goes_on_where_something_is_at_fault_and_says_so(tmp_path: Path) -> None:
