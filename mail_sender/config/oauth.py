@@ -13,6 +13,7 @@ from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.ledger import state_folder
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.names.secret import Secret
+from mail_sender.relay import program
 from mail_sender.relay.oauth import assertion, service_account_key
 from mail_sender.relay.oauth.assertion import BadKey
 from mail_sender.relay.oauth.config import Flow, OAuthConfig, ServiceAccount
@@ -61,7 +62,7 @@ def warnings(sender: SenderFile) -> Iterator[str]:
     """Yield a sentence if the program is not there (yet)."""
     command = sender.relay.oauth.command
     if command and shutil.which(command[0].get_secret_value()) is None:
-        yield "[relay.oauth] command: its program is not there, or cannot be run by this user"
+        yield f"[relay.oauth] command: {program.shown(command)} is no program that can be run here"
 
 
 def config(sender: SenderFile, mailbox: str) -> OAuthConfig | None:

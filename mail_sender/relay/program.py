@@ -6,15 +6,21 @@ The first octets of what it prints are kept, and the rest is dropped, so that no
 
 import asyncio
 import os
+import re
+import shutil
 import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from mail_sender.names.secret import Secret
+
 TERM_SECONDS = 1.0
 """Between SIGTERM and SIGKILL."""
 
+_NAME = re.compile(r"\.{0,2}/.*|[A-Za-z_.-]{0,16}")
+"""What the name of a program that is missing may look like: a path, or a plain word."""
 _LAST_WORDS_SECONDS = 0.2  # for what is still in the pipe after the end
 # What systemd means for this process alone (sd_notify(3), sd_listen_fds(3)).
 _NOT_INHERITED = frozenset({"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS"})
@@ -48,6 +54,19 @@ async def run(
             return await _run(command, (output, output), seconds, given, variables)
         async with _pipe(printed.errors, printed.most) as errors:
             return await _run(command, (output, errors), seconds, given, variables)
+
+
+def shown(command: Sequence[Secret]) -> str:
+    """Return the program of a command, as it is shown: of a whole command line in its place, only the first word.
+
+    A word that is neither a program's name nor a path is hidden: it may be an argument, and the program missing.
+    """
+    path = command[0].get_secret_value() if command else ""
+    if shutil.which(path):
+        return path
+    first, *more = path.split(maxsplit=1) or [""]
+    word = first if _NAME.fullmatch(first) or shutil.which(first) else "***"
+    return f"{word} ..." if more else word
 
 
 def signal_name(number: int) -> str:

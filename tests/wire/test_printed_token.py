@@ -45,13 +45,13 @@ async def test_a_program_that_gives_no_token_is_described(tmp_path: Path, monkey
         fault("/bin/sh", "-c", "head -c 200000 /dev/zero | tr '\\0' x"),
     )
     seen = [row.detail for row in rows]
-    assert seen[0] == "the command sh exits with 3: no account, key ***"
+    assert seen[0] == "the command /bin/sh exits with 3: no account, key ***"
     assert [text.partition(" prints ")[2][:26] for text in seen[1:4]] == [
         "nothing",
         "a token of 9 characters th",
         "something that holds no ac",
     ]
-    assert seen[4] == "the command program cannot be started: no such file or directory"
+    assert seen[4] == "the command /nowhere/program cannot be started: no such file or directory"
     assert "65536 characters" in seen[5]
     assert "argument-7Qv" not in str(rows)
     monkeypatch.setattr(printed_token, "SECONDS", 0.2)

@@ -1,7 +1,5 @@
 """The configuration of alerts: who is called, and when."""
 
-import re
-import shutil
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -9,9 +7,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from mail_sender.names.secret import Secret
-
-_NAME = re.compile(r"\.{0,2}/.*|[A-Za-z_.-]{0,16}")
-"""What the name of a program that is missing may look like: a path, or a plain word."""
+from mail_sender.relay import program
 
 Format = Literal["json", "slack", "ntfy", "alertmanager"]
 
@@ -39,16 +35,8 @@ class AlertConfig:
 
     @property
     def program(self) -> str:
-        """The program of `command`, as it is shown: of a whole command line in its place, only the first word.
-
-        A word that is neither a program's name nor a path is hidden: it may be an argument, and the program missing.
-        """
-        path = self.command[0].get_secret_value() if self.command else ""
-        if shutil.which(path):
-            return path
-        first, *more = path.split(maxsplit=1) or [""]
-        shown = first if _NAME.fullmatch(first) or shutil.which(first) else "***"
-        return f"{shown} ..." if more else shown
+        """The program of `command`, as it is shown."""
+        return program.shown(self.command)
 
     @property
     def url_host(self) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.names.secret import Secret
+from mail_sender.relay import program
 
 
 class Flow(StrEnum):
@@ -53,8 +54,7 @@ class OAuthConfig:
     def place(self) -> str:
         """Where the token comes from, as people write it: the endpoint's host, or the program."""
         if self.flow is Flow.COMMAND:
-            first = self.command[0].get_secret_value() if self.command else ""
-            return f"the command {Path(first).name}"
+            return f"the command {program.shown(self.command)}"
         return f"the token endpoint at {urlsplit(self.token_url).hostname or ''}"
 
     @property

@@ -81,11 +81,13 @@ def test_a_command_needs_nothing_else(files: Files, monkeypatch: pytest.MonkeyPa
     """A program that is not there is a warning: it may come later."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.acme.zz:3128")
     found = made(files, 'flow = "command"\ncommand = ["/nowhere/print-token", "a-secret-word"]\n')
-    assert found.place == "the command print-token"
+    assert found.place == "the command /nowhere/print-token"
     assert "a-secret-word" not in repr(found)
+    line = made(files, 'flow = "command"\ncommand = ["print-token a-secret-word"]\n')
+    assert line.place == "the command print-token ..."
     assert made(files, CLIENT).proxy == Secret("http://proxy.acme.zz:3128")
     config = files.load(table('flow = "command"\ncommand = ["/nowhere/print-token"]\n'), **NO_PASSWORD)
-    assert any("[relay.oauth] command: its program is not there" in warning for warning in config.warnings)
+    assert "[relay.oauth] command: /nowhere/print-token is no program that can be run here" in config.warnings
 
 
 @pytest.mark.parametrize(
