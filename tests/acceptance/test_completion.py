@@ -29,6 +29,7 @@ def words(line: str) -> set[str]:
         ("mail-sender queue list --status ", set(State)),
         ("mail-sender doctor --only c", {"clock", "configuration"}),
         ("mail-sender config explain mail_from", {"mail_from_address"}),
+        ("mail-sender init --preset se", {"ses", "sendgrid"}),
         ("mail-sender status -o ", {"json", "text"}),
         ("mail-sender completion ", set(SHELLS)),
         ("mail-sender -c ", set()),  # the shell completes files by itself

@@ -1,6 +1,6 @@
 """The answers: those that were given beforehand, and those that are asked for, each checked by the loader at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mail_sender.cli.init import draft
 from mail_sender.cli.init.dialogue import Dialogue
@@ -15,10 +15,10 @@ _STAND_IN = "-"
 
 
 class AnswerBook:
-    """The answers so far, on top of what stands in the two files already."""
+    """The answers so far, on top of what stands in the two files; `may_change` says which of it may be asked for."""
 
-    def __init__(self, base: Base, given: Answers, dialogue: Dialogue) -> None:
-        self._base, self._dialogue = base, dialogue
+    def __init__(self, base: Base, given: Answers, dialogue: Dialogue, may_change: Callable[[str], bool]) -> None:
+        self._base, self._dialogue, self._may_change = base, dialogue, may_change
         self._given = {key: QUESTIONS[key].taken(text) for key, text in given.items()}
         self._asked: set[str] = set()
         self._there = {
@@ -129,6 +129,8 @@ class AnswerBook:
     def _propose(self, key: str) -> None:
         """Ask for what is not there; where nobody can be asked, what is optional is left out."""
         question = QUESTIONS[key]
+        if not self._may_change(key):
+            raise ConfigError(self._faults(key), [])
         if self._dialogue.asks:
             self.ask(key)
         elif (followed := self._followed(question)) is not None:
@@ -147,7 +149,7 @@ class AnswerBook:
 
     def _refuse(self, key: str, faults: list[ConfigFault]) -> None:
         """Say what is wrong with an answer; where it cannot be asked for again, that is the end."""
-        if not self._dialogue.asks or (key not in self._given and self.value(key) is not None):
+        if not self._dialogue.asks or not self._may_change(key):
             raise ConfigError(faults, [])
         self._given.pop(key, None)  # what is not good is not proposed
         for fault in faults:

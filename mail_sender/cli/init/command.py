@@ -6,6 +6,13 @@ from typing import Annotated
 import typer
 
 
+def _providers(incomplete: str) -> list[str]:
+    """Return the providers that a shell may complete."""
+    from mail_sender.relay.presets import presets  # noqa: PLC0415 - see the module's text
+
+    return [name for name in presets() if name.startswith(incomplete)]
+
+
 def init(  # noqa: PLR0913, PLR0917 - each answer may be given as an option
     context: typer.Context,
     uri: Annotated[
@@ -41,7 +48,13 @@ def init(  # noqa: PLR0913, PLR0917 - each answer may be given as an option
         typer.Option("--relay", metavar="URL", help="The relay: smtps://host, smtp://host (STARTTLS), host:port."),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", help="The relay's provider, instead of --relay.")
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="The relay's provider, instead of --relay.",
+            autocompletion=_providers,
+        ),
     ] = None,
     region: Annotated[
         str | None, typer.Option("--region", metavar="NAME", help="The region of --preset, if it has several.")

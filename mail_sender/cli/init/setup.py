@@ -69,7 +69,7 @@ class Setup:
     def __init__(self, request: Request, dialogue: Dialogue) -> None:
         self._request, self._dialogue = request, dialogue
         self._base = request.base
-        self._answers = AnswerBook(request.base, request.given, dialogue)
+        self._answers = AnswerBook(request.base, request.given, dialogue, self._may_change)
         self._checks = Checks(dialogue.begin, debug=request.debug)
         self._is_written = False
 
@@ -191,13 +191,13 @@ class Setup:
         return bool(self._answers.value(ca))
 
     def _may_change(self, key: str) -> bool:
-        """Say whether an answer may be changed: a client config that is there is kept."""
-        is_of_client = QUESTIONS[key].file is File.CLIENT
-        return self._request.replaces or not (is_of_client and self._base.client_path.exists())
+        """Say whether an answer may be changed: a file that is there is kept, unless it may be replaced."""
+        path = self._base.client_path if QUESTIONS[key].file is File.CLIENT else self._base.sender_path
+        return self._request.replaces or not path.exists()
 
     def _state(self, owner: Owner) -> None:
         """Name a state folder, if the usual one is not for this user."""
-        proposed = state.proposal(self._base.sender_path, owner)
+        proposed = state.proposal(self._base.sender_path, owner) if self._may_change("ledger.path") else None
         if self._answers.value("ledger.path") is None and proposed is not None:
             self._dialogue.head("The ledger")
             self._dialogue.write(

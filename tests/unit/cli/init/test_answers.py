@@ -1,5 +1,6 @@
 """What is asked, and what is not: as little as the loader can do with."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from mail_sender.cli.init.dialogue import Dialogue
 from mail_sender.cli.init.draft import Base
 from mail_sender.cli.init.questions import QUESTIONS
 from mail_sender.errors import ConfigError
-from tests.support.config_files import SENDER
+from tests.support.config_files import SENDER, lines
 
 GIVEN = {"uri": "https://idm.example.com", **{key: text.strip('"') for key, text in SENDER.items()}}
 WITHOUT_RELAY = {
@@ -35,10 +36,12 @@ class Scripted(Dialogue):
         return answer or default or ""
 
 
-def book(*answers: tuple[str, str], sender_text: str | None = None, **given: str) -> tuple[AnswerBook, Scripted]:
+def book(
+    *answers: tuple[str, str], given: Mapping[str, str], sender_text: str | None = None, is_kept: bool = False
+) -> tuple[AnswerBook, Scripted]:
     dialogue = Scripted(*answers)
     base = Base(Path("/etc/kanidm/config"), Path("/etc/kanidm/mail-sender"), None, sender_text)
-    return AnswerBook(base, given, dialogue), dialogue
+    return AnswerBook(base, given, dialogue, lambda _: not is_kept), dialogue
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,7 @@ def book(*answers: tuple[str, str], sender_text: str | None = None, **given: str
 )  # fmt: skip
 def test_a_relay_is_asked_for_with_what_it_needs(answers: list[tuple[str, str]], result: dict[str, str]) -> None:
     """Each question once, unless its answer is no good; a provider's name stands for what is known of it."""
-    found, dialogue = book(*answers, **WITHOUT_RELAY)
+    found, dialogue = book(*answers, given=WITHOUT_RELAY)
     found.settle("mail_relay", "relay.region")
     found.settle_login()
     found.settle_all()
@@ -80,7 +83,7 @@ def test_a_relay_is_asked_for_with_what_it_needs(answers: list[tuple[str, str]],
 
 def test_another_relay_takes_the_place_of_a_provider() -> None:
     """Nothing of the first answer stays."""
-    found, _ = book(("mail_relay", "ses"), ("mail_relay", "r.example.com"), **WITHOUT_RELAY)
+    found, _ = book(("mail_relay", "ses"), ("mail_relay", "r.example.com"), given=WITHOUT_RELAY)
     found.ask("mail_relay")
     found.ask("mail_relay")
     assert (found.value("mail_relay"), found.value("relay.preset")) == ("r.example.com", None)
@@ -91,7 +94,7 @@ def test_what_a_config_has_is_not_asked_for() -> None:
     text = "".join(
         f"{key} = {value}\n" for key, value in SENDER.items() if key not in {"mail_username", "mail_password"}
     )
-    found, dialogue = book(sender_text=text, uri=GIVEN["uri"])
+    found, dialogue = book(sender_text=text, given={"uri": GIVEN["uri"]})
     found.settle("uri", "token", "mail_relay", "relay.region")
     found.settle_login()
     found.settle_all()
@@ -102,7 +105,7 @@ def test_what_a_config_has_is_not_asked_for() -> None:
 def test_a_secret_of_the_environment_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loader finds it there: a second one in the file would be a fault."""
     monkeypatch.setenv("MAIL_SENDER_TOKEN", GIVEN["token"])
-    found, dialogue = book(**{key: text for key, text in GIVEN.items() if key != "token"})
+    found, dialogue = book(given={key: text for key, text in GIVEN.items() if key != "token"})
     found.settle("token")
     found.settle_all()
     assert dialogue.said == []
@@ -117,16 +120,31 @@ def test_what_is_wrong_only_together_is_asked_for_again() -> None:
         "uri": "https://idm.kanidm.com",
     }
     found, dialogue = book(
-        ("mail_from_address", "idm@kanidm.com"), **{**GIVEN, **real, "mail_relay": "mail.kanidm.com"}
+        ("mail_from_address", "idm@kanidm.com"), given={**GIVEN, **real, "mail_relay": "mail.kanidm.com"}
     )
     found.settle_all()
     assert dialogue.answers == []
     assert any("is still the example's" in text for text in dialogue.said)
 
 
+@pytest.mark.parametrize(
+    "change", [{"mail_from_address": '"idm"'}, {"mail_from_address": None}], ids=["bad", "missing"]
+)
+def test_a_config_with_a_fault_is_mended_if_it_may_be_changed(change: dict[str, str | None]) -> None:
+    """Where it is kept, its fault is said at once, and not after ten questions."""
+    text = lines({**SENDER, **change})
+    found, dialogue = book(("mail_from_address", "idm@example.com"), sender_text=text, given={"uri": GIVEN["uri"]})
+    found.settle("mail_from_address")
+    assert dialogue.answers == []
+    found.settle_all()
+    kept, _ = book(sender_text=text, is_kept=True, given={"uri": GIVEN["uri"]})
+    with pytest.raises(ConfigError, match="mail_from_address"):
+        kept.settle("mail_from_address")
+
+
 def test_a_fault_that_no_question_is_about_ends_it() -> None:
     """It stands in a file of the operator's: only there it can be mended."""
     text = "".join(f"{key} = {value}\n" for key, value in SENDER.items()) + "\n[retry]\nmessage_retries = -1\n"
-    found, _ = book(sender_text=text, uri=GIVEN["uri"])
+    found, _ = book(sender_text=text, given={"uri": GIVEN["uri"]})
     with pytest.raises(ConfigError, match=r"retry\.message_retries"):
         found.settle_all()
