@@ -1,7 +1,6 @@
 """The documentation as a site: `make docs` builds it, no link is broken, and it asks no other host for anything."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +20,7 @@ FETCHED = re.compile(r'<(?:script|img|iframe|source)[^>]* src="?([^" >]+)|<link[
 @pytest.fixture(scope="module")
 def site() -> Path:
     """Build it as a developer does; what MkDocs finds wrong is shown."""
-    done = subprocess.run(["make", "docs"], cwd=checkout.ROOT, capture_output=True, text=True, check=False)
+    done = checkout.make("docs")
     assert done.returncode == 0, f"make docs:\n{done.stdout}{done.stderr}"
     assert "Documentation built" in done.stderr, "it is quiet, and MkDocs counts no warning that it does not show"
     return checkout.ROOT / ".cache/site"

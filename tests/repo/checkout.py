@@ -1,5 +1,6 @@
 """What belongs to the repository: the files that git tracks, or would track with the next commit."""
 
+import os
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -18,3 +19,9 @@ def files() -> list[Path]:
 def modules() -> list[Path]:
     """The Python files among them."""
     return [file for file in files() if file.suffix == ".py"]
+
+
+def make(target: str) -> subprocess.CompletedProcess[str]:
+    """Run a target of make as a developer does: the flags and the job server of a make above are not for it."""
+    env = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}}
+    return subprocess.run(["make", target], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
