@@ -88,7 +88,7 @@ def run(  # noqa: PLR0913, PLR0917 - Kanidm's flags, and ours
         typer.Option(
             "-c",
             "--client-config",
-            envvar="MAIL_SENDER_CLIENT_CONFIG",
+            envvar=default_paths.CLIENT_CONFIG_VARIABLE,
             metavar="FILE",
             readable=False,  # ours says more than typer's check would
             help="Kanidm's client config.",

@@ -42,11 +42,18 @@ async def other_sender(subject: Subject) -> AsyncGenerator[Finding, None]:
 
 def running(proc: Path = _PROC) -> Iterator[OtherSender]:
     """Yield the senders of Kanidm's that can be seen, by process id."""
-    for pid in sorted(int(folder.name) for folder in proc.iterdir() if folder.name.isdecimal()):
+    for pid in _processes(proc):
         with suppress(OSError):  # it has ended, or is hidden from us
             name = Path((proc / str(pid) / "cmdline").read_bytes().partition(b"\0")[0].decode(errors="replace")).name
             if name in _NAMES:
                 yield OtherSender(name, pid, *_place(pid, (proc / str(pid) / "cgroup").read_text()))
+
+
+def _processes(proc: Path) -> list[int]:
+    try:
+        return sorted(int(folder.name) for folder in proc.iterdir() if folder.name.isdecimal())
+    except OSError:  # there is no /proc here
+        return []
 
 
 def _place(pid: int, groups: str) -> tuple[str, str]:

@@ -34,7 +34,10 @@ def _program() -> str:
 
 
 def _files(client_path: Path, sender_path: Path) -> Iterator[str]:
-    if client_path != default_paths.CLIENT_CONFIG:
-        yield from ("-c", str(client_path.absolute()))
-    if sender_path != default_paths.SENDER_CONFIG:
-        yield from ("-m", str(sender_path.absolute()))
+    """Yield the options for files that are not found without: in the image, variables name them."""
+    for option, path, variable, default in (
+        ("-c", client_path, default_paths.CLIENT_CONFIG_VARIABLE, default_paths.CLIENT_CONFIG),
+        ("-m", sender_path, default_paths.SENDER_CONFIG_VARIABLE, default_paths.SENDER_CONFIG),
+    ):
+        if path != Path(os.environ.get(variable) or default):
+            yield from (option, str(path.absolute()))

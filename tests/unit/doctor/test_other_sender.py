@@ -50,6 +50,7 @@ def test_other_programs_are_not_taken_for_one(tmp_path: Path) -> None:
     (tmp_path / "self").mkdir()
     process(tmp_path, 4, "kanidm_mail_sender")
     assert [str(found) for found in other_sender.running(tmp_path)] == ["kanidm_mail_sender (pid 4)"]
+    assert list(other_sender.running(tmp_path / "missing")) == []
 
 
 def test_doctor_warns_of_one_that_really_runs(tmp_path: Path) -> None:

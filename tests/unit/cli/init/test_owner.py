@@ -106,3 +106,12 @@ def test_what_comes_next_runs_as_the_senders_user(user: Owner, begins: str) -> N
     assert test_mail.startswith(begins)
     assert test_mail.endswith(" -m '/srv/my sender' -t you@example.com")
     assert (" -s " in run) == (user.uid == 0)
+
+
+def test_files_that_variables_name_need_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it is in the image."""
+    monkeypatch.setenv("MAIL_SENDER_CLIENT_CONFIG", "/data/kanidm/config")
+    monkeypatch.setenv("MAIL_SENDER_CONFIG", "/data/kanidm/mail-sender")
+    paths = Path("/data/kanidm/config"), Path("/data/kanidm/mail-sender")
+    (_, test_mail), _ = next_steps.commands(*paths, Owner("10001", os.geteuid(), 10001))
+    assert test_mail.partition("mail-sender ")[2].removeprefix("-s ") == "-t you@example.com"
