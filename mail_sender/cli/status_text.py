@@ -121,6 +121,8 @@ def _relay(relay: RelayStatus, now: datetime) -> str:
     most = f"{relay.in_flight} of {relay.most_in_flight} in flight"
     pace = f", {relay.between_seconds:.1f} s between two mails" if relay.between_seconds else ""
     login = "login" if relay.login else "no login"
+    if relay.token_expires_at:
+        login = f"login by a token until {_when(relay.token_expires_at, now)}"
     return f"{relay.place} ({relay.security}, {login}): breaker {relay.breaker}{since}; {most}{pace}"
 
 

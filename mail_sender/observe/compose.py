@@ -125,6 +125,7 @@ def _relay(facts: RelayFacts, relay: RelayView, now: datetime) -> RelayStatus:
         between_seconds=relay.between,
         in_flight=relay.in_flight,
         carries=relay.carries,
+        token_expires_at=facts.token_ends(),
     )
 
 

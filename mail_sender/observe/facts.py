@@ -20,11 +20,15 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class RelayFacts:
-    """What one configuration says of a relay: where it is, how TLS starts there, in words, and whether we log in."""
+    """What one configuration says of a relay: where it is, how TLS starts there, in words, and whether we log in.
+
+    `token_ends` gives the end of the OAuth token in use, None where there is none (yet).
+    """
 
     place: str
     security: str
     login: bool
+    token_ends: Callable[[], datetime | None] = field(default=lambda: None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ PLAIN = {
     "ready": ("sender.ready", "1 while polls succeed and mail goes through a relay."),
     "in_flight_limit": ("relay.most_in_flight", "How many mails may be in flight to the first relay now."),
     "unmarked_messages": ("queue.unmarked", "Messages that are sent, and not yet marked as sent on the server."),
+    "relay_token_expiry_timestamp_seconds": (
+        "relay.token_expires_at",
+        "When the OAuth token of the relay's login ends; it is renewed before.",
+    ),
     "server_messages": ("server.ready", "Messages that the last good poll listed."),
     "server_malformed_entries": ("server.malformed", "Entries of the last good poll that cannot be read."),
     "last_poll_timestamp_seconds": ("server.last_poll_at", "When the last poll ended."),

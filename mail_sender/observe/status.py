@@ -50,7 +50,7 @@ class RelayStatus(_Part):
 
     `security` says in words how TLS starts; it is `folder` in a dry run. `breaker_since` is None while the
     breaker never opened. `between_seconds` lie between the starts of two mails. `carries` says that mail goes through
-    this relay now.
+    this relay now. `token_expires_at` is the end of the OAuth token in use, which is renewed before; None if none is.
     """
 
     place: str
@@ -63,6 +63,7 @@ class RelayStatus(_Part):
     between_seconds: float
     in_flight: int
     carries: bool = True
+    token_expires_at: datetime | None = None
 
 
 class LedgerStatus(_Part):

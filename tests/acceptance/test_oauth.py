@@ -1,6 +1,7 @@
 """OAuth through the installed program: an endpoint that refuses, a secret that is mended, a mail that goes out."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,9 @@ def test_a_mended_secret_is_tried_at_once_and_no_message_has_lost_an_attempt(stu
             sender.wait_for("relay_up")
             sender.wait_for("marked")
             assert len(sender.events("relay_down")) == 1
+            done = run_here("-c", stub.client_config, "-m", stub.sender_config, "status", "-o", "json")
+            ends = datetime.fromisoformat(json.loads(done.stdout)["relay"]["token_expires_at"])
+            assert timedelta(minutes=50) < ends - datetime.now(UTC) < timedelta(minutes=60)
             assert sender.stop() == 0
         assert [form["client_secret"] for form in at.forms][-1] == "a-new-secret-8Rw"
         assert len(relay.mails) == 1

@@ -124,7 +124,13 @@ def test_the_rarer_facts_have_their_words() -> None:
     assert USUAL.relay is not None
     assert USUAL.server is not None
     relay = RelayStatus.model_validate(
-        {**USUAL.relay.model_dump(), "breaker": "open", "breaker_since": NOW - MINUTE, "between_seconds": 1.5}
+        {
+            **USUAL.relay.model_dump(),
+            "breaker": "open",
+            "breaker_since": NOW - MINUTE,
+            "between_seconds": 1.5,
+            "token_expires_at": NOW + HOUR,
+        }
     )
     server = USUAL.server.model_copy(
         update={"malformed": 2, "last_poll_at": NOW - SECOND, "last_good_poll_at": NOW - HOUR}
@@ -148,6 +154,7 @@ def test_the_rarer_facts_have_their_words() -> None:
         200,
     )
     for words in (
+        "login by a token until 2026-11-21 13:00:00 UTC (in 60 min)",
         "breaker open since 2026-11-21 11:59:00 UTC (60 s ago); 1 of 4 in flight, 1.5 s between two mails",
         "last poll 1 s ago, last good poll 60 min ago",
         "5 ready, 2 cannot be read",
