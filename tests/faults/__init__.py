@@ -19,7 +19,7 @@ function of a `Rig`. The play sets its faults, queues mail, starts the sender, a
     FAMILY = Family("F1", "odd replies", lambda seed: [Case("RCPT 451", refuses_once, exactly_once=True)])
 
 What comes after is the campaign's: it mends relay and API, lets the sender drain, watches for late copies, and
-checks I1 to I12 (`oracle`). So a play need not drain by itself, unless its faults go by connections or calls.
+checks I1 to I13 (`oracle`). So a play need not drain by itself, unless its faults go by connections or calls.
 
 - Time: `rig.clock` runs a thousand times faster than the world, and the sender lives in it: two minutes are 0.12 s.
   Network deadlines are real seconds; a case with stalls shortens them by `Case(seconds=1.0)`.

@@ -55,7 +55,8 @@ class RunOfTestMail:
 class Evidence:
     """All that is known after a case: logs of relay and API, the ledger's rows, and every text that was written.
 
-    `aimed` are the messages that a fault was meant for, `login` the name and the password for the relay.
+    `aimed` are the messages that a fault was meant for, `login` the name and the password for the relay. `of_fallback`
+    are those of the mails that the second relay took, if there is one.
     """
 
     queued: tuple[Queued, ...]
@@ -70,6 +71,7 @@ class Evidence:
     aimed: frozenset[UUID] = frozenset()
     test_mails: tuple[RunOfTestMail, ...] = ()
     exactly_once: bool = False
+    of_fallback: tuple[Mail, ...] = ()
 
     def deliveries(self) -> Iterator[tuple[Queued, str]]:
         """Yield each message with each of its recipients."""
@@ -239,6 +241,14 @@ def honest_exits(evidence: Evidence) -> Findings:
         yield f"-t ended with {run.exit_code}, and the relay accepted: {run.accepted}" if wrong else None
 
 
+def of_one_relay(evidence: Evidence) -> Findings:
+    """I13: a mail that one relay has, or may have for all the sender knows, goes to no other relay."""
+    of_first = Counter(mail.message_id for mail in evidence.mails)
+    of_first.subtract(mail.message_id for mail in evidence.of_fallback)
+    for message_id in {mail.message_id for mail in evidence.of_fallback}:
+        yield f"both relays have {message_id}" if of_first[message_id] > 0 else None
+
+
 INVARIANTS: Mapping[str, Invariant] = {
     "I1": nothing_lost,
     "I2": few_copies,
@@ -252,6 +262,7 @@ INVARIANTS: Mapping[str, Invariant] = {
     "I10": ledger_agrees,
     "I11": nothing_late,
     "I12": honest_exits,
+    "I13": of_one_relay,
 }
 
 

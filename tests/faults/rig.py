@@ -1,6 +1,7 @@
 """The rig: one case's whole world, real but for its clock.
 
     rig.relay     the chaos relay: say how it treats each connection, read what it saw (rig_relay)
+    rig.fallback  the second relay, if `await rig.stand_by()` has put one beside the first
     rig.api       the case's queue on the API double: faults, calls, marks (rig_api)
     rig.clock     runs a thousand times faster than the world (rig_clock)
     rig.wraps     what goes around ledger, source and transport before the sender starts (rig_place, rig_tap)
@@ -80,6 +81,7 @@ class Rig:
         self.place = Place(
             server.url, self.api.token, 0, Security.IMPLICIT, certificates.ca, folder / "ledger.db", self.clock.epoch
         )
+        self.fallback: ChaosRelay | None = None
         self.proxy: Proxy | None = None
         self._page: list[str] = []
         self._kills: list[datetime] = []
@@ -96,7 +98,8 @@ class Rig:
         await self.crash()
         if self.proxy is not None:
             await self.proxy.close()
-        await self.relay.down()
+        for relay in self._relays:
+            await relay.down()
         self._server.close_queue(self.api)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -116,6 +119,17 @@ class Rig:
         await self.relay.listen()
         security = Security.IMPLICIT if implicit else Security.STARTTLS
         self.place = replace(self.place, relay_port=self.relay.port, security=security)
+
+    async def stand_by(self) -> ChaosRelay:
+        """Put a second relay beside the first one, and return it; the sender is told of it."""
+        self.fallback = ChaosRelay(self.certificates.good, self.clock, self.changes)
+        await self.fallback.listen()
+        self.place = replace(self.place, fallback_port=self.fallback.port)
+        return self.fallback
+
+    @property
+    def _relays(self) -> list[ChaosRelay]:
+        return [self.relay, *([self.fallback] if self.fallback else [])]
 
     def mail(self, *recipients: str, reset: bool = False, lives: timedelta = timedelta(hours=20)) -> Queued:
         """Queue a test message, or a credential reset, that is of use for so long in the clock's time."""
@@ -170,8 +184,9 @@ class Rig:
             return
         saved = self.folder / f"saved-{time.monotonic_ns()}"
         # Nothing is awaited up to the copy: what the sender has not said or written by now, it never will.
-        self.api.deaf = self.relay.deaf = True
-        self.relay.sever()
+        self._set_deaf(True)
+        for relay in self._relays:
+            relay.sever()
         self.killed()
         _copy(self.ledger_files(), saved)
         if running is not None:
@@ -184,7 +199,12 @@ class Rig:
         for file in saved.iterdir():
             file.rename(self.folder / file.name)
         saved.rmdir()
-        self.api.deaf = self.relay.deaf = False
+        self._set_deaf(False)
+
+    def _set_deaf(self, deaf: bool) -> None:
+        self.api.deaf = deaf
+        for relay in self._relays:
+            relay.deaf = deaf
 
     def killed(self) -> None:
         """Note that the sender was killed at this moment: what the relay has just said, it may not have written."""
@@ -211,7 +231,8 @@ class Rig:
 
     def mend(self) -> None:
         """Take all faults away: from here on relay and API are in order."""
-        self.relay.behave = lambda _: HEALTHY
+        for relay in self._relays:
+            relay.behave = lambda _: HEALTHY
         self.api.mend()
 
     async def drained(self, seconds: float = DRAIN_SECONDS) -> None:
@@ -238,8 +259,8 @@ class Rig:
         self.texts["log"] = self.log.encode()
         return Evidence(
             queued=tuple(self.queued),
-            connections=tuple(self.relay.connections),
-            mails=self._mails(),
+            connections=tuple(one for relay in self._relays for one in relay.connections),
+            mails=tuple(mail for relay in self._relays for mail in self._mails(relay)),
             calls=tuple(self.api.calls),
             sent_at={queued.id: self.api.sent_at(queued.id) for queued in self.queued},
             rows=rows,
@@ -249,6 +270,7 @@ class Rig:
             aimed=frozenset(self.aimed),
             test_mails=tuple(self.test_mails),
             exactly_once=exactly_once,
+            of_fallback=tuple(self.fallback.mails) if self.fallback else (),
         )
 
     async def test_mail(self) -> None:
@@ -264,11 +286,11 @@ class Rig:
             RunOfTestMail(int(result.exit_code), bool(mails), mails[0].heard if mails else Heard.NO)
         )
 
-    def _mails(self) -> tuple[Mail, ...]:
-        """Return the relay's mails; where a proxy cut or a kill came, the reply may have been for nothing."""
+    def _mails(self, relay: ChaosRelay) -> tuple[Mail, ...]:
+        """Return a relay's mails; where a proxy cut or a kill came, the reply may have been for nothing."""
         return tuple(
             replace(mail, heard=Heard.PERHAPS) if mail.heard is Heard.YES and self._is_doubtful(mail) else mail
-            for mail in self.relay.mails
+            for mail in relay.mails
         )
 
     def _is_doubtful(self, mail: Mail) -> bool:

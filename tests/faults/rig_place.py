@@ -5,14 +5,14 @@ there while relay and API stay here, and both clocks show the same time.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 from mail_sender.clock import Clock
-from mail_sender.condition import Conditions
+from mail_sender.condition import Condition, Conditions
 from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.mail.config import MailConfig
@@ -38,12 +38,16 @@ USERNAME = "mail-sender"
 PASSWORD = "MARKED-password-that-no-file-may-hold"
 
 
+AFTER_SECONDS = 30.0
+"""Seconds, in the clock's time, for which the first relay must be down before the second one carries its mail."""
+
+
 @dataclass(frozen=True)
 class Place:
     """All that a sender has to know: URL and token of the API, the relay, the CA, the ledger's file, the time.
 
     `connect_timeout` is in real seconds, `poll` a schedule in the clock's time. With `per_minute`, the sender keeps to
-    limits: this one, and a warm-up that allows more.
+    limits: this one, and a warm-up that allows more. With a `fallback_port`, a second relay stands there.
     """
 
     api: str
@@ -58,6 +62,7 @@ class Place:
     message_retries: int = 5
     max_age: timedelta = timedelta(days=1)
     per_minute: int | None = None
+    fallback_port: int | None = None
 
     def to_json(self) -> str:
         """Return the place as text."""
@@ -115,10 +120,11 @@ class Sender:
     ledger: SqliteLedger
     source: KanidmSource
     transport: SmtpTransport
+    relays: Relays
 
     async def close(self) -> None:
         """Close the parts, as the wiring does."""
-        await self.transport.close()
+        await self.relays.close()
         await self.source.close()
         await self.ledger.close()
 
@@ -128,14 +134,25 @@ async def assemble(place: Place, wraps: Wraps | None = None, clock: Clock | None
     wraps = wraps or Wraps()
     ledger = await SqliteLedger.open(place.ledger)
     source = KanidmSource(SourceConfig(place.api, Secret(place.token), connect_timeout=place.connect_timeout))
-    transport = SmtpTransport(_relay(place), lambda _: None)
-    conditions = Conditions()
-    relays = Relays([Relay(f"localhost:{place.relay_port}", wraps.transport(transport), conditions.relay)])
+    transport, conditions = SmtpTransport(_relay(place), lambda _: None), Conditions()
+    relays = Relays(
+        [
+            Relay(f"localhost:{place.relay_port}", wraps.transport(transport), conditions.relay),
+            *_fallbacks(place),
+        ]
+    )
     parts = Parts(wraps.source(source), wraps.ledger(ledger), relays, conditions=conditions)
     retry = RetryConfig(place.message_retries, place.max_age)
     config = SenderConfig(Schedule(place.poll), retry, reputation=_reputation(place))
     worker = Worker(parts, config, MAIL, clock or FastClock(place.epoch))
-    return Sender(worker, ledger, source, transport)
+    return Sender(worker, ledger, source, transport, relays)
+
+
+def _fallbacks(place: Place) -> Iterator[Relay]:
+    if place.fallback_port is not None:
+        config = replace(_relay(place), port=place.fallback_port)
+        transport = SmtpTransport(config, lambda _: None)
+        yield Relay(config.place, transport, Condition("fallback", place=config.place), after=AFTER_SECONDS)
 
 
 def _reputation(place: Place) -> ReputationConfig:

@@ -18,7 +18,7 @@ SEED = 1
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize("family", families().values(), ids=families().keys())
 def test_no_fault_of_the_slice_breaks_an_invariant(family: Family) -> None:
-    """Whatever breaks, mail is neither lost nor doubled, marks are true, and no secret leaves (I1 to I12)."""
+    """Whatever breaks, mail is neither lost nor doubled, marks are true, and no secret leaves (I1 to I13)."""
     cases = family.slice(SEED)
     first: list[Breach] = []
     tally = asyncio.run(run(family, cases, SEED, first.append))

@@ -15,7 +15,7 @@ from mail_sender.mail import display_name, render
 from mail_sender.relay import redaction
 from mail_sender.source.base import Source, Standing
 from server_stub.misbehaviour.exchange import status
-from tests.faults import f05, f09, f10, f11, f12, f14, f15, rig_tap, saboteurs
+from tests.faults import f02, f05, f09, f10, f11, f12, f14, f15, f17, rig_tap, saboteurs
 from tests.faults.api_faults import READY
 from tests.faults.broken import broken_by
 from tests.faults.family import Family, Play
@@ -25,6 +25,7 @@ from tests.faults.lives import lived
 from tests.faults.rig import Rig
 from tests.faults.rig_clock import FastClock
 from tests.faults.rig_tap import overridden
+from tests.faults.rig_wire import Cut, How
 
 # A connection that a case cut, or a process that it killed, is closed when asyncio gets to it, perhaps after the end.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -164,3 +165,14 @@ def test_f15_finds_replies_that_are_kept_as_they_come(name: str) -> None:
             await case_of(f15.FAMILY, name)(rig)
 
     assert "I7" in broken_by(play)
+
+
+def test_f17_finds_a_second_copy_that_goes_to_the_other_relay() -> None:
+    """A sender that forgets which relay had the dot is found out."""
+    cut_after_its_dot = Cut("up", f02.measured()[0] - len("QUIT\r\n"), How.FIN)
+
+    async def play(rig: Rig) -> None:
+        with patch("mail_sender.sender.route.owner", lambda *_: None):
+            await f17.Cutting(cut_after_its_dot)(rig)
+
+    assert "I13" in broken_by(play)

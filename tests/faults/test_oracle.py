@@ -50,6 +50,7 @@ GOOD = Evidence(
 )
 COPY = replace(MAIL, at=NOW + timedelta(milliseconds=500))
 BAD: list[tuple[str, Invariant, Evidence]] = [
+    ("a copy at another relay", oracle.of_one_relay, replace(GOOD, mails=(MAIL, COPY), of_fallback=(COPY,))),
     ("lost", oracle.nothing_lost, replace(GOOD, mails=())),
     ("a copy without a cut", oracle.few_copies, replace(GOOD, mails=(MAIL, COPY))),
     (
