@@ -34,7 +34,20 @@ FIRING = {
     "MailSenderMissing": Case({'mail_sender_standing_by{job="mail-sender",instance="other:9310"}': "1x60"}, 2),
     "MailSenderHangs": Case({f"mail_sender_alive{{{JOB}}}": "1x2 0x60"}, 4),
     "MailWaitsTooLong": Case({f"mail_sender_oldest_waiting_seconds{{{JOB}}}": "600x2 601x60"}, 4),
-    "MailRelayDown": Case({f'mail_sender_breaker_state{{{JOB},state="closed"}}': "1x2 0x60"}, 8),
+    "MailRelayDown": Case(
+        {
+            f'mail_sender_breaker_state{{{JOB},state="closed"}}': "1x2 0x60",
+            f'mail_sender_relay_carries{{{JOB},relay="first"}}': "1x2 0x60",
+        },
+        8,
+    ),
+    "MailThroughFallback": Case(
+        {
+            f'mail_sender_breaker_state{{{JOB},state="closed"}}': "1x2 0x60",
+            f'mail_sender_relay_carries{{{JOB},relay="fallback_1"}}': "0x2 1x60",
+        },
+        8,
+    ),
     "MailPollsFail": Case(_down("server"), 8),
     "MailNotDelivered": Case(
         {f'mail_sender_deliveries_finished_total{{{JOB},kind="test_message_v1",state="abandoned"}}': "0x2 1x60"}, 3

@@ -1,5 +1,6 @@
 """What the queue verbs show a person, at 3 a.m. and 100 columns."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -205,3 +206,16 @@ def test_what_a_limit_holds_back_says_so_with_reason_and_time() -> None:
         "A limit has held mail back for 60 s (per_minute): 60 mails a minute; 9 deliveries wait; next try in 60 s"
     )
     assert queue_text.condition(of_all["condition"], NOW) == sentence
+
+
+def test_a_page_names_the_relay_once_or_for_each_attempt_where_they_differ() -> None:
+    """Which relay's log has the mail is what an operator asks next."""
+    first = replace(GREYLISTED, relay="relay.example.com:465")
+    second = replace(GREYLISTED, relay="second.example.net:465")
+    page = queue_text.page([line(State.QUEUED, first, first)], NOW)
+    assert page.count("relay.example.com:465") == 1
+    assert "\n  relay        relay.example.com:465\n" in page
+    page = " ".join(queue_text.page([line(State.QUEUED, first, second)], NOW).split())
+    assert "(through relay.example.com:465)" in page
+    assert "(through second.example.net:465)" in page
+    assert "\n  relay " not in queue_text.page([line(State.QUEUED, GREYLISTED)], NOW)

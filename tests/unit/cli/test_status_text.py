@@ -1,5 +1,6 @@
 """The screen of the status: pure text, of which a person sees the headline first."""
 
+import re
 from datetime import timedelta
 
 from mail_sender.cli import status_text
@@ -16,7 +17,7 @@ from mail_sender.observe.status import (
     Status,
 )
 from tests.support.samples import DAY, HOUR, MINUTE, NOW, SECOND
-from tests.unit.observe.test_compose import of
+from tests.unit.observe.test_compose import STANDS_IN, of
 
 GB = 10**9
 
@@ -181,3 +182,11 @@ def test_the_exit_code_says_the_same() -> None:
         Exit.FAILED,
         Exit.NO_SENDER,
     ]
+
+
+def test_a_screen_has_a_line_for_each_relay() -> None:
+    """And says which one mail goes through."""
+    text = screen(of(STANDS_IN), 200)
+    assert text.startswith("mail flows through the fallback b.example.net:465: the relay cannot be used\n")
+    assert re.search(r"(?m)^relay      relay\.example\.com:465 .*breaker open", text)
+    assert re.search(r"(?m)^fallback   b\.example\.net:465 .*breaker closed.*; mail goes through it$", text)

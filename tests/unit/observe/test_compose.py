@@ -11,10 +11,16 @@ from mail_sender.ledger.states import State
 from mail_sender.ledger.summary import HOURS, Failing, Summary
 from mail_sender.observe import compose
 from mail_sender.observe.activity import Activity
+from mail_sender.observe.alerts import rules
+from mail_sender.observe.alerts.alert import Severity
+from mail_sender.observe.alerts.config import AlertConfig
 from mail_sender.observe.compose import Seen, SeenSender
 from mail_sender.observe.facts import Facts, Process, RelayFacts
+from mail_sender.observe.headline import headline
 from mail_sender.observe.health import Health
+from mail_sender.observe.metrics import Metrics
 from mail_sender.observe.status import HeldBack, LedgerStatus, Status
+from mail_sender.observe.systemd import status_line
 from mail_sender.sender import holding
 from mail_sender.sender.heartbeat import Late
 from mail_sender.sender.limits import Limit
@@ -179,3 +185,52 @@ def test_what_limits_hold_back_stands_beside_the_conditions() -> None:
     status = of(sender=replace(SENDER, held_back=[held]))
     assert status.held_back == [HeldBack(reason="60 mails a minute", deliveries=240, until=NOW + MINUTE)]
     assert status.healthy
+
+
+STANDS_IN = replace(SENDER, health=replace(WELL, relays=[OPEN, CLOSED]), faults=(DOWN,))
+BOTH_DOWN = replace(SENDER, health=replace(WELL, relays=[OPEN, OPEN]), faults=(DOWN, replace(DOWN, name="fallback")))
+
+
+def test_while_a_fallback_carries_mail_the_relays_fault_is_shown_and_blocks_nothing() -> None:
+    """Mail flows: the sender is ready and healthy, and the headline says which way mail takes."""
+    found = of(STANDS_IN)
+    assert (found.healthy, found.stand_in) == (True, "b.example.net:465")
+    assert found.sender is not None
+    assert found.sender.ready
+    assert [(one.name, one.blocks) for one in found.conditions] == [("relay", False)]
+    assert headline(found) == "mail flows through the fallback b.example.net:465: the relay cannot be used"
+    assert status_line(found).startswith("mail goes through the fallback b.example.net:465; fault: relay (network)")
+    probing = of(replace(STANDS_IN, faults=()))
+    assert [(one.kind, one.blocks) for one in probing.conditions] == [("probe", False)]
+    (cause,) = rules.causes(found, {}, AlertConfig())[:1]
+    assert (cause.key, cause.severity) == ("relay_down", Severity.WARNING)
+
+
+def test_with_all_relays_down_mail_waits() -> None:
+    """The first relay's fault blocks; a fallback's alone never does."""
+    found = of(BOTH_DOWN)
+    assert (found.healthy, found.stand_in) == (False, None)
+    assert [(one.name, one.blocks) for one in found.conditions] == [("relay", True), ("fallback", False)]
+    assert headline(found) == "mail waits: the relay cannot be used"
+    assert str(BOTH_DOWN.health).startswith("alive, not ready: the breaker of each relay in turn")
+    spare = of(
+        replace(BOTH_DOWN, health=replace(WELL, relays=[CLOSED, OPEN]), faults=(replace(DOWN, name="fallback"),))
+    )
+    assert (spare.healthy, headline(spare)) == (True, "mail flows")
+    severities = {cause.key: cause.severity for cause in rules.causes(found, {}, AlertConfig())}
+    assert (severities["relay_down"], severities["fallback_down"]) == (Severity.CRITICAL, Severity.WARNING)
+
+
+def test_the_metrics_say_which_relay_carries_mail() -> None:
+    """By its place in the order: a host name is no label."""
+    text = Metrics().exposition(of(STANDS_IN)).decode()
+    for line in (
+        'mail_sender_relay_carries{relay="first"} 0.0',
+        'mail_sender_relay_carries{relay="fallback_1"} 1.0',
+        'mail_sender_relay_breaker_state{relay="first",state="open"} 1.0',
+        'mail_sender_relay_breaker_state{relay="fallback_1",state="closed"} 1.0',
+        'mail_sender_breaker_state{state="open"} 1.0',
+        "mail_sender_in_flight 1.0",
+        "mail_sender_ready 1.0",
+    ):
+        assert line in text

@@ -53,6 +53,20 @@ def test_a_sender_that_is_well_says_so_first() -> None:
     assert "ellie@" not in shown
 
 
+def test_each_relay_has_its_facts() -> None:
+    """And says whether mail goes through it, where there are several."""
+    found = status()
+    assert found.relay is not None
+    assert "mail goes through it" not in html(found, [])
+    second = found.relay.model_copy(update={"place": "second.example.net:465"})
+    first = found.relay.model_copy(update={"carries": False, "breaker": "open"})
+    shown = " ".join(
+        Elements(html(found.model_copy(update={"relay": first, "fallbacks": [second]}), [])).text.split()
+    )
+    assert "Relay addressrelay.example.com:465 (implicit) mail goes through itno circuit breakeropen" in shown
+    assert "Fallback addresssecond.example.net:465 (implicit) mail goes through ityes circuit breakerclosed" in shown
+
+
 def test_what_nobody_got_has_a_tile() -> None:
     """Also a link that expired before it could be mailed: whoever waits for it waits in vain."""
     tiles = [attributes.get("class") for tag, attributes in Elements(html(status(), [])).found if tag == "div"]
