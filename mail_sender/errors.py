@@ -99,7 +99,7 @@ class ServerFaultKind(StrEnum):
     OVERLOADED = "server_overloaded"
     ERROR = "server_error"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 - an event's name, not a token
-    TOKEN_READ_ONLY = "token_read_only"  # noqa: S105
+    TOKEN_READ_ONLY = "token_read_only"  # noqa: S105 - as above
     NOT_A_SENDER = "token_without_group"
 
     @property

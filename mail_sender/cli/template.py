@@ -29,7 +29,7 @@ app = typer.Typer(
 class _WithPort(TyperCommand):
     """A command whose `--serve` may stand alone, or before a port."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # click's, which typer vendors
         """Put the usual port where none is named."""
         alone = [
             index

@@ -40,8 +40,8 @@ class _Handshake(ssl.SSLObject):
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError as error:
-            error.was_asked = is_asked(self.context)  # type: ignore[attr-defined]
-            error.shown = shown.of(self)  # type: ignore[attr-defined]
+            error.was_asked = is_asked(self.context)  # type: ignore[attr-defined]  # ours
+            error.shown = shown.of(self)  # type: ignore[attr-defined]  # ours
             raise
 
 

@@ -133,7 +133,7 @@ class Conversation(SMTP):
         self.tls_context = None if act.no_starttls else self._starttls
         await (self.push(act.reply) if act.reply else super().smtp_EHLO(hostname))
 
-    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Start TLS with the certificate that the rules want."""
         if self.tls_context is None:
             await super().smtp_STARTTLS(arg)
@@ -142,12 +142,12 @@ class Conversation(SMTP):
         self.tls_context = self._settings.tls.context(act)
         await (self.push(act.reply) if act.reply else super().smtp_STARTTLS(arg))
 
-    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Log somebody in."""
         act = await self.act("auth")
         await (self.push(act.reply) if act.reply else super().smtp_AUTH(arg))
 
-    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Take the message."""
         act = await self.act("data", *self._recipients())
         await (self.push(act.reply) if act.reply else super().smtp_DATA(arg))

@@ -157,12 +157,12 @@ class Session(Conversation):
             self._tls_protocol = encrypted  # aiosmtpd only asks whether there is one
             self._begin()
 
-    async def smtp_RSET(self, arg: str) -> None:  # noqa: N802
+    async def smtp_RSET(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Forget sender and recipient."""
         await self.act("rset")
         await super().smtp_RSET(arg)
 
-    async def smtp_QUIT(self, _: str) -> None:  # noqa: N802
+    async def smtp_QUIT(self, _: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Say goodbye."""
         await self.act("quit")
         await self.push(GOODBYE)

@@ -38,7 +38,7 @@ def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
 
 def weak_certificate(folder: Path, name: str) -> Path:
     """Write a self-signed certificate with an RSA key of 1024 bits, and the key, into one file."""
-    key = rsa.generate_private_key(65537, 1024)
+    key = rsa.generate_private_key(65537, 1024)  # noqa: S505 - a key that is too short, to be refused
     return _self_signed(folder / "weak.pem", name, key)
 
 

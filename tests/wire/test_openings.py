@@ -60,7 +60,7 @@ async def test_the_next_address_is_tried_until_a_greeting_is_good(
     contexts = {mode: authority.server()}
     security = Security.IMPLICIT if mode == "tls" else Security.STARTTLS
     bad = ScriptedRelay({"BANNER": greeting}, **contexts)  # type: ignore[arg-type]  # the key says which of two
-    good = ScriptedRelay(**contexts)  # type: ignore[arg-type]
+    good = ScriptedRelay(**contexts)  # type: ignore[arg-type]  # as above
     with bad, good:
         resolve_to(monkeypatch, [bad.port, good.port])
         way = transport(authority, 1, security, seconds=1.0 if greeting == HANG else 10.0)

@@ -47,8 +47,8 @@ def signed(config: OAuthConfig, account: ServiceAccount, now: datetime) -> str:
 
 def _signature(key: Secret, text: bytes) -> bytes:
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - an extra, and 16 MB
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415 - as above
 
     try:
         loaded = serialization.load_pem_private_key(key.get_secret_value().encode(), password=None)

@@ -276,7 +276,7 @@ async def test_a_command_that_comes_between_the_reading_and_a_step_is_no_crash(l
         table.transport.always(DOWN)
         await table.run(600)
         assert await table.states(of) == [State.ABANDONED]
-        table.ledger.due = original  # type: ignore[method-assign]
+        table.ledger.due = original  # type: ignore[method-assign]  # as it was
         table.transport.always(None)
         table.source.messages = [other]
         await table.run(3600)
