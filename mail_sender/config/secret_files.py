@@ -20,7 +20,7 @@ from mail_sender.config import environment as variables
 from mail_sender.config import placeholders, secrets
 from mail_sender.config.fields import KeyField, inside
 from mail_sender.config.origin import ENVIRONMENT, Origin
-from mail_sender.config.toml_file import Key, TomlFile
+from mail_sender.config.toml_file import Key, TomlFile, access
 from mail_sender.config.values import without_line_ends
 from mail_sender.errors import ConfigFault
 
@@ -64,10 +64,16 @@ def put(
     file: TomlFile, fields: Iterable[KeyField], environment: Mapping[str, str], warnings: list[str]
 ) -> Iterator[ConfigFault]:
     """Put the secrets of all keys that have a file beside them into a file's values; yield faults, add warnings."""
+    closed = _closed(environment.get(CREDENTIALS, ""))
+    if closed and any(field.path_key for field in fields):
+        yield closed
+        environment = {name: text for name, text in environment.items() if name != CREDENTIALS}
     for field in fields:
         if field.path_key is not None:
             warnings += [variables.empty(name) for name in _names(field) if environment.get(name) == ""]
             sources = *_in_file(file, field.key, field.path_key), *_outside(field, environment)
+            if closed and not sources:  # it may be in there
+                file.unread.add(field.key)
             yield from _settle(file, field.key, field.path_key, sources, warnings)
         elif field.kind == "tables" and isinstance(tables := file.value(field.key), list):
             for key, path_key in (pair for number in range(len(tables)) for pair in _pairs(field, number)):
@@ -137,6 +143,18 @@ def _outside(field: KeyField, environment: Mapping[str, str]) -> Iterator[_Sourc
             credential = Path(folder, name)
             if _is_there(credential):
                 yield _Source(Origin("credential", credential, name=field.name), str(credential), is_path=True)
+
+
+def _closed(folder: str) -> ConfigFault | None:
+    """Return the one fault of a folder of credentials that cannot be looked into, whatever would be in it."""
+    try:
+        Path(folder, "token").stat()
+    except PermissionError as error:
+        found, expected = access(Path(folder), error)
+        return ConfigFault(Path(folder), None, CREDENTIALS, found, expected, unreadable=True)
+    except (OSError, ValueError):  # each credential's own check reports it
+        pass
+    return None
 
 
 def _is_there(path: Path) -> bool:

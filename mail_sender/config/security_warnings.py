@@ -32,7 +32,7 @@ def warnings(
         yield f"[observe] listen: {what}; let a firewall or a network policy decide who can"
     tables = (sender.relay, *sender.relay.fallback) if isinstance(relay, RelayConfig) else ()
     keys = [sender.relay.oauth.service_account_path, *(table.client_key_path for table in tables)]
-    modes = {sender_file.path: sender_file.mode}
+    modes = {sender_file.path: sender_file.mode} if _holds_secrets(sender_file) else {}
     modes |= {path: _mode(path) for path in (*sender_file.secret_files, *keys) if path is not None}
     yield from (_open_to_everybody(path, mode) for path, mode in modes.items() if mode & _EVERYBODY)
 
@@ -46,6 +46,12 @@ def of_relay(relay: RelayConfig) -> Iterator[str]:
         )
     if relay.username is None and not relay.is_local:
         yield "no login at the relay: no user is set, or the password is empty"
+
+
+def _holds_secrets(file: TomlFile) -> bool:
+    """Say whether secrets stand in the file itself; of alerts, the whole URL and the headers are some."""
+    of_alerts = (("alert", "url"), ("alert", "headers"))
+    return file.holds_secrets or any(file.value(key) and file.origin(key).kind == "file" for key in of_alerts)
 
 
 def _mode(path: Path) -> int:

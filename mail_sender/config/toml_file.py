@@ -35,10 +35,10 @@ Key = tuple[str, ...]
 class TomlFile:
     """A file's parsed content, and what was put over it; of one that is not written yet, `text` is what it will hold.
 
-    `values` is the file's table. `faults` say why the file could not be read (then `values` is empty); `is_missing`
-    that there is none. `flag` names another one on the command line. `mode` has the file's permission bits. `origins`
-    has the place of each value that is not this file's, and `unread` the keys whose value stands in a file that could
-    not be read.
+    `values` is the file's table, and `holds_secrets` says that secrets stand in its text. `faults` say why the file
+    could not be read (then `values` is empty); `is_missing` that there is none. `flag` names another one on the
+    command line. `mode` has the file's permission bits. `origins` has the place of each value that is not this
+    file's, and `unread` the keys whose value stands in a file that could not be read.
     """
 
     def __init__(self, path: Path, text: str | None = None, *, flag: str = "") -> None:
@@ -48,6 +48,7 @@ class TomlFile:
         self.faults: list[ConfigFault] = []
         self.mode = 0
         self.is_missing = False
+        self.holds_secrets = False
         self.origins: dict[Key, Origin] = {}
         self.unread: set[Key] = set()
         self._lines: dict[str, int] = {}
@@ -157,6 +158,7 @@ class TomlFile:
     def _parse(self, text: str) -> None:
         try:
             self.values = toml.loads(text)
+            self.holds_secrets = bool(secrets.known(self.values))
         except toml.NotToml as error:
             found = f"not TOML: {error.found.lower()}"
             self.faults.append(ConfigFault(self.path, error.line, "", found, _advice(error.found)))

@@ -5,21 +5,24 @@
 Beside its sources Python looks for bytecode that carries their date or hash, and checks it at each import. An image
 has other dates than the build, and its root may be read-only: such bytecode would be made anew at every start. The
 bytecode here lies in a folder of its own (PYTHONPYCACHEPREFIX), is never checked (PEP 552, unchecked hashes), and is
-the same for the same sources. It is that of all installed packages and, of the standard library, of what the program
-can load: not every base has bytecode of that.
+the same for the same sources. It is that of all modules that the program can load, also of the standard library: not
+every base has bytecode of that. What the packages hold besides would be as much again.
 """
 
+import ast
 import importlib
 import importlib.util
 import pkgutil
 import py_compile
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-_LATE = ("_strptime", "encodings.idna", "encodings.ascii", "encodings.latin_1", "stringprep")
-"""What the standard library itself imports inside functions, where the program comes by."""
+_LATE = (
+    *("_strptime", "encodings.idna", "encodings.ascii", "encodings.latin_1", "stringprep"),
+    *("anyio._backends._asyncio", "httpcore._async.connection_pool", "pydantic.deprecated.class_validators"),
+)
+"""What other packages import by name or inside functions, where the program comes by."""
 
 
 def main() -> int:
@@ -27,19 +30,20 @@ def main() -> int:
     if sys.pycache_prefix is None:
         sys.stderr.write("bytecode: start Python with -X pycache_prefix=FOLDER\n")
         return 2
-    packages = Path(sysconfig.get_path("purelib"))
-    sources = sorted({*_loaded(), *_installed(packages)})
+    sources = sorted(set(_loaded()))
     for source in sources:
-        _compile(source)
+        py_compile.compile(str(source), doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     sys.stdout.write(f"bytecode: {len(sources)} files in {sys.pycache_prefix}\n")
     return 0
 
 
 def _loaded() -> Iterator[Path]:
-    """Yield the sources of all modules that are loaded when every module of mail_sender is."""
+    """Yield the sources of all that is loaded when everything is imported that mail_sender imports anywhere."""
     package = importlib.import_module("mail_sender")
     for module in pkgutil.walk_packages(package.__path__, "mail_sender."):
-        importlib.import_module(module.name)
+        found = importlib.import_module(module.name)
+        for name in _imported(Path(found.__file__ or "")):
+            importlib.import_module(name)
     for name in _LATE:
         importlib.import_module(name)
     for loaded in list(sys.modules.values()):
@@ -48,15 +52,22 @@ def _loaded() -> Iterator[Path]:
             yield Path(origin)
 
 
-def _installed(packages: Path) -> Iterator[Path]:
-    yield from packages.rglob("*.py")
+def _imported(source: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, also inside functions; not those of an extra that is not installed."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        yield from filter(_is_module, names)
 
 
-def _compile(source: Path) -> None:
+def _is_module(name: str) -> bool:
     try:
-        py_compile.compile(str(source), doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-    except py_compile.PyCompileError:
-        return  # a template of a package's own that only looks like Python; whoever imports it is told so by Python
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # what it would be in is not there, or no package
+        return False
 
 
 if __name__ == "__main__":

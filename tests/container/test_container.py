@@ -27,6 +27,13 @@ done
 """
 
 
+def compiled_now(verbose: str) -> list[str]:
+    """Return the sources that Python had to compile, from what it says with PYTHONVERBOSE=1."""
+    loaded = [line.split("'")[1] for line in verbose.splitlines() if line.startswith("# code object from '")]
+    assert len(loaded) > 500
+    return [path for path in loaded if not path.startswith("/opt/mail-sender/bytecode/")]
+
+
 def is_marked(stub: Stub) -> bool:
     """Whether no message of the stub is unsent."""
     return all(message.get("sent_at") for message in stub.messages())
@@ -43,19 +50,24 @@ def test_the_confinement_of_these_tests_is_real(image: Image) -> None:
 
 
 def test_the_test_mail_arrives_from_the_container(image: Image, stub: Stub, config: Path) -> None:
-    """`-t` as the container's only argument finds the mounted config without a flag, and mails once.
-
-    Nothing of what it loads has to be compiled first: an image that nobody can write would have that at each start.
-    """
-    options = [*CONFINED, *mounted(config), "--env", "PYTHONVERBOSE=1"]
+    """`-t` as the container's only argument finds the mounted config without a flag, and mails once."""
+    options = [*CONFINED, *mounted(config)]
     done = subprocess.run(
         image.command("-t", "somebody@example.com", options=options), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert [mail["To"] for mail in stub.mails()] == ["somebody@example.com"]
-    loaded = [line.split("'")[1] for line in done.stderr.splitlines() if line.startswith("# code object from '")]
-    assert len(loaded) > 500
-    assert [path for path in loaded if not path.startswith("/opt/mail-sender/bytecode/")] == []
+
+
+def test_nothing_that_a_sender_loads_has_to_be_compiled_first(image: Image, stub: Stub, config: Path) -> None:
+    """An image that nobody can write would have that at each start."""
+    stub.send_test("ellie")
+    options = [*CONFINED, *mounted(config), "--env", "PYTHONVERBOSE=1"]
+    command = image.command("run", "--once", options=options)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [mail["To"] for mail in stub.mails()] == ["ellie@example.com"]
+    assert compiled_now(done.stderr) == []
 
 
 def test_a_queued_message_is_mailed_once_and_marked_and_sigterm_ends_it_with_0(

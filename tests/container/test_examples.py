@@ -71,7 +71,7 @@ def carries_a_mail(image: Image, stub: Stub, options: list[str], meanwhile: Call
         sender.signal("TERM")
         code, printed = sender.ended(within=20)
     assert code == 0, printed
-    assert "ledger_in_memory" not in printed
+    assert "config_warning" not in printed, printed
     assert [mail["To"] for mail in stub.mails()] == ["ellie@example.com"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from packaging.requirements import Requirement
 
 import mail_sender
 from tests.container.image import CLONE, STATE, TAG, Image, build, forget_what_was_fetched
@@ -24,7 +26,8 @@ DATED = """
 when=$(stat -c %Y /opt/mail-sender)
 find /opt/mail-sender /var/lib/mail-sender /etc/passwd /etc/group ! -newermt @$when -newermt @$((when - 1)) -o -print
 find /opt/mail-sender/lib -name '*.pyc' -o -name direct_url.json
-grep -rl -e /wheels -e /src/ /opt/mail-sender --include=RECORD --include='*.json' --include='*.cfg'
+grep -rl -e /wheels -e /src/ /opt/mail-sender/share /opt/mail-sender/pyvenv.cfg
+grep -rl -e /wheels -e /src/ /opt/mail-sender/lib --include=RECORD
 grep mail-sender /etc/shadow /etc/gshadow
 /opt/mail-sender/bin/python -c '
 from pathlib import Path
@@ -37,9 +40,10 @@ BUILT_WITH = f"command -v gcc cc make; ls -d /src /opt/build /dist 2>/dev/null; 
 
 
 def locked() -> dict[str, str]:
-    """Return the versions of runtime.lock by name; a marker (Windows) would follow the version."""
+    """Return the versions of runtime.lock by name, as far as their markers ask for them here (not on Windows)."""
     lock = (CLONE / "requirements/runtime.lock").read_text()
-    return dict(re.findall(r"^([\w.-]+)==(\S+) \\$", lock, re.MULTILINE))
+    wanted = [Requirement(line) for line in re.findall(r"(?m)^([\w.-]+==.*) \\$", lock)]
+    return {one.name: str(one.specifier)[2:] for one in wanted if not one.marker or one.marker.evaluate()}
 
 
 def commit(form: str) -> str:
@@ -153,8 +157,8 @@ def test_a_clone_elsewhere_makes_the_same_image(image: Image, tmp_path: Path) ->
     """Digest and all, on the same base: whoever doubts an image can build it and compare."""
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", CLONE, clone], check=True)
-    for shared in ("wheelhouse", ".cache"):
-        (clone / shared).symlink_to(CLONE / shared)
+    shutil.copytree(CLONE / "wheelhouse", clone / "wheelhouse")
+    (clone / ".cache").symlink_to(CLONE / ".cache")
     build(f"{TAG}-again", clone, umask=0o077)
     again = Image(f"{TAG}-again")
     assert again.described["Digest"] == image.described["Digest"]

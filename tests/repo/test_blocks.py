@@ -48,7 +48,7 @@ NOT_RUN = {
         ("systemctl", "journalctl"), "needs a machine that systemd runs; test_systemd_unit.py checks the unit"
     ),
     **dict.fromkeys(
-        ("install", "useradd", "runuser", "sudo", "chown", "rm"), "changes users and folders of a machine"
+        ("install", "useradd", "runuser", "sudo", "chmod", "chown", "rm"), "changes users and folders of a machine"
     ),
     "kanidm": "Kanidm's own client; KANIDM has the commands that it has",
     "kanidm-mail-sender": "Kanidm's own sender",

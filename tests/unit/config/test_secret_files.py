@@ -1,8 +1,10 @@
 """Secrets outside the two files: five sources, of which one may be used, and what is wrong with a file."""
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -143,6 +145,19 @@ def test_a_line_break_at_the_end_is_dropped_and_said_and_a_space_is_kept(files: 
     assert found.warnings == (
         "token (35 characters): a line break around it is left out; remove it from MAIL_SENDER_TOKEN",
     )
+
+
+def test_a_folder_of_credentials_that_is_closed_is_one_fault(files: Files) -> None:
+    """Not one for each secret that might be in there, and none for a token that is missing."""
+    closed = files.folder / "credentials"
+    closed.mkdir()
+    write(files, token=None, mail_password=None)
+    refused = PermissionError(errno.EACCES, "Permission denied")
+    with patch.object(Path, "stat", side_effect=refused), pytest.raises(ConfigError) as caught:
+        load(files.client, files.sender, environment={"CREDENTIALS_DIRECTORY": str(closed)})
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.key) == (closed, "CREDENTIALS_DIRECTORY")
+    assert fault.found.startswith("cannot be reached (Permission denied)")
 
 
 def test_a_file_open_to_everybody_is_a_warning(files: Files) -> None:

@@ -1,5 +1,7 @@
 """Settings that work, but weaken security, are warned of."""
 
+from pathlib import Path
+
 import pytest
 
 from mail_sender.config.load import load
@@ -37,6 +39,22 @@ def test_a_file_open_to_everybody_is_warned_of(files: Files, mode: int, *, warne
     files.load()
     files.sender.chmod(mode)
     assert any("open to everybody" in text for text in load(files.client, files.sender).warnings) == warned
+
+
+def test_a_file_without_secrets_may_be_open_to_everybody(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of a ConfigMap is; secrets then come from elsewhere. A webhook's URL is one, too."""
+    for key, value in (("token", "a.b.c"), ("mail_password", "secret")):
+        (tmp_path / key).write_text(value)
+        (tmp_path / key).chmod(0o600)
+        monkeypatch.setenv(f"MAIL_SENDER_{key.upper()}_FILE", str(tmp_path / key))
+    files.load(token=None, mail_password=None)
+    files.sender.chmod(0o644)
+    assert load(files.client, files.sender).warnings == ()
+    files.load('[alert]\nurl = "https://hooks.example.com/"\n', token=None, mail_password=None)
+    files.sender.chmod(0o644)
+    assert "open to everybody" in load(files.client, files.sender).warnings[0]
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o644, True)])
