@@ -141,7 +141,7 @@ class Dispatcher:
     def _next_steps(self) -> list[Step]:
         # A relay gate in doubt may let one through that stands further back.
         now, relays = self._clock.monotonic(), self._gates.relays
-        free = relays.free(self._due, now)
+        free = relays.free(self._due, now, self._clock.now())
         room = len(free) if self._room and relays.in_doubt(now) else self._room
         rules = self._gates.reputation.rules()
         return plan(free, self._parts.in_flight.mailboxes, room, self._clock.now(), rules)

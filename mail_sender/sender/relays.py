@@ -10,6 +10,7 @@ the first one again, as soon as that has accepted its probe.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from mail_sender.condition import Condition, Fault
 from mail_sender.ledger.base import Delivery, Key
@@ -100,10 +101,14 @@ class Relays:
         may_doubt = not self.flows(now)
         return frozenset(one.place for one in self.all if not _takes_any(one.gate, now, may_doubt=may_doubt))
 
-    def free(self, due: Sequence[Delivery], now: float) -> list[Delivery]:
-        """Return the deliveries that do not wait for a relay of their own which takes none now."""
-        take_none = self.take_none(now)
-        return [one for one in due if not route.is_stuck(one, self._places, take_none)] if take_none else [*due]
+    def free(self, due: Sequence[Delivery], now: float, at: datetime) -> list[Delivery]:
+        """Return the deliveries that do not wait for a relay of their own which takes none now.
+
+        What is past its deadline at this time waits for nothing more.
+        """
+        if not (take_none := self.take_none(now)):
+            return [*due]
+        return [one for one in due if one.deadline <= at or not route.is_stuck(one, self._places, take_none)]
 
     def retry_in(self, now: float) -> float | None:
         """Return the seconds until `acquire` may succeed where it did not; None if only the end of a mail helps."""

@@ -1,5 +1,6 @@
 """A first relay and its fallbacks: mail goes over when the first one is down, and comes back by itself."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ import pytest
 from mail_sender.ledger.base import Outcome
 from mail_sender.ledger.states import State
 from mail_sender.message import Message
-from mail_sender.sender.config import ReputationConfig
+from mail_sender.sender.config import ReputationConfig, RetryConfig
 from mail_sender.sender.limits import Limits
 from mail_sender.verdict import RelayDown, Reply, Stage, Throttled, Verdict
 from tests.support.known_replies import on
@@ -272,3 +273,20 @@ async def test_without_a_fallback_the_first_relay_is_waited_for() -> None:
         await table.run(timedelta(hours=1).total_seconds())
         assert await table.states(of) == [State.QUEUED]
         assert switched(table) == []
+
+
+async def test_what_waits_for_its_own_relay_is_unknown_at_its_deadline() -> None:
+    """And not only when that relay is back: it must not be queued, or fill what is read, for days."""
+    of = message(A)
+    async with bench(of, fallbacks=1, retry=RetryConfig(max_age=timedelta(minutes=10))) as table:
+        table.transport.script(A, CUT)
+        await table.run(1)
+        table.transport.always(DOWN)
+        await later(table, message(B), seconds=6)
+        table.transport.always(None)
+        table.transport.take(math.inf)
+        await later(table, message(C), seconds=700)  # the next probe hangs
+        assert await table.states(of) == [State.UNKNOWN]
+        assert A not in table.fallbacks[0].recipients
+        assert table.transport.in_flight.total() == 1
+        await table.kill()
