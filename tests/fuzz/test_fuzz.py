@@ -13,7 +13,7 @@ from tests.fuzz.plan import COUNTS, TARGETS
 from tests.fuzz.report import kept, show
 from tests.fuzz.target import Target, search
 
-SLICE = {"configurations": 50, "answers": 100, "replies": 150}
+SLICE = {"configurations": 40, "answers": 60, "replies": 100}
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -45,7 +45,7 @@ def test_a_fault_of_ours_is_found(name: str, monkeypatch: pytest.MonkeyPatch) ->
     """A traceback, or a secret that is not removed: the smallest case of it is told, and can be tried again."""
     module, function, fault, error = FAULTS[name]
     monkeypatch.setattr(module, function, fault)
-    tally = search(TARGETS[name], 300, 1)
+    tally = search(TARGETS[name], 150, 1)
     assert [found for found in tally.findings if found.startswith(error)], tally.ended
 
 
