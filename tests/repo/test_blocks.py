@@ -28,8 +28,8 @@ from tests.repo.commands import Command
 from tests.support import configs, service_account
 from tests.support.certificates import Authority
 
-RUN = {"docs/start.md", "docs/operating.md"}
-"""The pages whose `console` blocks are run, all of them (tests/acceptance/test_pages.py)."""
+RUN = {"docs/start.md", "docs/operating.md", "docs/debian.md"}
+"""The pages whose `console` blocks are run, all of them (tests/acceptance/test_pages.py, tests/container/test_debian.py)."""
 
 NOT_SHOWN = {
     "docs/alerts.md: mail-sender alert test": "asks Slack; tests/acceptance/test_alerts.py has the same line of a webhook here",
@@ -48,7 +48,8 @@ NOT_RUN = {
         ("systemctl", "journalctl"), "needs a machine that systemd runs; test_systemd_unit.py checks the unit"
     ),
     **dict.fromkeys(
-        ("install", "useradd", "runuser", "sudo", "chmod", "chown", "rm"), "changes users and folders of a machine"
+        ("install", "ln", "useradd", "runuser", "sudo", "chmod", "chown", "rm"),
+        "changes users and folders of a machine",
     ),
     "kanidm": "Kanidm's own client; KANIDM has the commands that it has",
     "kanidm-mail-sender": "Kanidm's own sender",
@@ -60,6 +61,7 @@ NOT_RUN = {
     "python": "of the clone: pytest, as `make test` runs it",
     "python3": "makes the environment that pip installs into",
     "pip": "asks the package index",
+    "git": "brings another version",
     **dict.fromkeys(("export", "umask"), "of the shell"),
 }
 """Programs of others, and why no test runs them from a page."""

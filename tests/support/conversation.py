@@ -22,7 +22,10 @@ _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class Conversation:
     """A running program; `text` is all that it has shown, without colours."""
 
-    def __init__(self, command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str | Path], env: Mapping[str, str] | None = None, deadline: float = _DEADLINE
+    ) -> None:
+        self._deadline = deadline
         self._ours, theirs = pty.openpty()
         # Who leads a session gets the terminal that it opens first as its controlling one (setsid(2)).
         opened = f'exec "$@" <{os.ttyname(theirs)} >{os.ttyname(theirs)} 2>&1'
@@ -53,7 +56,7 @@ class Conversation:
 
     def expect(self, text: str) -> str:
         """Wait until something is shown that was not waited for yet; return all that was shown up to it."""
-        ends = time.monotonic() + _DEADLINE
+        ends = time.monotonic() + self._deadline
         while text not in self.text[self._seen :]:
             assert self._process.poll() is None or self._selector.select(0), f"it has ended: {self.text}"
             assert self._selector.select(max(0.0, ends - time.monotonic())), f"no {text!r} in: {self.text}"
@@ -73,7 +76,7 @@ class Conversation:
 
     def end(self) -> int:
         """Wait until the program ends; return its exit code."""
-        ends = time.monotonic() + _DEADLINE
+        ends = time.monotonic() + self._deadline
         while self._process.poll() is None:
             assert time.monotonic() < ends, f"it goes on: {self.text}"
             if self._selector.select(0.05):
