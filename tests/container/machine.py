@@ -54,7 +54,10 @@ class Machine:
         )
 
     def __enter__(self) -> Self:
-        self.until(lambda: self.run("systemctl", "is-active", "basic.target").stdout == "active\n")
+        # It waits by itself, as soon as systemd answers.
+        self.until(
+            lambda: self.run("systemctl", "is-system-running", "--wait").stdout.strip() in {"running", "degraded"}
+        )
         # As systemd does by itself, unless it is in a container: what it mounts for a service comes back to the others.
         self.output("mount", "--make-rshared", "/")
         return self
