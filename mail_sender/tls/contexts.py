@@ -102,9 +102,18 @@ def add_ca(made: ssl.SSLContext, ca_path: Path) -> None:
     """Trust the certificates of a PEM file as well. Raises `BadPem`, or `OSError` where the file cannot be read."""
     for certificate in pem.certificates(ca_path):
         try:
-            made.load_verify_locations(cadata=certificate)
+            _trust(made, certificate)
         except (ssl.SSLError, ValueError):
             raise BadPem("holds a PEM certificate that cannot be read") from None
+
+
+def _trust(made: ssl.SSLContext, certificate: bytes) -> None:
+    try:
+        made.load_verify_locations(cadata=certificate)
+    except ssl.SSLError:
+        # OpenSSL keeps one list of errors for each thread, and this call reports, and clears, also one that another
+        # call has left there (Python's `_add_ca_certs`): only what fails again is the certificate's.
+        made.load_verify_locations(cadata=certificate)
 
 
 def add_client_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from mail_sender.tls import contexts
+from mail_sender.tls import certificate, contexts
 from tests.support.handshake import handshake, self_signed, server_context
 
 ROOT = Path(__file__).parents[3]
@@ -116,3 +116,14 @@ def test_roots_that_the_environment_names_and_that_are_not_there_are_found(
     for no_path in ("x" * 5_000, f"{tmp_path}/{'x' * 300}"):
         monkeypatch.setenv("SSL_CERT_FILE", no_path)
         assert contexts.missing_roots() == f"SSL_CERT_FILE={no_path}: no such file"
+
+
+def test_an_error_of_another_file_is_not_blamed_on_a_good_ca(
+    tmp_path: Path, chain: tuple[trustme.CA, trustme.CA]
+) -> None:
+    """OpenSSL keeps what went wrong before, and Python reports it of the next certificate that it loads."""
+    ca, junk = tmp_path / "ca.pem", tmp_path / "junk.pem"
+    chain[0].cert_pem.write_to_path(str(ca))
+    junk.write_text("no certificate")
+    assert certificate.of_file(junk) is None
+    contexts.context(ca)
