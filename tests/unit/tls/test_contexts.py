@@ -1,6 +1,7 @@
 """What our TLS contexts trust: whatever the operator names, on every Python."""
 
 import datetime as dt
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -126,4 +127,4 @@ def test_an_error_of_another_file_is_not_blamed_on_a_good_ca(
     chain[0].cert_pem.write_to_path(str(ca))
     junk.write_text("no certificate")
     assert certificate.of_file(junk) is None
-    contexts.context(ca)
+    contexts.add_ca(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)
