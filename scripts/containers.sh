@@ -28,7 +28,8 @@ if [ ! -f "$home/driver" ]; then
 fi
 storage="--root $home/root --runroot $home/run --storage-driver $(cat "$home/driver")"
 
-# The limits are such as a root without CAP_SYS_RESOURCE may set, too.
+# The limits are such as a root without CAP_SYS_RESOURCE may set, too. That of files is this process's own: runc sets it twice,
+# and cannot raise again what it has lowered.
 cat >"$home/containers.conf" <<END
 [network]
 network_backend = "cni"
@@ -39,6 +40,6 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 lock_type = "file"
 [containers]
-default_ulimits = ["nofile=1024:4096", "nproc=1024:4096"]
+default_ulimits = ["nofile=$(ulimit -Sn):$(ulimit -Hn)", "nproc=1024:4096"]
 END
 export TMPDIR="$home/tmp" CONTAINERS_CONF="$home/containers.conf"
