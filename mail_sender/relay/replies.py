@@ -174,7 +174,7 @@ def _of_login(offered: str, config: RelayConfig) -> tuple[str, str, bool]:
             "allow SMTP AUTH with a password at the provider (some call it an app password), or use a relay or port "
             "that takes one"
         )
-    return f"it offers {offered} alone, which mail-sender cannot do: we need {wanted}", advice, True
+    return f"it offers {offered} alone, but we need {wanted}", advice, True
 
 
 def _of_silence(stage: Stage, config: RelayConfig, security: Security) -> tuple[str, str]:

@@ -17,13 +17,9 @@ from mail_sender.cli.doctor import TOPICS
 from mail_sender.relay import rehearsal
 from tests.support import broken_setups, configs
 from tests.support.broken_setups import BROKEN, World
-from tests.support.process_log import restored_logging
 from tests.support.scripted_relay import HANG, ScriptedRelay
 from tests.support.sender import Sender, run
 from tests.support.stub import Stub
-
-__all__ = ["restored_logging"]
-pytestmark = pytest.mark.usefixtures("restored_logging")
 
 USUAL = {"skipped user"} if os.geteuid() == 0 else set()
 

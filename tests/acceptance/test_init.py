@@ -10,12 +10,8 @@ import tomli
 
 from mail_sender.cli import doctor_output
 from tests.support.conversation import CTRL_C, CTRL_D, Conversation
-from tests.support.process_log import restored_logging
 from tests.support.sender import MAIL_SENDER, run_here
 from tests.support.stub import Stub
-
-__all__ = ["restored_logging"]
-pytestmark = pytest.mark.usefixtures("restored_logging")
 
 USER = ("--user", str(os.geteuid()))
 Options = dict[str, str | Path]

@@ -38,15 +38,11 @@ from mail_sender.wiring import serve
 from tests.acceptance.test_what_the_operator_sees import fetch
 from tests.support import broken_setups, configs
 from tests.support.broken_setups import World
-from tests.support.process_log import restored_logging
 from tests.support.scripted_relay import ScriptedRelay
 from tests.support.scripted_server import Answer, ScriptedServer
 from tests.support.service_manager import ServiceManager
 from tests.support.stub import Stub
 from tests.support.token_endpoint import TokenEndpoint, granted, refused
-
-__all__ = ["restored_logging"]
-pytestmark = pytest.mark.usefixtures("restored_logging")
 
 SECRET = "hunter2-S3cr3t-x9Zq"
 JWS = "eyJhbGciOiJFUzI1NiJ9.eyJhY2NvdW50IjoiaHVudGVyMiJ9.c2lnbmF0dXJlLW9mLWh1bnRlcjI"

@@ -93,7 +93,7 @@ def test_a_refused_connection_is_reported_with_firewall_and_ports(stub: Stub) ->
             lambda ca: ScriptedRelay({"EHLO": "250-r\r\n250 AUTH XOAUTH2 \udcff\x1b[31m"}, tls=ca.server()),
             "smtps",
             1,
-            ["Not sent: auth: it offers XOAUTH2 alone, which mail-sender cannot do", "a password"],
+            ["Not sent: auth: it offers XOAUTH2 alone, but we need PLAIN, LOGIN or CRAM-MD5", "set [relay.oauth]"],
         ),
         (
             lambda ca: ScriptedRelay({"BANNER": "554 no"}, tls=ca.server()),

@@ -37,6 +37,7 @@ def test_a_restored_ledger_repeats_what_was_accepted_and_is_not_marked_and_nothi
         typed(COPY, state)
         ids = brisk.queue([message("after@example.com"), message("ellie@example.com", "late@example.com")])
         sender.wait_for("marked", 2)
+        sender.wait_for("sent", 3)
         sender.wait_for("deferred", 2)
         sender.process.kill()
     copy = (state / "backup.db").read_bytes()

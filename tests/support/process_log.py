@@ -1,4 +1,4 @@
-"""The log of the test's own process, which a command that runs in it sets up."""
+"""The log of the test's own process: a command that runs in it sets it up, and the next test finds it as it was."""
 
 import logging
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def restored_logging() -> Iterator[None]:
     """Put the process's logging back as it was."""
     root, config = logging.getLogger(), structlog.get_config()

@@ -50,6 +50,7 @@ def status(
             most_in_flight=4,
             between_seconds=0.0,
             in_flight=1,
+            carries=breaker == "closed",
         ),
         ledger=LedgerStatus(kind="sqlite", place="/var/lib/mail-sender", size_bytes=4096, free_bytes=10**9),
         conditions=found,

@@ -17,13 +17,8 @@ from hypothesis import strategies as st
 from mail_sender import log
 from mail_sender.names.secret import Secret
 from mail_sender.verdict import Reply
-from tests.support.process_log import restored_logging
 
 SECRET = "pa55w0rd-s3cr3t"
-
-
-__all__ = ["restored_logging"]
-pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 class Output:

@@ -116,6 +116,6 @@ async def test_a_relay_whose_logins_we_cannot_do_is_named_with_what_it_offers(
         verdict = await send(transport(authority, relay.port))
     assert isinstance(verdict, RelayDown)
     assert verdict.lasting
-    assert f"{', '.join(offered.split())} alone, which mail-sender cannot do" in verdict.detail
+    assert f"{', '.join(offered.split())} alone, but we need" in verdict.detail
     assert "remove" not in verdict.advice
     assert "password" in verdict.advice
