@@ -9,9 +9,9 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 ready := .venv/.ready
 inputs := pyproject.toml uv.lock scripts/setup.sh scripts/uv.sh scripts/uv.txt
 
-# A worker of pytest-xdist for each core, 3 to 8 of them, since many tests wait; tests/support/tiers.py says which tests stay together.
+# A worker of pytest-xdist for each core, 4 to 8 of them, since many tests wait; tests/support/tiers.py says which tests stay together.
 cores := $(shell nproc 2>/dev/null || echo 2)
-count := $(if $(filter 1 2,$(cores)),3,$(if $(filter 3 4 5 6 7,$(cores)),$(cores),8))
+count := $(if $(filter 1 2 3 4,$(cores)),4,$(if $(filter 5 6 7,$(cores)),$(cores),8))
 workers := --numprocesses $(count) --dist loadscope --no-loadscope-reorder
 
 export PYTHON

@@ -9,4 +9,4 @@
 docs/architecture.md shows all of them, and CONTRIBUTING.md has the words.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
