@@ -44,6 +44,10 @@ class NotAllowed(MailSenderError):
     exit_code = Exit.NOT_ALLOWED
 
 
+LONGEST_KEY = 200
+"""Characters of a key that a fault shows: a file may have one as long as itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigFault:
     """One fault of the configuration: where it is, what was found there, and what was expected.
@@ -65,7 +69,8 @@ class ConfigFault:
     def seen(self) -> str:
         """What was found, and where: place, key, what stands there."""
         place = f"{self.path}:{self.line}" if self.line else str(self.path)
-        subject = f"{self.name or self.key}: " if self.key else ""
+        key = self.name or self.key
+        subject = f"{key if len(key) <= LONGEST_KEY else f'{key[:LONGEST_KEY]}...'}: " if key else ""
         return visible(f"{place}: {subject}{self.found}")
 
     def __str__(self) -> str:

@@ -28,6 +28,8 @@ _TYPES = {
 }
 _OF_TABLES = frozenset({"dict_type", "model_type", "model_attributes_type"})
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a table"}
+_LONGEST_NUMBER = 128
+"""Bits of a number that a fault repeats."""
 
 
 def checked(file: TomlFile, model: type[Model], faults: list[ConfigFault], warnings: list[str]) -> Model | None:
@@ -132,6 +134,8 @@ def _toml_text(value: object) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return shown(value)
+    if isinstance(value, int) and value.bit_length() > _LONGEST_NUMBER:  # Python refuses to write out a huge one
+        return "a huge number"
     return str(value) if isinstance(value, int | float) else _kind(value)
 
 

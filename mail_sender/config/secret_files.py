@@ -43,7 +43,12 @@ class _Source:
     @property
     def identity(self) -> object:
         """What is the same if two sources name the same file."""
-        return os.path.realpath(str(self.value)) if self.is_path else self.origin
+        if not self.is_path:
+            return self.origin
+        try:
+            return os.path.realpath(str(self.value))
+        except ValueError:  # a NUL, which no path has
+            return str(self.value)
 
     def __str__(self) -> str:
         """Say where it is set."""

@@ -4,10 +4,11 @@ A slice is left out if one of the keys that it cannot do without is at fault. An
 alone, and the checks that need it ask for it (`Reading.is_faulty`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
-from mail_sender.config import appearance, fallback, load, relay, sample_check, secrets, sources, stand_ins
+from mail_sender.config import appearance, fallback, load, proxy, relay, sample_check, secrets, sources, stand_ins
 from mail_sender.config.keys import ClientFile, SenderFile
 from mail_sender.config.origin import ENVIRONMENT
 from mail_sender.config.sources import Sources
@@ -27,6 +28,8 @@ _OF_RELAY = (
 )
 _OF_LEDGER = ("ledger.path", "ledger.kind")
 _OF_TEMPLATES = ("templates", "brand")
+
+_Made = TypeVar("_Made")
 
 
 def read(client_path: Path, sender_path: Path) -> Subject:
@@ -64,8 +67,10 @@ def _in_part(error: ConfigError, client_file: TomlFile, sender_file: TomlFile) -
     mail = appearance.mail(sender, appearance.appearance(sender_file, sender, [], []) or Appearance())
     has_relay, has_login = faulty.isdisjoint(_OF_RELAY), faulty.isdisjoint({"mail_username", "mail_password"})
     return Subject(
-        source=load.source_config(client, sender) if faulty.isdisjoint(_OF_SOURCE) else None,
-        relay=relay.relay_config(sender) if has_relay else None,
+        source=_unless_its_proxy(lambda: load.source_config(client, sender))
+        if faulty.isdisjoint(_OF_SOURCE)
+        else None,
+        relay=_unless_its_proxy(lambda: relay.relay_config(sender)) if has_relay else None,
         fallbacks=tuple(one.relay for one in fallback.configs(sender)),
         mail=mail if "mail_from_address" not in faulty else None,
         ledger=load.ledger_config(sender) if faulty.isdisjoint(_OF_LEDGER) else None,
@@ -80,6 +85,14 @@ def _in_part(error: ConfigError, client_file: TomlFile, sender_file: TomlFile) -
             secrets=secrets.of_proxies() | secrets.known(client_file.values) | secrets.known(sender_file.values),
         ),
     )
+
+
+def _unless_its_proxy(make: Callable[[], _Made]) -> _Made | None:
+    """Return what can be made: another fault may have kept the proxy from being looked at before."""
+    try:
+        return make()
+    except proxy.BadProxy:
+        return None
 
 
 def _named(files: tuple[Path, ...], sender_file: TomlFile) -> tuple[Path, ...]:

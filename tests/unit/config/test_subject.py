@@ -129,3 +129,29 @@ def test_no_fault_shows_a_secret_wherever_it_stands(files: Files, changes: dict[
     shown = " ".join(fault.seen + fault.expected for fault in found.reading.faults)
     assert "a-secret-of-mine" not in shown
     assert "a secret, with spaces" not in shown
+
+
+def test_a_proxy_that_another_fault_hid_leaves_out_the_server_alone(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy is looked at once the rest of the client config is good."""
+    monkeypatch.setenv("HTTPS_PROXY", "x\ny")
+    found = read(files, "", lines(CLIENT) + 'connect_timeout = ""\n')
+    assert parts(found) == ALL - {"source"}
+    assert [fault.key for fault in found.reading.faults] == ["connect_timeout"]
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        f"[retry]\nmessage_retries = 0x{'f' * 5000}\n",
+        '[alert]\nurl_path = "a\\u0000b"\n',
+        f"[retry]\nmessage_retries = -1\n{'k' * 300_000} = 1\n",
+    ],
+    ids=["a number of 5,000 hexadecimal digits", "a path with a NUL", "a key as long as the file"],
+)
+def test_what_no_key_should_hold_is_a_fault_in_a_line(files: Files, tables: str) -> None:
+    """None of it ends in an error of Python's own, or takes long."""
+    faults = read(files, tables).reading.faults
+    assert faults
+    assert all(len(str(fault)) < 1000 for fault in faults)
