@@ -59,7 +59,8 @@ def test_what_would_take_the_memory_fails_and_takes_none_of_ours(template: str) 
 def test_a_style_that_stands_in_too_many_elements_fails() -> None:
     """A rule is copied into each of them: two hundred KiB would become gigabytes."""
     page = f"<style>p {{ {'color: red; ' * 9000} }}</style>" + "<p>" * 40_000
-    with pytest.raises(Failed, match=r"its process ended|it takes longer than"):
+    # Which of its limits it meets first depends on the machine.
+    with pytest.raises(Failed, match=r"its process ended|it takes longer than|it makes more than 1024 KiB"):
         process.run({"x.html.j2": page}, "x.html.j2", {}, page=True)
     page = f"<style>p {{ background: url({'x' * 90_000}) }}</style>" + "<p>x</p>" * 20
     with pytest.raises(Failed, match="with its styles it makes more than 1024 KiB"):
