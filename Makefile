@@ -9,7 +9,8 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 ready := .venv/.ready
 inputs := pyproject.toml uv.lock scripts/setup.sh scripts/uv.sh scripts/uv.txt
 
-# A worker of pytest-xdist for each core, 4 to 8 of them, since many tests wait; tests/support/tiers.py says which tests stay together.
+# A worker of pytest-xdist for each core, 4 to 8 of them, since many tests wait; those of tests/unit do not. tests/support/tiers.py says
+# which tests stay together.
 cores := $(shell nproc 2>/dev/null || echo 2)
 count := $(if $(filter 1 2 3 4,$(cores)),4,$(if $(filter 5 6 7,$(cores)),$(cores),8))
 workers := --numprocesses $(count) --dist loadscope --no-loadscope-reorder
@@ -34,7 +35,7 @@ test: $(ready) packages ## everything that CI runs, with lint, types, layers and
 	@.venv/bin/pytest $(workers)
 
 unit: $(ready) ## the tests without I/O, in under a minute
-	@.venv/bin/pytest $(workers) tests/unit
+	@.venv/bin/pytest $(workers) --numprocesses $(cores) tests/unit
 
 soak: $(ready) packages ## what takes an hour or more: long queues, an image from nothing, more examples, every fault
 	@.venv/bin/pytest -m soak
