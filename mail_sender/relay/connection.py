@@ -165,7 +165,7 @@ class Connection:
     async def _opened(self, security: Security) -> Conversation:
         self._conversation = Conversation(self._config, self._context, self._known, self._seen)
         await self._conversation.open(security)
-        self._known.certificate = self._conversation.facts.certificate
+        self._known.certificate = self._conversation.certificate
         return self._conversation
 
     @property

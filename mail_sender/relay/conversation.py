@@ -93,11 +93,16 @@ class Conversation:
         return RelayFacts(
             security=self.security,
             tls=self._channel.tls_version or "",
-            certificate=self._channel.certificate,
+            certificate=self.certificate,
             shown=self._channel.shown,
             mechanisms=self._offer.mechanisms,
             in_clear=self._offer_in_clear.mechanisms,
         )
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """How long the relay's certificate is good, None without TLS. Raises `ConnectionError`."""
+        return self._channel.certificate
 
     @property
     def stage(self) -> Stage:
