@@ -69,12 +69,14 @@ def shown(command: Sequence[Secret]) -> str:
     return f"{word} ..." if more else word
 
 
-def signal_name(number: int) -> str:
-    """Return the name of a signal."""
+def ending(status: int) -> str:
+    """Say how a program ended, by the exit status that `run` returned."""
+    if status >= 0:
+        return f"exits with {status}"
     try:
-        return signal.Signals(number).name
+        return f"was killed by {signal.Signals(-status).name}"
     except ValueError:
-        return f"signal {number}"
+        return f"was killed by signal {-status}"
 
 
 async def _run(

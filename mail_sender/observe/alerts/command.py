@@ -41,8 +41,8 @@ class Command:
             advice = "correct [alert] command: a program and its arguments, each a text of its own"
             raise NotDelivered(f"{self.place} cannot be started: {error}", advice) from None
         if status:
-            how = f"exits with {status}" if status > 0 else f"was killed by {program.signal_name(-status)}"
-            raise NotDelivered(f"{self.place} {how}{self._said(printed)}", _ADVICE, is_answered=True)
+            detail = f"{self.place} {program.ending(status)}{self._said(printed)}"
+            raise NotDelivered(detail, _ADVICE, is_answered=True)
         return f"exit code 0{self._said(printed)}"
 
     def _said(self, printed: Printed) -> str:

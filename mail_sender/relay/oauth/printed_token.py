@@ -35,8 +35,7 @@ async def ask(config: OAuthConfig) -> Grant:
         advice = "correct [relay.oauth] command: a program and its arguments, each a text of its own"
         raise NoToken(TokenFault(f"{who} cannot be started: {error}", advice, lasting=True)) from None
     if status:
-        how = f"exits with {status}" if status > 0 else f"was killed by {program.signal_name(-status)}"
-        raise NoToken(TokenFault(f"{who} {how}{_said(printed, config)}", _ADVICE, lasting=False))
+        raise NoToken(TokenFault(f"{who} {program.ending(status)}{_said(printed, config)}", _ADVICE, lasting=False))
     return _read(bytes(printed.output), who)
 
 
