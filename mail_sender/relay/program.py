@@ -43,7 +43,7 @@ class Printed:
 
 
 async def run(
-    command: Sequence[str], printed: Printed, seconds: float, *, given: bytes = b"", variables: Mapping[str, str]
+    command: Sequence[Secret], printed: Printed, seconds: float, *, given: bytes = b"", variables: Mapping[str, str]
 ) -> int:
     """Run a program with this standard input, and these variables beside ours; return its exit status.
 
@@ -80,14 +80,14 @@ def ending(status: int) -> str:
 
 
 async def _run(
-    command: Sequence[str], pipes: tuple[int, int], seconds: float, given: bytes, variables: Mapping[str, str]
+    command: Sequence[Secret], pipes: tuple[int, int], seconds: float, given: bytes, variables: Mapping[str, str]
 ) -> int:
     descriptor = os.memfd_create("given")
     try:
         os.write(descriptor, given)
         os.lseek(descriptor, 0, os.SEEK_SET)
         process = await asyncio.create_subprocess_exec(
-            *command,
+            *(word.get_secret_value() for word in command),
             stdin=descriptor,
             stdout=pipes[0],
             stderr=pipes[1],

@@ -30,10 +30,9 @@ class Command:
         """Run the program, and return what it printed. Raises `NotDelivered`."""
         printed = Printed(LONGEST_ANSWER)
         values = fields(alert, self._origin)
-        command = [word.get_secret_value() for word in self._config.command]
         given, variables = json.dumps(values).encode(), _variables(values)
         try:
-            status = await program.run(command, printed, SECONDS, given=given, variables=variables)
+            status = await program.run(self._config.command, printed, SECONDS, given=given, variables=variables)
         except TimeoutError:
             detail = f"{self.place} did not end within {SECONDS:.0f} s{self._said(printed)}"
             raise NotDelivered(detail, _ADVICE) from None

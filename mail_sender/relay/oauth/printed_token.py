@@ -6,7 +6,6 @@ What it prints is never shown. Of its standard error a line is shown, without wo
 import json
 import re
 
-from mail_sender.names.secret import Secret
 from mail_sender.relay import program, redaction
 from mail_sender.relay.oauth import grant
 from mail_sender.relay.oauth.access_token import Grant, NoToken, TokenFault
@@ -25,9 +24,8 @@ _SHAPE = "have [relay.oauth] command print the token alone, or JSON with access_
 async def ask(config: OAuthConfig) -> Grant:
     """Run the program, and return what it prints. Raises `NoToken`."""
     printed, who = Printed(_MOST, errors=bytearray()), config.place
-    command = [word.get_secret_value() for word in config.command]
     try:
-        status = await program.run(command, printed, SECONDS, variables={})
+        status = await program.run(config.command, printed, SECONDS, variables={})
     except TimeoutError:
         detail = f"{who} did not end within {SECONDS:.0f} s{_said(printed, config)}"
         raise NoToken(TokenFault(detail, _ADVICE, lasting=False)) from None
@@ -55,6 +53,6 @@ def _read(output: bytes, who: str) -> Grant:
 def _said(printed: Printed, config: OAuthConfig) -> str:
     """Return what it said on standard error, after a colon."""
     text = bytes(printed.errors or b"").decode("utf-8", "replace")
-    secrets = (*(Secret.get_secret_value(word) for word in config.command[1:]), *config.secrets)
+    secrets = (*(word.get_secret_value() for word in config.command[1:]), *config.secrets)
     shown = _GENERATED.sub("***", redaction.cleaned(text, secrets))
     return f": {shown}" if shown else ""
