@@ -10,7 +10,7 @@ from mail_sender.tls.shown import Shown
 
 
 class PinMismatch(ssl.SSLCertVerificationError):
-    """A peer's certificate has none of the pins; `shown` is that certificate, None if there was none.
+    """A peer's certificate has none of the pins (`shown.by` gives what it showed), or it showed none.
 
     `is_renewal` says that an earlier certificate, which had one of the pins, had the same key.
     """
@@ -19,9 +19,8 @@ class PinMismatch(ssl.SSLCertVerificationError):
     verify_code = 0
     verify_message = "it has none of the pins"
 
-    def __init__(self, shown: Shown | None, wanted: Collection[str], *, is_renewal: bool) -> None:
+    def __init__(self, wanted: Collection[str], *, is_renewal: bool) -> None:
         super().__init__(self.verify_message)
-        self.shown = shown
         self.wanted = tuple(wanted)
         self.is_renewal = is_renewal
 
@@ -39,4 +38,4 @@ class Pins:
         if shown and {shown.fingerprints.certificate, key} & self._wanted:
             self._last_key = key
             return
-        raise PinMismatch(shown, sorted(self._wanted), is_renewal=key != "" and key == self._last_key)
+        raise PinMismatch(sorted(self._wanted), is_renewal=key != "" and key == self._last_key)
