@@ -6,13 +6,12 @@ product answers in its place says nothing about the token or a message.
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from mail_sender import log
 from mail_sender.errors import ServerFault, ServerFaultKind
 from mail_sender.source.base import Standing
 from mail_sender.source.decoding import UNREADABLE
+from mail_sender.web.headers import retry_after
 
 SENDERS = "idm_message_senders"
 EXCESS_GROUPS = f"a sender needs only the group {SENDERS}: remove the account from the others"
@@ -29,8 +28,6 @@ _OTHER_PRODUCTS_KEYS = frozenset(
     {"code", "detail", "details", "error", "errors", "message", "msg", "status", "title"}
 )
 
-_LONGEST_RETRY_AFTER = 300.0  # seconds
-_LIKELY_YEARS = range(2020, 2200)
 _AN_ERRORS_NAME = re.compile(r"[a-z][a-z0-9_]{1,47}")  # anything else may be a secret that somebody quotes
 
 
@@ -119,33 +116,3 @@ def _said(answer: object) -> str:
     """Return the error's name: a bare word, or the key of a one-key object."""
     word = next(iter(answer), "") if isinstance(answer, dict) else answer
     return word if isinstance(word, str) and _AN_ERRORS_NAME.fullmatch(word) else ""
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the wait in seconds, at most five minutes (RFC 9110, section 10.2.3: seconds or a date).
-
-    A date is the server's, so it is compared with the server's own time, where the answer has it.
-    """
-    if (value := headers.get("retry-after")) is None:
-        return None
-    try:
-        is_number = value.strip().isdecimal()
-        now = date(headers.get("date")) or datetime.now(UTC)
-        seconds = float(value) if is_number else (_time(value) - now).total_seconds()
-    except (ValueError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
-
-
-def date(value: str | None) -> datetime | None:
-    """Return the time in a Date header, or None if there is none (RFC 9110, section 6.6.1)."""
-    try:
-        time = None if value is None else _time(value).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return time if time is not None and time.year in _LIKELY_YEARS else None
-
-
-def _time(text: str) -> datetime:
-    time = parsedate_to_datetime(text)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -21,11 +21,12 @@ import structlog
 from mail_sender import __version__
 from mail_sender.errors import ServerFault, ServerFaultKind, causes
 from mail_sender.names.secret import Secret
-from mail_sender.source import answers, decoding
+from mail_sender.source import decoding
 from mail_sender.source.config import SourceConfig
 from mail_sender.tls import certificate, contexts, fault
 from mail_sender.tls.certificate import Certificate
 from mail_sender.tls.fault import Peer
+from mail_sender.web import headers
 from mail_sender.web.post import network_detail
 
 _log = structlog.get_logger()
@@ -55,7 +56,7 @@ class Answer:
     @property
     def date(self) -> datetime | None:
         """The server's time now, if it said it: a long answer says when it began."""
-        date = answers.date(self.headers.get("date"))
+        date = headers.date(self.headers.get("date"))
         return date and date + timedelta(seconds=int(time.monotonic() - self.began))
 
     def text(self, most: int) -> str:

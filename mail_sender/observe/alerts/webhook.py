@@ -7,8 +7,8 @@ from mail_sender.observe.alerts import formats
 from mail_sender.observe.alerts.alert import Alert, Origin
 from mail_sender.observe.alerts.config import AlertConfig
 from mail_sender.observe.alerts.receiver import LONGEST_ANSWER, SECONDS, NotDelivered, shown
-from mail_sender.source import answers
 from mail_sender.web import post
+from mail_sender.web.headers import retry_after
 from mail_sender.web.post import Answer, Limits, NotPosted, Target
 
 _BODY_SECONDS = 2.0
@@ -53,5 +53,5 @@ class Webhook:
             words, advice = f"{status}, a redirect, which is not followed", "write the URL that it leads to"
         elif status == 429 or status >= 500:
             advice = "this usually passes by itself; tried again"
-        retry_after = answers.retry_after(answer.headers)
-        return NotDelivered(f"{self.place} answers {words}", advice, is_answered=True, retry_after=retry_after)
+        wait = retry_after(answer.headers)
+        return NotDelivered(f"{self.place} answers {words}", advice, is_answered=True, retry_after=wait)

@@ -9,13 +9,13 @@ from mail_sender.relay import redaction
 from mail_sender.relay.oauth import refusals
 from mail_sender.relay.oauth.access_token import UNKNOWN_LIFE, Grant, NoToken, TokenFault
 from mail_sender.relay.oauth.config import OAuthConfig
+from mail_sender.web.headers import retry_after
 from mail_sender.web.post import Answer
 
 LONGEST_TOKEN = 9_000
 """Characters: in base64 it must fit into a line of a login (RFC 4954, section 4: 12288 octets)."""
 
 _LONGEST_LIFE = 86_400.0 * 30
-_LONGEST_REST = 300.0
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _PASSES = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 _SHOWN = 160  # characters of a description that is not known
@@ -81,7 +81,7 @@ def _refused(answer: Answer, values: Mapping[str, object], config: OAuthConfig, 
     if status in {408, 429} or status >= 500 or error in _PASSES:
         detail = f"{who} answers {status}{f' {error}' if error in _PASSES else ''}"
         advice = "this usually passes by itself: tried again"
-        return TokenFault(detail, advice, lasting=False, retry_after=_rest(answer.headers))
+        return TokenFault(detail, advice, lasting=False, retry_after=retry_after(answer.headers))
     if not error:
         return TokenFault(f"{who} answers {status}, and not as a token endpoint", _WRONG_PLACE, lasting=True)
     known = refusals.known(config.flow, error, description)
@@ -93,8 +93,3 @@ def _refused(answer: Answer, values: Mapping[str, object], config: OAuthConfig, 
 
 def _text(value: object) -> str:
     return value[: redaction.LONGEST_READ] if isinstance(value, str) else ""
-
-
-def _rest(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after", "")
-    return min(float(value), _LONGEST_REST) if value.isascii() and value.isdecimal() and len(value) < 9 else None

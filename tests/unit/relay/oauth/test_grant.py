@@ -93,6 +93,12 @@ def test_a_wait_that_is_asked_for_is_kept_within_bounds(value: str, rest: float 
     assert fault(429, b"", {"retry-after": value}).retry_after == rest
 
 
+def test_a_wait_that_is_asked_for_may_be_a_date() -> None:
+    """By the endpoint's own clock, as everywhere."""
+    headers = {"date": "Mon, 30 Nov 2026 20:00:00 GMT", "retry-after": "Mon, 30 Nov 2026 20:01:00 GMT"}
+    assert fault(429, b"", headers).retry_after == 60.0
+
+
 @pytest.mark.parametrize("rule", refusals.rules(), ids=lambda rule: rule.said[:40])
 def test_each_known_refusal_is_found_by_its_example(rule: refusals.Rule) -> None:
     """No rule hides a later one, and none is dead."""
