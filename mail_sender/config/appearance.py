@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from mail_sender.config import secrets
 from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigFault
@@ -62,7 +63,8 @@ def _templates(
     key = ("templates", "override_path")
     try:
         if not folder.is_dir():
-            faults.append(file.fault(key, f"{folder}: no such folder", "expected a folder of templates"))
+            missing = f"{secrets.shown_path(folder)}: no such folder"
+            faults.append(file.fault(key, missing, "expected a folder of templates"))
             return None
         found = TemplateSet.load(folder)
     except override_folder.NotOfTemplates as error:
@@ -92,7 +94,7 @@ def _logo(file: TomlFile, path: Path | None, faults: list[ConfigFault]) -> Logo 
         expected = f"expected a PNG, JPEG or GIF of at most {LARGEST_LOGO // 1024} KiB"
         faults.append(file.fault(key, f"{path} {error}", expected))
     except FileNotFoundError:
-        faults.append(file.fault(key, f"{path}: no such file", "expected an image"))
+        faults.append(file.fault(key, f"{secrets.shown_path(path)}: no such file", "expected an image"))
     except OSError as error:
         faults.append(file.unreadable(key, Path(error.filename or path), error))
     return None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from mail_sender.config import secrets
 from mail_sender.config.toml_file import Key, TomlFile
 from mail_sender.errors import ConfigFault
 from mail_sender.tls import contexts, pem
@@ -44,7 +45,7 @@ def _fault(file: TomlFile, key: Key, use: Callable[[], object]) -> Iterator[Conf
     except ValueError:  # a NUL in the path, which the key's own check reports
         return
     except FileNotFoundError as error:
-        yield file.fault(key, f"{error.filename}: no such file", _EXPECTED)
+        yield file.fault(key, f"{secrets.shown_path(error.filename)}: no such file", _EXPECTED)
     except IsADirectoryError as error:
         if error.filename != ".":  # an empty path, which the key's own check reports
             yield file.fault(key, f"{error.filename} is a folder", _EXPECTED)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mail_sender.config import proxy
+from mail_sender.config import proxy, secrets
 from mail_sender.config.keys import OAuthTable, SenderFile
 from mail_sender.config.toml_file import Key, TomlFile
 from mail_sender.errors import ConfigError, ConfigFault
@@ -137,7 +137,7 @@ def _of_account(file: TomlFile, path: Path) -> Iterator[ConfigFault]:
     except ValueError:  # a NUL in the path, which the key's own check reports
         return
     except FileNotFoundError:
-        yield file.fault(_SERVICE_ACCOUNT, f"{path}: no such file", expected)
+        yield file.fault(_SERVICE_ACCOUNT, f"{secrets.shown_path(path)}: no such file", expected)
     except OSError as error:
         yield file.unreadable(_SERVICE_ACCOUNT, path, error)
     else:

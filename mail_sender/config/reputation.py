@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from mail_sender.config import secrets
 from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigFault
@@ -53,7 +54,8 @@ def _domains(file: TomlFile, path: Path | None, faults: list[ConfigFault]) -> fr
         found, expected = f"{path}: {error}", "expected a UTF-8 text file with one domain on a line"
         faults.append(file.fault(_PATH, found, expected))
     except FileNotFoundError:
-        faults.append(file.fault(_PATH, f"{path}: no such file", "expected a file with one domain on a line"))
+        found = f"{secrets.shown_path(path)}: no such file"
+        faults.append(file.fault(_PATH, found, "expected a file with one domain on a line"))
     except OSError as error:
         faults.append(file.unreadable(_PATH, Path(error.filename or path), error))
     return frozenset()

@@ -230,7 +230,4 @@ def _fault(file: TomlFile, key: Key, source: _Source, error: OSError | ValueErro
 
 def _shown(path: str) -> str:
     """Return the path of a file for a message; where its folder is not known, the secret may stand in its place."""
-    if not path.startswith("/"):
-        return HIDDEN
-    folder = os.path.dirname(path)  # noqa: PTH120 - a Path would change what is written there
-    return path if folder != "/" and os.path.isdir(folder) else secrets.without_likely(path)  # noqa: PTH112 - as above
+    return secrets.shown_path(path) if path.startswith("/") else HIDDEN

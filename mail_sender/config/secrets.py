@@ -1,12 +1,14 @@
 """The secrets of a configuration: what no fault, no warning and no log may show.
 
 1. `known` are those that stand where secrets belong, as they are written there, whatever else is wrong with the file.
-2. `without_likely` is for texts that stand elsewhere: a generated token, key or password looks like nothing else that
-   a configuration holds. A password that is an ordinary word cannot be told from one.
+2. `without_likely` is for texts that stand elsewhere, and `shown_path` for paths: a generated token, key or password
+   looks like nothing else that a configuration holds. A password that is an ordinary word cannot be told from one.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from urllib.parse import unquote
 from urllib.request import getproxies
 
@@ -27,6 +29,13 @@ def without_likely(text: str) -> str:
     if "://" in text:
         text = _QUERY.sub(_STARS, text, count=1)
     return _PART.sub(lambda part: _STARS if _GENERATED.fullmatch(part[0]) else part[0], text)
+
+
+def shown_path(path: Path | str) -> str:
+    """Return a path that leads nowhere, for a message: where not even its folder is there, a secret may be meant."""
+    text = str(path)
+    folder = os.path.dirname(text)  # noqa: PTH120 - a Path would change what is written there
+    return text if folder not in {"", "/"} and os.path.isdir(folder) else without_likely(text)  # noqa: PTH112 - as above
 
 
 def known(values: Mapping[str, object]) -> frozenset[Secret]:

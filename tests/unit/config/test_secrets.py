@@ -131,3 +131,33 @@ def test_every_key_that_may_hold_a_secret_is_one() -> None:
     assert [key for key in ("url", "command", "headers", "format", "nothing") if is_secret("alert", key)] == [
         "url", "command", "headers",
     ]  # fmt: skip
+
+
+PASTED = "Jd5uHs8Gy3Kc"
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        f'[relay]\nca_path = "{PASTED}"\n',
+        f'[relay]\nclient_cert_path = "{PASTED}"\nclient_key_path = "/{PASTED}"\n',
+        f'[[relay.fallback]]\nmail_relay = "smtps://second.example.com"\nca_path = "{PASTED}"\n',
+        f'[recipients]\ndisposable_domains_path = "{PASTED}"\n',
+        f'[templates]\noverride_path = "{PASTED}"\n',
+        f'[brand]\nlogo_path = "{PASTED}"\n',
+        f'[alert]\nurl = "https://hooks.example.com/x"\nca_path = "{PASTED}"\n',
+        f'[relay.oauth]\nflow = "service_account"\nservice_account_path = "{PASTED}"\n',
+    ],
+    ids=lambda tables: tables.partition(" =")[0].replace("\n", " "),
+)
+def test_a_secret_that_stands_where_a_path_belongs_is_not_shown(files: Files, tables: str) -> None:
+    """No file has that name, and it looks generated."""
+    faults = files.faults(tables)
+    assert any("***: no such" in str(fault) for fault in faults)
+    assert PASTED not in " ".join(map(str, faults))
+
+
+def test_a_path_whose_folder_is_there_is_shown(files: Files) -> None:
+    """Whatever it looks like: a person has to find what is wrong with it."""
+    (fault,) = files.faults(f'[relay]\nca_path = "{files.folder}/{PASTED}"\n')
+    assert f"{files.folder}/{PASTED}: no such file" in str(fault)
