@@ -40,12 +40,14 @@ COLUMNS = (  # in the order of the fields of `Delivery`
     "m.id, d.recipient, m.kind, d.state, d.send_after, d.deadline, d.next_attempt, d.attempts, d.ambiguous, d.copy, "
     "d.claim, d.dot, d.message_id, d.date, d.digest, d.relay, m.marked_at IS NOT NULL"
 )
+WIDTH = COLUMNS.count(",") + 1
+"""How many they are: what else a row holds comes after them."""
 
 
 def delivery(row: Sequence[Any]) -> Delivery:
     """Return the delivery that stands in a row of `COLUMNS`. Raises `Unreadable`."""
     id_, recipient, kind, state = row[:4]
-    dot, message_id, date, digest, relay, marked = row[11:17]
+    dot, message_id, date, digest, relay, marked = row[11:WIDTH]
     try:
         known = State(state)
     except ValueError:

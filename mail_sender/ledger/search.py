@@ -3,7 +3,6 @@
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,8 +46,8 @@ def find(db: sqlite3.Connection, query: Query, limit: int, before: int | None) -
         f"FROM delivery d JOIN message m ON m.number = d.message {condition} ORDER BY d.number DESC LIMIT ?",
         [*values, limit],
     ).fetchall()
-    histories = _histories(db, [row[17] for row in found])
-    return [_entry(row, histories.get(row[17], ())) for row in found]
+    histories = _histories(db, [row[rows.WIDTH] for row in found])
+    return [_entry(row, histories.get(row[rows.WIDTH], ())) for row in found]
 
 
 def accepted(db: sqlite3.Connection, since: datetime) -> list[tuple[str, datetime]]:
@@ -62,7 +61,7 @@ def accepted(db: sqlite3.Connection, since: datetime) -> list[tuple[str, datetim
 
 
 def _entry(row: Sequence[Any], history: tuple[Attempt, ...]) -> Entry:
-    number, admitted, changed, *others, queue_id = row[17:]
+    number, admitted, changed, *others, queue_id = row[rows.WIDTH :]
     marked, unsent = (None if at is None else rows.time(at) for at in others)
     times = rows.time(admitted), rows.time(changed), marked, unsent
     return Entry(number, rows.delivery(row), *times, queue_id, history)
@@ -71,10 +70,10 @@ def _entry(row: Sequence[Any], history: tuple[Attempt, ...]) -> Entry:
 def _histories(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, tuple[Attempt, ...]]:
     found: dict[int, tuple[Attempt, ...]] = {}
     for chunk in rows.chunks([str(number) for number in numbers]):
-        lines = db.execute(
-            "SELECT delivery, at, stage, verdict, code, reply, seconds, relay FROM attempt "
+        lines = db.execute(  # a queue id stands with its delivery
+            "SELECT delivery, at, stage, verdict, code, reply, seconds, NULL, relay FROM attempt "
             f"WHERE delivery IN ({','.join(chunk)}) ORDER BY number"
         )
-        for delivery, at, *rest, relay in lines:
-            found[delivery] = (*found.get(delivery, ()), replace(Attempt(rows.time(at), *rest), relay=relay))
+        for delivery, at, *rest in lines:
+            found[delivery] = (*found.get(delivery, ()), Attempt(rows.time(at), *rest))
     return found
