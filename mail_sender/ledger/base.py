@@ -138,6 +138,17 @@ class Query:
     last_verdict: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """Which deliveries wait for a relay of their own: those that may have arrived through one of `take_none`.
+
+    `relays` are all of the configuration; the first one stands for any other, and for one that is not known.
+    """
+
+    take_none: frozenset[str]
+    relays: tuple[str, ...]
+
+
 class Ledger(Protocol):
     """Every delivery's state, kept as long as its message lives, and a day longer.
 
@@ -156,12 +167,12 @@ class Ledger(Protocol):
         limit: int,
         without: Collection[str] = (),
         deadline_by: datetime | None = None,
-        take_none: Collection[str] = (),
+        stuck: Stuck | None = None,
     ) -> Sequence[Delivery]:
         """Return what is queued and due, longest first, and before it what is past its deadline, held ones too.
 
         What is due for one of the recipients in `without`, in whatever case, is left out, and so is what has a
-        deadline later than `deadline_by`, and what may have arrived through a relay in `take_none`.
+        deadline later than `deadline_by`, and what is `stuck`.
         A time so far ahead that no wait can have led to it (the clock was wrong) counts as due.
         """
 

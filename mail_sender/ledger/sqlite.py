@@ -16,7 +16,7 @@ from uuid import UUID
 
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger import admission, migrations, moves, rows, search, states
-from mail_sender.ledger.base import Attempt, Delivery, Entry, Fenced, Imprint, Outcome, Query
+from mail_sender.ledger.base import Attempt, Delivery, Entry, Fenced, Imprint, Outcome, Query, Stuck
 from mail_sender.ledger.connection import AsOwner
 from mail_sender.ledger.states import State
 from mail_sender.ledger.summary import Summary
@@ -56,11 +56,11 @@ class SqliteLedger:
         limit: int,
         without: Collection[str] = (),
         deadline_by: datetime | None = None,
-        take_none: Collection[str] = (),
+        stuck: Stuck | None = None,
     ) -> Sequence[Delivery]:
         """Return what is past its deadline, and what is due."""
         others = tuple(without)  # the caller's may change under the thread
-        return await self._writer.do(lambda db: _due(db, now, limit, others, _which(deadline_by, tuple(take_none))))
+        return await self._writer.do(lambda db: _due(db, now, limit, others, _which(deadline_by, stuck)))
 
     async def next_due(self, now: datetime) -> datetime | None:
         """Return when the next queued delivery will be due."""
@@ -199,15 +199,22 @@ class _Clause(NamedTuple):
     served_by: str
 
 
-def _which(deadline_by: datetime | None, take_none: tuple[str, ...]) -> _Clause:
+def _which(deadline_by: datetime | None, stuck: Stuck | None) -> _Clause:
     """Return which deliveries are meant of those that are due: what cannot wait longer, nothing that must."""
     text, index = "", "delivery_due"
+    values: tuple[str, ...] = ()
     if deadline_by is not None:
         text = f"AND d.state IN ('queued', 'held') AND d.deadline <= {rows.micros(deadline_by)}"
         index = "delivery_deadline"
-    if take_none:
-        text += f" AND (d.ambiguous = 0 OR ifnull(d.relay, '') NOT IN ({','.join('?' * len(take_none))}))"
-    return _Clause(text, take_none, index)
+    if stuck is not None:
+        own = f"CASE WHEN d.relay IN ({_marks(stuck.relays)}) THEN d.relay ELSE ? END"
+        text += f" AND (d.ambiguous = 0 OR {own} NOT IN ({_marks(stuck.take_none)}))"
+        values = *stuck.relays, stuck.relays[0], *stuck.take_none
+    return _Clause(text, values, index)
+
+
+def _marks(values: Collection[str]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _due(
@@ -216,7 +223,7 @@ def _due(
     # What would wait longer was written by a clock that ran ahead.
     current, ahead = rows.micros(now), rows.micros(now + LONGEST_WAIT)
     late = "WHERE d.state IN ('queued', 'held') AND d.deadline <= ? ORDER BY d.deadline LIMIT ?"
-    others = f"AND d.recipient COLLATE NOCASE NOT IN ({','.join('?' * len(without))})" if without else ""
+    others = f"AND d.recipient COLLATE NOCASE NOT IN ({_marks(without)})" if without else ""
     found = rows.deliveries(db, late, (current, limit), "delivery_deadline")
     for when, bound in (("<=", current), (">", ahead)):
         due = f"WHERE d.state = 'queued' AND d.next_attempt {when} ? AND d.deadline > ? {which.text} {others}"

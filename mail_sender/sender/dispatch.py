@@ -151,8 +151,8 @@ class Dispatcher:
         self._read_at, relays = self._clock.monotonic(), self._gates.relays
         limit = _ALL if relays.in_doubt(self._read_at) else _TOGETHER
         others, urgent_by = self._parts.in_flight.recipients, self._gates.reputation.urgent_by()
-        take_none = relays.take_none(self._read_at)
-        self._due = list(await self._parts.ledger.due(self._clock.now(), limit, others, urgent_by, take_none))
+        stuck = relays.stuck(self._read_at)
+        self._due = list(await self._parts.ledger.due(self._clock.now(), limit, others, urgent_by, stuck))
 
     @property
     def _can_wait_for_room(self) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mail_sender.condition import Condition, Fault
-from mail_sender.ledger.base import Delivery, Key
+from mail_sender.ledger.base import Delivery, Key, Stuck
 from mail_sender.relay.transport import Transport
 from mail_sender.sender import events, route
 from mail_sender.sender.relay_gate import Permit, RelayGate
@@ -94,21 +94,25 @@ class Relays:
         usable = (self.first,) if self.first.gate.is_closed else self.all
         return sum(relay.gate.capacity(now) for relay in usable)
 
-    def take_none(self, now: float) -> frozenset[str]:
-        """Return the relays that let no mail go now, not even a probe; none where there are no fallbacks."""
+    def stuck(self, now: float) -> Stuck | None:
+        """Return which deliveries wait for a relay that lets no mail go now, not even a probe; None: none does.
+
+        Without fallbacks, all mail waits for the same relay.
+        """
         if not self.fallbacks:
-            return frozenset()
+            return None
         may_doubt = not self.flows(now)
-        return frozenset(one.place for one in self.all if not _takes_any(one.gate, now, may_doubt=may_doubt))
+        take_none = frozenset(one.place for one in self.all if not _takes_any(one.gate, now, may_doubt=may_doubt))
+        return Stuck(take_none, self._places) if take_none else None
 
     def free(self, due: Sequence[Delivery], now: float, at: datetime) -> list[Delivery]:
         """Return the deliveries that do not wait for a relay of their own which takes none now.
 
         What is past its deadline at this time waits for nothing more.
         """
-        if not (take_none := self.take_none(now)):
+        if (stuck := self.stuck(now)) is None:
             return [*due]
-        return [one for one in due if one.deadline <= at or not route.is_stuck(one, self._places, take_none)]
+        return [one for one in due if one.deadline <= at or not route.is_stuck(one, stuck)]
 
     def retry_in(self, now: float) -> float | None:
         """Return the seconds until `acquire` may succeed where it did not; None if only the end of a mail helps."""

@@ -16,10 +16,10 @@ Where the relay that had a dot is not configured any more, the first one takes t
 after a change of the relay.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mail_sender.ledger.base import Delivery
+from mail_sender.ledger.base import Delivery, Stuck
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,6 @@ def carrier(standings: Sequence[Standing]) -> int | None:
     return last if standings[last].is_closed else None
 
 
-def is_stuck(delivery: Delivery, places: Sequence[str], take_none: Collection[str]) -> bool:
+def is_stuck(delivery: Delivery, stuck: Stuck) -> bool:
     """Say whether a delivery waits for its own relay, which is among those that take none now."""
-    return owner(delivery, places) in take_none
+    return owner(delivery, stuck.relays) in stuck.take_none

@@ -123,8 +123,8 @@ async def test_a_mail_cut_at_the_fallbacks_dot_waits_for_the_fallback() -> None:
         assert table.fallbacks[0].recipients[-1] == A
 
 
-@pytest.mark.parametrize("place", [PLACE, FALLBACKS[0]])
-async def test_what_waits_for_its_own_relay_holds_nothing_else_up_however_much_it_is(place: str) -> None:
+@pytest.mark.parametrize("place", [PLACE, FALLBACKS[0], "gone.example:465", None])
+async def test_what_waits_for_its_own_relay_holds_nothing_else_up_however_much_it_is(place: str | None) -> None:
     """Neither in what is read from the ledger, nor in what is planned."""
     stuck, others = crowd(150), [message(B), message(C)]
     async with bench(*stuck, *others, fallbacks=1, schedule="@hourly") as table:
@@ -134,7 +134,7 @@ async def test_what_waits_for_its_own_relay_holds_nothing_else_up_however_much_i
             begun = await table.ledger.begin(found)
             await table.ledger.dot(begun, replace(IMPRINT, relay=place))
             await table.ledger.settle(begun, Outcome(State.QUEUED, NOW, 0, 1), NOW)
-        down, up = table.transports if place == PLACE else reversed(table.transports)
+        down, up = reversed(table.transports) if place == FALLBACKS[0] else table.transports
         down.always(DOWN)
         await table.run(AFTER + 60)
         assert await table.states(*others) == [State.SENT] * 2

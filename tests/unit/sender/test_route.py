@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail_sender.ledger.base import Stuck
 from mail_sender.sender import route
 from mail_sender.sender.route import Standing
 from tests.support.samples import IMPRINT, delivery
@@ -75,9 +76,9 @@ def test_who_may_have_a_mail_is_the_one_that_had_its_dot(
 def test_a_mail_that_may_have_arrived_is_stuck_while_its_own_relay_takes_none() -> None:
     """Every other mail is free to go elsewhere."""
     may_have = delivery(ambiguous=1, imprint=replace(IMPRINT, relay=B))
-    assert route.is_stuck(may_have, PLACES, {A, B})
-    assert not route.is_stuck(may_have, PLACES, {A})
-    assert not route.is_stuck(delivery(imprint=replace(IMPRINT, relay=B)), PLACES, {A, B, C})
+    assert route.is_stuck(may_have, Stuck(frozenset({A, B}), PLACES))
+    assert not route.is_stuck(may_have, Stuck(frozenset({A}), PLACES))
+    assert not route.is_stuck(delivery(imprint=replace(IMPRINT, relay=B)), Stuck(frozenset(PLACES), PLACES))
 
 
 TIMES = st.one_of(st.none(), st.floats(0, 200))
