@@ -31,7 +31,7 @@ def admit(db: sqlite3.Connection, messages: Sequence[Message], now: datetime, ma
     by_id = {str(message.id): message for message in messages}
     known: dict[str, tuple[int, int | None]] = {}
     for ids in rows.chunks(list(by_id)):
-        found = db.execute(f"{_KNOWN} WHERE m.id IN ({','.join('?' * len(ids))})", ids)
+        found = db.execute(f"{_KNOWN} WHERE m.id IN {rows.listed(ids)}", ids)
         known |= {id_: tuple(rest) for id_, *rest in found}
     for id_, message in by_id.items():
         if id_ not in known:

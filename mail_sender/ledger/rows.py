@@ -1,7 +1,7 @@
 """Rows of the ledger as values, and values as what SQLite keeps: times are whole microseconds, UTC."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -71,6 +71,11 @@ def deliveries(db: sqlite3.Connection, tail: str, values: Sequence[Any] = (), in
 def key(of: Delivery) -> tuple[str, str]:
     """Return what names a delivery: recipient and message."""
     return of.recipient, str(of.message)
+
+
+def listed(values: Collection[object]) -> str:
+    """Return the list of an IN for as many values."""
+    return f"({','.join('?' * len(values))})"
 
 
 def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -15,7 +15,7 @@ def where(query: Query, before: int | None = None) -> tuple[str, list[Any]]:
     """Return the WHERE clause of a query, and the values to bind; `d` is the delivery, `m` its message."""
     conditions, values = ["1"], list[Any]()
     if query.states != frozenset(State):
-        conditions.append(f"d.state IN ({','.join('?' * len(query.states))})")
+        conditions.append(f"d.state IN {rows.listed(query.states)}")
         values += sorted(query.states)
     if query.recipient is not None:
         conditions.append("d.recipient = ? COLLATE NOCASE")

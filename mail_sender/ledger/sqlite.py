@@ -207,14 +207,10 @@ def _which(deadline_by: datetime | None, stuck: Stuck | None) -> _Clause:
         text = f"AND d.state IN ('queued', 'held') AND d.deadline <= {rows.micros(deadline_by)}"
         index = "delivery_deadline"
     if stuck is not None:
-        own = f"CASE WHEN d.relay IN ({_marks(stuck.relays)}) THEN d.relay ELSE ? END"
-        text += f" AND (d.ambiguous = 0 OR {own} NOT IN ({_marks(stuck.take_none)}))"
+        own = f"CASE WHEN d.relay IN {rows.listed(stuck.relays)} THEN d.relay ELSE ? END"
+        text += f" AND (d.ambiguous = 0 OR {own} NOT IN {rows.listed(stuck.take_none)})"
         values = *stuck.relays, stuck.relays[0], *stuck.take_none
     return _Clause(text, values, index)
-
-
-def _marks(values: Collection[str]) -> str:
-    return ",".join("?" * len(values))
 
 
 def _due(
@@ -223,7 +219,7 @@ def _due(
     # What would wait longer was written by a clock that ran ahead.
     current, ahead = rows.micros(now), rows.micros(now + LONGEST_WAIT)
     late = "WHERE d.state IN ('queued', 'held') AND d.deadline <= ? ORDER BY d.deadline LIMIT ?"
-    others = f"AND d.recipient COLLATE NOCASE NOT IN ({_marks(without)})" if without else ""
+    others = f"AND d.recipient COLLATE NOCASE NOT IN {rows.listed(without)}" if without else ""
     found = rows.deliveries(db, late, (current, limit), "delivery_deadline")
     for when, bound in (("<=", current), (">", ahead)):
         due = f"WHERE d.state = 'queued' AND d.next_attempt {when} ? AND d.deadline > ? {which.text} {others}"

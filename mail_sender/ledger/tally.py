@@ -6,7 +6,7 @@ are counted again only if something was written since (`PRAGMA data_version`, an
 """
 
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from mail_sender.ledger import rows
@@ -61,10 +61,10 @@ def _unmarked(db: sqlite3.Connection, now: datetime) -> int:
 
 
 def _oldest_waiting_at(db: sqlite3.Connection) -> datetime | None:
-    again = f"SELECT delivery, max(at) AS since FROM attempt WHERE verdict IN {_listed(QUEUED_AGAIN)} GROUP BY 1"
+    again = f"SELECT delivery, max(at) AS since FROM attempt WHERE verdict IN {rows.listed(QUEUED_AGAIN)} GROUP BY 1"
     select = (
         f"SELECT min(ifnull(since, send_after)) FROM delivery LEFT JOIN ({again}) ON delivery = number "
-        f"WHERE state IN {_listed(OPEN)}"
+        f"WHERE state IN {rows.listed(OPEN)}"
     )
     return _time(db.execute(select, (*QUEUED_AGAIN, *OPEN)).fetchone()[0])
 
@@ -81,7 +81,7 @@ def _hours(db: sqlite3.Connection, now: datetime) -> tuple[Mapping[str, int], ..
     hours: list[dict[str, int]] = [{} for _ in range(HOURS)]
     end, hour = rows.micros(now), HOUR // timedelta(microseconds=1)
     select = (
-        f"SELECT (? - at) / ?, verdict, count(*) FROM attempt WHERE verdict IN {_listed(ATTEMPTS)} "
+        f"SELECT (? - at) / ?, verdict, count(*) FROM attempt WHERE verdict IN {rows.listed(ATTEMPTS)} "
         "AND at > ? AND at <= ? GROUP BY 1, 2"
     )
     for ago, verdict, number in db.execute(select, (end, hour, *ATTEMPTS, end - HOURS * hour, end)):
@@ -96,22 +96,18 @@ def _failing(db: sqlite3.Connection, now: datetime) -> tuple[Failing, ...]:
     )
     last = (
         "SELECT verdict FROM attempt WHERE delivery = d.number "
-        f"AND verdict IN {_listed(_ABOUT_THE_DOMAIN)} ORDER BY number DESC LIMIT 1"
+        f"AND verdict IN {rows.listed(_ABOUT_THE_DOMAIN)} ORDER BY number DESC LIMIT 1"
     )
     # rtrim leaves what stands up to the last @: a quoted local part may hold one, too.
     domain = "lower(substr(recipient, 1 + length(rtrim(recipient, replace(recipient, '@', '')))))"
     select = (
-        f"SELECT {domain}, sum(state IN {_listed(FINAL)}) AS failed, count(*) AS all_of_it FROM delivery d "
+        f"SELECT {domain}, sum(state IN {rows.listed(FINAL)}) AS failed, count(*) AS all_of_it FROM delivery d "
         f"WHERE number IN ({met}) AND state NOT IN ('sent', 'withdrawn') "
         f"AND (copy = 0 OR ({last}) != 'accepted') "
         "GROUP BY 1 ORDER BY all_of_it DESC, failed DESC, 1 LIMIT ?"
     )
     values = (*FINAL, rows.micros(now - HOURS * HOUR), *_ABOUT_THE_DOMAIN, MOST_DOMAINS)
     return tuple(Failing(domain, failed, every - failed) for domain, failed, every in db.execute(select, values))
-
-
-def _listed(values: Collection[str]) -> str:
-    return f"({','.join('?' * len(values))})"
 
 
 def _time(count: int | None) -> datetime | None:
