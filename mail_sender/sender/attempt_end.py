@@ -7,7 +7,7 @@ something broke: the ledger before the dot, this program, or the process that ma
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -92,7 +92,7 @@ def held(delivery: Delivery, why: str, now: datetime) -> End:
 
 def stopped(claimed: Delivery, at: datetime, relay: str) -> End:
     """The ledger could not write that the dot comes next: the mail was stopped before it, and is due at once."""
-    return End(claimed, settle.put_off(claimed, at), replace(settle.not_written(at), relay=relay), is_kept=True)
+    return End(claimed, settle.put_off(claimed, at), settle.not_written(at, relay), is_kept=True)
 
 
 def interrupted(delivery: Delivery, now: datetime) -> End:

@@ -123,7 +123,7 @@ class Relays:
         """Return the seconds until a fallback may carry mail, or a relay that takes none now takes one."""
         if not self.fallbacks:
             return None
-        down_for = self._standing(self.first, now).down_for
+        down_for = self.first.gate.down_for(now)
         waits = [relay.gate.retry_in(now) for relay in self.all]
         waits += [relay.after - down_for for relay in self.fallbacks if down_for is not None]
         return min((wait for wait in waits if wait is not None and wait > 0), default=None)
@@ -182,11 +182,7 @@ class Relays:
         return [self.all[number] for number in route.candidates(self._standings(now))]
 
     def _standings(self, now: float) -> list[Standing]:
-        return [self._standing(relay, now) for relay in self.all]
-
-    @staticmethod
-    def _standing(relay: Relay, now: float) -> Standing:
-        return Standing(relay.place, relay.gate.down_for(now), relay.after)
+        return [Standing(relay.place, relay.gate.down_for(now), relay.after) for relay in self.all]
 
 
 def _takes_any(gate: RelayGate, now: float, *, may_doubt: bool) -> bool:

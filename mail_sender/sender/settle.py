@@ -103,9 +103,10 @@ def lost_track(delivery: Delivery, now: datetime) -> Attempt:
     return Attempt(now, stage, "interrupted", None, f"mail-sender ended {where}", 0.0, relay=relay)
 
 
-def not_written(at: datetime) -> Attempt:
+def not_written(at: datetime, relay: str) -> Attempt:
     """Return the line of history of a mail that was stopped before its dot, as the ledger could not be written."""
-    return Attempt(at, Stage.BODY, "interrupted", None, "the ledger could not be written: it was not sent", 0.0)
+    text = "the ledger could not be written: it was not sent"
+    return Attempt(at, Stage.BODY, "interrupted", None, text, 0.0, relay=relay)
 
 
 def _ended(delivery: Delivery, state: State) -> State:
