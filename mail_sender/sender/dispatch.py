@@ -79,7 +79,7 @@ class Dispatcher:
                 if nothing_happened and wait > SOON and no_poll_follows:
                     break
                 if not self._running and wait > KEPT_OPEN:
-                    await self._gates.relays.close()
+                    await self._parts.relays.close()
                 if not stop.is_set():
                     self._heartbeat.within(wait)
                     await self._clock.wait(self.bell, wait)
@@ -122,7 +122,7 @@ class Dispatcher:
     async def _start(self, group: asyncio.TaskGroup) -> float:
         while self._snapshot.at is not None and self._gates.ledger.closed_for == 0:
             self._heartbeat.within(TURN_SECONDS)
-            steps = self._next_steps() if self._gates.relays.flows(self._clock.monotonic()) else []
+            steps = self._next_steps() if self._parts.relays.flows(self._clock.monotonic()) else []
             if not steps and not self._can_wait_for_room:
                 await self._read_due()
                 steps = self._next_steps()
@@ -140,15 +140,17 @@ class Dispatcher:
 
     def _next_steps(self) -> list[Step]:
         # A relay gate in doubt may let one through that stands further back.
-        now, relays = self._clock.monotonic(), self._gates.relays
+        now, relays = self._clock.monotonic(), self._parts.relays
         free = relays.free(self._due, now, self._clock.now())
-        room = len(free) if self._room and relays.in_doubt(now) else self._room
+        room = self._room
+        if room and relays.in_doubt(now):
+            room = len(free)
         rules = self._gates.reputation.rules()
         return plan(free, self._parts.in_flight.mailboxes, room, self._clock.now(), rules)
 
     async def _read_due(self) -> None:
         """Read what is due. It may have changed when its turn comes: then its claim fails."""
-        self._read_at, relays = self._clock.monotonic(), self._gates.relays
+        self._read_at, relays = self._clock.monotonic(), self._parts.relays
         limit = _ALL if relays.in_doubt(self._read_at) else _TOGETHER
         others, urgent_by = self._parts.in_flight.recipients, self._gates.reputation.urgent_by()
         stuck = relays.stuck(self._read_at)
@@ -158,11 +160,11 @@ class Dispatcher:
     def _can_wait_for_room(self) -> bool:
         """Whether the relay has no capacity: to read then would only find what expires, which a minute can wait."""
         now = self._clock.monotonic()
-        return self._gates.relays.capacity(now) == 0 and now < self._read_at + IDLE_WAIT
+        return self._parts.relays.capacity(now) == 0 and now < self._read_at + IDLE_WAIT
 
     @property
     def _room(self) -> int:
-        return self._gates.relays.capacity(self._clock.monotonic()) if self._snapshot.may_send else 0
+        return self._parts.relays.capacity(self._clock.monotonic()) if self._snapshot.may_send else 0
 
     async def _take(self, step: Step, group: asyncio.TaskGroup) -> bool:
         """Take a step; say whether it could be taken."""
@@ -180,7 +182,7 @@ class Dispatcher:
                 await self._gates.ledger.record(self._gates.reputation.put_off(delivery, hold))
                 return True
             case Send(delivery, over):
-                granted = self._gates.relays.acquire(delivery, self._clock.monotonic())
+                granted = self._parts.relays.acquire(delivery, self._clock.monotonic())
                 if granted is not None:
                     self._due.remove(delivery)
                     self._gates.reputation.start(delivery, over)
@@ -204,7 +206,7 @@ class Dispatcher:
 
     async def _pause(self, *, refused: bool) -> float:
         """Return the seconds until a relay lets one through that it refused, or the next delivery is due."""
-        monotonic, relays = self._clock.monotonic(), self._gates.relays
+        monotonic, relays = self._clock.monotonic(), self._parts.relays
         if self._room == 0:
             return max(self._read_at + IDLE_WAIT - monotonic, SHORTEST_WAIT)
         waits = [IDLE_WAIT]

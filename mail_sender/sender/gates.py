@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 from mail_sender.sender.ledger_gate import LedgerGate
-from mail_sender.sender.relays import Relays
 from mail_sender.sender.reputation_gate import ReputationGate
 
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """Whether the ledger can be written, a relay takes mail, and the operator's limits let it go."""
+    """Whether the ledger can be written, and the operator's limits let it go; each relay has its own gate."""
 
     ledger: LedgerGate
-    relays: Relays
     reputation: ReputationGate

@@ -46,7 +46,7 @@ class Worker:
         handover = Handover(parts, gate, config.retry, clock)
         attempts = Attempts(parts, snapshot, mail, gate, handover, clock)
         self._reputation_gate = ReputationGate(config.reputation, parts, clock)
-        gates = Gates(gate, self._relays, self._reputation_gate)
+        gates = Gates(gate, self._reputation_gate)
         self._dispatcher = Dispatcher(attempts, gates, parts, snapshot, clock)
         self._poller = Poller(parts, snapshot, config, clock, self.wake)
 
