@@ -6,12 +6,13 @@ A ledger joins by a line in `ledgers.LEDGERS`: a function that opens a fresh, em
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger.admission import LAGGING
-from mail_sender.ledger.base import Attempt, Delivery, Fenced, Ledger, Query
+from mail_sender.ledger.base import Attempt, Delivery, Fenced, Ledger, Query, Stuck
 from mail_sender.ledger.sqlite import KEPT_AFTER
 from mail_sender.ledger.states import FINAL, State
 from tests.contract.ledgers import WEEK, admit, become, due, of_one, outcome, states, unmarked
@@ -308,6 +309,30 @@ async def test_what_is_due_may_be_read_by_its_deadline(ledger: Ledger) -> None:
     assert [one.message for one in await ledger.due(NOW, 10, deadline_by=by)] == [late.id, soon.id]
     assert [one.message for one in await ledger.due(NOW, 10, deadline_by=by - SECOND)] == [late.id]
     assert [one.message for one in await ledger.due(NOW, 10, [ELLIE], by)] == [late.id]
+
+
+@pytest.mark.parametrize("deadline_by", [None, NOW + WEEK])
+async def test_what_may_have_arrived_waits_for_its_own_relay_alone(
+    ledger: Ledger, deadline_by: datetime | None
+) -> None:
+    """The first relay stands for one that is gone, or was not written; the rest waits for none."""
+    relays = first, second, gone = "a.example:25", "b.example:25", "c.example:25"
+    cut = {relay: message() for relay in (*relays, None)}
+    free = message()
+    await admit(ledger, *cut.values(), free)
+    for relay, of in cut.items():
+        begun = await ledger.begin(await of_one(ledger, of))
+        await ledger.dot(begun, replace(IMPRINT, relay=relay))
+        await ledger.settle(begun, outcome(State.QUEUED, ambiguous=1), NOW)
+    of_first, of_second = {cut[relay].id for relay in (first, gone, None)}, {cut[second].id}
+
+    async def left(*take_none: str) -> set[UUID]:
+        stuck = Stuck(frozenset(take_none), (first, second))
+        return {one.message for one in await ledger.due(NOW, 10, [], deadline_by, stuck)}
+
+    assert await left(first) == of_second | {free.id}
+    assert await left(second) == of_first | {free.id}
+    assert await left(first, second) == {free.id}
 
 
 async def test_what_went_lately_is_named_with_its_recipient_and_its_end(ledger: Ledger) -> None:
