@@ -33,8 +33,9 @@ def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
         return FolderConfig(table.path or Path())
     place = relay_url.parse(sender.mail_relay.get_secret_value())
     username = place.username if sender.mail_username is None else sender.mail_username.get_secret_value()
-    password = place.password if sender.mail_password is None else sender.mail_password.get_secret_value()
-    username, password = without_line_ends(username or ""), without_line_ends(password or "")
+    secret = place.password if sender.mail_password is None else sender.mail_password
+    username = without_line_ends(username or "")
+    password = without_line_ends(secret.get_secret_value() if secret else "")
     has_login = bool(username and password)
     by_token = oauth.config(sender, username or sender.mail_from_address)
     if by_token is not None:
@@ -90,7 +91,8 @@ def warnings(file: TomlFile) -> Iterator[str]:
     url = file.value(("mail_relay",))
     if isinstance(url, str) and all(value is None for value in given.values()):
         place = relay_url.parse(url)
-        given = {"the user in mail_relay": place.username, "the password in mail_relay": place.password}
+        password = place.password.get_secret_value() if place.password else None
+        given = {"the user in mail_relay": place.username, "the password in mail_relay": password}
     for name, value in given.items():
         if isinstance(value, str):
             yield from _oddities(name, value)

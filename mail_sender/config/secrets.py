@@ -68,7 +68,8 @@ def _of_relay(value: object) -> Iterator[str]:
     if not isinstance(value, str):
         return
     try:
-        password = str(relay_url.parse(value).password or "")
+        secret = relay_url.parse(value).password
+        password = secret.get_secret_value() if secret else ""
     except relay_url.BadRelay:
         password = value if "@" in value else ""
     if password:

@@ -128,7 +128,7 @@ def _relay(secret: Secret) -> Secret:
         place = relay_url.parse(secret.get_secret_value())
     except relay_url.BadRelay as error:
         raise _expected(str(error), f"expected {relay_url.SPELLINGS}") from None
-    login = place.username or "", place.password or ""
+    login = place.username or "", place.password.get_secret_value() if place.password else ""
     if any(map(placeholders.is_placeholder, login)) or placeholders.holds_placeholder(place.host):
         raise _expected("still holds a placeholder", "write the real host, user and password")
     return secret

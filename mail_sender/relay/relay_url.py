@@ -24,6 +24,7 @@ from enum import StrEnum
 from urllib.parse import unquote
 
 from mail_sender.names import hostname
+from mail_sender.names.secret import Secret
 from mail_sender.relay import ehlo_name
 
 SPELLINGS = "smtps://host[:465], smtp://host[:587], host or host:port"
@@ -54,14 +55,14 @@ class BadRelay(ValueError):
 class Endpoint:
     """Host (a name in ASCII, or an address without brackets), TCP port, and what else a URL may carry.
 
-    For a unix socket, the host is its path, and the port 0. `password` is left out of `repr`.
+    For a unix socket, the host is its path, and the port 0.
     """
 
     host: str
     port: int
     security: Security
     username: str | None = None
-    password: "HiddenText | None" = None
+    password: Secret | None = None
     local_name: str | None = None
 
     def __str__(self) -> str:
@@ -69,16 +70,6 @@ class Endpoint:
         if is_path(self.host):
             return f"unix:{self.host}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-class HiddenText(str):
-    """A text that does not show itself in `repr`."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        """Hide the text from logs and tracebacks."""
-        return "'***'"
 
 
 def parse(text: str) -> Endpoint:
@@ -106,7 +97,7 @@ def parse(text: str) -> Endpoint:
         port=port or _DEFAULT_PORT[scheme],
         security=_SECURITY[scheme],
         username=unquote(username) or None,
-        password=HiddenText(unquote(password)) if password else None,
+        password=Secret(unquote(password)) if password else None,
         local_name=_local_name(path.strip("/")),
     )
 

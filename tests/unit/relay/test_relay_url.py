@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail_sender.names.secret import Secret
 from mail_sender.relay.relay_url import BadRelay, Endpoint, Security, parse
 
 IMPLICIT, STARTTLS, DISCOVER, PLAIN = Security.IMPLICIT, Security.STARTTLS, Security.DISCOVER, Security.PLAIN
@@ -71,14 +72,15 @@ LOGINS = {
 def test_a_login_in_the_url_may_be_pasted_as_it_is(login: str) -> None:
     """Passwords with / # ? @ : % are taken raw as well as percent-encoded."""
     found = parse(f"smtps://{login}@relay.example.com:4650")
-    assert (found.username, found.password) == LOGINS[login]
+    password = found.password.get_secret_value() if found.password else None
+    assert (found.username, password) == LOGINS[login]
     assert (found.host, found.port) == ("relay.example.com", 4650)
 
 
 @given(st.text(min_size=1).filter(lambda text: "%" not in text))
 def test_every_password_survives_the_url(password: str) -> None:
     """Any password without a percent sign that is put between colon and @ comes out again."""
-    assert parse(f"smtps://me:{password}@relay.example.com").password == password
+    assert parse(f"smtps://me:{password}@relay.example.com").password == Secret(password)
 
 
 BAD = [
