@@ -73,8 +73,8 @@ class Ends:
 
 def test_mail(config: Config, number: int) -> TestMail:
     """Return what a test mail needs; it goes through the first relay, or through the fallback with this number."""
-    ends = Ends.of(config)
-    return TestMail(ends.source, ends.transports[number], config.mail, SteadyClock())
+    source, transport = _source(config), _transport(config.relays[number], unobserved)
+    return TestMail(source, transport, config.mail, SteadyClock())
 
 
 def _source(config: Config) -> Source:
