@@ -43,12 +43,19 @@ def proxy_for(uri: str) -> str | None:
 
 
 def faults(uri: str) -> Iterator[ConfigFault]:
-    """Yield a fault if the proxy for `uri` is not an HTTP proxy; the URL is not shown, as it may hold a password."""
+    """Yield a fault if the proxy for `uri` is not an HTTP proxy; the URL is not shown, as it may hold a password.
+
+    `uri` is taken as it stands in a file: what is no URL of the web has a fault of its own, and none here.
+    """
     try:
-        proxy_for(uri)
+        scheme = urlsplit(uri).scheme
+        if scheme in _DEFAULT_PORT:
+            proxy_for(uri)
     except BadProxy as error:
         expected = "expected http://host:port (SOCKS is not supported), or no variable"
-        yield ConfigFault(ENVIRONMENT, None, f"{urlsplit(uri).scheme.upper()}_PROXY", str(error), expected)
+        yield ConfigFault(ENVIRONMENT, None, f"{scheme.upper()}_PROXY", str(error), expected)
+    except ValueError:  # no URL, or no port
+        return
 
 
 def _url(text: str) -> str:

@@ -90,6 +90,15 @@ def test_a_command_needs_nothing_else(files: Files, monkeypatch: pytest.MonkeyPa
     assert "[relay.oauth] command: /nowhere/print-token is no program that can be run here" in config.warnings
 
 
+def test_a_token_endpoint_with_an_impossible_port_is_one_fault_also_behind_a_proxy(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way through the proxy is looked at before the key's own check has refused the URL."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.acme.zz:3128")
+    text = CLIENT.replace("login.acme.zz", "login.acme.zz:99999")
+    assert only(files.faults(table(text), **NO_PASSWORD)).key == "relay.oauth.token_url"
+
+
 @pytest.mark.parametrize(
     ("text", "key", "found"),
     [
