@@ -11,7 +11,7 @@ from mail_sender.config.keys import EachRelayTable, FallbackTable, RelayTable, S
 from mail_sender.config.toml_file import Key, TomlFile
 from mail_sender.errors import ConfigFault
 from mail_sender.relay import relay_url
-from mail_sender.relay.config import FallbackConfig, FolderConfig, RelayConfig
+from mail_sender.relay.config import FallbackConfig, RelayConfig
 
 _TABLES: Key = ("relay", "fallback")
 _AT_TOP = tuple(name for name in FallbackTable.model_fields if name.startswith("mail_"))
@@ -19,12 +19,11 @@ _AT_TOP = tuple(name for name in FallbackTable.model_fields if name.startswith("
 
 def configs(sender: SenderFile) -> tuple[FallbackConfig, ...]:
     """Return the fallbacks in their order; a dry run has none."""
+    if relay.is_dry(sender):
+        return ()
     made = ((table, relay.relay_config(_as_first(sender, table))) for table in sender.relay.fallback)
-    is_dry = isinstance(relay.relay_config(sender), FolderConfig)
     return tuple(
-        FallbackConfig(one, float(table.after_seconds))
-        for table, one in made
-        if isinstance(one, RelayConfig) and not is_dry
+        FallbackConfig(one, float(table.after_seconds)) for table, one in made if isinstance(one, RelayConfig)
     )
 
 

@@ -191,7 +191,7 @@ def source_config(client: ClientFile, sender: SenderFile) -> SourceConfig:
 
 def ledger_config(sender: SenderFile) -> LedgerConfig:
     """Return the slice of the ledger."""
-    if sender.relay.kind == "folder":
+    if relay.is_dry(sender):
         return LedgerConfig(None, "memory")  # nothing is sent, so there is nothing to remember
     return LedgerConfig(**sender.ledger.model_dump())
 

@@ -26,10 +26,15 @@ _WITHOUT_TLS = "mail_relay is reached without TLS"
 _OF_TLS = ("ca_path", "client_cert_path", "client_key_path", "server_name", "pin_sha256", "oauth")
 
 
+def is_dry(sender: SenderFile) -> bool:
+    """Say whether a folder takes the relay's place."""
+    return sender.relay.kind == "folder"
+
+
 def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
     """Return the relay's slice; the two login keys go before the login in `mail_relay`."""
     table = sender.relay
-    if sender.mail_relay is None or table.kind == "folder":
+    if sender.mail_relay is None or is_dry(sender):
         return FolderConfig(table.path or Path())
     place = relay_url.parse(sender.mail_relay.get_secret_value())
     username = place.username if sender.mail_username is None else sender.mail_username.get_secret_value()

@@ -131,6 +131,22 @@ def test_no_fault_shows_a_secret_wherever_it_stands(files: Files, changes: dict[
     assert "a secret, with spaces" not in shown
 
 
+def test_a_bad_proxy_on_the_way_to_the_token_leaves_out_the_relay(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is one fault, and what stands in for the relay is still there."""
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1080")
+    tables = (
+        '[relay.oauth]\nflow = "refresh_token"\ntoken_url = "https://login.acme.zz/t"\n'
+        'client_id = "app"\nrefresh_token = "r-1"\n'
+        '[[relay.fallback]]\nmail_relay = "smtps://other.example.com"\n'
+    )
+    found = read(files, tables, mail_username=None, mail_password=None)
+    assert [fault.key for fault in found.reading.faults] == ["HTTPS_PROXY"]
+    assert parts(found) == ALL - {"source", "relay"}
+    assert [one.host for one in found.fallbacks] == ["other.example.com"]
+
+
 def test_a_proxy_that_another_fault_hid_leaves_out_the_server_alone(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
