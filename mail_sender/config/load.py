@@ -82,7 +82,7 @@ def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
     client = checked(client_file, ClientFile, faults, warnings)
     sender = checked(sender_file, SenderFile, faults, warnings)
     faults += [
-        *(proxy.faults(client.uri) if client else ()),
+        *proxy.faults(client_file.value(("uri",))),
         *(example_domains.faults(client_file, sender_file, client, sender) if client and sender else ()),
         *relay.faults(sender_file),
         *fallback.faults(client_file, sender_file),

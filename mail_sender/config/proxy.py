@@ -42,18 +42,19 @@ def proxy_for(uri: str) -> str | None:
     return _url(text)
 
 
-def faults(uri: str) -> Iterator[ConfigFault]:
+def faults(uri: object) -> Iterator[ConfigFault]:
     """Yield a fault if the proxy for `uri` is not an HTTP proxy; the URL is not shown, as it may hold a password.
 
     `uri` is taken as it stands in a file: what is no URL of the web has a fault of its own, and none here.
     """
+    if not isinstance(uri, str):
+        return
     try:
-        scheme = urlsplit(uri).scheme
-        if scheme in _DEFAULT_PORT:
+        if urlsplit(uri).scheme in _DEFAULT_PORT:
             proxy_for(uri)
     except BadProxy as error:
         expected = "expected http://host:port (SOCKS is not supported), or no variable"
-        yield ConfigFault(ENVIRONMENT, None, f"{scheme.upper()}_PROXY", str(error), expected)
+        yield ConfigFault(ENVIRONMENT, None, f"{urlsplit(uri).scheme.upper()}_PROXY", str(error), expected)
     except ValueError:  # no URL, or no port
         return
 
@@ -104,6 +105,7 @@ def _fits_name(place: str, host: str) -> bool:
     suffix = place.removeprefix("*").lstrip(".")
     try:
         domain = hostname.to_ascii(suffix).rstrip(".").lower()
+        host = hostname.to_ascii(host)  # of a URL as it stands in a file
     except hostname.BadHostName:
         return False
     return host.endswith(f".{domain}") or (host == domain and not place.startswith("*"))

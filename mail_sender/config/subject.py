@@ -4,9 +4,8 @@ A slice is left out if one of the keys that it cannot do without is at fault. An
 alone, and the checks that need it ask for it (`Reading.is_faulty`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
 
 from mail_sender.config import appearance, fallback, load, proxy, relay, sample_check, secrets, sources, stand_ins
 from mail_sender.config.keys import ClientFile, SenderFile
@@ -16,6 +15,7 @@ from mail_sender.config.toml_file import TomlFile
 from mail_sender.doctor.subject import Reading, Subject
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.mail.config import MailConfig
+from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.templating.appearance import Appearance
 from mail_sender.tls import contexts
 
@@ -28,8 +28,6 @@ _OF_RELAY = (
 )
 _OF_LEDGER = ("ledger.path", "ledger.kind")
 _OF_TEMPLATES = ("templates", "brand")
-
-_Made = TypeVar("_Made")
 
 
 def read(client_path: Path, sender_path: Path) -> Subject:
@@ -67,10 +65,8 @@ def _in_part(error: ConfigError, client_file: TomlFile, sender_file: TomlFile) -
     mail = appearance.mail(sender, appearance.appearance(sender_file, sender, [], []) or Appearance())
     has_relay, has_login = faulty.isdisjoint(_OF_RELAY), faulty.isdisjoint({"mail_username", "mail_password"})
     return Subject(
-        source=_unless_its_proxy(lambda: load.source_config(client, sender))
-        if faulty.isdisjoint(_OF_SOURCE)
-        else None,
-        relay=_unless_its_proxy(lambda: relay.relay_config(sender)) if has_relay else None,
+        source=load.source_config(client, sender) if faulty.isdisjoint(_OF_SOURCE) else None,
+        relay=_relay(sender) if has_relay else None,
         fallbacks=tuple(one.relay for one in fallback.configs(sender)),
         mail=mail if "mail_from_address" not in faulty else None,
         ledger=load.ledger_config(sender) if faulty.isdisjoint(_OF_LEDGER) else None,
@@ -87,10 +83,10 @@ def _in_part(error: ConfigError, client_file: TomlFile, sender_file: TomlFile) -
     )
 
 
-def _unless_its_proxy(make: Callable[[], _Made]) -> _Made | None:
-    """Return what can be made: another fault may have kept the proxy from being looked at before."""
+def _relay(sender: SenderFile) -> RelayConfig | FolderConfig | None:
+    """Return the relay, None if the proxy on the way to its token is no good, which is a fault already."""
     try:
-        return make()
+        return relay.relay_config(sender)
     except proxy.BadProxy:
         return None
 

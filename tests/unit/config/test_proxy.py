@@ -45,6 +45,8 @@ def test_no_proxy_exempts_a_name_an_address_and_a_network(
     assert proxy_of(files, uri) == PROXY
     monkeypatch.setenv("NO_PROXY", no_proxy)
     assert proxy_of(files, uri) is None
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1080")  # one that is not used is no fault
+    assert proxy_of(files, uri) is None
 
 
 PROXIED = [

@@ -147,14 +147,14 @@ def test_a_bad_proxy_on_the_way_to_the_token_leaves_out_the_relay(
     assert [one.host for one in found.fallbacks] == ["other.example.com"]
 
 
-def test_a_proxy_that_another_fault_hid_leaves_out_the_server_alone(
+def test_a_bad_proxy_beside_another_fault_leaves_out_the_server_alone(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The proxy is looked at once the rest of the client config is good."""
+    """Neither fault hides the other."""
     monkeypatch.setenv("HTTPS_PROXY", "x\ny")
     found = read(files, "", lines(CLIENT) + 'connect_timeout = ""\n')
     assert parts(found) == ALL - {"source"}
-    assert [fault.key for fault in found.reading.faults] == ["connect_timeout"]
+    assert [fault.key for fault in found.reading.faults] == ["connect_timeout", "HTTPS_PROXY"]
 
 
 @pytest.mark.parametrize(
