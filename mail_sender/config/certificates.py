@@ -16,25 +16,38 @@ _EXPECTED = "expected a PEM file"
 
 def faults(client: TomlFile, sender: TomlFile) -> Iterator[ConfigFault]:
     """Yield a fault for each file that cannot be used, and for a certificate whose key is another one's."""
-    scratch = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for file, key in ((client, ("ca_path",)), (sender, ("relay", "ca_path")), (sender, ("alert", "ca_path"))):
-        if isinstance(path := file.value(key), str):
-            yield from _fault(file, key, partial(contexts.add_ca, scratch, Path(path)))
-    certificate, key_path = (sender.value(key) for key in CLIENT_CERTIFICATE)
+    yield from _ca_fault(client, ("ca_path",))
+    yield from of_relay(sender)
+    yield from _ca_fault(sender, ("alert", "ca_path"))
+
+
+def of_relay(file: TomlFile) -> Iterator[ConfigFault]:
+    """Yield the faults of the files that belong to a relay."""
+    yield from _ca_fault(file, ("relay", "ca_path"))
+    certificate, key_path = (file.value(key) for key in CLIENT_CERTIFICATE)
     if isinstance(certificate, str) and isinstance(key_path, str):
         pair = Path(certificate), Path(key_path)
         unusable = [
-            *_fault(sender, CLIENT_CERTIFICATE[0], partial(pem.certificates, pair[0])),
-            *_fault(sender, CLIENT_CERTIFICATE[1], partial(pem.private_keys, pair[1])),
+            *_fault(file, CLIENT_CERTIFICATE[0], partial(pem.certificates, pair[0])),
+            *_fault(file, CLIENT_CERTIFICATE[1], partial(pem.private_keys, pair[1])),
         ]
-        together = partial(contexts.add_client_certificate, scratch, *pair)
-        yield from unusable or _fault(sender, CLIENT_CERTIFICATE[1], together)
+        together = partial(contexts.add_client_certificate, _scratch(), *pair)
+        yield from unusable or _fault(file, CLIENT_CERTIFICATE[1], together)
 
 
 def warnings() -> Iterator[str]:
     """Yield a sentence if the environment names a file or folder of the system's roots that is not there."""
     if missing := contexts.missing_roots():
         yield f"{missing}; the CAs that it should name are not trusted"
+
+
+def _ca_fault(file: TomlFile, key: Key) -> Iterator[ConfigFault]:
+    if isinstance(path := file.value(key), str):
+        yield from _fault(file, key, partial(contexts.add_ca, _scratch(), Path(path)))
+
+
+def _scratch() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _fault(file: TomlFile, key: Key, use: Callable[[], object]) -> Iterator[ConfigFault]:

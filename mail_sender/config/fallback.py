@@ -27,12 +27,12 @@ def configs(sender: SenderFile) -> tuple[FallbackConfig, ...]:
     )
 
 
-def faults(client_file: TomlFile, file: TomlFile) -> Iterator[ConfigFault]:
+def faults(file: TomlFile) -> Iterator[ConfigFault]:
     """Yield a fault for each pair of keys that do not fit together, each unusable file, each relay named twice."""
     known = {_place(file.value(("mail_relay",)))}
     for view in _views(file):
         yield from relay.faults(view)
-        yield from certificates.faults(client_file, view)
+        yield from certificates.of_relay(view)
         place = _place(view.value(("mail_relay",)))
         if place is not None and place in known:
             expected = "name another host or port: what may have arrived there waits for it, by this name"

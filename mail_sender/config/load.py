@@ -85,7 +85,7 @@ def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
         *proxy.faults(client_file.value(("uri",))),
         *(example_domains.faults(client_file, sender_file, client, sender) if client and sender else ()),
         *relay.faults(sender_file),
-        *fallback.faults(client_file, sender_file),
+        *fallback.faults(sender_file),
         *reputation.faults(sender_file),
         *(alerts.faults(sender_file, sender) if sender else ()),
         *headers.faults(sender_file),
