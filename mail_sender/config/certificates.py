@@ -23,7 +23,8 @@ def faults(client: TomlFile, sender: TomlFile) -> Iterator[ConfigFault]:
 
 def of_relay(file: TomlFile) -> Iterator[ConfigFault]:
     """Yield the faults of the files that belong to a relay."""
-    yield from _ca_fault(file, ("relay", "ca_path"))
+    for key in (("relay", "ca_path"), ("relay", "oauth", "ca_path")):
+        yield from _ca_fault(file, key)
     certificate, key_path = (file.value(key) for key in CLIENT_CERTIFICATE)
     if isinstance(certificate, str) and isinstance(key_path, str):
         pair = Path(certificate), Path(key_path)

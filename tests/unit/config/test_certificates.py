@@ -42,11 +42,17 @@ def test_half_or_unusable_client_certificates_are_faults(
 
 @pytest.mark.parametrize("pem", ["nothing", "broken", "key"])
 def test_a_ca_that_is_none_is_a_fault(files: Files, pems: dict[str, Path], pem: str) -> None:
-    """For server and relay alike, a CA file must hold a certificate that can be read."""
-    faults = files.faults(f"[relay]\nca_path = '{pems[pem]}'\n", {"ca_path": f"'{pems[pem]}'"})
+    """For server, relay and token endpoint alike, a CA file must hold a certificate that can be read."""
+    ca = f"ca_path = '{pems[pem]}'\n"
+    oauth = (
+        'flow = "refresh_token"\ntoken_url = "https://login.acme.zz/t"\nclient_id = "app"\nrefresh_token = "r-1"\n'
+    )
+    tables, login = f"[relay]\n{ca}[relay.oauth]\n{oauth}{ca}", {"mail_username": None, "mail_password": None}
+    faults = files.faults(tables, {"ca_path": f"'{pems[pem]}'"}, **login)
     assert [(fault.path, fault.key) for fault in faults] == [
         (files.client, "ca_path"),
         (files.sender, "relay.ca_path"),
+        (files.sender, "relay.oauth.ca_path"),
     ]
     assert all("PEM certificate" in fault.found for fault in faults)
 
