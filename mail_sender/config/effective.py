@@ -93,10 +93,9 @@ def _keys(file: TomlFile, fields: Iterable[KeyField]) -> Iterator[tuple[Key, str
             yield field.key, name
             continue
         for number in range(len(tables)):
-            for one in inside(field):
-                key = (*field.key, str(number), *one.key[len(field.key) :])
-                if file.value(key) is not None:
-                    yield key, one.name
+            for one, each in zip(inside(field, str(number)), inside(field), strict=True):
+                if file.value(one.key) is not None:
+                    yield one.key, each.name
 
 
 def _value(file: TomlFile, key: Key, entry: Entry, faulty: frozenset[str], clean: _Cleaner) -> Value:

@@ -77,9 +77,9 @@ def of_sender() -> tuple[KeyField, ...]:
     return tuple(_fields(SenderFile, "sender", ()))
 
 
-def inside(field: KeyField) -> tuple[KeyField, ...]:
-    """Return the keys of each of several tables (`[[relay.fallback]]`)."""
-    return tuple(_fields(field.item, field.file, field.key)) if field.item else ()
+def inside(field: KeyField, *number: str) -> tuple[KeyField, ...]:
+    """Return the keys of each of several tables (`[[relay.fallback]]`), or of the one with this number."""
+    return tuple(_fields(field.item, field.file, (*field.key, *number))) if field.item else ()
 
 
 def _fields(model: type[BaseModel], file: Literal["client", "sender"], tables: Key) -> Iterator[KeyField]:

@@ -81,8 +81,10 @@ def put(
                 file.unread.add(field.key)
             yield from _settle(file, field.key, field.path_key, sources, warnings)
         elif field.kind == "tables" and isinstance(tables := file.value(field.key), list):
-            for key, path_key in (pair for number in range(len(tables)) for pair in _pairs(field, number)):
-                yield from _settle(file, key, path_key, tuple(_in_file(file, key, path_key)), warnings)
+            for one in (one for number in range(len(tables)) for one in inside(field, str(number))):
+                if one.path_key is not None:
+                    sources = tuple(_in_file(file, one.key, one.path_key))
+                    yield from _settle(file, one.key, one.path_key, sources, warnings)
 
 
 def read(path: Path) -> str:
@@ -116,14 +118,6 @@ def _octets(path: Path) -> bytes:
 
 def _names(field: KeyField) -> tuple[str, ...]:
     return field.variable, f"{field.variable}_FILE", f"{field.variable}_PATH"
-
-
-def _pairs(field: KeyField, number: int) -> Iterator[tuple[Key, Key]]:
-    """Yield the secrets of one of several tables, each with the key that names its file."""
-    for inner in inside(field):
-        if inner.path_key is not None:
-            table = *field.key, str(number)
-            yield (*table, *inner.key[len(field.key) :]), (*table, *inner.path_key[len(field.key) :])
 
 
 def _in_file(file: TomlFile, key: Key, path_key: Key) -> Iterator[_Source]:
