@@ -42,9 +42,8 @@ class Value:
 def values(found: Sources, at_fault: Iterable[str]) -> tuple[Value, ...]:
     """Return the value of every key of both files; `at_fault` names keys or tables that cannot be used."""
     faulty = frozenset(at_fault)
-    known = secrets.of_proxies() | secrets.known(found.client.values) | secrets.known(found.sender.values)
     by_name = {entry.name: entry for entry in reference.entries()}
-    clean = _Cleaner(known)
+    clean = _Cleaner(secrets.of_all(found.client.values, found.sender.values))
     return tuple(
         _value(file, key, by_name[name], faulty, clean)
         for file, fields in ((found.client, of_client()), (found.sender, of_sender()))

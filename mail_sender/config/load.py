@@ -134,7 +134,7 @@ def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
         files=files,
         log_format=sender.observe.log_format,
         warnings=tuple(map(visible, warnings)),
-        secrets=_secrets(client_file, sender_file) | alert_secrets.all_of(alert_config),
+        secrets=secrets.of_all(client_file.values, sender_file.values) | alert_secrets.all_of(alert_config),
     )
 
 
@@ -205,8 +205,3 @@ def doctor_config(sender: SenderFile) -> DoctorConfig:
         table.trusted_authserv_id,
         table.daily,
     )
-
-
-def _secrets(*files: TomlFile) -> frozenset[Secret]:
-    """Return what no log may show, also of a relay that is not in use."""
-    return secrets.of_proxies().union(*(secrets.known(file.values) for file in files))

@@ -45,8 +45,12 @@ def known(values: Mapping[str, object]) -> frozenset[Secret]:
     return frozenset(Secret(part) for text in found for part in (text, text.strip()) if part)
 
 
-def of_proxies() -> frozenset[Secret]:
-    """Return the passwords of the environment's proxies."""
+def of_all(*files: Mapping[str, object]) -> frozenset[Secret]:
+    """Return what the values of several files hold where a secret belongs, and the environment's proxies."""
+    return _of_proxies().union(*map(known, files))
+
+
+def _of_proxies() -> frozenset[Secret]:
     return frozenset(Secret(text) for url in getproxies().values() for text in _of_login(url))
 
 

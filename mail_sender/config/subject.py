@@ -78,7 +78,7 @@ def _in_part(error: ConfigError, client_file: TomlFile, sender_file: TomlFile) -
             template_faults=of_templates or _samples_that_fail(sender, mail),
             warnings=tuple(relay.warnings(sender_file)) if has_relay and has_login else (),
             faulty=faulty,
-            secrets=secrets.of_proxies() | secrets.known(client_file.values) | secrets.known(sender_file.values),
+            secrets=secrets.of_all(client_file.values, sender_file.values),
         ),
     )
 
