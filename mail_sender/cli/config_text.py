@@ -1,16 +1,12 @@
 """The config verbs' texts for people: within 80 columns where words allow it, in colour on a terminal."""
 
-import os
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-import typer
-
 from mail_sender import log
-from mail_sender.cli.terminal import stream
+from mail_sender.cli.terminal import styled
 from mail_sender.config import effective, reference
 from mail_sender.config.effective import Value
 from mail_sender.config.origin import Origin
@@ -29,10 +25,10 @@ def listing(client: TomlFile, sender: TomlFile, values: Iterable[Value]) -> Iter
     files = {"client": ("the client config", client), "sender": ("the mail-sender config", sender)}
     for kind, of_file in groupby(values, key=lambda value: value.entry.file):
         title, file = files[kind]
-        yield _styled(f"# {title}: {file.path}{' (no such file)' if file.is_missing else ''}", bold=True)
+        yield styled(f"# {title}: {file.path}{' (no such file)' if file.is_missing else ''}", bold=True)
         for table, of_table in groupby(of_file, key=_table):
             if table:
-                yield _styled(_heading(table), bold=True)
+                yield styled(_heading(table), bold=True)
             for value in of_table:
                 yield from _lines(value)
         yield ""
@@ -51,7 +47,7 @@ def explanation(entry: Entry) -> str:
         ("more", ", ".join(entry.pages or ("docs/configuration.md",))),
     ]
     lines = [_row(name, text) for name, text in rows if text]
-    return "\n".join([_styled(f"{entry.title}{where}", bold=True), "", said, "", *lines])
+    return "\n".join([styled(f"{entry.title}{where}", bold=True), "", said, "", *lines])
 
 
 def overview(entries: Iterable[Entry]) -> Iterator[str]:
@@ -59,7 +55,7 @@ def overview(entries: Iterable[Entry]) -> Iterator[str]:
     width = 30
     for (file, table), some in groupby(entries, key=lambda entry: (entry.file, entry.table)):
         top = "the client config" if file == "client" else "the mail-sender config"
-        yield _styled(f"[{table}]" if table else top, bold=True)
+        yield styled(f"[{table}]" if table else top, bold=True)
         for entry in some:
             yield f"  {entry.key:{width}}{textwrap.shorten(entry.plain_text, WIDTH - width - 2, placeholder=' ...')}"
 
@@ -78,9 +74,9 @@ def _table(value: Value) -> str:
 def _lines(value: Value) -> Iterator[str]:
     key, origin = value.entry.key, "default" if value.origin is None else _place(value.origin)
     if value.is_at_fault:
-        yield _styled(f"# {key} is at fault ({origin})", fg="red")
+        yield styled(f"# {key} is at fault ({origin})", fg="red")
     elif value.value is None:
-        yield _styled(f"# {key}: {reference.plain(value.entry.default)}", dim=True)
+        yield styled(f"# {key}: {reference.plain(value.entry.default)}", dim=True)
     elif isinstance(value.value, Mapping) and _table(value) == value.name:
         for name, one in value.value.items():
             yield from _line(effective.toml_pair(name, one), origin)
@@ -92,10 +88,10 @@ def _line(pair: str, origin: str, **style: Any) -> Iterator[str]:
     """Yield a key with its value, and the origin beside it, or above it if there is no room."""
     text = log.printable(pair)
     if max(len(text), _COLUMN - 2) + len(origin) + 4 <= WIDTH:
-        yield _styled(f"{text:{_COLUMN - 2}}  # {origin}", **style)
+        yield styled(f"{text:{_COLUMN - 2}}  # {origin}", **style)
     else:
-        yield _styled(f"# {origin}:", **style)
-        yield _styled(text, **style)
+        yield styled(f"# {origin}:", **style)
+        yield styled(text, **style)
 
 
 def _place(origin: Origin) -> str:
@@ -118,8 +114,3 @@ def _row(name: str, text: str) -> str:
         return indent + text
     below = " " * len(indent)
     return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=below, **_WHOLE_WORDS)
-
-
-def _styled(text: str, **style: Any) -> str:
-    has_colour = stream(sys.stdout).isatty() and not os.environ.get("NO_COLOR")
-    return typer.style(text, **style) if has_colour else text

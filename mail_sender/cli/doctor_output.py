@@ -14,7 +14,7 @@ import typer
 from mail_sender import lifecycle, log
 from mail_sender.cli.debug_level import wants_debug
 from mail_sender.cli.template_text import count
-from mail_sender.cli.terminal import Form, stream
+from mail_sender.cli.terminal import Form, styled
 from mail_sender.config import subject as configuration
 from mail_sender.doctor.checks import CHECKS
 from mail_sender.doctor.examination import Table, examine
@@ -87,7 +87,6 @@ class Report:
         self._findings: list[dict[str, str | None]] = []
         self._counts = Counter[Level]()
         self._topic: Topic | None = None
-        self._has_colour = stream(sys.stdout).isatty() and not os.environ.get("NO_COLOR")
 
     def add(self, finding: Finding) -> None:
         """Take in a finding; print it, if text is wanted."""
@@ -98,11 +97,11 @@ class Report:
         if self._form == "text":
             if finding.topic is not self._topic and self._has_headings:
                 self._topic = finding.topic
-                typer.echo(self._styled(finding.topic.value, bold=True))
+                typer.echo(styled(finding.topic.value, bold=True))
             style = _STYLES[finding.level]
-            typer.echo(f"  {self._styled(f'{finding.level.value:{_WIDTH}}', **style)}{seen}")
+            typer.echo(f"  {styled(f'{finding.level.value:{_WIDTH}}', **style)}{seen}")
             if advice:
-                typer.echo(f"  {'':{_WIDTH}}{self._styled(f'what to do: {advice}', **style)}")
+                typer.echo(f"  {'':{_WIDTH}}{styled(f'what to do: {advice}', **style)}")
 
     def end(self) -> Exit:
         """Print what all of it comes to, and return the exit code."""
@@ -114,11 +113,8 @@ class Report:
         else:
             bad = f"{count(self._counts[Level.FAULT], 'fault')}, {count(self._counts[Level.WARNING], 'warning')}"
             rest = f"{self._counts[Level.OK]} ok, {self._counts[Level.SKIPPED]} skipped"
-            typer.echo(self._styled(f"{bad}, {rest}", bold=True))
+            typer.echo(styled(f"{bad}, {rest}", bold=True))
         return code
 
     def _line(self, text: str) -> str:
         return log.printable(self._clean(text))
-
-    def _styled(self, text: str, **style: Any) -> str:
-        return typer.style(text, **style) if self._has_colour else text

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import typer
 
 from mail_sender.cli import status_text
-from mail_sender.cli.terminal import Form, print_line, stream
+from mail_sender.cli.terminal import Form, print_line, stream, styled
 from mail_sender.control import inquiry
 from mail_sender.control.inquiry import NoStatus
 from mail_sender.errors import Exit, MailSenderError
@@ -85,11 +85,10 @@ class StatusOutput:
         self._code = int(exit_code(status))
         if self._form == "json":
             return status.model_dump_json()
-        is_terminal = self._out.isatty()
-        width = shutil.get_terminal_size().columns if is_terminal else status_text.WIDTH
+        width = shutil.get_terminal_size().columns if self._out.isatty() else status_text.WIDTH
         headline, *rest = status_text.screen(status, width)
-        if is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
-            headline = typer.style(headline, fg="green" if self._code == Exit.DONE else "red", bold=True)
+        if os.environ.get("TERM") != "dumb":
+            headline = styled(headline, fg="green" if self._code == Exit.DONE else "red", bold=True)
         return "\n".join([headline, *rest])
 
 

@@ -4,7 +4,7 @@ import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import typer
 
@@ -30,6 +30,12 @@ def print_line(text: str, *, err: bool = False) -> None:
 def discard(descriptor: int) -> None:
     """Drop what a stream still holds back for a descriptor, and all that follows: at the end it would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+def styled(text: str, **style: Any) -> str:
+    """Return a text in one of typer's styles if it goes to a terminal; NO_COLOR forbids it (no-color.org)."""
+    has_colour = stream(sys.stdout).isatty() and not os.environ.get("NO_COLOR")
+    return typer.style(text, **style) if has_colour else text
 
 
 def stream(standard: TextIO | None) -> TextIO:

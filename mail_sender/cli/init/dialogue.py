@@ -3,14 +3,13 @@
 Without a terminal nothing is asked. Ctrl-C, Ctrl-D and a terminal that is gone end a question by `typer.Abort`.
 """
 
-import os
 import sys
 import textwrap
 from contextlib import suppress
 
 import typer
 
-from mail_sender.cli.terminal import stream
+from mail_sender.cli.terminal import stream, styled
 from mail_sender.log import printable
 
 _WIDTH = 80
@@ -34,7 +33,7 @@ class Dialogue:
     def begin(self) -> None:
         """Show the name of the part, once."""
         if self._heading:
-            typer.echo(f"\n{self._bold(self._heading)}")
+            typer.echo(f"\n{styled(self._heading, bold=True)}")
         self._heading = ""
 
     def write(self, text: str) -> None:
@@ -67,10 +66,6 @@ class Dialogue:
                 if choice.startswith(typed):
                     return choice
             self.write(f"Type one of {', '.join(choices)}, or its first character.")
-
-    def _bold(self, text: str) -> str:
-        has_colour = stream(sys.stdout).isatty() and not os.environ.get("NO_COLOR")
-        return typer.style(text, bold=True) if has_colour else text
 
 
 def is_at_a_terminal() -> bool:
