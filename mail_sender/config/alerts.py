@@ -1,6 +1,5 @@
 """The alerts: `[alert]`, its faults and warnings, and the secrets in it."""
 
-import ipaddress
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,6 +9,7 @@ from mail_sender.config import proxy
 from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigFault
+from mail_sender.names import hostname
 from mail_sender.names.secret import Secret
 from mail_sender.observe.alerts.config import AlertConfig
 
@@ -50,14 +50,7 @@ def warnings(config: AlertConfig) -> Iterator[str]:
     """Yield a sentence for what works, but is unsafe, and for a program that is not there (yet)."""
     if config.url is not None:
         scheme = urlsplit(config.url.get_secret_value()).scheme
-        if scheme == "http" and not _is_here(config.url_host):
+        if scheme == "http" and not hostname.is_loopback(config.url_host):
             yield f"[alert] url is http://: alerts and the URL's secret travel unencrypted to {config.url_host}"
     if config.command and shutil.which(config.command[0].get_secret_value()) is None:
         yield f"[alert] command: {config.program} is no program that can be run here"
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

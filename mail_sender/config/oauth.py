@@ -1,6 +1,5 @@
 """`[relay.oauth]`: how a token for the login is got. Each flow needs its own keys, and takes no others."""
 
-import ipaddress
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from mail_sender.config.toml_file import Key, TomlFile
 from mail_sender.errors import ConfigError, ConfigFault
 from mail_sender.ledger import state_folder
 from mail_sender.ledger.config import LedgerConfig
+from mail_sender.names import hostname
 from mail_sender.names.secret import Secret
 from mail_sender.relay import program
 from mail_sender.relay.oauth import assertion, service_account_key
@@ -148,7 +148,7 @@ def _of_account(file: TomlFile, path: Path) -> Iterator[ConfigFault]:
 def _of_url(file: TomlFile, url: str, key: Key = (*TABLE, "token_url")) -> Iterator[ConfigFault]:
     try:
         parts = urlsplit(url)
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname or ""))
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and hostname.is_loopback(parts.hostname or ""))
     except ValueError:  # the key's own check reports it
         return
     if not is_safe:
@@ -157,10 +157,3 @@ def _of_url(file: TomlFile, url: str, key: Key = (*TABLE, "token_url")) -> Itera
         yield file.fault(key, found, expected)
         return
     yield from proxy.faults(url)
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -35,6 +35,14 @@ def to_ascii(name: str) -> str:
     return ".".join(ascii_labels) + ("." if name.endswith(".") else "")
 
 
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine, by what is written: a loopback address, or `localhost`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _ipv6(text: str) -> str:
     try:
         ipaddress.IPv6Address(text)

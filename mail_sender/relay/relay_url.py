@@ -16,7 +16,6 @@ A URL may carry user and password, and a path, which is the EHLO name, as in Kan
 that `?tls=opportunistic` cannot switch TLS off.
 """
 
-import ipaddress
 import os
 import re
 from dataclasses import dataclass
@@ -121,10 +120,7 @@ def _socket_path(rest: str) -> str:
 
 def _is_this_machine(host: str) -> bool:
     """Say whether a host may be reached without TLS; what `localhost` is, is checked when it is looked up."""
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host.rstrip(".").lower() == "localhost"
+    return hostname.is_loopback(host.partition("%")[0]) or host.rstrip(".").lower() == "localhost"
 
 
 def _local_name(path: str) -> str | None:
