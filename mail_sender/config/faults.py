@@ -2,12 +2,12 @@
 
 import difflib
 from collections.abc import Iterator
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mail_sender.config.keys import ClientFile, is_secret, misplaced
+from mail_sender.config.keys import ClientFile, is_secret, misplaced, table_of
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.config.values import shown
 from mail_sender.errors import ConfigFault
@@ -123,10 +123,8 @@ def _keys_of(model: type[BaseModel], table: tuple[str, ...]) -> Iterator[str]:
     if table[0].isdecimal():  # the place of one of several tables
         yield from _keys_of(model, table[1:])
         return
-    annotation = model.model_fields[table[0]].annotation
-    for part in (annotation, *get_args(annotation)):  # one that may be left out is a union with None
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            yield from _keys_of(part, table[1:])
+    if inner := table_of(model.model_fields[table[0]].annotation):
+        yield from _keys_of(inner, table[1:])
 
 
 def _toml_text(value: object) -> str:

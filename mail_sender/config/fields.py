@@ -4,17 +4,16 @@ The variable's name is the key's, with its tables: `MAIL_SENDER_RELAY_CA_PATH` f
 `MAIL_SENDER_CLIENT_URI` for `uri` in the client config. All of it follows from the models in `keys`.
 """
 
-import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Annotated, Literal, Union, get_args, get_origin
+from typing import Literal
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from mail_sender.config.keys import ClientFile, SenderFile
+from mail_sender.config.keys import ClientFile, SenderFile, parts_of, table_of
 from mail_sender.config.toml_file import Key
 from mail_sender.names.secret import Secret
 
@@ -85,8 +84,7 @@ def inside(field: KeyField, *number: str) -> tuple[KeyField, ...]:
 def _fields(model: type[BaseModel], file: Literal["client", "sender"], tables: Key) -> Iterator[KeyField]:
     for name, field in model.model_fields.items():
         key = *tables, field.alias or name
-        parts = frozenset(_parts(field.annotation))
-        inner = next((part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), None)
+        parts, inner = frozenset(parts_of(field.annotation)), table_of(field.annotation)
         if inner is not None and list not in parts:
             yield from _fields(inner, file, key)
             continue
@@ -95,15 +93,3 @@ def _fields(model: type[BaseModel], file: Literal["client", "sender"], tables: K
         path_key = (*tables, beside) if is_secret and beside in model.model_fields else None
         kind: Kind = "tables" if inner else next((kind for part, kind in _KINDS if part in parts), "text")
         yield KeyField(key, file, kind, is_secret, field, path_key, inner)
-
-
-def _parts(annotation: object) -> Iterator[object]:
-    """Yield the types of which one is made, generic ones without what they hold: dict, and then str."""
-    origin = get_origin(annotation)
-    if origin not in {None, Annotated, Literal, Union, types.UnionType}:
-        yield origin
-    if origin is None:
-        yield annotation
-    elif origin is not Literal:
-        for part in get_args(annotation)[: 1 if origin is Annotated else None]:
-            yield from _parts(part)

@@ -7,10 +7,11 @@ stand in a file of its own (`secret_files`).
 """
 
 import re
+import types
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -23,7 +24,7 @@ class _Keys(BaseModel):
     @classmethod
     def _filled_in(cls, value: object, about: ValidationInfo) -> object:
         field = cls.model_fields[about.field_name or ""]
-        return values.filled_in(value, is_secret=Secret in _parts_of(field.annotation))
+        return values.filled_in(value, is_secret=Secret in parts_of(field.annotation))
 
 
 class ClientFile(_Keys):
@@ -208,28 +209,35 @@ def is_secret(*key: str) -> bool:
             continue
         if (field := model.model_fields.get(name)) is None:
             return False
-        if (inner := _table_of(field.annotation)) is None:
-            return Secret in _parts_of(field.annotation)
+        if (inner := table_of(field.annotation)) is None:
+            return Secret in parts_of(field.annotation)
         model = inner
-    return any(Secret in _parts_of(field.annotation) for field in model.model_fields.values())
+    return any(Secret in parts_of(field.annotation) for field in model.model_fields.values())
 
 
-def _table_of(annotation: object) -> type[BaseModel] | None:
+def table_of(annotation: object) -> type[BaseModel] | None:
     """Return the model of a table, of one that may be left out, or of each of several; None for any other value."""
-    parts = (part for part in _parts_of(annotation) if isinstance(part, type))
+    parts = (part for part in parts_of(annotation) if isinstance(part, type))
     return next((part for part in parts if issubclass(part, BaseModel)), None)
 
 
-def _parts_of(annotation: object) -> set[object]:
-    """Return a type and all that it is made of, through unions and `Annotated`."""
-    return {annotation}.union(*map(_parts_of, get_args(annotation))) if get_args(annotation) else {annotation}
+def parts_of(annotation: object) -> Iterator[object]:
+    """Yield the types of which one is made, through unions and `Annotated`; of dict[str, Secret] all three."""
+    origin = get_origin(annotation)
+    if origin not in {None, Annotated, Literal, Union, types.UnionType}:
+        yield origin
+    if origin is None:
+        yield annotation
+    elif origin is not Literal:
+        for part in get_args(annotation)[: 1 if origin is Annotated else None]:
+            yield from parts_of(part)
 
 
 def input_paths(model: type[BaseModel], table: object) -> Iterator[Path]:
     """Yield every path that the keys marked `IsRead` name in a file, whatever is wrong with the rest of it."""
     for name, field in model.model_fields.items():
         value = table.get(name) if isinstance(table, dict) else None
-        if (inner := _table_of(field.annotation)) is not None:
+        if (inner := table_of(field.annotation)) is not None:
             for one in value if isinstance(value, list) else [value]:
                 yield from input_paths(inner, one)
         elif values.IsRead in field.metadata and isinstance(value, str) and value:
