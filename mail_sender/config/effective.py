@@ -15,11 +15,11 @@ from mail_sender.config import reference, secrets
 from mail_sender.config.fields import KeyField, inside, of_client, of_sender
 from mail_sender.config.origin import Origin
 from mail_sender.config.reference import Entry
+from mail_sender.config.secrets import HIDDEN
 from mail_sender.config.sources import Sources
 from mail_sender.config.toml_file import Key, TomlFile
 from mail_sender.names.secret import Secret
 
-HIDDEN = "***"
 _LOGIN = re.compile(r"(?<=://)[^/\s]*@")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -29,7 +29,6 @@ MOST_OCTETS = 64 * 1024
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 """The variable with which systemd names a folder of credentials (systemd.exec(5))."""
 _PROGRAM = "mail-sender."
-HIDDEN = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +212,7 @@ def _fault(file: TomlFile, key: Key, source: _Source, error: OSError | ValueErro
         return file.fault(key, str(error) if source.origin.kind == "credential" else f"{path} {error}", expected)
     if isinstance(error, ValueError):  # a NUL in the path
         return file.fault(key, "is no path", expected)
-    if path == HIDDEN:
+    if path == secrets.HIDDEN:
         expected = "expected the absolute path of a file with the secret; what stands there may be the secret itself"
     if isinstance(error, FileNotFoundError):
         return file.fault(key, f"{path}: no such file", expected)
@@ -224,4 +223,4 @@ def _fault(file: TomlFile, key: Key, source: _Source, error: OSError | ValueErro
 
 def _shown(path: str) -> str:
     """Return the path of a file for a message; where its folder is not known, the secret may stand in its place."""
-    return secrets.shown_path(path) if path.startswith("/") else HIDDEN
+    return secrets.shown_path(path) if path.startswith("/") else secrets.HIDDEN

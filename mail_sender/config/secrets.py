@@ -15,7 +15,8 @@ from urllib.request import getproxies
 from mail_sender.names.secret import Secret
 from mail_sender.relay import relay_url
 
-_STARS = "***"
+HIDDEN = "***"
+"""What stands in the place of a secret."""
 _PART = re.compile(r"[^\s/?&=#:@]+")
 _GENERATED = re.compile(r"(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)\S{12,}|(?=\w*[A-Za-z])(?=\w*\d)\w{20,}")
 _QUERY = re.compile(r"(?<=\?).*|(?<=#).*", re.DOTALL)
@@ -27,8 +28,8 @@ _URL_KEYS = ("uri", "instance_url")
 def without_likely(text: str) -> str:
     """Return a text without what may be a secret: a part that looks generated, a URL's query."""
     if "://" in text:
-        text = _QUERY.sub(_STARS, text, count=1)
-    return _PART.sub(lambda part: _STARS if _GENERATED.fullmatch(part[0]) else part[0], text)
+        text = _QUERY.sub(HIDDEN, text, count=1)
+    return _PART.sub(lambda part: HIDDEN if _GENERATED.fullmatch(part[0]) else part[0], text)
 
 
 def shown_path(path: Path | str) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from mail_sender.config import effective, sources
-from mail_sender.config.effective import HIDDEN, Value
+from mail_sender.config.effective import Value
+from mail_sender.config.secrets import HIDDEN
 from tests.support.config_files import CLIENT, SENDER, Files, lines
 
 NOTHING: Mapping[str, str] = {}
