@@ -3,6 +3,9 @@
 A broken configuration hides neither: what is wrong with it is printed. Of a file that is no TOML any more the table
 `[ledger]` is read alone: a health check must not look elsewhere, and have a sender restarted that is well. If that
 cannot be read either, the default place is used.
+
+The variables of its two keys are read here by their names: `config.sources`, which reads all variables, loads the
+models of all keys, and a health check would take twice as long.
 """
 
 import os
