@@ -20,7 +20,8 @@ from mail_sender.config import secrets
 from mail_sender.config.origin import Origin
 from mail_sender.errors import ConfigFault
 
-_TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
+HEADER = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
+"""The line that begins a table, or one of several."""
 _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _MULTILINE = ('"""', "'''")
 
@@ -98,9 +99,9 @@ class TomlFile:
     def table_alone(self, name: str) -> dict[str, Any] | None:
         """Return a table of a file that is no TOML as a whole, if its own lines are; else None."""
         lines = (self._text or "").splitlines()
-        headers = [number for number, line in enumerate(lines) if _TABLE.match(line)]
+        headers = [number for number, line in enumerate(lines) if HEADER.match(line)]
         for number in headers:
-            if (found := _TABLE.match(lines[number])) and found[1].strip() == name:
+            if (found := HEADER.match(lines[number])) and found[1].strip() == name:
                 end = next((later for later in headers if later > number), len(lines))
                 try:
                     return dict(toml.loads("\n".join(lines[number + 1 : end])))
@@ -196,7 +197,7 @@ def _key_lines(text: str) -> dict[str, int]:
     for number, line in enumerate(text.split("\n"), start=1):
         if closing:
             closing = "" if closing in line else closing
-        elif match := _TABLE.match(line):
+        elif match := HEADER.match(line):
             table = _split(match[1])
             lines.setdefault(".".join(table), number)
             if line.lstrip().startswith("[["):  # one of several

@@ -12,10 +12,10 @@ from mail_sender.cli.init.dialogue import Dialogue, is_at_a_terminal
 from mail_sender.cli.init.questions import QUESTIONS
 from mail_sender.cli.init.setup import Request, Setup
 from mail_sender.cli.terminal import print_line
+from mail_sender.config.secret_files import MOST_OCTETS
 from mail_sender.errors import Exit, UsageError
 from mail_sender.relay import relay_url
 
-_MOST = 64 * 1024  # octets of a secret
 _STANDARD_INPUT = "-"
 
 
@@ -82,12 +82,12 @@ def _secret(flag: str, name: str) -> str:
     """Return what a file holds, without the line end that editors and pipes add."""
     try:
         if name == _STANDARD_INPUT:
-            octets = sys.stdin.buffer.read(_MOST + 1)
+            octets = sys.stdin.buffer.read(MOST_OCTETS + 1)
         else:
             with Path(name).open("rb") as file:
-                octets = file.read(_MOST + 1)
-        if len(octets) > _MOST:
-            raise UsageError(f"{flag} {name}: this is no secret, since it has more than {_MOST} octets")
+                octets = file.read(MOST_OCTETS + 1)
+        if len(octets) > MOST_OCTETS:
+            raise UsageError(f"{flag} {name}: this is no secret, since it has more than {MOST_OCTETS} octets")
         return octets.decode().rstrip("\r\n")
     except OSError as error:
         raise UsageError(f"{flag} {name}: cannot be read ({(error.strerror or 'unknown error').lower()})") from None

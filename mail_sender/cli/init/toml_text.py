@@ -11,11 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mail_sender import toml
-
-Key = tuple[str, ...]
-"""A key with its table, if it has one."""
-
-_HEADER = re.compile(r"\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
+from mail_sender.config.toml_file import HEADER, Key
 
 
 class CannotChange(Exception):
@@ -84,6 +80,6 @@ def _is_text(line: str | None) -> bool:
 
 def _table(lines: list[str], table: Key) -> tuple[int | None, int]:
     """Return where a table's lines begin and end; the top level begins at the first line."""
-    headers = [(number, found[1]) for number, line in enumerate(lines) if (found := _HEADER.match(line))]
+    headers = [(number, found[1]) for number, line in enumerate(lines) if (found := HEADER.match(line))]
     begins = 0 if not table else next((at + 1 for at, name in headers if name == ".".join(table)), None)
     return begins, next((at for at, _ in headers if begins is not None and at >= begins), len(lines))
