@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Literal
 
 import structlog
@@ -25,6 +26,7 @@ _SECRET_NAMES = frozenset({"token", "password", "intent_id", "link", "url", "bod
 _LINK_TOKEN = re.compile(r"([?&]token=(?:3D)?)[^\s&\"'<>]+", re.IGNORECASE)
 _SIGNED = re.compile(r"(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]*){1,2}")
 """A compact JWS, such as Kanidm's tokens (RFC 7515, section 3.1): its header is JSON, which begins with a brace."""
+_NEEDS_QUOTES = re.compile(r"[\s\"=]")
 _MARKS = {"debug": " ", "info": " ", "warning": "!", "error": "x"}
 _PRIORITIES = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>"}
 _FIRST = ("timestamp", "level", "event", "message")
@@ -54,8 +56,8 @@ def configure(
             *([_ordered, structlog.processors.JSONRenderer(ensure_ascii=True)] if form == "json" else [text]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(_Unbreakable()),  # type: ignore[arg-type]  # write and flush suffice
-        cache_logger_on_first_use=False,
+        logger_factory=partial(_same, structlog.WriteLogger(_Unbreakable())),  # type: ignore[arg-type]  # write and flush suffice
+        cache_logger_on_first_use=False,  # a module's logger goes by what is configured now
     )
     # Libraries log requests and conversations, headers and all: never, at any level.
     logging.getLogger().addHandler(logging.NullHandler())
@@ -71,8 +73,16 @@ def _is_journal(stream: str | None) -> bool:
     return stream == f"{found.st_dev}:{found.st_ino}"
 
 
+def _same(logger: structlog.WriteLogger, *_: object) -> structlog.WriteLogger:
+    """Return the one logger that there is, whichever module asks: it holds nothing that is a module's."""
+    return logger
+
+
 class _Unbreakable:
-    """Standard error, but a full disk or a closed pipe behind it, or its absence, stops no mail."""
+    """Standard error, but a full disk or a closed pipe behind it, or its absence, stops no mail.
+
+    A line comes in one piece, its end included: what reads the log never meets half of one.
+    """
 
     def write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -106,7 +116,9 @@ class Redactor:
 
 def without_tokens(text: str) -> str:
     """Return the text without the secret part of any reset link, and without any signed token, whoever's it is."""
-    return _SIGNED.sub("***", _LINK_TOKEN.sub(r"\1***", text))
+    if "=" in text:  # without the octets that each begins with, there is no need to search
+        text = _LINK_TOKEN.sub(r"\1***", text)
+    return _SIGNED.sub("***", text) if "eyJ" in text else text
 
 
 def _ordered(_logger: object, _method: str, event: _Event) -> _Event:
@@ -130,9 +142,11 @@ def _text(_logger: object, _method: str, event: _Event) -> str:
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return f'"{text}"' if re.search(r"[\s\"=]", text) or not text else text
+    return f'"{text}"' if _NEEDS_QUOTES.search(text) or not text else text
 
 
 def printable(text: str) -> str:
     """Return a text with its control characters shown, not obeyed: what a relay answers ends up on a terminal."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -207,6 +207,21 @@ def test_a_control_character_is_shown_not_obeyed(stderr: Output, evil: str) -> N
     assert "fake line" not in evil or "\\r\\nfake line" in written
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_line_is_written_in_one_piece(monkeypatch: pytest.MonkeyPatch, form: log.Format) -> None:
+    """Standard error may be unbuffered (PYTHONUNBUFFERED in the image): a line costs one call of the system."""
+    pieces: list[str] = []
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "write", pieces.append)
+    configure(form)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stream)
+        structlog.get_logger().info("event", message="one")
+        structlog.get_logger().info("event", message="two")
+    assert [piece.count("\n") for piece in pieces] == [1, 1]
+    assert all(piece.endswith("\n") for piece in pieces)
+
+
 class Broken(io.StringIO):
     """A standard error that cannot be written to."""
 
