@@ -1,0 +1,32 @@
+"""What a process has used so far, as the kernel counts it (proc(5))."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu(pids: Iterable[int]) -> float:
+    """Return the CPU time of processes, all threads, user and system, in seconds."""
+    return sum(_cpu(Path(f"/proc/{pid}/stat").read_text()) for pid in pids)
+
+
+def _cpu(stat: str) -> float:
+    fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def peak(pid: int) -> float:
+    """Return the most memory that a process has had resident, in MB (VmHWM)."""
+    return _status(pid, "VmHWM")
+
+
+def resident(pid: int) -> float:
+    """Return the memory that a process has resident now, in MB (VmRSS)."""
+    return _status(pid, "VmRSS")
+
+
+def _status(pid: int, key: str) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(f"{key}:"))) / 1024
