@@ -2,8 +2,9 @@
 
 1. A delivery goes `begin` -> `dot` -> `settle`. What `dot` has written says, after a crash, that the mail may have
    arrived.
-2. `begin` is a claim: it numbers the attempt. A caller with the number of an earlier claim is `Fenced` and changes
-   nothing, so that a ledger shared by several replicas can give a claim that ran out to another one.
+2. `begin` is a claim: it numbers the attempt. A caller with another number, or another state, than the row has is
+   `Fenced` and changes nothing, so that a ledger shared by several replicas can give a claim that ran out to another
+   one. The claim proves itself at the dot, which is the first commit that an attempt waits for.
 3. `interrupted` names what was begun by somebody who is gone. With one process that is all that is in flight when it
    starts; with replicas it is what outlived its lease.
 4. A message is `unmarked` as soon as all its deliveries are final and one of them is sent, until `marked` says that
@@ -152,13 +153,14 @@ class Stuck:
 class Ledger(Protocol):
     """Every delivery's state, kept as long as its message lives, and a day longer.
 
-    Every call may raise `errors.LedgerFault`: then nothing of it is written.
+    Every call may raise `errors.LedgerFault`: then nothing of it is written, but for the pieces of a long list.
     """
 
     async def admit(self, messages: Sequence[Message], now: datetime, max_age: timedelta) -> Sequence[UUID]:
         """Take up what is new of these messages, queued and due at once; what is known stays as it is.
 
-        Returns the messages that are newly found to be un-sent: listed long after they were marked.
+        A long list is taken up in pieces: a dot waits for no more than one of them, and a fault leaves those that
+        are written. Returns the messages that are newly found to be un-sent: listed long after they were marked.
         """
 
     async def due(
@@ -183,9 +185,13 @@ class Ledger(Protocol):
         """Return a message's deliveries, in the order of their recipients; none if it is not known."""
 
     async def begin(self, delivery: Delivery) -> Delivery:
-        """Claim a queued delivery for an attempt: queued -> processing.
+        """Claim a queued delivery for an attempt, under a number that no other claim has: queued -> processing.
 
-        Raises `Fenced` if it has changed since it was read.
+        The claim need not be committed when this returns. A ledger that only one process writes may write it with
+        the next change, or a moment later: after a crash before the dot, nothing was sent either way. All that is
+        asked afterwards sees it. If the delivery has changed since it was read, the claim is not written, and then
+        the dot and the outcome are `Fenced`. A ledger that several processes write commits the claim, and raises
+        `Fenced` itself. So does any ledger that has failed, until it has written again.
         """
 
     async def dot(self, delivery: Delivery, imprint: Imprint) -> None:
@@ -208,8 +214,8 @@ class Ledger(Protocol):
     async def unmarked(self, now: datetime) -> Sequence[UUID]:
         """Return the messages to mark as sent that the server should still know, oldest first."""
 
-    async def marked(self, message: UUID, now: datetime) -> None:
-        """The server knows that the message is sent, or does not want to know any more.
+    async def marked(self, messages: Sequence[UUID], now: datetime) -> None:
+        """The server knows that the messages are sent, or does not want to know any more.
 
         Nothing is written of a message without a delivery that is sent: it stays to be marked after its outcome.
         """

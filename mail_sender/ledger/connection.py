@@ -13,6 +13,7 @@
    was removed.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -46,6 +47,7 @@ _SETTINGS = (
     f"PRAGMA journal_size_limit = {LARGEST_LOG}",
 )
 _BESIDE = ("-wal", "-shm")
+_STATEMENTS = 256  # prepared ones that are kept
 
 
 class Connection:
@@ -53,6 +55,7 @@ class Connection:
 
     `as_owner` is entered while the file is opened, and at no other time: it holds for all threads. If it
     `reads_only`, nothing in the file is changed: one that an older version wrote is brought up to date in memory.
+    `in_doubt` says that it failed, or refused something new, and has written nothing since.
     `busy_seconds` is how long another program may have it.
     """
 
@@ -66,6 +69,7 @@ class Connection:
         reads_only: bool = False,
     ) -> None:
         self._path = path
+        self._files = [] if path is None or reads_only else [f"{path}{end}" for end in ("", *_BESIDE)]
         self._prepare = prepare
         self._busy_seconds = busy_seconds
         self._as_owner = as_owner
@@ -75,26 +79,38 @@ class Connection:
         self._beside: sqlite3.Connection | None = None
         self._reading = threading.Lock()
         self._identities: list[tuple[int, int]] = []
+        self.in_doubt = False
 
     def commit(self, jobs: Sequence[tuple[Job[Any], bool]]) -> Answers:
         """Do jobs in one transaction; return each one's result, or what it raised.
 
         Beside each job stands whether it begins something new, which a full disk refuses. Raises `LedgerFault`.
         """
-        with sqlite_faults.in_words(self._path):
-            connection = self._in_place()
-            has_space = self._hold_reserve()
-            to_do = [job if has_space or not begins else self._refuse for job, begins in jobs]
-            try:
-                answers = _transaction(connection, to_do, reads_only=self._reads_only)
-            except sqlite3.Error as error:
-                if not (self._reserve and sqlite_faults.may_be_full(error) and self._reserve.give_back()):
-                    raise
-                with suppress(sqlite3.Error):
-                    connection.execute(_EMPTY_LOG)
-                answers = _transaction(connection, to_do)
-            self._in_place()
-            return answers
+        try:
+            with sqlite_faults.in_words(self._path):
+                return self._commit(jobs)
+        except BaseException:
+            self.in_doubt = True
+            raise
+
+    def _commit(self, jobs: Sequence[tuple[Job[Any], bool]]) -> Answers:
+        connection = self._in_place()
+        before, has_space = connection.total_changes, self._hold_reserve()
+        to_do = [job if has_space or not begins else self._refuse for job, begins in jobs]
+        try:
+            answers = _transaction(connection, to_do, reads_only=self._reads_only)
+        except sqlite3.Error as error:
+            if not (self._reserve and sqlite_faults.may_be_full(error) and self._reserve.give_back()):
+                raise
+            with suppress(sqlite3.Error):
+                connection.execute(_EMPTY_LOG)
+            answers = _transaction(connection, to_do)
+        self._in_place()
+        if not has_space:
+            self.in_doubt = True
+        elif connection.total_changes != before:
+            self.in_doubt = False
+        return answers
 
     @property
     def reads_beside(self) -> bool:
@@ -155,7 +171,13 @@ class Connection:
 
     def _opened(self) -> sqlite3.Connection:
         with self._as_owner():
-            connection = sqlite3.connect(self._place(), uri=True, timeout=self._busy_seconds, isolation_level=None)
+            connection = sqlite3.connect(
+                self._place(),
+                uri=True,
+                timeout=self._busy_seconds,
+                isolation_level=None,
+                cached_statements=_STATEMENTS,
+            )
             try:
                 for setting in _SETTINGS:
                     connection.execute(setting)
@@ -207,23 +229,39 @@ class Connection:
 
     def _found(self) -> list[tuple[int, int]]:
         """Return which files are in the ledger's place and beside it; a file that is missing is (0, 0)."""
-        if self._path is None or self._reads_only:
-            return []
-        return [_identity(self._path), *(_identity(self._path.with_name(self._path.name + end)) for end in _BESIDE)]
+        return [_identity(file) for file in self._files]
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def _identity(file: str) -> tuple[int, int]:
     try:
-        found = path.lstat()
+        found = os.lstat(file)
     except FileNotFoundError:
         return (0, 0)
     return found.st_dev, found.st_ino
 
 
+class _HalfDone(Exception):
+    """A job has written something, and then raised."""
+
+
 def _transaction(connection: sqlite3.Connection, jobs: list[Job[Any]], *, reads_only: bool = False) -> Answers:
-    connection.execute("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+    """Do the jobs in one transaction; only where one must be undone alone does each get a savepoint of its own."""
+    begin = "BEGIN" if reads_only else "BEGIN IMMEDIATE"
     try:
-        answers = [_in_a_savepoint(connection, job) for job in jobs]
+        return _committed(connection, begin, jobs, _done)
+    except _HalfDone:
+        return _committed(connection, begin, jobs, _in_a_savepoint)
+
+
+def _committed(
+    connection: sqlite3.Connection,
+    begin: str,
+    jobs: list[Job[Any]],
+    do: Callable[[sqlite3.Connection, Job[Any]], tuple[Any, BaseException | None]],
+) -> Answers:
+    connection.execute(begin)
+    try:
+        answers = [do(connection, job) for job in jobs]
         connection.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):
@@ -232,17 +270,27 @@ def _transaction(connection: sqlite3.Connection, jobs: list[Job[Any]], *, reads_
     return answers
 
 
+def _done(connection: sqlite3.Connection, job: Job[Any]) -> tuple[Any, BaseException | None]:
+    before = connection.total_changes
+    try:
+        return job(connection), None
+    except (sqlite3.Error, Unreadable, UnicodeDecodeError):
+        raise
+    except Exception as error:
+        if connection.total_changes != before:
+            raise _HalfDone from error
+        return None, error
+
+
 def _in_a_savepoint(connection: sqlite3.Connection, job: Job[Any]) -> tuple[Any, BaseException | None]:
     connection.execute("SAVEPOINT job")
     try:
         result = job(connection)
-    except sqlite3.Error:
+    except (sqlite3.Error, Unreadable, UnicodeDecodeError):
         raise
-    except Exception as error:  # the job's own: it goes to whoever handed it over, and no other job is undone
+    except Exception as error:  # noqa: BLE001 - the job's own: it goes to whoever handed it over, no other is undone
         connection.execute("ROLLBACK TO job")
         connection.execute("RELEASE job")
-        if isinstance(error, Unreadable | UnicodeDecodeError):
-            raise
         return None, error
     connection.execute("RELEASE job")
     return result, None

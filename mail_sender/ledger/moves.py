@@ -1,80 +1,116 @@
 """A delivery's move from one state to the next: checked, written, and its message completed by it.
 
-A change names the claim under which its delivery was read. Nothing is changed if the row has another claim by now
-(`Fenced`), or if the move between the two states is not allowed (`IllegalMove`).
+A change names the claim and the state in which its delivery was read. Nothing is changed if the row has others by now
+(`Fenced`), or if the move between the two states is not allowed (`IllegalMove`). Each raises before it writes: then
+nothing has to be undone.
 """
 
 import sqlite3
 from datetime import datetime
 
 from mail_sender.ledger import rows, states
-from mail_sender.ledger.base import Attempt, Delivery, Fenced, Outcome
-from mail_sender.ledger.states import FINAL, State
+from mail_sender.ledger.base import Attempt, Delivery, Fenced, Imprint, Outcome
+from mail_sender.ledger.states import FINAL, OPEN, State
 
 MOST_ATTEMPTS_KEPT = 50
 """Lines of history for each delivery; the first of more are dropped."""
 
 
-def checked(
-    db: sqlite3.Connection, delivery: Delivery, new: State, moves: frozenset[tuple[State, State]] = states.MOVES
-) -> tuple[int, int]:
-    """Return the numbers of a delivery's row and of its message's, if it may become what it is to become."""
-    row = db.execute(
-        "SELECT d.number, d.message, d.state, d.claim FROM delivery d JOIN message m ON m.number = d.message "
-        "WHERE d.recipient = ? AND m.id = ?",
-        rows.key(delivery),
-    ).fetchone()
-    if row is None or row[3] != delivery.claim:
+_ROW = "recipient = ? AND message = (SELECT number FROM message WHERE id = ?)"
+_AS_READ = f"{_ROW} AND claim = ? AND state = ?"
+_BEGIN = f"UPDATE delivery SET state = 'processing', claim = ? WHERE {_AS_READ}"
+_DOT = (
+    "UPDATE delivery SET dot = 1, message_id = ?, date = ?, digest = ?, relay = ? "
+    f"WHERE {_ROW} AND claim = ? AND state = 'processing'"
+)
+_MOVE = (
+    "UPDATE delivery SET state = ?, dot = 0, next_attempt = ?, attempts = ?, ambiguous = ?, copy = ?, "
+    f"changed_at = ?, claim = claim + ?, queue_id = ifnull(?, queue_id) WHERE {_AS_READ}"
+)
+_LINE = (
+    "INSERT INTO attempt (delivery, at, stage, verdict, code, reply, seconds, relay) "
+    f"SELECT number, ?, ?, ?, ?, ?, ?, ? FROM delivery WHERE {_ROW}"
+)
+_DROP_LINES = (
+    "DELETE FROM attempt WHERE delivery = ?1 AND number <= "
+    "(SELECT number FROM attempt WHERE delivery = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)"
+)
+_SENT = "EXISTS (SELECT 1 FROM delivery WHERE message = message.number AND state = 'sent')"
+_OPEN = f"SELECT 1 FROM delivery WHERE message = message.number AND state IN {tuple(sorted(map(str, OPEN)))}"
+_COMPLETE = (
+    f"UPDATE message SET complete_at = ? WHERE id = ? AND complete_at IS NULL AND {_SENT} AND NOT EXISTS ({_OPEN})"
+)
+
+
+def begin(db: sqlite3.Connection, delivery: Delivery, claim: int) -> None:
+    """Write that a delivery is claimed under this number. Raises `Fenced`."""
+    if db.execute(_BEGIN, (claim, *_as_read(delivery))).rowcount != 1:
         raise Fenced
-    number, message, state, _ = row
-    states.check(State(state), new, moves)
-    return number, message
+
+
+def dot(db: sqlite3.Connection, delivery: Delivery, imprint: Imprint) -> None:
+    """Write that the dot may be out from here on. Raises `Fenced`."""
+    written = imprint.message_id, rows.micros(imprint.date), imprint.digest, imprint.relay
+    if db.execute(_DOT, (*written, *rows.key(delivery), delivery.claim)).rowcount != 1:
+        raise Fenced
 
 
 def move(
+    db: sqlite3.Connection, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None
+) -> bool:
+    """Write what a delivery becomes, and its line of history; say whether its message has become unmarked by it."""
+    states.check(delivery.state, outcome.state)
+    _write(db, delivery, outcome, now, attempt)
+    return outcome.state in FINAL and _complete(db, delivery, now)
+
+
+def command(
+    db: sqlite3.Connection, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None
+) -> None:
+    """Write what the operator wants of a delivery, under a new claim."""
+    states.check(delivery.state, outcome.state, states.COMMANDS)
+    _write(db, delivery, outcome, now, attempt, claims=1)
+    id_ = str(delivery.message)
+    if outcome.copy > delivery.copy:
+        # Somebody un-sent it: it is marked again after the copy.
+        clear = "UPDATE message SET marked_at = NULL, unsent_at = NULL WHERE id = ? AND unsent_at IS NOT NULL"
+        db.execute(clear, (id_,))
+    if outcome.state in OPEN:
+        db.execute("UPDATE message SET complete_at = NULL WHERE id = ? AND complete_at IS NOT NULL", (id_,))
+    else:
+        _complete(db, delivery, now)
+
+
+def _write(
     db: sqlite3.Connection,
     delivery: Delivery,
     outcome: Outcome,
     now: datetime,
     attempt: Attempt | None,
-    moves: frozenset[tuple[State, State]] = states.MOVES,
-) -> tuple[int, int]:
-    """Write what a delivery becomes, and its line of history; return the numbers as `checked` does."""
-    number, message = checked(db, delivery, outcome.state, moves)
+    claims: int = 0,
+) -> None:
     counts = outcome.attempts, outcome.ambiguous, outcome.copy
-    db.execute(
-        "UPDATE delivery SET state = ?, dot = 0, next_attempt = ?, attempts = ?, ambiguous = ?, copy = ?, "
-        "changed_at = ? WHERE number = ?",
-        (outcome.state.value, rows.micros(outcome.next_attempt), *counts, rows.micros(now), number),
-    )
-    if attempt is not None:
-        _add_attempt(db, number, attempt)
-    return number, message
+    queue_id = attempt.queue_id if attempt else None
+    values = outcome.state.value, rows.micros(outcome.next_attempt), *counts, rows.micros(now), claims, queue_id
+    if db.execute(_MOVE, (*values, *_as_read(delivery))).rowcount != 1:
+        raise Fenced
+    if attempt is None:
+        return
+    said = attempt.stage, attempt.verdict, attempt.code, attempt.reply, attempt.seconds, attempt.relay
+    line = db.execute(_LINE, (rows.micros(attempt.at), *said, *rows.key(delivery))).lastrowid
+    if outcome.state is not State.SENT:  # after that line comes none, but for a copy's
+        of = db.execute("SELECT delivery FROM attempt WHERE number = ?", (line,)).fetchone()[0]
+        db.execute(_DROP_LINES, (of, MOST_ATTEMPTS_KEPT))
 
 
-def _add_attempt(db: sqlite3.Connection, number: int, attempt: Attempt) -> None:
-    """Write a line of a delivery's history, and drop the oldest of more than `MOST_ATTEMPTS_KEPT`."""
-    said = attempt.stage, attempt.verdict, attempt.code, attempt.reply
-    db.execute(
-        "INSERT INTO attempt (delivery, at, stage, verdict, code, reply, seconds, relay) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (number, rows.micros(attempt.at), *said, attempt.seconds, attempt.relay),
-    )
-    if attempt.queue_id is not None:
-        db.execute("UPDATE delivery SET queue_id = ? WHERE number = ?", (attempt.queue_id, number))
-    db.execute(
-        "DELETE FROM attempt WHERE delivery = ?1 AND number <= "
-        "(SELECT number FROM attempt WHERE delivery = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
-        (number, MOST_ATTEMPTS_KEPT),
-    )
+def _complete(db: sqlite3.Connection, delivery: Delivery, now: datetime) -> bool:
+    """Write that all deliveries of a message are final, one of them sent; say whether it is to be marked now."""
+    values = rows.micros(now), str(delivery.message)
+    if db.execute(f"{_COMPLETE} AND marked_at IS NULL", values).rowcount == 1:
+        return True
+    db.execute(_COMPLETE, values)  # of a message that is marked already: for another recipient, or an earlier copy
+    return False
 
 
-def complete(db: sqlite3.Connection, message: int, now: datetime) -> bool:
-    """Keep `complete_at` true to the message's deliveries; say whether the message is to be marked as sent now."""
-    found = {State(state) for (state,) in db.execute("SELECT state FROM delivery WHERE message = ?", (message,))}
-    complete = State.SENT in found and found <= FINAL
-    before, marked = db.execute("SELECT complete_at, marked_at FROM message WHERE number = ?", (message,)).fetchone()
-    if complete != (before is not None):
-        complete_at = rows.micros(now) if complete else None
-        db.execute("UPDATE message SET complete_at = ? WHERE number = ?", (complete_at, message))
-    return complete and before is None and marked is None
+def _as_read(delivery: Delivery) -> tuple[str, str, int, str]:
+    return *rows.key(delivery), delivery.claim, delivery.state.value

@@ -1,8 +1,8 @@
 """The ledger on SQLite: every promise of `base`, in a file of its own or in memory.
 
-Each method hands one job to the `Writer`, which commits it before the caller gets its result. `migrations` makes the
-tables, `admission` takes up messages, `moves` writes what a delivery becomes, `search` and `tally` read for the
-operator.
+Each method hands one job to the `Writer`, which commits it before the caller gets its result; only `begin` does not
+wait for that. `migrations` makes the tables, `admission` takes up messages, `moves` writes what a delivery becomes,
+`search` and `tally` read for the operator.
 """
 
 import sqlite3
@@ -10,13 +10,14 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 from uuid import UUID
 
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger import admission, migrations, moves, rows, search, states
-from mail_sender.ledger.base import Attempt, Delivery, Entry, Fenced, Imprint, Outcome, Query, Stuck
+from mail_sender.ledger.base import Attempt, Delivery, Entry, Imprint, Outcome, Query, Stuck
 from mail_sender.ledger.connection import AsOwner
 from mail_sender.ledger.states import State
 from mail_sender.ledger.summary import Summary
@@ -24,6 +25,8 @@ from mail_sender.ledger.tally import Tally
 from mail_sender.ledger.writer import Writer
 from mail_sender.message import Message
 
+ADMITTED_TOGETHER = 250
+"""Messages in one transaction: a dot that is to be written waits for no more than these."""
 KEPT_AFTER = timedelta(days=1)
 """How long a row outlives its message."""
 
@@ -34,6 +37,7 @@ class SqliteLedger:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._tally = Tally()
+        self._claims = 0
 
     @classmethod
     async def open(cls, path: Path | None, as_owner: AsOwner = nullcontext, *, reads_only: bool = False) -> Self:
@@ -48,7 +52,13 @@ class SqliteLedger:
 
     async def admit(self, messages: Sequence[Message], now: datetime, max_age: timedelta) -> Sequence[UUID]:
         """Take up what is new of these messages; return those newly found un-sent."""
-        return await self._writer.do(lambda db: admission.admit(db, messages, now, max_age), begins=True)
+        unsent: list[UUID] = []
+        for start in range(0, len(messages), ADMITTED_TOGETHER):
+            piece = messages[start : start + ADMITTED_TOGETHER]
+            unsent += await self._writer.do(
+                partial(admission.admit, messages=piece, now=now, max_age=max_age), begins=True
+            )
+        return unsent
 
     async def due(
         self,
@@ -75,56 +85,38 @@ class SqliteLedger:
         return await self._writer.do(lambda db: rows.deliveries(db, which, (str(message),)))
 
     async def begin(self, delivery: Delivery) -> Delivery:
-        """Claim a queued delivery for an attempt."""
+        """Claim a queued delivery for an attempt.
 
-        def job(db: sqlite3.Connection) -> Delivery:
-            number, _ = moves.checked(db, delivery, State.PROCESSING)
-            db.execute("UPDATE delivery SET state = 'processing', claim = claim + 1 WHERE number = ?", (number,))
-            return replace(delivery, state=State.PROCESSING, claim=delivery.claim + 1)
+        The claim is written together with the next change: no other process writes, and what has a claim and no dot
+        was not sent. Only a ledger that failed has to write it before it is returned.
+        """
+        states.check(delivery.state, State.PROCESSING)
+        claim = self._claims = max(delivery.claim, self._claims) + 1  # no other claim of this process has this number
 
-        return await self._writer.do(job, begins=True)
+        def job(db: sqlite3.Connection) -> None:
+            moves.begin(db, delivery, claim)
+
+        if self._writer.in_doubt:
+            await self._writer.do(job, begins=True)
+        else:
+            self._writer.later(job)
+        return replace(delivery, state=State.PROCESSING, claim=claim)
 
     async def dot(self, delivery: Delivery, imprint: Imprint) -> None:
         """Write that the dot may be out from here on."""
-        update = (
-            "UPDATE delivery SET dot = 1, message_id = ?, date = ?, digest = ?, relay = ? WHERE state = 'processing' "
-            "AND claim = ? AND recipient = ? AND message = (SELECT number FROM message WHERE id = ?)"
-        )
-        written = imprint.message_id, rows.micros(imprint.date), imprint.digest, imprint.relay
-        values = *written, delivery.claim, *rows.key(delivery)
-
-        def job(db: sqlite3.Connection) -> None:
-            if db.execute(update, values).rowcount != 1:
-                raise Fenced
-
-        await self._writer.do(job, begins=True)
+        await self._writer.do(lambda db: moves.dot(db, delivery, imprint), begins=True)
 
     async def settle(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
     ) -> bool:
         """Write what became of a delivery; say whether its message has become unmarked by it."""
-
-        def job(db: sqlite3.Connection) -> bool:
-            _, message = moves.move(db, delivery, outcome, now, attempt)
-            return moves.complete(db, message, now)
-
-        return await self._writer.do(job)
+        return await self._writer.do(lambda db: moves.move(db, delivery, outcome, now, attempt))
 
     async def apply_command(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
     ) -> None:
         """Write what the operator wants of a delivery, with the line of history that says so."""
-
-        def job(db: sqlite3.Connection) -> None:
-            number, message = moves.move(db, delivery, outcome, now, attempt, states.COMMANDS)
-            db.execute("UPDATE delivery SET claim = claim + 1 WHERE number = ?", (number,))
-            if outcome.copy > delivery.copy:
-                # Somebody un-sent it: it is marked again after the copy.
-                clear = "UPDATE message SET marked_at = NULL, unsent_at = NULL"
-                db.execute(f"{clear} WHERE number = ? AND unsent_at IS NOT NULL", (message,))
-            moves.complete(db, message, now)
-
-        await self._writer.do(job)
+        await self._writer.do(lambda db: moves.command(db, delivery, outcome, now, attempt))
 
     async def interrupted(self) -> Sequence[Delivery]:
         """Return what is processing: with one process, nobody works on it when it starts."""
@@ -140,11 +132,13 @@ class SqliteLedger:
             lambda db: [rows.uuid(id_) for (id_,) in db.execute(select, (rows.micros(now),))]
         )
 
-    async def marked(self, message: UUID, now: datetime) -> None:
+    async def marked(self, messages: Sequence[UUID], now: datetime) -> None:
         """The server knows; that is not written before the outcome that it follows from."""
         sent = "EXISTS (SELECT 1 FROM delivery WHERE message = message.number AND state = 'sent')"
         update = f"UPDATE message SET marked_at = ?, unsent_at = NULL WHERE id = ? AND {sent}"
-        await self._writer.do(lambda db: db.execute(update, (rows.micros(now), str(message))))
+        at = rows.micros(now)
+        values = [(at, str(message)) for message in messages]
+        await self._writer.do(lambda db: db.executemany(update, values))
 
     async def forget(self, now: datetime, keep: Container[UUID] = frozenset()) -> None:
         """Drop what the server should have deleted more than a day ago."""

@@ -122,7 +122,7 @@ class Metrics:
                 self._finished.labels(kind, state)
         for stage in Stage:
             self._stage.labels(stage)
-        for what in ("claim", "dot", "outcome"):
+        for what in ("dot", "outcome"):
             self._commit.labels(what)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

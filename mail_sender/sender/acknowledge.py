@@ -134,7 +134,7 @@ class Acknowledger:
         if message in self._unrecorded:
             del self._unrecorded[message]
             return  # the ledger names it as unmarked once it has the outcome
-        await self._parts.ledger.marked(message, self._clock.now())
+        await self._parts.ledger.marked([message], self._clock.now())
         self._taken.discard(message)
 
     def _observe(self, began: float, *, done: bool) -> None:

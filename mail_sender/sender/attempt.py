@@ -4,8 +4,8 @@
 
 1. The message is the one that the last poll saw, or is read from the server again (`current_message`).
 2. Its mail is made. If the mail may have arrived already, it is made with the same Date and Message-ID.
-3. The ledger commits the claim before the conversation with the relay begins, the dot before the dot goes out
-   (`handover`), and the outcome after the relay's reply (`ledger_gate`).
+3. The ledger takes the claim before the conversation with the relay begins. It commits the dot, and with it the
+   claim, before the dot goes out (`handover`), and the outcome after the relay's reply (`ledger_gate`).
 
 Each step takes the result of the step before. A step that finds nothing to mail returns the `End` of the attempt
 instead. Every end is recorded and reported in the same way.
@@ -70,10 +70,8 @@ class Attempts:
         mail = self._mail(delivery, message)
         if isinstance(mail, End):
             return mail
-        with self._gate.measured("claim"):
-            claimed = await self._parts.ledger.begin(delivery)
+        claimed = await self._parts.ledger.begin(delivery)
         self._parts.in_flight.put(claimed)
-        self._gate.works()
         ended = await self._handover.send(claimed, mail, granted)
         return replace(ended, is_only=len(message.recipients) == 1)
 

@@ -100,7 +100,7 @@ class Dispatcher:
         except LedgerFault as fault:
             gate.close(fault)
             return gate.closed_for
-        if gate.closed_for == 0 and not self._running:  # a running one has its claim still to be written
+        if gate.closed_for == 0 and not self._running:  # a running one has its dot still to be written
             gate.works()
         return wait
 

@@ -56,6 +56,7 @@ class Handover:
         imprint = Imprint(mail.message_id, mail.date, mail.digest, granted.relay.place)
         with self._ledger_gate.measured("dot"):
             await self._parts.ledger.dot(claimed, imprint)
+        self._ledger_gate.works()
         self._parts.in_flight.put(replace(claimed, dot=True, imprint=imprint))
         granted.relay.gate.reached_dot(granted.permit, self._clock.monotonic())
 

@@ -50,7 +50,7 @@ class LedgerGate:
 
     @contextmanager
     def measured(self, what: str) -> Iterator[None]:
-        """Let those who watch know how long a commit takes: of a `claim`, a `dot` or an `outcome`."""
+        """Let those who watch know how long a commit takes: of a `dot` or an `outcome`."""
         began = self._clock.monotonic()
         yield
         self._parts.observe(Committed(what, self._clock.monotonic() - began))

@@ -57,7 +57,7 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The ledger has written a `claim`, a `dot` or an `outcome`."""
+    """The ledger has written a `dot` or an `outcome`."""
 
     what: str
     seconds: float

@@ -160,13 +160,42 @@ async def test_an_old_claim_can_write_nothing(ledger: Ledger) -> None:
     await ledger.dot(new, IMPRINT)
 
 
+async def test_of_two_claims_on_one_reading_only_the_first_can_write(ledger: Ledger) -> None:
+    """Nor can one that an operator was faster than, although his command counts up the same number."""
+    of, changed = message(), message()
+    await admit(ledger, of, changed)
+    read, found = await of_one(ledger, of), await of_one(ledger, changed)
+    first, second = await ledger.begin(read), await ledger.begin(read)
+    await ledger.apply_command(found, outcome(State.QUEUED), NOW)
+    late = await ledger.begin(found)
+    assert first.claim != second.claim
+    for claim in (second, late, replace(late, claim=1)):
+        for write in (ledger.dot(claim, IMPRINT), ledger.settle(claim, outcome(State.FAILED), NOW)):
+            with pytest.raises(Fenced):
+                await write
+    assert await of_one(ledger, of) == first
+    assert (await of_one(ledger, changed)).state is State.QUEUED
+    await ledger.dot(first, IMPRINT)
+
+
+async def test_a_claim_is_seen_by_all_that_is_asked_after_it(ledger: Ledger) -> None:
+    """Whenever it is committed: by a look at the message, a count, and a search for what was left behind."""
+    of = message()
+    await admit(ledger, of)
+    begun = await ledger.begin(await of_one(ledger, of))
+    assert await ledger.interrupted() == await ledger.deliveries(of.id) == [begun]
+    assert await ledger.count(Query()) == {State.PROCESSING: 1}
+    assert await due(ledger) == []
+
+
 async def test_a_write_that_is_refused_disturbs_none_beside_it(ledger: Ledger) -> None:
     """Handed over in the same moment: the fenced one changes nothing, and all others are written."""
     messages = [message() for _ in range(20)]
     await admit(ledger, *messages)
     found = [await of_one(ledger, of) for of in messages]
     wrong = [replace(one, claim=7) if number % 3 == 0 else one for number, one in enumerate(found)]
-    results = await asyncio.gather(*(ledger.begin(one) for one in wrong), return_exceptions=True)
+    begun = [await ledger.begin(one) for one in wrong]
+    results = await asyncio.gather(*(ledger.dot(one, IMPRINT) for one in begun), return_exceptions=True)
     assert [isinstance(result, Fenced) for result in results] == [number % 3 == 0 for number in range(20)]
     counts = await ledger.count(Query())
     assert counts == {State.QUEUED: 7, State.PROCESSING: 13}
@@ -204,14 +233,14 @@ async def test_what_is_listed_long_after_its_mark_is_newly_un_sent_once(ledger: 
     of, other = message(), message()
     await admit(ledger, of, other)
     await become(ledger, of, State.SENT)
-    await ledger.marked(of.id, NOW)
+    await ledger.marked([of.id], NOW)
     assert await admit(ledger, of, other, now=NOW + LAGGING) == []
     later = NOW + LAGGING + SECOND
     assert await admit(ledger, of, other, now=later) == [of.id]
     assert await admit(ledger, of, other, now=later + HOUR) == []
     (found,) = await ledger.find(Query(message=str(of.id)), 10)
     assert (found.unsent_at, found.marked_at) == (later, NOW)
-    await ledger.marked(of.id, later)
+    await ledger.marked([of.id], later)
     (found,) = await ledger.find(Query(message=str(of.id)), 10)
     assert (found.unsent_at, found.marked_at) == (None, later)
     assert await states(ledger, of) == [State.SENT]
@@ -243,7 +272,7 @@ async def test_a_mark_is_not_written_before_its_outcome(ledger: Ledger, state: S
     of = message()
     await admit(ledger, of)
     await become(ledger, of, state)
-    await ledger.marked(of.id, NOW)
+    await ledger.marked([of.id], NOW)
     assert not (await of_one(ledger, of)).marked
 
 
@@ -253,7 +282,7 @@ async def test_a_copy_of_a_marked_message_does_not_make_it_unmarked(ledger: Ledg
     await admit(ledger, marked, fresh)
     for of in (marked, fresh):
         await become(ledger, of, State.SENT)
-    await ledger.marked(marked.id, NOW)
+    await ledger.marked([marked.id], NOW)
     for of in (marked, fresh):
         await ledger.apply_command(await of_one(ledger, of), outcome(State.QUEUED, copy=1), NOW)
     assert await unmarked(ledger) == []

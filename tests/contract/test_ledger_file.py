@@ -6,13 +6,15 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mail_sender.errors import LedgerFault
+from mail_sender.ledger import admission
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Outcome, Query
-from mail_sender.ledger.sqlite import SqliteLedger
+from mail_sender.ledger.sqlite import ADMITTED_TOGETHER, SqliteLedger
 from mail_sender.ledger.states import State
 from mail_sender.message import Message
 from tests.support.samples import DAY, IMPRINT, INTENT, MINUTE, NOW, message, reset
@@ -92,7 +94,7 @@ async def a_day_of_work(ledger: SqliteLedger) -> list[Message]:
             begun, Outcome(State.SENT, NOW, 1, 0), NOW, Attempt(NOW, "dot", "accepted", 250, "ok", 0.2, "Q1")
         )
     for one in (marked, unsent):
-        await ledger.marked(one.message, NOW)
+        await ledger.marked([one.message], NOW)
     await ledger.admit([messages[6]], NOW + 16 * MINUTE, WEEK)
     await ledger.settle(held, Outcome(State.HELD, NOW, 0, 0), NOW)
     return messages
@@ -129,7 +131,7 @@ async def test_each_answer_means_that_it_is_written(ledger: SqliteLedger, path: 
 
     await ledger.admit([of], NOW, WEEK)
     begun = await ledger.begin(await state())
-    assert await state() == begun
+    assert await ledger.interrupted() == [begun] == [await state()]
     await ledger.dot(begun, IMPRINT)
     assert await state() == replace(begun, dot=True, imprint=IMPRINT)
     await ledger.settle(begun, Outcome(State.SENT, NOW, 1, 0), NOW)
@@ -252,8 +254,14 @@ async def test_a_file_that_was_taken_away_under_it_is_trouble(ledger: SqliteLedg
     of = message()
     await ledger.admit([of], NOW, WEEK)
     (found,) = await ledger.deliveries(of.id)
+    begun = await ledger.begin(found)
     aside = take_away(path, path if how == "replaced" else None)
-    for call in (ledger.begin(found), ledger.due(NOW, 10), ledger.admit([message()], NOW, WEEK)):
+    for call in (
+        ledger.dot(begun, IMPRINT),
+        ledger.begin(found),
+        ledger.due(NOW, 10),
+        ledger.admit([message()], NOW, WEEK),
+    ):
         with pytest.raises(LedgerFault, match="removed or replaced"):
             await call
     shutil.move(aside, path)
@@ -312,7 +320,7 @@ async def test_who_only_reads_changes_nothing(ledger: SqliteLedger, path: Path) 
     assert await everything(reader) == known
     (found,) = await reader.deliveries(known[0][-1].delivery.message)
     with pytest.raises(LedgerFault):
-        await reader.begin(found)
+        await reader.dot(await reader.begin(found), IMPRINT)
     await reader.close()
     assert octets(path) == before
     assert files(path.parent) == [path]
@@ -341,6 +349,9 @@ async def test_the_write_ahead_log_stays_small(ledger: SqliteLedger, path: Path)
     log = path.with_name(path.name + "-wal")
     assert log.stat().st_size <= 1024 * 1024
     await ledger.admit([message() for _ in range(4_000)], NOW, WEEK)
+    assert log.stat().st_size <= 1024 * 1024
+    many = [message() for _ in range(4_000)]
+    await ledger._writer.do(lambda db: admission.admit(db, many, NOW, WEEK))
     assert log.stat().st_size > 1024 * 1024
     await a_day_of_work(ledger)
     assert log.stat().st_size <= 1024 * 1024
@@ -356,24 +367,71 @@ async def test_another_program_that_holds_it_is_trouble_for_a_while(
     (found,) = await ledger.deliveries(of.id)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
+    begun = await ledger.begin(found)
     with pytest.raises(LedgerFault, match="another program has locked it"):
-        await ledger.begin(found)
+        await ledger.dot(begun, IMPRINT)
+    with pytest.raises(LedgerFault, match="another program has locked it"):
+        await ledger.begin(found)  # from the first fault on, a claim is known to be written
     other.execute("ROLLBACK")
     other.close()
-    assert (await ledger.begin(found)).state is State.PROCESSING
+    assert await ledger.interrupted() == []
+    await ledger.dot(await ledger.begin(found), IMPRINT)
+
+
+async def test_a_claim_is_soon_on_the_disk_although_nothing_else_is_written(
+    ledger: SqliteLedger, path: Path, tmp_path: Path
+) -> None:
+    """A killed sender's row says that it was being sent, and not only that it was queued."""
+    of = message()
+    await ledger.admit([of], NOW, WEEK)
+    (found,) = await ledger.deliveries(of.id)
+    begun = await ledger.begin(found)
+    kills = 0
+    async with asyncio.timeout(10):
+        while True:
+            kills += 1
+            copy = await SqliteLedger.open(as_kill_would_leave_it(path, tmp_path / f"killed-{kills}"))
+            left = await copy.interrupted()
+            await copy.close()
+            if left:
+                break
+    assert left == [begun]
+
+
+async def test_a_claim_waits_for_no_commit_of_its_own(ledger: SqliteLedger) -> None:
+    """It is written with the dot that proves it: an attempt waits for two commits, the dot's and the outcome's."""
+    messages = [message() for _ in range(20)]
+    await ledger.admit(messages, NOW, WEEK)
+    found = [(await ledger.deliveries(of.id))[0] for of in messages]
+    commits: list[str] = []
+    await ledger._writer.do(lambda db: db.set_trace_callback(commits.append))
+    for one in found:
+        begun = await ledger.begin(one)
+        await ledger.dot(begun, IMPRINT)
+        await ledger.settle(begun, Outcome(State.SENT, NOW, 1, 0), NOW)
+    assert commits.count("COMMIT") == 1 + 2 * len(messages)
 
 
 async def test_a_full_disk_is_trouble_and_leaves_everything_as_it_was(ledger: SqliteLedger) -> None:
     """The call has failed as a whole; with room again, it goes on."""
     await ledger.admit([message() for _ in range(10)], NOW, WEEK)
     pages = await ledger._writer.do(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
-    await ledger._writer.do(lambda db: db.execute(f"PRAGMA max_page_count = {pages}"))
-    with pytest.raises(LedgerFault, match="the disk is full") as caught:
-        await ledger.admit([message() for _ in range(2_000)], NOW, WEEK)
-    assert caught.value.kind == "SQLITE_FULL"
-    assert await ledger.count(Query()) == {State.QUEUED: 10}
+    many = [message() for _ in range(2_000)]
+    taken = []
+
+    def grow(db: sqlite3.Connection, by: int) -> None:
+        db.execute(f"PRAGMA max_page_count = {pages + by}")
+
+    for more in (0, 100):
+        await ledger._writer.do(partial(grow, by=more))
+        with pytest.raises(LedgerFault, match="the disk is full") as caught:
+            await ledger.admit(many, NOW, WEEK)
+        assert caught.value.kind == "SQLITE_FULL"
+        taken.append((await ledger.count(Query()))[State.QUEUED] - 10)
+    assert taken[0] == 0
+    assert taken[1] in range(ADMITTED_TOGETHER, len(many), ADMITTED_TOGETHER)  # whole pieces, as many as fit
     await ledger._writer.do(lambda db: db.execute("PRAGMA max_page_count = 1000000"))
-    await ledger.admit([message() for _ in range(2_000)], NOW, WEEK)
+    await ledger.admit(many, NOW, WEEK)
     assert await ledger.count(Query()) == {State.QUEUED: 2_010}
 
 

@@ -171,10 +171,16 @@ class Machine(RuleBasedStateMachine):
             self.begin_one(row)
 
     def begin_one(self, row: Delivery) -> None:
-        if self.may(row, State.PROCESSING, MOVES, self.ledger.begin(row)):
-            known = self.model.known[row.message].rows
-            known[row.recipient] = replace(known[row.recipient], state=State.PROCESSING, claim=row.claim + 1)
-            self.seen.append(known[row.recipient])
+        if row.state is not State.QUEUED:
+            return self.fails(self.ledger.begin(row), IllegalMove)
+        claimed = self.run(self.ledger.begin(row))  # the claim may not hold: the dot and the outcome show it
+        assert (claimed.claim > row.claim, claimed.state) == (True, State.PROCESSING)
+        assert claimed.claim not in {one.claim for one in self.seen if one.key == row.key}
+        if (actual := self.actual(row)) and (actual.claim, actual.state) == (row.claim, row.state):
+            self.model.known[row.message].rows[row.recipient] = replace(
+                actual, state=claimed.state, claim=claimed.claim
+            )
+        return self.seen.append(claimed)
 
     @rule(pick=st.integers(0, 50), number=st.integers(1, 3))
     def dot(self, pick: int, number: int) -> None:
@@ -218,7 +224,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(of=st.sampled_from(MESSAGES))
     def mark(self, of: Message) -> None:
-        self.run(self.ledger.marked(of.id, self.now))
+        self.run(self.ledger.marked([of.id], self.now))
         known = self.model.known.get(of.id)
         if known and any(row.state is State.SENT for row in known.rows.values()):
             known.marked, known.unsent = self.now, None
@@ -285,10 +291,10 @@ class Machine(RuleBasedStateMachine):
     ) -> Any:
         """Make a call, which must fail where it has to; return its answer, or True where it has none."""
         actual = self.actual(row)
-        if actual is None or actual.claim != row.claim:
-            return self.fails(call, Fenced)
-        if (actual.state, new) not in moves:
+        if (row.state, new) not in moves:
             return self.fails(call, IllegalMove)
+        if actual is None or (actual.claim, actual.state) != (row.claim, row.state):
+            return self.fails(call, Fenced)
         answer = self.run(call)
         return True if answer is None else answer
 

@@ -237,7 +237,7 @@ async def _send(ledger: SqliteLedger, message: Message) -> None:
         line = Attempt(now, "dot", "accepted", 250, "2.0.0 ok: queued as an id of some length", 0.1, "CHAOS")
         await ledger.settle(claimed, Outcome(state, now, attempts, 0), now, line)
         (delivery,) = await ledger.deliveries(message.id)
-    await ledger.marked(message.id, now)
+    await ledger.marked([message.id], now)
 
 
 async def torn(rig: Rig, nth: int) -> None:

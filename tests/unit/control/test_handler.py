@@ -101,7 +101,7 @@ async def test_a_verb_changes_its_own_states_and_says_why_not_of_the_others(
     for state in State:
         of = message()
         await become(ledger, of, state, ambiguous=int(verb == "resend"))
-        await ledger.marked(of.id, NOW)
+        await ledger.marked([of.id], NOW)
         before = await only(ledger, of)
         *lines, end = await ask(handler_on(ledger, Server(of)), verb, message=str(of.id))
         (result,) = results(lines)
@@ -165,7 +165,7 @@ async def test_resend_queues_a_copy_of_its_own(ledger: SqliteLedger, state: Stat
     """Attempts and ambiguity are the copy's, and start from nothing."""
     of = message()
     await become(ledger, of, state, ambiguous=2)
-    await ledger.marked(of.id, NOW)
+    await ledger.marked([of.id], NOW)
     await ask(handler_on(ledger, Server(of)), "resend", message=str(of.id))
     delivery = await only(ledger, of)
     assert (delivery.state, delivery.next_attempt) == (State.QUEUED, NOW)
@@ -187,7 +187,7 @@ async def test_resend_refuses_what_would_be_of_no_use(
     """By what the server says of it now."""
     of = message()
     await become(ledger, of, State.SENT)
-    await ledger.marked(of.id, NOW)
+    await ledger.marked([of.id], NOW)
     server = Server() if change is None else Server(replace(of, **change))
     lines = await ask(handler_on(ledger, server), "resend", message=str(of.id))
     assert lines[-1]["end"]["exit"] == exit_code
@@ -208,7 +208,7 @@ async def test_faults_of_others_are_exit_75_and_a_sentence(ledger: SqliteLedger)
     """The identity server's, and the disk's."""
     of = message()
     await become(ledger, of, State.SENT)
-    await ledger.marked(of.id, NOW)
+    await ledger.marked([of.id], NOW)
     fault = ServerFault(ServerFaultKind.UNREACHABLE, "connection refused", "start it")
     (end,) = await ask(handler_on(ledger, Server(fault=fault)), "resend", message=str(of.id))
     assert end["end"]["exit"] == Exit.TEMPORARY

@@ -80,7 +80,7 @@ async def test_on_a_full_disk_outcomes_are_written_and_nothing_is_begun(ledger: 
         await Disk(ledger, patch).fill()
         for one in claimed:
             await ledger.settle(one, Outcome(State.SENT, NOW, 1, 0), NOW)
-            await ledger.marked(one.message, NOW)
+            await ledger.marked([one.message], NOW)
         for begin in (lambda: ledger.begin(waiting), lambda: ledger.admit([message()], NOW, DAY)):
             with pytest.raises(LedgerFault, match=r"the disk is full; free some space.*4 MB at least") as caught:
                 await begin()

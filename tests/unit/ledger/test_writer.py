@@ -75,6 +75,42 @@ async def test_a_job_that_raises_is_undone_alone(writer: Writer) -> None:
     assert await writer.do(read) == [1, 2, 3]
 
 
+async def test_what_is_handed_over_in_one_turn_of_the_loop_is_one_transaction(writer: Writer) -> None:
+    """Without a savepoint for each."""
+    transactions: list[str] = []
+    await writer.do(lambda db: db.set_trace_callback(transactions.append))
+    await asyncio.gather(*(writer.do(write(number)) for number in range(100)))
+    bounds = [line for line in transactions if line in {"BEGIN IMMEDIATE", "COMMIT"}]
+    assert bounds == ["COMMIT", "BEGIN IMMEDIATE", "COMMIT"]
+    assert not any("SAVEPOINT" in line for line in transactions)
+
+
+async def test_a_job_for_which_nobody_waits_is_done_before_what_comes_after_it(writer: Writer) -> None:
+    """In the same transaction; whatever becomes of it, nobody hears of it."""
+    writer.later(write(1))
+    writer.later(mistaken)
+    assert writer.pending == 0
+    assert await writer.do(read) == [1]
+    writer.later(write(2))
+    await writer.close()
+    again = Writer(writer._path)
+    await again.start(prepare)
+    assert await again.do(read) == [1, 2]
+    await again.close()
+
+
+async def test_a_writer_is_in_doubt_from_a_fault_until_it_has_written_again(writer: Writer) -> None:
+    """A reading that went well proves nothing."""
+    assert not writer.in_doubt
+    await writer.do(write(1))
+    with pytest.raises(LedgerFault):
+        await writer.do(write(1))
+    assert await writer.do(read) == [1]
+    assert writer.in_doubt
+    await writer.do(write(2))
+    assert not writer.in_doubt
+
+
 async def test_where_sqlite_fails_everybody_in_the_transaction_is_told(writer: Writer) -> None:
     """None of it is written, and the next transaction is."""
     begun, hold = threading.Event(), threading.Event()

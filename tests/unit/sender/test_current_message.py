@@ -156,7 +156,7 @@ async def test_a_mark_of_our_own_keeps_what_may_have_arrived_from_being_sent_aga
     async with bench(of) as table:
         await cut_at_the_dot(table, of)
         table.source.sent.add(of.id)
-        await table.ledger.marked(of.id, table.clock.now())
+        await table.ledger.marked([of.id], table.clock.now())
         await table.run(600)
         assert await table.states(of) == [State.UNKNOWN]
         assert len(table.transport.tried) == 1

@@ -19,9 +19,9 @@ async def test_one_message_is_observed_on_its_whole_way() -> None:
         await table.run(1)
         seen = table.observed
     names = [type(one).__name__ for one in seen if not isinstance(one, NextPoll)]
-    commits = ["Committed", "Committed", "Committed"]
+    commits = ["Committed", "Committed"]
     assert sorted(names) == sorted(["Polled", "Rendered", *commits, "Recorded", "Marked"])
-    assert [one.what for one in seen if isinstance(one, Committed)] == ["claim", "dot", "outcome"]
+    assert [one.what for one in seen if isinstance(one, Committed)] == ["dot", "outcome"]
     (polled,) = [one for one in seen if isinstance(one, Polled)]
     assert (polled.ready, polled.malformed) == (1, 0)
     (recorded,) = [one for one in seen if isinstance(one, Recorded)]
