@@ -1,108 +1,81 @@
-"""`make bench`: run the benchmarks, and print what came of them. `python -m tests.bench drain --help` runs one alone."""
+"""`make bench`: measure, and print what came of it as Markdown. `python -m tests.bench drain` runs one queue."""
 
 import argparse
-import os
 import sys
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
-from statistics import median
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from tests.bench import building, drain, startup
-from tests.bench.doubles import Behaviour, Doubles, running
-from tests.bench.drain import Load, Result
+from tests.bench import building, cases, one_queue, startup, table
+from tests.bench.campaign import Campaign, sides
+from tests.bench.cases import Case
+from tests.bench.table import Waits
 
-TURNS = 1_000
-TARGET = 0.7
-STARTS = 15
-MEGABYTES = 50
-FOLDER = Path(".cache/bench")
+MESSAGES = 40
+POLLS = 3
+QUICK_MESSAGES = 10
+BUILDING_TURNS = 1_000
+BUILDING_MOST = 0.15
+STARTS = 5
 
 
 def main() -> None:
     """Run what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb")
-    one = verbs.add_parser("drain", help="drain one queue, by the sender and by the bare loop")
-    one.add_argument("--mails", type=int, default=1000)
-    one.add_argument("--connections", type=int, default=4)
-    one.add_argument("--reply-ms", type=float, default=0.0)
-    one.add_argument("--mark-ms", type=float, default=0.0)
-    one.add_argument("--marks-per-second", type=float, default=0.0)
-    one.add_argument(
-        "--queued", type=int, default=0, help="a queue that is longer than the mails that are sent of it"
-    )
-    one.add_argument("--without", action="append", default=[], help="an extension that the relay does not offer")
-    one.add_argument("--turns", type=int, default=1)
-    one.add_argument("--only", choices=["sender", "bare"], help="not beside the other one")
-    one.add_argument("--profile", action="store_true", help="where the sender's CPU time goes, room by room")
+    parser.add_argument("--turns", type=int, default=5, help="of each case; the medians count")
+    parser.add_argument("--quick", action="store_true", help="one turn of a part, in under a minute: rough")
+    parser.add_argument("--case", action="append", help="only the queues whose names hold this text")
+    verbs: Any = parser.add_subparsers(dest="verb")
+    one_queue.add_to(verbs.add_parser("drain", help="drain one queue, by the sender and by the bare loop"))
     given = parser.parse_args()
     if given.verb == "drain":
-        _drain(given)
+        one_queue.run(given)
+    elif given.quick:
+        _measure([case.quick() for case in cases.CASES if case.is_quick], 1, QUICK_MESSAGES, 1)
+    elif given.case:
+        _measure([case for case in cases.CASES if any(text in case.name for text in given.case)], given.turns, 0, 0)
     else:
-        _all()
+        _measure(cases.CASES, given.turns, MESSAGES, POLLS)
+        _print(_building())
+        _print(_starting())
 
 
-def _drain(given: argparse.Namespace) -> None:
-    behaviour = Behaviour(given.reply_ms, given.mark_ms, given.marks_per_second, tuple(given.without))
-    load = Load(given.mails, given.connections, given.queued, behaviour)
-    sides: dict[str, Callable[[Doubles, Load], Result]] = {"bare": drain.by_bare_loop, "sender": drain.by_sender}
-    if given.profile:
-        report = (FOLDER / "profile").absolute()
-        for path in (report, report.with_suffix(".begins")):
-            path.unlink(missing_ok=True)
-        os.environ["BENCH_PROFILE"] = str(report)
-        sides["sender"] = lambda doubles, load: drain.by_sender(doubles, load, program=drain.PROFILED)
-    if given.only:
-        sides = {given.only: sides[given.only]}
-    found: dict[str, list[Result]] = {name: [] for name in sides}
-    for _ in range(given.turns):
-        for name, side in sides.items():
-            with _folder() as folder, running(Path(folder), behaviour) as doubles:
-                found[name].append(result := side(doubles, load))
-            sys.stdout.write(
-                f"{name:7} {result.rate:7.1f} mails/s {result.cpu_per_mail:6.2f} ms CPU per mail  peak {result.peak:.0f} MB, at the "
-                f"end {result.at_end:.0f} MB; relay {result.relay_busy:.0%} and server {result.server_busy:.0%} of a core\n"
-            )
-            sys.stdout.flush()
-    if not given.only:
-        rates, costs = (
-            {name: median(getattr(one, figure) for one in results) for name, results in found.items()}
-            for figure in ("rate", "cpu_per_mail")
-        )
-        sys.stdout.write(
-            f"ratio: {rates['sender'] / rates['bare']:.2f} of its mails/s (at least 0.8), "
-            f"{costs['sender'] / costs['bare']:.2f} times its CPU per mail (at most 1.6)\n"
-        )
-    if given.profile:
-        sys.stdout.write(Path(os.environ["BENCH_PROFILE"]).read_text())
+def _measure(chosen: Sequence[Case], turns: int, messages: int, polls: int) -> None:
+    campaign = Campaign(chosen)
+    for number in range(turns):
+        campaign.turn(number)
+        if messages:
+            campaign.rest(messages, polls)
+    _print(table.aims(campaign.figures, chosen))
+    _print(table.drains(campaign.figures, chosen))
+    if missing := [who for who in ("smtp-source", "kanidm-mail-sender") if who not in sides()]:
+        _print([table.not_run(missing)])
+    waits = [
+        Waits("idle relay", campaign.idle, {0.5: 30, 0.99: 100}),
+        Waits(f"beside {cases.BACKLOG.name}", campaign.beside_backlog, {0.99: 100}),
+    ]
+    if found := [one for one in waits if one.seconds]:
+        _print(table.waits(found))
+    if campaign.resting:
+        _print(table.resting(campaign.resting))
 
 
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Return a folder on a disk: the system's own for temporary files may be in memory."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=FOLDER)
-
-
-def _all() -> None:
+def _building() -> Iterable[str]:
+    found = []
     for language in ("en", "de"):
-        building.measured(language, TURNS // 20)  # templates are compiled, modules loaded
-        result = building.measured(language, TURNS)
-        sys.stdout.write(
-            f"building a mail ({language}): {result.ours * 1e6:.0f} µs, EmailMessage {result.theirs * 1e6:.0f} µs, "
-            f"ratio {result.ratio:.2f} (at most {TARGET})\n"
-        )
+        building.measured(language, BUILDING_TURNS // 20)  # templates are compiled, modules loaded
+        found.append(building.measured(language, BUILDING_TURNS))
+    return table.built(found, BUILDING_MOST)
+
+
+def _starting() -> Iterable[str]:
     startup.compile_bytecode()
-    idle = startup.idle()
-    sys.stdout.write(
-        f"an idle sender: {idle.resident:.0f} MB resident (target {MEGABYTES}), of which {idle.proportional:.0f} MB are "
-        f"its own or its share of what other processes use as well\n"
-    )
-    for name, ours, libraries in startup.measured(STARTS, idle.modules):
-        sys.stdout.write(
-            f"starting {name}: {ours.cpu:.3f} s of CPU and {ours.memory:.0f} MB; the libraries alone "
-            f"{libraries.cpu:.3f} s and {libraries.memory:.0f} MB; ratio {ours.cpu / libraries.cpu:.2f}\n"
-        )
+    return table.starting(list(startup.measured(STARTS, startup.modules())))
 
 
-main()
+def _print(lines: Iterable[str]) -> None:
+    sys.stdout.write("\n".join([*lines, "", ""]))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

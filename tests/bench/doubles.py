@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,24 +19,33 @@ STALLED = 60.0
 _PAUSE = threading.Event()  # never set: to wait for a record is to look again
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line of a record: when (monotonic seconds), and of whom or what."""
+
+    at: float
+    what: list[str]
+
+
 class Record:
-    """The lines that a double has written, read as they come."""
+    """The events that a double has written, read as they come."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read = 0
-        self._lines: list[list[str]] = []
+        self._events: defaultdict[str, list[Event]] = defaultdict(list)
 
-    def lines(self) -> list[list[str]]:
-        """Return the words of all lines so far."""
-        if self._path.exists():
-            with self._path.open("rb") as file:
-                file.seek(self._read)
-                new = file.read()
-            whole = new[: new.rfind(b"\n") + 1]
-            self._read += len(whole)
-            self._lines += [line.split() for line in whole.decode().splitlines()]
-        return self._lines
+    def of(self, word: str) -> list[Event]:
+        """Return the events of one kind so far."""
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._read += len(whole)
+        for line in whole.decode().splitlines():
+            at, name, *what = line.split()
+            self._events[name].append(Event(int(at) / 1e9, what))
+        return self._events[word]
 
 
 class Double:
@@ -63,32 +73,49 @@ class Double:
             self._process.stdout.readline()
 
 
+def pause() -> None:
+    """Wait a little before looking again."""
+    _PAUSE.wait(0.01)
+
+
 @dataclass(frozen=True, slots=True)
 class Doubles:
-    """The relay, one that speaks plain text, and the identity server."""
+    """The relay and the identity server, their records and the CA's certificate."""
 
     folder: Path
     ca: Path
     relay: Double
     server: Double
 
-    def accepted(self) -> list[list[str]]:
-        """Return a line for each mail that the relay has accepted: nanoseconds, recipient, Message-ID."""
-        return self.relay.record.lines()
+    @property
+    def accepted(self) -> list[Event]:
+        """The mails that the relay has accepted: recipient, Message-ID."""
+        return self.relay.record.of("accepted")
 
-    def of_server(self, word: str) -> list[list[str]]:
-        """Return the lines of one kind that the server has written: nanoseconds, word, message."""
-        return [line for line in self.server.record.lines() if line[1] == word]
+    @property
+    def marked(self) -> list[Event]:
+        """The messages that are marked: id."""
+        return self.server.record.of("marked")
 
-    def wait_for(self, accepted: int, marked: int) -> None:
-        """Wait until so many mails are accepted and so many messages marked. Raises `TimeoutError` if it stalls."""
+    @property
+    def lists(self) -> list[Event]:
+        """The lists that the server has sent, each when all of it was sent: how many messages it had."""
+        return self.server.record.of("list")
+
+    @property
+    def listed(self) -> list[Event]:
+        """The messages that were queued one by one, when they were first listed: id."""
+        return self.server.record.of("listed")
+
+    def wait_for(self, mails: int) -> None:
+        """Wait until so many mails are accepted, and their messages marked. Raises `TimeoutError` if it stalls."""
         before, since = (-1, -1), time.monotonic()
-        while (now := (len(self.accepted()), len(self.of_server("marked")))) < (accepted, marked) or now[1] < marked:
+        while min(now := (len(self.accepted), len(self.marked))) < mails:
             if now != before:
                 before, since = now, time.monotonic()
             if time.monotonic() - since > STALLED:
-                raise TimeoutError(f"{now[0]} accepted and {now[1]} marked, of {accepted} and {marked}")
-            _PAUSE.wait(0.01)
+                raise TimeoutError(f"of {mails} mails, {now[0]} are accepted, and {now[1]} messages marked")
+            pause()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,38 +5,31 @@ beside an empty queue, sends one mail so that all is loaded, and then the queue 
 
 1. Time runs from the end of the first list that holds mails until the last one is accepted and marked.
 2. CPU time is that of the whole process, from before the queue fills.
-3. Of a queue that is longer than `mails`, only so many are sent after the first tenth of them: their cost is what each
-   costs beside such a queue. What the list costs counts for its share of the whole queue.
+3. Of a queue that is longer than `mails`, so many are sent after the first tenth of them: their cost is what each costs
+   beside such a queue. Of what came before, which is mostly the list, they bear their share of the whole queue.
 """
 
 import json
-import os
 import resource
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from mail_sender.relay.config import RelayConfig
-from tests.bench import usage
-from tests.bench.bare import PASSWORD, SENDER, USER, ready_mail
+from tests.bench.bare import SENDER, ready_mail
 from tests.bench.doubles import Behaviour, Doubles
-from tests.support import configs
+from tests.bench.sender import MAIL_SENDER, RunningSender
 
-MAIL_SENDER = Path(sys.executable).with_name("mail-sender")
-PROFILED = (sys.executable, "-m", "tests.bench.profiled")
-SMTP_SOURCE = shutil.which("smtp-source", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-EVERY_SECOND = "* * * * * *"
-STOP_SECONDS = 60.0
+SMTP_SOURCE = shutil.which("smtp-source", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+WARM = 1
+"""Mails that a sender has sent before it is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is drained: so many mails, of a queue of so many, on so many connections."""
+    """What is drained: so many mails, of a queue of so many if that is longer, on so many connections."""
 
     mails: int = 1000
     connections: int = 4
@@ -67,7 +60,7 @@ class Result:
         return self.cpu / self.mails * 1000
 
 
-class _Busy:
+class Busy:
     """Measures how busy the doubles are, from its making on."""
 
     def __init__(self, doubles: Doubles) -> None:
@@ -80,70 +73,36 @@ class _Busy:
         return relay, server
 
 
-# The sender
-
-
-@contextmanager
-def sender(doubles: Doubles, load: Load, schedule: str, program: Sequence[str]) -> Iterator[int]:
-    """Run a sender that has sent one mail; yield its process id."""
-    client = configs.client(doubles.folder, uri=f"https://localhost:{doubles.server.port}", ca_path=doubles.ca)
-    relay: dict[str, object] = {"ca_path": doubles.ca}
-    if hasattr(RelayConfig, "connections"):
-        relay["connections"] = load.connections
-    config = configs.sender(
-        doubles.folder,
-        schedule=schedule,
-        mail_from_address=SENDER,
-        mail_relay=f"smtps://localhost:{doubles.relay.port}",
-        mail_username=USER,
-        mail_password=PASSWORD,
-        relay=relay,
-    )
-    doubles.server.command("queue 1")
-    with (doubles.folder / "log").open("wb") as log:
-        process = subprocess.Popen([*program, "-s", "-c", str(client), "-m", str(config)], stderr=log)
-        try:
-            doubles.wait_for(1, 1)
-            yield process.pid
-        finally:
-            process.terminate()
-            process.wait(STOP_SECONDS)
-
-
-def by_sender(
-    doubles: Doubles, load: Load, schedule: str = EVERY_SECOND, program: Sequence[str] = (str(MAIL_SENDER),)
-) -> Result:
+def by_sender(doubles: Doubles, load: Load, program: Sequence[str] = MAIL_SENDER) -> Result:
     """Have the sender drain a queue."""
-    with sender(doubles, load, schedule, program) as pid:
-        lists = len(doubles.of_server("list"))
-        if program == PROFILED:
-            Path(os.environ["BENCH_PROFILE"]).with_suffix(".begins").touch()
-        before, busy = usage.cpu([pid]), _Busy(doubles)
+    with RunningSender(doubles, load.connections, program=program) as sender:
+        sender.begin_profile()
+        lists, before, busy = len(doubles.lists), sender.cpu(), Busy(doubles)
         doubles.server.command(f"queue {load.queued or load.mails}")
         if load.queued > load.mails:
-            return _window(doubles, load, pid, before)
-        doubles.wait_for(1 + load.mails, 1 + load.mails)
-        began = next(int(line[0]) for line in doubles.of_server("list")[lists:] if line[2] != "0")
-        ended = max(int(doubles.accepted()[-1][0]), int(doubles.of_server("marked")[-1][0]))
-        seconds = (ended - began) / 1e9
-        cpu = usage.cpu([pid]) - before
-        shares = busy.shares(seconds)
-        return Result(load.mails, seconds, cpu, usage.peak(pid), usage.resident(pid), *shares)
+            return Window(doubles, load, sender, before).end()
+        doubles.wait_for(WARM + load.mails)
+        began = next(one.at for one in doubles.lists[lists:] if one.what != ["0"])
+        seconds = max(doubles.accepted[-1].at, doubles.marked[-1].at) - began
+        cpu, shares = sender.cpu() - before, busy.shares(seconds)
+        return Result(load.mails, seconds, cpu, sender.peak(), sender.resident(), *shares)
 
 
-def _window(doubles: Doubles, load: Load, pid: int, before: float) -> Result:
-    skipped = load.mails // 10
-    doubles.wait_for(1 + skipped, 1 + skipped)
-    polled, busy = usage.cpu([pid]), _Busy(doubles)
-    first, began = len(doubles.of_server("marked")), time.monotonic()
-    doubles.wait_for(first + load.mails, first + load.mails)
-    seconds, cpu = time.monotonic() - began, usage.cpu([pid]) - polled
-    mails = len(doubles.of_server("marked")) - first
-    cpu += (polled - before) * mails / (load.queued + 0.0)
-    return Result(mails, seconds, cpu, usage.peak(pid), usage.resident(pid), *busy.shares(seconds))
+class Window:
+    """What is sent of a long queue, after the first tenth of the mails; `before` is the CPU when the queue was filled."""
 
+    def __init__(self, doubles: Doubles, load: Load, sender: RunningSender, before: float) -> None:
+        doubles.wait_for(WARM + load.mails // 10)
+        self._doubles, self._load, self._sender = doubles, load, sender
+        self._cpu, self._list, self._busy = sender.cpu(), sender.cpu() - before, Busy(doubles)
+        self._first, self._began = len(doubles.marked), time.monotonic()
 
-# What it is measured by
+    def end(self) -> Result:
+        """Wait until as many mails are sent as the load says, if they are not yet, and return what they took."""
+        self._doubles.wait_for(self._first + self._load.mails)
+        mails, seconds = len(self._doubles.marked) - self._first, time.monotonic() - self._began
+        cpu = self._sender.cpu() - self._cpu + self._list * mails / self._load.queued
+        return Result(mails, seconds, cpu, self._sender.peak(), self._sender.resident(), *self._busy.shares(seconds))
 
 
 def by_bare_loop(doubles: Doubles, load: Load) -> Result:
@@ -152,28 +111,34 @@ def by_bare_loop(doubles: Doubles, load: Load) -> Result:
     command = [sys.executable, "-m", "tests.bench.bare", "--ca", str(doubles.ca), "--mails", str(load.mails)]
     command += ["--relay", str(doubles.relay.port), "--server", str(doubles.server.port)]
     command += ["--connections", str(load.connections)]
-    busy = _Busy(doubles)
+    busy = Busy(doubles)
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout)
-    shares = busy.shares(found["seconds"])
-    assert len(doubles.accepted()) == len(doubles.of_server("marked")) == load.mails
-    return Result(load.mails, found["seconds"], found["cpu"], found["peak"], found["peak"], *shares)
+    assert len(doubles.accepted) == len(doubles.marked) == load.mails
+    return Result(
+        load.mails, found["seconds"], found["cpu"], found["peak"], found["peak"], *busy.shares(found["seconds"])
+    )
 
 
 def by_smtp_source(doubles: Doubles, load: Load) -> Result:
-    """Have smtp-source hand the mails over, in plain text: it has no TLS, no login and no marks."""
+    """Have smtp-source hand the mails over in plain text: it has no TLS, no login, no pipelining and no marks."""
     assert SMTP_SOURCE is not None
     mail = doubles.folder / "mail"
     mail.write_bytes(ready_mail().replace(b"\r\n", b"\n"))
     command = [SMTP_SOURCE, "-d", "-N", "-s", str(load.connections), "-m", str(load.mails), "-F", str(mail)]
     command += ["-f", SENDER, "-t", "ellie@example.com", f"127.0.0.1:{doubles.relay.port}"]
-    busy, before, began = _Busy(doubles), _children(), time.monotonic()
+    busy, before, began = Busy(doubles), _children(), time.monotonic()
     subprocess.run(command, check=True)
-    seconds, cpu = time.monotonic() - began, _children() - before
-    assert len(doubles.accepted()) == load.mails
+    seconds, used = time.monotonic() - began, _children()
+    assert len(doubles.accepted) == load.mails
+    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
     return Result(load.mails, seconds, cpu, 0.0, 0.0, *busy.shares(seconds))
 
 
-def _children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def in_plain_text(load: Load) -> Load:
+    """Return a load whose relay has no TLS."""
+    return replace(load, behaviour=replace(load.behaviour, has_tls=False))
+
+
+def _children() -> resource.struct_rusage:
+    return resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 _FIRST = 0x6D61696C_0000_4000_8000_000000000000
 
-LISTED = (
+_LISTED = (
     b'{"schemas":[],"id":"%s","class":["object","outbound_message"],"delete_after":"%s",'
     b'"mail_destination":[{"primary":true,"value":"%s"}],"message_template":{"CredentialResetV1":'
     b'{"display_name":"Ellie Example %d","expiry_time":%d,"intent_id":"pp2qd-a5bd5-r953u-%05d"}},"send_after":"%s"}'
@@ -25,9 +25,14 @@ def recipient(number: int) -> str:
     return f"ellie{number}@example.com"
 
 
+def number_of(message: str) -> int:
+    """Return the number of the message with this id."""
+    return UUID(message).int - _FIRST
+
+
 def entry(number: int, now: datetime) -> bytes:
     """Return a message as the server lists it (docs/kanidm-wire.md, The queue entry), queued at `now`."""
-    return LISTED % (
+    return _LISTED % (
         message_id(number).encode(),
         _time(now + timedelta(days=7)),
         recipient(number).encode(),

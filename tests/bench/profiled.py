@@ -18,25 +18,24 @@ from types import FrameType
 
 _EVERY = 0.002
 _MOST = 40
-_REPORT = Path(os.environ["BENCH_PROFILE"])
-_BEGINS = _REPORT.with_suffix(".begins")
 _TASKS = Path("/proc/self/task")
 
 
 class Sampler(threading.Thread):
-    """The thread that looks."""
+    """The thread that looks, once there is a file `begins`."""
 
-    def __init__(self) -> None:
+    def __init__(self, begins: Path) -> None:
         super().__init__(daemon=True)
         self.rooms: Counter[str] = Counter()
         self.files: Counter[str] = Counter()
         self.functions: Counter[str] = Counter()
+        self._begins = begins
         self._ended = threading.Event()
         self._used: dict[int, int] = {}
 
     def run(self) -> None:
         """Look until the program ends, from when the queue fills."""
-        while not _BEGINS.exists():
+        while not self._begins.exists():
             self._ended.wait(_EVERY)
         self._look()
         self.forget()
@@ -96,8 +95,9 @@ def _function(frame: FrameType) -> str:
 
 def main() -> None:
     """Run mail-sender under the sampler."""
-    sampler = Sampler()
-    atexit.register(lambda: _REPORT.write_text(sampler.end()))
+    report = Path(os.environ["BENCH_PROFILE"])
+    sampler = Sampler(report.with_suffix(".begins"))
+    atexit.register(lambda: report.write_text(sampler.end()))
     sys.setswitchinterval(0.0005)
     sampler.start()
     from mail_sender.__main__ import main as run  # noqa: PLC0415 - what imports cost is seen, too

@@ -3,7 +3,7 @@
 1. The processes share one socket that listens. `Conversation` makes replies of octets, and touches no socket.
 2. Each turn of replies waits for `--reply-ms` first. Commands that came together (RFC 2920) are answered together, so
    that they share one wait.
-3. An accepted mail is one line of `--record`: monotonic nanoseconds, recipient, Message-ID. A line is one write(2), so
+3. An accepted mail is one line of `--record`: monotonic nanoseconds, the word `accepted`, recipient, Message-ID. A line is one write(2), so
    that the processes can share the file.
 
 The first line on standard output is JSON: the port, and the ids of the processes.
@@ -122,7 +122,7 @@ def _converse(connection: socket.socket, options: _Options) -> None:
 
 def _record(taken: list[Taken], record: int) -> None:
     for one in taken:
-        os.write(record, f"{time.monotonic_ns()} {one.recipient} {one.message_id}\n".encode())
+        os.write(record, f"{time.monotonic_ns()} accepted {one.recipient} {one.message_id}\n".encode())
     taken.clear()
 
 

@@ -5,8 +5,8 @@
 2. A mark takes `--mark-ms`; all marks together go at `--marks-per-second` at most, one after the other, as in a real
    server, which writes one at a time.
 3. Each mark is a line of `--record`: monotonic nanoseconds, the word `marked`, the message's id. So is each message
-   that was queued by `fresh`, once it has been listed for the first time (`listed`), and each list (`list`, and the
-   number of its messages).
+   that was queued by `fresh`, once it has been listed for the first time (`listed`), and each list when all of it has
+   been sent (`list`, and the number of messages that it had, the last page's where it had pages).
 4. Standard input takes commands: `queue N` queues N messages at once; `fresh N SECONDS` queues N one by one, each so
    long after the one before.
 
@@ -82,13 +82,15 @@ class Queue:
             return 200, _LIST % (len(ids), b",".join(self._unsent.values()))
 
     def was_listed(self, body: bytes) -> None:
-        """Record that a list has been sent."""
+        """Record that a list, or a page of it, has been sent."""
         at = time.monotonic_ns()
         with self._lock:
             seen = [one for one in self._fresh if one.encode() in body]
             self._fresh.difference_update(seen)
         lines = [f"{at} listed {one}\n" for one in seen]
-        self._write("".join([*lines, f"{at} list {body.count(b'send_after')}\n"]))
+        if _ends_a_list(body):
+            lines.append(f"{at} list {body.count(b'send_after')}\n")
+        self._write("".join(lines))
 
     def read(self, message: str) -> tuple[int, bytes]:
         """Return the status and the body of one message."""
@@ -113,6 +115,11 @@ class Queue:
 
     def _write(self, lines: str) -> None:
         os.write(self._record, lines.encode())
+
+
+def _ends_a_list(body: bytes) -> bool:
+    facts = json.loads(body[: body.index(b',"resources"')] + b"}")
+    return "startIndex" not in facts or facts["startIndex"] + facts["itemsPerPage"] > facts["totalResults"]
 
 
 def _answer(queue: Queue, method: bytes, target: str) -> tuple[int, bytes]:

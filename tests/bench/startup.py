@@ -1,7 +1,7 @@
 """Start-up: what importing the whole sender costs, beside the libraries that it cannot do without.
 
-1. A real sender runs beside the stub until it has sent a mail and polled again. It is asked for its memory, and at its
-   end for the modules that it has imported: these are the whole sender, also what was imported late.
+1. A real sender runs beside the stub until it has sent a mail. At its end it is asked for the modules that it has
+   imported: these are the whole sender, also what was imported late.
 2. Each line of Python runs in a process of its own, in turn with the libraries, so that a machine that is busy at times
    is busy for both. CPU time and peak memory are what the kernel counted (getrusage(2), VmHWM of proc_pid_status(5)).
 3. Bytecode is compiled before: an installed sender has it.
@@ -64,41 +64,32 @@ class Cost:
     memory: float
 
 
-@dataclass(frozen=True, slots=True)
-class Idle:
-    """A sender that has sent a mail and waits: its memory in MB (proc_pid_smaps(5)), and its modules, as imported."""
-
-    resident: float
-    proportional: float
-    modules: list[str]
-
-
 def compile_bytecode() -> None:
     """Compile our modules and those of the libraries, where that has not been done."""
     for folder in (Path(mail_sender.__file__).parent, Path(sysconfig.get_paths()["purelib"])):
         compileall.compile_dir(folder, quiet=2)
 
 
-def idle() -> Idle:
-    """Run a sender beside a stub until it has sent a mail, and return what it holds then."""
+def modules() -> list[str]:
+    """Run a sender beside a stub until it has sent a mail, and return what it has imported, in sequence."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with Stub(folder / "stub") as stub:
             stub.send_test("ellie")
             report = folder / "imported.json"
-            sender = Sender(stub.client_config, stub.sender_config, "-d", env={"IMPORTED": str(report)})
-            sender._command[:1] = [sys.executable, "-c", _OBSERVED]
-            with sender:
-                sender.wait_for("marked")
-                sender.wait_for("polled", len(sender.events("polled")) + 1)
-                kilobytes = _smaps(sender.process.pid)
+            program = (sys.executable, "-c", _OBSERVED)
+            with Sender(
+                stub.client_config, stub.sender_config, env={"IMPORTED": str(report)}, program=program
+            ) as sender:
+                sender.wait_for("sent")
                 sender.stop()
-            return Idle(kilobytes["Rss"] / 1024, kilobytes["Pss"] / 1024, json.loads(report.read_text()))
+            imported: list[str] = json.loads(report.read_text())
+            return imported
 
 
-def measured(turns: int, modules: list[str]) -> Iterator[tuple[str, Cost, Cost]]:
+def measured(turns: int, names: list[str]) -> Iterator[tuple[str, Cost, Cost]]:
     """Yield for each thing that is started its name, its cost, and what the libraries cost at the same time."""
-    whole = _WHOLE_SENDER.format(names=modules)
+    whole = _WHOLE_SENDER.format(names=names)
     for name, line in (("the whole sender", whole), ("--help", HELP), ("queue --help", QUEUE)):
         pairs = [(_cost(line), _cost(LIBRARIES)) for _ in range(turns)]
         yield name, _median([ours for ours, _ in pairs]), _median([theirs for _, theirs in pairs])
@@ -113,8 +104,3 @@ def _cost(line: str) -> Cost:
 
 def _median(costs: list[Cost]) -> Cost:
     return Cost(median(cost.cpu for cost in costs), median(cost.memory for cost in costs))
-
-
-def _smaps(pid: int) -> dict[str, int]:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-    return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}

@@ -1,0 +1,68 @@
+"""How long a message waits from the end of the poll that saw it until the relay has accepted its mail.
+
+1. Messages are queued one by one. The poll that sees one ends when the server has sent the last octet of the list, or
+   of the list's last page; the relay notes when it accepts the mail. Both read the same clock.
+2. What is not accepted in time counts as endless: no percentile leaves it out.
+"""
+
+import math
+import time
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from tests.bench.doubles import Doubles, Event, pause
+from tests.bench.drain import WARM, Load, Result, Window
+from tests.bench.entries import number_of, recipient
+from tests.bench.sender import RunningSender
+
+EVERY = 0.15
+"""Seconds between two messages."""
+PATIENCE = 20.0
+"""Seconds after the last message within which all of them are accepted, or not at all."""
+
+
+def idle(doubles: Doubles, load: Load) -> list[float]:
+    """Return the seconds that each of so many messages waited, while nothing else was queued."""
+    with RunningSender(doubles, load.connections):
+        doubles.server.command(f"fresh {load.mails} {EVERY}")
+        return _waited(doubles, WARM, load.mails)
+
+
+def beside_backlog(doubles: Doubles, load: Load, fresh: int) -> tuple[Result, list[float]]:
+    """Return what it costs to drain the first `mails` of a backlog, or more, and how long fresh messages waited."""
+    with RunningSender(doubles, load.connections) as sender:
+        before = sender.cpu()
+        doubles.server.command(f"queue {load.queued}")
+        window = Window(doubles, load, sender, before)
+        doubles.server.command(f"fresh {fresh} {EVERY}")
+        waited = _waited(doubles, WARM + load.queued, fresh)
+        return window.end(), waited
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the smallest value that is not exceeded by this share of all values (nearest rank); 0.5 is the median."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def waits(listed: Sequence[Event], lists: Sequence[Event], accepted: Sequence[Event], count: int) -> list[float]:
+    """Return how long each of `count` messages waited, in seconds; those that were not accepted waited for ever."""
+    ends = [one.at for one in lists]
+    arrived = {one.what[0]: one.at for one in accepted}
+    found = []
+    for one in listed:
+        end = bisect_left(ends, one.at)
+        at = arrived.get(recipient(number_of(one.what[0])))
+        found.append(math.inf if at is None or end == len(ends) else max(0.0, at - ends[end]))
+    return [*found, *[math.inf] * (count - len(found))]
+
+
+def _waited(doubles: Doubles, first: int, count: int) -> list[float]:
+    ours = {recipient(number) for number in range(first, first + count)}
+    ends = time.monotonic() + count * EVERY + PATIENCE
+    seen, missing = 0, set(ours)
+    while missing and time.monotonic() < ends:
+        accepted = doubles.accepted
+        missing.difference_update(one.what[0] for one in accepted[seen:])
+        seen = len(accepted)
+        pause()
+    return waits(doubles.listed, doubles.lists, doubles.accepted, count)

@@ -1,0 +1,27 @@
+"""A sender with nothing to do, on the schedule that Kanidm's own has by default: a poll every five seconds."""
+
+from dataclasses import dataclass
+
+from tests.bench.doubles import Doubles
+from tests.bench.sender import RunningSender
+
+SCHEDULE = "*/5 * * * * *"
+SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """Its CPU as a share of one core, its memory in MB, and how long it took to start, in seconds."""
+
+    cpu: float
+    resident: float
+    started_after: float
+
+
+def measured(doubles: Doubles, polls: int) -> Resting:
+    """Return what a sender uses, from one poll to the last of so many after it."""
+    with RunningSender(doubles, 4, schedule=SCHEDULE) as sender:
+        sender.wait_for_lists(1)
+        before = sender.cpu()
+        sender.wait_for_lists(polls)
+        return Resting((sender.cpu() - before) / (polls * SECONDS), sender.resident(), sender.started_after)

@@ -1,0 +1,95 @@
+"""The sender of a benchmark: the installed program with real configuration files, beside the doubles."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from mail_sender.relay.config import RelayConfig
+from tests.bench import usage
+from tests.bench.bare import PASSWORD, SENDER, USER
+from tests.bench.doubles import Doubles, pause
+from tests.support import configs
+
+MAIL_SENDER = (str(Path(sys.executable).with_name("mail-sender")),)
+PROFILED = (sys.executable, "-m", "tests.bench.profiled")
+EVERY_SECOND = "* * * * * *"
+STOP_SECONDS = 60.0
+
+
+class RunningSender:
+    """A sender that has sent one mail, and waits for the next tick of its schedule.
+
+    `started_after` is how long it took from its start until it had read its first list, in seconds.
+    """
+
+    def __init__(
+        self,
+        doubles: Doubles,
+        connections: int,
+        *,
+        schedule: str = EVERY_SECOND,
+        program: Sequence[str] = MAIL_SENDER,
+    ) -> None:
+        self._doubles = doubles
+        client = configs.client(doubles.folder, uri=f"https://localhost:{doubles.server.port}", ca_path=doubles.ca)
+        relay: dict[str, object] = {"ca_path": doubles.ca}
+        if hasattr(RelayConfig, "connections"):
+            relay["connections"] = connections
+        config = configs.sender(
+            doubles.folder,
+            schedule=schedule,
+            mail_from_address=SENDER,
+            mail_relay=f"smtps://localhost:{doubles.relay.port}",
+            mail_username=USER,
+            mail_password=PASSWORD,
+            relay=relay,
+        )
+        self._command = [*program, "-s", "-c", str(client), "-m", str(config)]
+
+    def __enter__(self) -> Self:
+        self._doubles.server.command("queue 1")
+        began = time.monotonic()
+        with (self._doubles.folder / "log").open("wb") as log:
+            environment = {**os.environ, "SSL_CERT_FILE": str(self._doubles.ca)}  # for a program without our own keys
+            self._process = subprocess.Popen(self._command, stderr=log, env=environment)
+        try:
+            self._doubles.wait_for(1)
+        except BaseException:
+            self._end()
+            raise
+        self.started_after = self._doubles.lists[0].at - began
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self._process.terminate()
+        self._process.wait(STOP_SECONDS)
+
+    def begin_profile(self) -> None:
+        """Have a profiler begin, if there is one."""
+        if "BENCH_PROFILE" in os.environ:
+            Path(os.environ["BENCH_PROFILE"]).with_suffix(".begins").touch()
+
+    def wait_for_lists(self, count: int) -> None:
+        """Wait until it has read so many lists from now on."""
+        goal = len(self._doubles.lists) + count
+        while len(self._doubles.lists) < goal:
+            pause()
+
+    def cpu(self) -> float:
+        """Return the CPU seconds that it has used."""
+        return usage.cpu([self._process.pid])
+
+    def peak(self) -> float:
+        """Return the most memory that it has had, in MB."""
+        return usage.peak(self._process.pid)
+
+    def resident(self) -> float:
+        """Return the memory that it has now, in MB."""
+        return usage.resident(self._process.pid)

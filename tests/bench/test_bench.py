@@ -1,0 +1,170 @@
+"""The parts of the benchmark: doubles that speak properly, drains that are complete, figures that are right."""
+
+import math
+import os
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mail_sender.source.decoding import ListAnswer
+from mail_sender.source.wire import Reading
+from tests.bench import drain, latency, table
+from tests.bench.cases import CASES, HEAD, KANIDMD, LATENCY, Figures
+from tests.bench.doubles import Behaviour, Event, running
+from tests.bench.drain import Load, Result
+from tests.bench.entries import message_id, number_of, recipient
+from tests.bench.profiled import Sampler
+from tests.bench.relay import OFFERS, Conversation, Taken
+from tests.bench.server import MOST_LISTED, Queue
+
+MAILS = 20
+DEADLINE = 20.0
+
+# The doubles
+
+
+def test_commands_that_come_together_are_answered_together() -> None:
+    """RFC 2920: a relay that offers PIPELINING answers each command, in sequence; the mail follows the 354."""
+    relay = Conversation()
+    assert b"250-PIPELINING\r\n" in relay.receive(b"EHLO idm.example.com\r\n")
+    three = b"MAIL FROM:<idm@example.com>\r\nRCPT TO:<ellie@example.com>\r\nDATA\r\n"
+    assert relay.receive(three) == b"250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 go on\r\n"
+    assert relay.receive(b"Subject: x\r\nMessage-ID: <1@idm>\r\n\r\nMAIL FROM:\r\n.\r") == b""
+    assert relay.receive(b"\nQUIT\r\nNOOP\r\n") == b"250 2.0.0 queued as BENCH\r\n221 2.0.0 bye\r\n"
+    assert relay.taken == [Taken("ellie@example.com", "<1@idm>")]
+    assert relay.has_ended
+
+
+def test_an_extension_that_is_not_offered_is_not_named() -> None:
+    """`--without` takes one away, and the last line of the reply stays its last."""
+    without = tuple(offer for offer in OFFERS if offer != "PIPELINING")
+    said = Conversation(without).receive(b"EHLO idm.example.com\r\n")
+    assert b"PIPELINING" not in said
+    assert [line[3:4] for line in said.splitlines()] == [b"-"] * len(without) + [b" "]
+
+
+def test_a_queue_is_listed_as_the_source_reads_it(tmp_path: Path) -> None:
+    """Each message once, to its own address; a mark takes it off the list, and a second one changes nothing."""
+    with (tmp_path / "record").open("wb") as record:
+        queue = Queue(record.fileno(), 0, 0)
+        queue.add(3)
+        queue.mark(message_id(1))
+        queue.mark(message_id(1))
+        status, body = queue.listed({})
+    reading = Reading()
+    assert (status, reading.take(ListAnswer(body.decode()))) == (200, 2)
+    assert [one.recipients for one in reading.listing().messages] == [(recipient(0),), (recipient(2),)]
+    assert (tmp_path / "record").read_text().count("marked") == 1
+    assert number_of(message_id(2)) == 2
+
+
+def test_a_long_queue_is_listed_in_pages_only(tmp_path: Path) -> None:
+    """As Kanidm does it (docs/kanidm-wire.md, Listing the queue); the last page ends the list."""
+    with (tmp_path / "record").open("wb") as record:
+        queue = Queue(record.fileno(), 0, 0)
+        queue.add(MOST_LISTED)
+        assert queue.listed({})[0] == 200
+        queue.add(1, is_fresh=True)
+        assert queue.listed({}) == (500, b'"backend"')
+        for start in (1, MOST_LISTED - 1):
+            status, body = queue.listed({"count": ["10"], "startIndex": [str(start)]})
+            queue.was_listed(body)
+            assert status == 200
+    words = [line.split()[1:] for line in (tmp_path / "record").read_text().splitlines()]
+    assert words == [["listed", message_id(MOST_LISTED)], ["list", "3"]]
+
+
+# Drains
+
+
+def test_the_sender_drains_a_queue_to_its_end(tmp_path: Path) -> None:
+    """All mails are accepted, each once, and their messages marked; and what it took is counted."""
+    with running(tmp_path, Behaviour()) as doubles:
+        result = drain.by_sender(doubles, Load(MAILS))
+        whole = {recipient(number) for number in range(drain.WARM + MAILS)}
+        assert {event.what[0] for event in doubles.accepted} == whole
+        assert set(Counter(event.what[1] for event in doubles.accepted).values()) == {1}
+        assert {recipient(number_of(event.what[0])) for event in doubles.marked} == whole
+    assert result.mails == MAILS
+    assert min(result.seconds, result.cpu, result.peak - 20, result.peak - result.at_end + 1) > 0
+
+
+def test_the_bare_loop_drains_a_queue_to_its_end(tmp_path: Path) -> None:
+    """Else it would be no measure; it says itself what it used."""
+    with running(tmp_path, Behaviour(reply_ms=1)) as doubles:
+        result = drain.by_bare_loop(doubles, Load(MAILS, 2))
+        assert len(doubles.accepted) == len({event.what[0] for event in doubles.accepted}) == MAILS
+        assert len(doubles.marked) == MAILS
+    assert min(result.seconds, result.cpu, result.peak) > 0
+
+
+def test_the_profiler_sees_who_uses_the_cpu(tmp_path: Path) -> None:
+    """A thread that works is seen, by the function that works; it looks only once there is the file."""
+    begins, ends = tmp_path / "begins", threading.Event()
+
+    def busy_function() -> None:
+        while not ends.is_set():
+            sum(range(1000))
+
+    sampler, busy = Sampler(begins), threading.Thread(target=busy_function)
+    busy.start()
+    sampler.start()
+    begins.touch()
+    until = time.monotonic() + DEADLINE
+    while "bench/test_bench.py:busy_function" not in dict(sampler.functions) and time.monotonic() < until:
+        os.sched_yield()
+    ends.set()
+    busy.join()
+    assert "%  bench/test_bench.py:busy_function" in sampler.end()
+
+
+# Figures
+
+
+def _result(mails: int = 100, seconds: float = 1.0, cpu: float = 0.5) -> Result:
+    return Result(mails, seconds, cpu, 60.0, 50.0, 0.1, 0.05)
+
+
+def test_a_figure_is_a_ratio_of_medians() -> None:
+    """One slow turn changes nothing."""
+    ours = [_result(seconds=2.0, cpu=0.6), _result(seconds=9.0, cpu=0.9), _result(seconds=2.0, cpu=0.6)]
+    found = Figures({(HEAD.name, "sender"): ours, (HEAD.name, "bare loop"): [_result()] * 3})
+    assert found.of(HEAD, "sender", "rate") == 50
+    assert found.ratio("rate", HEAD, to=(HEAD, "bare loop")) == 0.5
+    assert found.ratio("cpu_per_mail", HEAD, to=(HEAD, "bare loop")) == pytest.approx(1.2)
+    rows = list(table.aims(found, [HEAD]))[2:]
+    assert [row.split(" | ")[3:] for row in rows] == [["0.50", "**no** |"], ["1.20", "yes |"]]
+
+
+def test_what_latency_and_connections_allow() -> None:
+    """16 connections that wait for 20 ms twice a mail take 400 mails/s; of a server's marks, each is one mail."""
+    found = Figures({(LATENCY.name, "sender"): [_result(400)], (KANIDMD.name, "sender"): [_result(47)]})
+    assert found.of_possible(LATENCY) == pytest.approx(1.0)
+    assert found.of_marks(KANIDMD) == pytest.approx(0.2)
+
+
+def test_what_was_not_measured_is_said() -> None:
+    """No row pretends to be reached."""
+    found = Figures({})
+    assert all(line.endswith("| not run | - |") for line in list(table.aims(found, CASES))[2:])
+    assert "not run" in list(table.drains(found, [HEAD]))[2]
+    assert table.not_run(["smtp-source"]) == "Not installed, so not run: smtp-source."
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.5, 2), (0.51, 3), (0.99, 4), (1.0, 4), (0.0, 1)])
+def test_a_percentile_is_one_of_the_values(share: float, value: int) -> None:
+    """Nearest rank: half of the values are at most the median."""
+    assert latency.percentile([4, 1, 3, 2], share) == value
+
+
+def test_a_message_waits_from_the_end_of_its_list() -> None:
+    """It was on a page before; who waits for ever is in the percentiles, too."""
+    listed = [Event(1.0, [message_id(number)]) for number in (1, 2)]
+    lists = [Event(0.5, ["0"]), Event(1.5, ["3"]), Event(2.5, ["3"])]
+    accepted = [Event(1.75, [recipient(1), "<1@idm>"])]
+    assert latency.waits(listed, lists, accepted, 3) == [0.25, math.inf, math.inf]
+    row = "| idle relay | 2 | 250 ms | not in time | not in time | not in time | 50%: 300 ms, 90%: 900 ms | **no** |"
+    assert list(table.waits([table.Waits("idle relay", [0.25, math.inf], {0.5: 300, 0.9: 900})]))[2] == row
