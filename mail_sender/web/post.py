@@ -13,6 +13,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
 from mail_sender import __version__
@@ -138,20 +139,21 @@ def _network_fault(target: Target, error: BaseException) -> NotPosted:
     return NotPosted(f"{place} cannot be reached: {network_detail(error)}", advice)
 
 
+# Errors of httpcore: those of httpx have one of these as their cause.
 _NETWORK_DETAILS: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "its name cannot be resolved"),
     (ConnectionRefusedError, "connection refused"),
-    (httpx.ConnectTimeout, "no connection within the time allowed"),
+    (httpcore.ConnectTimeout, "no connection within the time allowed"),
     (TimeoutError, "no answer in time"),
-    (httpx.TimeoutException, "no answer in time"),
-    (httpx.ProxyError, "the proxy refuses"),
-    (httpx.NetworkError, "the connection was cut"),
-    (httpx.ProtocolError, "the connection was cut, or the answer is not HTTP"),
+    (httpcore.TimeoutException, "no answer in time"),
+    (httpcore.ProxyError, "the proxy refuses"),
+    (httpcore.NetworkError, "the connection was cut"),
+    (httpcore.ProtocolError, "the connection was cut, or the answer is not HTTP"),
 )
 
 
 def network_detail(error: BaseException) -> str:
-    """Return what the network did to an exchange over HTTP, in words."""
+    """Return what the network did to an exchange of httpcore or httpx, in words."""
     found = list(causes(error))
     for kind, detail in _NETWORK_DETAILS:
         if any(isinstance(cause, kind) for cause in found):

@@ -9,8 +9,6 @@ from email.utils import format_datetime
 from types import MappingProxyType
 from typing import Any, Self
 
-import httpx
-
 from server_stub.misbehaviour.exchange import Exchange, Fault, hang, lose_answer, reset, status
 from tests.faults.rig import Rig
 
@@ -154,7 +152,7 @@ async def start_impatient(rig: Rig) -> None:
     """Start the sender with short deadlines towards the server: its own are of half a minute and more."""
     await rig.open()
     assert rig._sender is not None
-    rig._sender.source._https._client.timeout = httpx.Timeout(SHORT)
+    rig._sender.source._https._timeouts.update(read=SHORT, write=SHORT, connect=SHORT)
     await rig.start()
 
 

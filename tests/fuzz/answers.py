@@ -1,7 +1,7 @@
 """What an identity server answers, octet by octet: each call ends in what it promises, or in a `ServerFault`.
 
 The answers are those of a real Kanidm, damaged, in each form that HTTP has for them. Nothing is between them and the
-source but httpx: a network of this module's own hands out an answer for each connection. Of what was listed or read,
+source but httpcore: a network of this module's own hands out an answer for each connection. Of what was listed or read,
 mails are made.
 """
 
@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID
 
 import httpcore
-import httpx
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -220,9 +219,7 @@ def check(case: dict[str, Any]) -> str:
     """Make the call, and mails of what comes of it."""
     loop, source = _loop_and_source()
     network = Network(case["answers"], case["pieces"])
-    transport = httpx.AsyncHTTPTransport(verify=False)
-    transport._pool = httpcore.AsyncConnectionPool(network_backend=network)
-    source._https._client._transport = transport
+    source._https._pool = httpcore.AsyncConnectionPool(network_backend=network)
     with capture_logs() as logged:
         end = loop.run_until_complete(_ended(source, case["call"]))
     secrets.require_hidden(*map(str, logged), *_shown(end))

@@ -1,4 +1,4 @@
-"""A network in the place of sockets: each connection of httpx is handed an answer, and then its end."""
+"""A network in the place of sockets: each connection of httpcore is handed an answer, and then its end."""
 
 from typing import Any
 

@@ -41,7 +41,7 @@ from tests.unit.source.answering import (
 async def test_a_request_has_the_token_and_no_cookie_and_names_the_codings_that_are_undone(
     server: respx.MockRouter, source: KanidmSource
 ) -> None:
-    """A session that somebody in between sets is not ours, and a jar of cookies only grows."""
+    """A session that somebody in between sets is not ours, and kept cookies only grow."""
     route = server.get(READY).mock(NOTHING)
     route.side_effect = lambda _: httpx.Response(200, json={"resources": []}, headers={"set-cookie": "c=x"})
     for _ in range(3):
@@ -50,7 +50,6 @@ async def test_a_request_has_the_token_and_no_cookie_and_names_the_codings_that_
         assert call.request.headers["authorization"] == "Bearer a-token"
         assert call.request.headers["accept-encoding"] == "gzip, deflate"
         assert "cookie" not in call.request.headers
-    assert list(source._https._client.cookies.jar) == []
 
 
 async def test_a_redirect_is_not_followed(server: respx.MockRouter, source: KanidmSource) -> None:
@@ -211,8 +210,8 @@ async def test_a_list_comes_with_the_servers_time(server: respx.MockRouter, sour
 
 def test_the_servers_time_goes_on_while_a_long_list_arrives() -> None:
     """Its Date was written when it began: it is not a server whose clock stands still."""
-    headers = httpx.Headers({"date": "Sat, 21 Nov 2026 11:59:58 GMT"})
-    answer = Answer(time.monotonic() - 90.5, 200, headers, b"", None)
+    headers = {"date": "Sat, 21 Nov 2026 11:59:58 GMT"}
+    answer = Answer(time.monotonic() - 90.5, 200, headers, b"")
     assert answer.date == datetime(2026, 11, 21, 12, 1, 28, tzinfo=UTC)
 
 

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import httpcore
 import httpx
 import pytest
 import respx
@@ -125,11 +126,11 @@ EXPIRED.verify_code, EXPIRED.verify_message = 10, "certificate has expired"
 NETWORK = [
     (socket.gaierror(socket.EAI_NONAME, "x"), "its name cannot be resolved"),
     (ConnectionRefusedError(111, "x"), "connection refused"),
-    (httpx.ConnectTimeout("x"), "no connection within the time allowed"),
-    (httpx.ReadTimeout("x"), "no answer in time"),
-    (httpx.ProxyError("407 x"), "the proxy refuses"),
-    (httpx.ReadError("x"), "the connection was cut"),
-    (httpx.RemoteProtocolError("x"), "the connection was cut, or the answer is not HTTP"),
+    (httpcore.ConnectTimeout("x"), "no connection within the time allowed"),
+    (httpcore.ReadTimeout("x"), "no answer in time"),
+    (httpcore.ProxyError("407 x"), "the proxy refuses"),
+    (httpcore.ReadError("x"), "the connection was cut"),
+    (httpcore.RemoteProtocolError("x"), "the connection was cut, or the answer is not HTTP"),
 ]
 
 
@@ -156,7 +157,7 @@ async def test_a_certificate_that_does_not_hold_is_a_fault_of_its_own(
     assert "renew the certificate" in fault.advice
 
 
-@pytest.mark.parametrize("error", [httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError])
+@pytest.mark.parametrize("error", [httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError])
 async def test_a_request_on_a_connection_that_was_closed_is_made_once_more(
     server: respx.MockRouter, source: KanidmSource, error: type[Exception]
 ) -> None:
@@ -192,7 +193,7 @@ async def test_a_proxy_is_named_where_it_may_be_at_fault_and_its_password_is_not
     proxied = KanidmSource(
         SourceConfig(SERVER, Secret("a-token"), proxy=Secret("http://user:a-secret@proxy.example.com:3128"))
     )
-    server.get(READY).side_effect = [NOTHING, httpx.ProxyError("407 Proxy Authentication Required")]
+    server.get(READY).side_effect = [NOTHING, httpcore.ProxyError("407 Proxy Authentication Required")]
     try:
         assert (await proxied.list_ready(NOW)).messages == ()
         fault = await fault_of_list(proxied)
