@@ -211,7 +211,7 @@ class Ledger(Protocol):
     async def interrupted(self) -> Sequence[Delivery]:
         """Return what is processing although nobody works on it any more."""
 
-    async def unmarked(self, now: datetime) -> Sequence[UUID]:
+    async def unmarked(self, now: datetime, limit: int | None = None) -> Sequence[UUID]:
         """Return the messages to mark as sent that the server should still know, oldest first."""
 
     async def marked(self, messages: Sequence[UUID], now: datetime) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from mail_sender.ledger.base import Attempt, Delivery, Outcome
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.summary import Summary
 
@@ -16,7 +17,14 @@ from mail_sender.ledger.summary import Summary
 class DryRunLedger(SqliteLedger):
     """A ledger that names no message to mark."""
 
-    async def unmarked(self, now: datetime) -> Sequence[UUID]:
+    async def settle(
+        self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
+    ) -> bool:
+        """Write what became of a delivery, after which nothing is to be marked either."""
+        await super().settle(delivery, outcome, now, attempt)
+        return False
+
+    async def unmarked(self, now: datetime, limit: int | None = None) -> Sequence[UUID]:
         """Return none, whatever was sent."""
         return ()
 

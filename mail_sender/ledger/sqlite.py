@@ -122,15 +122,15 @@ class SqliteLedger:
         """Return what is processing: with one process, nobody works on it when it starts."""
         return await self._writer.do(lambda db: rows.deliveries(db, "WHERE d.state = 'processing' ORDER BY d.number"))
 
-    async def unmarked(self, now: datetime) -> Sequence[UUID]:
+    async def unmarked(self, now: datetime, limit: int | None = None) -> Sequence[UUID]:
         """Return the messages to mark as sent."""
         select = (
-            "SELECT id FROM message WHERE complete_at IS NOT NULL AND marked_at IS NULL AND delete_after > ? "
-            "ORDER BY complete_at, number"
+            "SELECT id FROM message INDEXED BY message_unmarked "
+            "WHERE complete_at IS NOT NULL AND marked_at IS NULL AND delete_after > ? "
+            "ORDER BY complete_at, number LIMIT ?"
         )
-        return await self._writer.do(
-            lambda db: [rows.uuid(id_) for (id_,) in db.execute(select, (rows.micros(now),))]
-        )
+        values = rows.micros(now), -1 if limit is None else limit
+        return await self._writer.do(lambda db: [rows.uuid(id_) for (id_,) in db.execute(select, values)])
 
     async def marked(self, messages: Sequence[UUID], now: datetime) -> None:
         """The server knows; that is not written before the outcome that it follows from."""

@@ -109,6 +109,6 @@ class LedgerGate:
                 ended.delivery, ended.outcome, self._clock.now(), ended.attempt
             )
         if is_unmarked:
-            self._acknowledger.bell.set()
+            self._acknowledger.mark(ended.delivery.message)
         self._parts.observe(ended.recorded(self._clock.now()))
         ended.report()

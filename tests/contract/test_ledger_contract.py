@@ -299,6 +299,9 @@ async def test_unmarked_messages_come_as_they_became_so_until_the_server_deletes
         await become(ledger, of, State.SENT, now=NOW + minute * MINUTE)
     assert await unmarked(ledger, NOW + HOUR - SECOND) == [last.id, deleted.id, first.id]
     assert await unmarked(ledger, NOW + HOUR) == [last.id, first.id]
+    assert await ledger.unmarked(NOW, 2) == [last.id, deleted.id]
+    await ledger.marked([last.id, first.id], NOW)
+    assert await unmarked(ledger) == [deleted.id]
 
 
 async def test_giving_up_the_last_open_delivery_makes_the_message_unmarked(ledger: Ledger) -> None:

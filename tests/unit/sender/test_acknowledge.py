@@ -3,6 +3,8 @@
 import asyncio
 import math
 from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 from itertools import pairwise
 from uuid import UUID
 
@@ -11,6 +13,8 @@ import pytest
 from mail_sender.backoff import MARK_WAITS
 from mail_sender.errors import MessageGone, ServerFaultKind
 from mail_sender.message import Message
+from mail_sender.sender import acknowledge
+from mail_sender.sender.acknowledge import AT_A_TIME
 from tests.support.memory_source import fault
 from tests.support.samples import MINUTE, NOW, SECOND, A, B, C, D, crowd, message
 from tests.support.virtual_time import VIRTUAL_TIME
@@ -44,7 +48,7 @@ async def test_a_mark_that_fails_is_tried_again_until_the_server_takes_it(kind: 
         assert len(table.transport.tried) == 1
 
 
-async def test_a_server_that_is_away_gets_two_marks_at_a_time_and_not_the_whole_backlog() -> None:
+async def test_a_server_that_is_away_gets_four_marks_at_a_time_and_not_the_whole_backlog() -> None:
     """The rest waits for the next round."""
     messages = crowd(100)
     async with bench(*messages, schedule="@hourly") as table:
@@ -55,14 +59,14 @@ async def test_a_server_that_is_away_gets_two_marks_at_a_time_and_not_the_whole_
         assert table.source.sent == {of.id for of in messages}
 
 
-async def test_a_long_backlog_is_marked_two_at_a_time() -> None:
+async def test_a_long_backlog_is_marked_four_at_a_time() -> None:
     """A hundred, each taking a second: the server is not flooded, nor is anything left."""
     messages = crowd(100)
     async with bench(*messages) as table:
         table.source.slow["mark_sent"] = 1.0
         await table.run(60)
         assert table.source.sent == {of.id for of in messages}
-        assert max(Counter(table.source.times_of("mark_sent")).values()) <= 2
+        assert max(Counter(table.source.times_of("mark_sent")).values()) == AT_A_TIME
 
 
 async def test_a_wait_that_the_server_asks_for_is_kept() -> None:
@@ -228,3 +232,71 @@ async def test_a_mark_that_takes_long_holds_up_no_other() -> None:
         table.source.mark_sent = mark  # type: ignore[method-assign]  # one mark alone takes long
         await table.run(20)
         assert table.source.sent == {of.id for of in others}
+
+
+async def test_a_long_backlog_is_read_in_parts_and_recorded_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was mailed while the server was away: neither the ledger's answers nor its commits grow with each mark."""
+    monkeypatch.setattr(acknowledge, "MOST_QUEUED", 20)
+    messages = crowd(200)
+    async with bench(*messages, schedule="@hourly") as table:
+        table.source.script("mark_sent", *[fault(ServerFaultKind.OVERLOADED, retry_after=60.0)])
+        await table.run(30)
+        assert len(await unmarked(table)) == 200
+        table.source.slow["mark_sent"] = 0.02
+        ledger, found, recorded = table.ledger, list[int](), list[int]()
+        shipped_unmarked, shipped_marked = ledger.unmarked, ledger.marked
+
+        async def counted_unmarked(now: datetime, limit: int | None = None) -> Sequence[UUID]:
+            found.append(len(answer := await shipped_unmarked(now, limit)))
+            return answer
+
+        async def counted_marked(messages: Sequence[UUID], now: datetime) -> None:
+            recorded.append(len(messages))
+            await shipped_marked(messages, now)
+
+        ledger.unmarked, ledger.marked = counted_unmarked, counted_marked  # type: ignore[method-assign]  # counted
+        await table.run(60)
+        assert len(table.source.marks) == 201
+        assert (sum(recorded), len(recorded) < 20) == (200, True)
+        assert (len(found) < 20, max(found) < 60) == (True, True)
+
+
+async def test_marks_that_the_ledger_could_not_write_are_not_made_again() -> None:
+    """The server has them: the ledger gets them when it is well, also if it had taken them and said that it had not."""
+    messages = crowd(8)
+    async with bench(*messages, schedule="@hourly") as table:
+        table.faults.before.add("marked")
+        await table.run(10)
+        assert len(await unmarked(table)) == 8
+        table.faults.mend()
+        table.faults.after.add("marked")
+        await table.run(10)
+        table.faults.mend()
+        await table.run(10)
+        assert (await unmarked(table), len(table.source.marks)) == ([], 8)
+
+
+async def test_what_is_marked_when_the_end_comes_is_recorded() -> None:
+    """The marks that were gathered are given to the ledger before it is closed."""
+    of = message(A)
+    async with bench(of, schedule="@hourly") as table:
+        table.source.slow["mark_sent"] = 5.0
+        await table.run(5.05)
+        assert (table.source.sent, await unmarked(table)) == ({of.id}, [of.id])
+        await table.stop()
+        assert await unmarked(table) == []
+
+
+async def test_errors_of_very_many_messages_are_the_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error may be one message's own, but not of all: then the server is left alone, longer each time."""
+    monkeypatch.setattr(acknowledge, "MOST_PUT_OFF", 10)
+    messages = crowd(100)
+    async with bench(*messages, schedule="@hourly") as table:
+        for of in messages:
+            table.source.cursed[of.id] = fault(ServerFaultKind.ERROR)
+        await table.run(120)
+        assert table.said("server_down") == ["server_down"]
+        assert len(table.source.marks) < 200
+        table.source.cursed.clear()
+        await table.run(120)
+        assert table.source.sent == {of.id for of in messages}

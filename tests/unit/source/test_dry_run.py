@@ -45,7 +45,7 @@ async def test_what_is_sent_is_never_due_for_a_mark_nor_taken_for_unsent() -> No
     await ledger.admit([queued], NOW, DAY)
     (delivery,) = await ledger.due(NOW, 10)
     claimed = await ledger.begin(delivery)
-    await ledger.settle(claimed, ended(claimed, State.SENT, NOW), NOW)
+    assert await ledger.settle(claimed, ended(claimed, State.SENT, NOW), NOW) is False
     later = NOW + timedelta(hours=1)
     assert await ledger.unmarked(later) == ()
     assert await ledger.admit([queued], NOW + HOUR, DAY) == []
