@@ -1,8 +1,8 @@
 """Watches the files of the configuration, and reads them again when one changes, or when somebody asks (SIGHUP).
 
-1. `watchfiles` reports that something happened in a folder in which one of the files stands. Every few seconds the
-   files are compared without a report as well: some file systems (NFS, FUSE) report nothing, a folder may be missing
-   as yet, and the system may have no watches left (inotify's limits).
+1. The files are looked at twice a second, which costs less than to be told by the system (inotify): that takes two
+   threads and megabytes. It would not do alone, either: some file systems (NFS, FUSE) report nothing, a folder may
+   be missing as yet, and the system may have no watches left.
 2. A file has changed if it is another file (an editor, or a mounted secret, puts a new one in its place), or if its
    time, size, owner or mode differs; a folder, if the names in it differ. Hidden files do not count.
 3. Somebody may still be writing: the files are read once they are the same twice in a row.
@@ -13,12 +13,11 @@
 
 import asyncio
 import stat
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import structlog
-from watchfiles import awatch
 
 from mail_sender.clock import Clock
 from mail_sender.config.config import Config
@@ -29,10 +28,8 @@ _log = structlog.get_logger()
 
 SETTLE = 1.0
 """Seconds for which the files must stay the same before they are read."""
-COMPARE_EVERY = 2.0
-"""Seconds after which the files are compared without a report of a change."""
-_STEP = 250
-"""Milliseconds between two reports; the watching thread ends as fast."""
+COMPARE_EVERY = 0.5
+"""Seconds after which the files are compared again."""
 
 Reading = Callable[[], AbstractContextManager[object]]
 _State = tuple[int, ...] | None
@@ -80,19 +77,15 @@ class Watch:
 
     async def _changed_or_asked(self, clock: Clock) -> _States:
         """Return the files' states, once they have changed and stay the same, or once somebody asks."""
-        async with aclosing(_reports(self._seen, self._asked, clock)) as reports:
-            async for _ in reports:
-                states = _states(self._seen)
-                while states != self._seen and not self._asked.is_set():
-                    if await clock.wait(self._asked, SETTLE):
-                        break
-                    before, states = states, _states(self._seen)
-                    if states == before:
-                        return states
-                if self._asked.is_set():
-                    self._asked.clear()
-                    return _states(self._seen)
-        raise AssertionError("reports never end")
+        while True:
+            states = _states(self._seen)
+            while states != self._seen and not await clock.wait(self._asked, SETTLE):
+                before, states = states, _states(self._seen)
+                if states == before:
+                    return states
+            if self._asked.is_set() or await clock.wait(self._asked, COMPARE_EVERY):
+                self._asked.clear()
+                return _states(self._seen)
 
     def _read(self, states: _States) -> Config | None:
         """Read the files, whose states these are; return None if they have faults."""
@@ -135,29 +128,6 @@ class Watch:
                 states |= _states(new)
 
 
-async def _reports(paths: Iterable[Path], asked: asyncio.Event, clock: Clock) -> AsyncGenerator[None, None]:
-    """Yield whenever one of the files may have changed or somebody asks; never end.
-
-    That is at least every `COMPARE_EVERY` seconds.
-    """
-    folders = {folder for path in paths for folder in (path.parent, path) if _is_folder(folder)}
-    with suppress(Exception):  # no watches left, a folder just removed: nothing of the kind may stop mail
-        async for _ in awatch(
-            *folders,
-            watch_filter=None,
-            step=_STEP,
-            debounce=_STEP,
-            rust_timeout=round(COMPARE_EVERY * 1000),
-            yield_on_timeout=True,
-            recursive=False,
-            stop_event=asked,
-        ):
-            yield
-    while True:
-        yield
-        await clock.wait(asked, COMPARE_EVERY)
-
-
 def _states(paths: Iterable[Path]) -> _States:
     return {path: _state(path) for path in paths}
 
@@ -171,10 +141,3 @@ def _state(path: Path) -> _State:
         return *identity, found.st_mtime_ns, found.st_size
     except (OSError, ValueError):  # ValueError: a NUL in the path of a configuration that was refused
         return None
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # one that is closed to us, or whose name no folder can have
-        return False

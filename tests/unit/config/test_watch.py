@@ -3,8 +3,7 @@
 import asyncio
 import os
 import shutil
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -45,25 +44,9 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> "asyncio.Queue[None]":
         return compare(paths)
 
     monkeypatch.setattr(watching, "_states", counted)
-    monkeypatch.setattr(watching, "_STEP", 50)
     monkeypatch.setattr(watching, "SETTLE", 0.2)
-    monkeypatch.setattr(watching, "COMPARE_EVERY", 0.2)
+    monkeypatch.setattr(watching, "COMPARE_EVERY", 0.1)
     return comparisons
-
-
-@pytest.fixture(params=["reports alone", "no reports"])
-def source(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Watch with the system's reports alone, then without any, as if inotify's limits were used up."""
-    if request.param == "reports alone":
-        monkeypatch.setattr(watching, "COMPARE_EVERY", 1_000.0)
-    else:
-        monkeypatch.setattr(watching, "awatch", _no_watches_left)
-    return str(request.param)
-
-
-async def _no_watches_left(*_: object, **__: object) -> AsyncIterator[None]:
-    raise OSError(28, "No space left on device")
-    yield
 
 
 class Watched:
@@ -198,7 +181,6 @@ async def test_the_latest_is_what_the_files_say_now_and_the_last_good_one_where_
 
 
 @pytest.mark.parametrize("name", ["sender", "client"])
-@pytest.mark.usefixtures("source")
 async def test_a_change_is_found_and_logged(files: Files, name: str) -> None:
     """With the configuration that it makes, and without its secrets."""
     watched = await Watched.start(files)
@@ -216,7 +198,6 @@ async def test_a_change_is_found_and_logged(files: Files, name: str) -> None:
     assert "battery staple" not in repr(events)
 
 
-@pytest.mark.usefixtures("source")
 async def test_a_file_written_in_place_is_a_change(files: Files) -> None:
     """Its time shows it, where its size does not."""
     watched = await Watched.start(files)
@@ -226,7 +207,6 @@ async def test_a_file_written_in_place_is_a_change(files: Files) -> None:
     await watched.next()
 
 
-@pytest.mark.usefixtures("source")
 async def test_a_certificate_is_watched_as_the_configs_are(files: Files, tmp_path: Path) -> None:
     """A mounted secret that is renewed, as Kubernetes does it: the link `..data` leads to another folder."""
     mount = tmp_path / "secret"
@@ -302,7 +282,6 @@ async def test_what_is_gone_is_a_faulty_change(files: Files, tmp_path: Path, wha
     assert [event["event"] for event in events] == ["config_rejected", "config_reloaded"]
 
 
-@pytest.mark.usefixtures("source")
 async def test_mending_what_a_refused_configuration_names_is_noticed(files: Files, tmp_path: Path) -> None:
     """The fault is in a file that only the refused configuration names: a new folder of templates."""
     template = tmp_path / "templates/test_message_v1/body.txt.j2"
@@ -402,27 +381,6 @@ async def test_an_editors_swap_file_is_no_change_of_a_folder_and_a_new_template_
     (folder / "_base.html.j2").write_text("x")
     await watched.next()
     assert watched.reads == 1
-
-
-def test_the_thread_that_watches_ends_with_the_watch(
-    files: Files, monkeypatch: pytest.MonkeyPatch, compared: "asyncio.Queue[None]"
-) -> None:
-    """A stop has seconds, and the thread must not keep the process from ending."""
-    monkeypatch.setattr(watching, "COMPARE_EVERY", 1_000.0)
-
-    async def run_and_cancel() -> list[threading.Thread]:
-        watched = await Watched.start(files)
-        files.sender.with_name("neighbour").write_text("x")
-        await times(1, compared)
-        found = [thread for thread in threading.enumerate() if "AnyIO" in thread.name]
-        watched.task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await watched.next()
-        return found
-
-    (thread,) = asyncio.run(run_and_cancel())
-    thread.join(DEADLINE)
-    assert not thread.is_alive()
 
 
 async def test_a_path_that_cannot_even_be_looked_at_does_not_end_the_watch(files: Files) -> None:
