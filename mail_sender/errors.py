@@ -48,6 +48,11 @@ LONGEST_KEY = 200
 """Characters of a key that a fault shows: a file may have one as long as itself."""
 
 
+def shortened(key: str) -> str:
+    """Return a key, or a table's name, as a fault shows it."""
+    return key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}..."
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigFault:
     """One fault of the configuration: where it is, what was found there, and what was expected.
@@ -70,7 +75,7 @@ class ConfigFault:
         """What was found, and where: place, key, what stands there."""
         place = f"{self.path}:{self.line}" if self.line else str(self.path)
         key = self.name or self.key
-        subject = f"{key if len(key) <= LONGEST_KEY else f'{key[:LONGEST_KEY]}...'}: " if key else ""
+        subject = f"{shortened(key)}: " if key else ""
         return visible(f"{place}: {subject}{self.found}")
 
     def __str__(self) -> str:

@@ -16,6 +16,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from mail_sender.config import tls_values, values
+from mail_sender.errors import shortened
 from mail_sender.names.secret import Secret
 
 
@@ -270,7 +271,7 @@ def misplaced(table: str, name: str) -> tuple[str, str] | None:
 
     Somebody added it at the end of the file, below the last table: it may be a password.
     """
-    table = re.sub(r"\.\d+$", "", table)  # the place of one of several tables
+    table = shortened(re.sub(r"\.\d+$", "", table))  # without the place of one of several tables
     key = name.lower().replace("-", "_")
     places = _PLACES.get(key, [])
     if not places and key in ClientFile.model_fields:

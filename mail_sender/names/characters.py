@@ -22,4 +22,6 @@ def code_point(char: str) -> str:
 
 def visible(text: str) -> str:
     """Return a text in which each character that cannot be seen stands as its code point: `<U+200B>`."""
+    if text.isprintable() and not _DRAWN_AS_NOTHING.search(text):
+        return text
     return "".join(f"<U+{ord(char):04X}>" if is_invisible(char) else char for char in text)

@@ -163,8 +163,14 @@ def test_a_bad_proxy_beside_another_fault_leaves_out_the_server_alone(
         f"[retry]\nmessage_retries = 0x{'f' * 5000}\n",
         '[alert]\nurl_path = "a\\u0000b"\n',
         f"[retry]\nmessage_retries = -1\n{'k' * 300_000} = 1\n",
+        f'[{"t" * 300_000}]\nwebhook_url = "https://hooks.example.com/"\nformat = "slack"\n',
     ],
-    ids=["a number of 5,000 hexadecimal digits", "a path with a NUL", "a key as long as the file"],
+    ids=[
+        "a number of 5,000 hexadecimal digits",
+        "a path with a NUL",
+        "a key as long as the file",
+        "a table's name as long as the file",
+    ],
 )
 def test_what_no_key_should_hold_is_a_fault_in_a_line(files: Files, tables: str) -> None:
     """None of it ends in an error of Python's own, or takes long."""
