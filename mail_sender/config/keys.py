@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from mail_sender.config import tls_values, values
 from mail_sender.errors import shortened
 from mail_sender.names.secret import Secret
+from mail_sender.relay.config import CONNECTIONS, MOST_CONNECTIONS
 
 
 class _Keys(BaseModel):
@@ -78,6 +79,8 @@ class EachRelayTable(_Table):
     server_name: tls_values.ServerName | None = None
     pin_sha256: tls_values.Pins = []
     local_name: values.HostName | None = None
+    connections: Annotated[int, Field(ge=1, le=MOST_CONNECTIONS)] = CONNECTIONS
+    pipelining: bool = True
 
 
 class _AtTopTable(_Table):  # what stands at the top level of the file for the first relay

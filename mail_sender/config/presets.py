@@ -53,6 +53,7 @@ def _put_relay(file: TomlFile, preset: Preset, origin: Origin) -> Iterator[Confi
             yield file.fault(_REGION, found, f"{error}, as the provider's console shows it")
     _put_default(file, ("mail_username",), preset.username, origin)
     _put_default(file, ("relay", "per_minute"), preset.per_minute, origin)
+    _put_default(file, ("relay", "connections"), preset.connections, origin)
     _put_headers(file, preset, origin)
 
 

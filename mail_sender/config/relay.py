@@ -23,6 +23,7 @@ from mail_sender.relay.relay_url import Security
 
 _LOGIN: tuple[Key, Key] = (("mail_username",), ("mail_password",))
 _WITHOUT_TLS = "mail_relay is reached without TLS"
+_AS_THEY_ARE = {"ca_path", "client_cert_path", "client_key_path", "server_name", "connections", "pipelining"}
 _OF_TLS = ("ca_path", "client_cert_path", "client_key_path", "server_name", "pin_sha256", "oauth")
 
 
@@ -35,7 +36,7 @@ def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
     """Return the relay's slice; the two login keys go before the login in `mail_relay`."""
     table = sender.relay
     if sender.mail_relay is None or is_dry(sender):
-        return FolderConfig(table.path or Path())
+        return FolderConfig(table.path or Path(), table.connections)
     place = relay_url.parse(sender.mail_relay.get_secret_value())
     username = place.username if sender.mail_username is None else sender.mail_username.get_secret_value()
     secret = place.password if sender.mail_password is None else sender.mail_password
@@ -55,7 +56,7 @@ def relay_config(sender: SenderFile) -> RelayConfig | FolderConfig:
         connect_timeout=float(sender.mail_connect_timeout_seconds),
         local_name=table.local_name or place.local_name or address.domain(sender.mail_from_address),
         pins=tuple(table.pin_sha256),
-        **table.model_dump(include={"ca_path", "client_cert_path", "client_key_path", "server_name"}),
+        **table.model_dump(include=_AS_THEY_ARE),
     )
 
 

@@ -4,11 +4,11 @@
 2. Each step has a deadline (`deadlines`).
 3. A reply that the step does not need raises `Rejected`. What the network or the TLS library raises passes through.
 4. A reply that nobody asked for raises `ConnectionError`.
+5. Several commands may be said at once (`write`); their replies are read one after the other (`answer`).
 
 After any exception but `Rejected` only `abort` may be called.
 """
 
-import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 
@@ -27,6 +27,8 @@ from mail_sender.tls.shown import Shown
 from mail_sender.verdict import Reply, Stage
 
 __all__ = ["Channel", "NoStartTls", "Rejected"]
+
+_UNASKED = "the relay said something that answers nothing"
 
 
 class NoStartTls(Exception):
@@ -75,49 +77,58 @@ class Channel:
     async def command(self, stage: Stage, line: str, *, expect: int = 2) -> SMTPResponse:
         """Say a line and return the reply; `expect` is its code, or its code's first digit."""
         self.stage = stage
-        self._require_quiet()
-        with self._known.timed(stage):
-            return await self._exchange(line, expect, deadlines.of(stage))
+        self.write(line)
+        return await self.answer(stage, expect=expect)
 
-    async def aside(self, line: str, seconds: float) -> None:
-        """Say RSET or QUIT, which belong to no mail's way."""
+    async def aside(self, line: str, seconds: float, *others: str) -> None:
+        """Say RSET or QUIT, which belong to no mail's way; the replies to lines said along with it are left."""
         self.stage = Stage.MAIL
-        self._require_quiet()
-        await self._exchange(line, 2, seconds)
+        self.write(line, *others)
+        await self._answer(seconds, 2)
 
-    async def _exchange(self, line: str, expect: int, seconds: float) -> SMTPResponse:
-        async with deadlines.within(seconds):
-            response = await self._open_protocol.execute_command(line.encode(), timeout=None)
-        self._expect(expect, response)
+    def write(self, *lines: str) -> None:
+        """Write lines, as one packet; there has to be an `answer` for each."""
+        protocol = self._open_protocol
+        if protocol.has_unasked:
+            raise ConnectionError(_UNASKED)
+        protocol.write_commands(*lines)
+
+    async def answer(self, stage: Stage, *, expect: int = 2) -> SMTPResponse:
+        """Return the next reply, which is the one to the command of this stage."""
+        self.stage = stage
+        with self._known.timed(stage):
+            return await self._answer(deadlines.of(stage), expect)
+
+    async def any_answer(self) -> int:
+        """Return the code of the next reply, which counts for nothing."""
+        return (await self._open_protocol.read_response()).code
+
+    async def _answer(self, seconds: float, expect: int) -> SMTPResponse:
+        response = await self._open_protocol.read_response(seconds)
+        if not is_expected(expect, response.code):
+            raise Rejected(self._reply(response))
         return response
 
     async def content(self, stuffed: bytes, before_dot: Callable[[], Awaitable[None]]) -> Reply:
         """Write the body (CRLF at its end, dots doubled), then the dot; return the reply to that.
 
-        Replies are read all along: a relay may refuse half-way through. A yes before the dot is none.
+        What comes before the dot is read: a relay may refuse half-way through. A yes before the dot is none.
         """
-        self._require_quiet()
         protocol = self._open_protocol
-        reading = asyncio.ensure_future(protocol.read_response(timeout=None))
-        try:
-            self.stage = Stage.BODY
-            protocol.write_body(stuffed)
-            with self._known.timed(Stage.BODY):
+        if protocol.has_unasked:
+            raise ConnectionError(_UNASKED)
+        self.stage = Stage.BODY
+        with self._known.timed(Stage.BODY):
+            rest = protocol.write_body(stuffed)
+            if not rest:
                 async with deadlines.within(deadlines.of(Stage.BODY)):
-                    await protocol.drained(reading)
-            if not reading.done():
-                await before_dot()
-            if reading.done():
-                raise Rejected(self._reply(await reading))
-            protocol.write(b".\r\n")
-            self.stage = Stage.DOT
-            with self._known.timed(Stage.DOT):
-                async with deadlines.within(deadlines.of(Stage.DOT)):
-                    response = await reading
-            self._expect(2, response)
-            return self._reply(response)
-        finally:
-            reading.cancel()
+                    await protocol.drained()
+        if not self._is_interrupted:
+            await before_dot()
+        if self._is_interrupted:
+            raise Rejected(self._reply(await self._open_protocol.read_response(deadlines.of(Stage.BODY))))
+        protocol.write(rest + b".\r\n")
+        return self._reply(await self.answer(Stage.DOT))
 
     def abort(self) -> None:
         """Drop the connection at once."""
@@ -157,19 +168,15 @@ class Channel:
         if self.tls_version is None:
             raise NoStartTls
 
-    def _require_quiet(self) -> None:
-        if self._open_protocol.has_unasked:
-            raise ConnectionError("the relay said something that answers nothing")
+    @property
+    def _is_interrupted(self) -> bool:
+        return self._open_protocol.has_unasked or self._open_protocol.is_over
 
     @property
     def _open_protocol(self) -> RelayProtocol:
         if self._protocol is None:
             raise ConnectionResetError("the connection is gone")
         return self._protocol
-
-    def _expect(self, wanted: int, response: SMTPResponse) -> None:
-        if not is_expected(wanted, response.code):
-            raise Rejected(self._reply(response))
 
     def _reply(self, response: tuple[int, str]) -> Reply:
         code, text = response

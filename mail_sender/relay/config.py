@@ -8,6 +8,10 @@ from mail_sender.relay.oauth.config import OAuthConfig
 from mail_sender.relay.relay_url import Endpoint, Security
 from mail_sender.tls import contexts
 
+CONNECTIONS = 4
+"""Connections to a relay at a time, where the configuration names no number."""
+MOST_CONNECTIONS = 32
+
 
 @dataclass(frozen=True, slots=True)
 class RelayConfig:
@@ -17,6 +21,8 @@ class RelayConfig:
     `username` is set with either `password` or `oauth`; where all are None, there is no login.
     `server_name` is the name that the certificate must have, if that is not `host`. Where there are `pins` (SHA-256,
     64 hexadecimal digits each), one must be the certificate's or its key's, and neither name nor CA is asked for.
+    `connections` are open at a time, at most, with one mail on each. Without `pipelining`, commands go one at a time
+    also where the relay offers that.
     """
 
     host: str
@@ -32,6 +38,8 @@ class RelayConfig:
     server_name: str | None = None
     pins: tuple[str, ...] = ()
     oauth: OAuthConfig | None = None
+    connections: int = CONNECTIONS
+    pipelining: bool = True
 
     @property
     def place(self) -> str:
@@ -59,9 +67,13 @@ class FallbackConfig:
 
 @dataclass(frozen=True, slots=True)
 class FolderConfig:
-    """A folder that takes the relay's place: mails are written into it, nothing is sent and nothing marked."""
+    """A folder that takes the relay's place: mails are written into it, nothing is sent and nothing marked.
+
+    So many `connections` of the relay's are taken for mails that are written at a time.
+    """
 
     path: Path
+    connections: int = CONNECTIONS
 
     @property
     def place(self) -> str:

@@ -2,7 +2,8 @@
 
 1. A mail goes out on the open connection, or on a new one. If an open one takes no more mails (`session_limit`), the
    mail goes on a new one at once, and only that one's answer counts. How many mails the relay took is kept, and later
-   connections are given back before. Whatever RSET gets but a yes, only the connection is lost.
+   connections are given back before. Whatever RSET gets but a yes, only the connection is lost. The same goes for a
+   relay that may have broken the connection because commands came together (`pipelining`).
 2. After a refusal the connection is kept. After anything else it is dropped, also when we are cancelled.
 3. If the configuration leaves open how TLS starts on the port, TLS from the first byte is tried first. A relay that
    wants STARTTLS answers that in plain text, or waits. What was found is kept, for the other connections as well.
@@ -19,13 +20,17 @@ from mail_sender.mail.mail import Mail
 from mail_sender.relay import deadlines, replies, session_limit
 from mail_sender.relay.channel import Rejected
 from mail_sender.relay.config import RelayConfig
-from mail_sender.relay.conversation import Conversation, NotReset, RelayFacts
+from mail_sender.relay.conversation import Conversation, RelayFacts
 from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.relay_url import Security
+from mail_sender.relay.transaction import NotReset
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls import contexts, shown
 from mail_sender.tls.shown import Shown
 from mail_sender.verdict import Accepted, Deferred, Refused, Reply, Stage, Verdict
+
+OLDEST = 300.0
+"""Seconds after which a connection is given back: by then the relay may have another address or certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,11 @@ class Connection:
         try:
             return await self._deliver(mail, before_dot)
         except (NotReset, *replies.FAULTS) as error:
-            if not self._is_used_up(error, mails):
+            is_groups_fault = self._conversation is not None and self._conversation.breaks_group
+            if not is_groups_fault and not self._is_used_up(error, mails):
                 return self._ended(error)
             is_said = session_limit.is_said(error)
-            is_limit = mails > 0 and (is_said or not isinstance(error, NotReset))
+            is_limit = mails > 0 and not is_groups_fault and (is_said or not isinstance(error, NotReset))
         self._drop()
         try:
             return await self._deliver(mail, before_dot)
@@ -102,7 +108,7 @@ class Connection:
             await conversation.quit()
 
     async def _kept(self) -> int:
-        """Return how many mails the kept connection has carried; one that takes no more is given back first."""
+        """Return how many mails the kept connection has carried; one that takes no more, or is old, is given back."""
         if self._conversation is None:
             return 0
         if not self.is_open:
@@ -110,7 +116,7 @@ class Connection:
             return 0
         mails = self._conversation.mails
         limit = self._known.mails_per_connection
-        if limit is not None and mails >= limit:
+        if (limit is not None and mails >= limit) or self._conversation.opened_at < time.monotonic() - OLDEST:
             await self.close()
             return 0
         return mails

@@ -3,15 +3,16 @@
 1. `open` gets a token, if OAuth is to be used, then connects, starts TLS, says EHLO and logs in. TLS is not optional:
    before any login or mail the connection is checked to be encrypted. A relay on this machine may get mail without
    TLS, if the configuration says so, but never a login.
-2. `deliver` hands over one mail. It calls `before_dot` when all but the final dot is written.
+2. `deliver` hands over one mail. Its commands go together where the relay offers PIPELINING (RFC 2920), or one at a
+   time; each reply means the same either way. `before_dot` is called when all but the final dot is written.
 3. After an exception other than `Rejected` the conversation is over: only `abort` may be called.
 
 `channel` says what is raised, and which deadline each step has.
 """
 
 import asyncio
-import re
 import ssl
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,20 +29,15 @@ from mail_sender.relay.ehlo import Offer
 from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.oauth import bearer, tokens
 from mail_sender.relay.oauth.access_token import AccessToken
+from mail_sender.relay.pipelining import names_pipelining
 from mail_sender.relay.relay_url import Security
+from mail_sender.relay.transaction import Transaction, is_no, stuffed, taken_back
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls.certificate import Certificate
 from mail_sender.tls.shown import Shown
 from mail_sender.verdict import LONGEST_TEXT, Reply, Stage
 
 _log = structlog.get_logger()
-
-
-_LINE_START_DOT = re.compile(rb"(?m)^\.")
-
-
-class NotReset(Exception):
-    """A mail that was begun could not be taken back: the connection is of no more use. What happened is its cause."""
 
 
 class NoUtf8(Exception):
@@ -68,7 +64,9 @@ class Conversation:
     """A connection to the relay, from `open` to `quit` or `abort`.
 
     `security` is the way in which TLS is started, `seen` are the mails that the relay may quote, `mails` counts those
-    for which it took our MAIL command. `refused` is the access token that it refused, if it did.
+    for which it took our MAIL command, `opened_at` is when it began (monotonic). `refused` is the access token that
+    the relay refused, if it did. `breaks_group` says that commands were said together, and that this may be why the
+    relay did not answer them (`pipelining`).
     """
 
     def __init__(
@@ -77,6 +75,7 @@ class Conversation:
         self.security = config.security
         self.mails = 0
         self.refused: AccessToken | None = None
+        self.breaks_group = False
         self._config = config
         self._known = known
         self._tokens = tokens.of(config.oauth) if config.oauth else None
@@ -84,6 +83,7 @@ class Conversation:
         self._seen = seen
         self._channel = Channel(config, context, known, partial(self._cleaned, most=redaction.LONGEST_READ))
         self._begun = False
+        self.opened_at = time.monotonic()
         self._offer = Offer()
         self._offer_in_clear = Offer()
 
@@ -134,33 +134,47 @@ class Conversation:
 
     async def deliver(self, mail: Mail, before_dot: BeforeDot) -> Reply:
         """Hand over one mail and return the relay's 2xx reply to its dot (RFC 5321, section 3.3)."""
-        channel, extensions = self._channel, self._offer.extensions
-        channel.stage = Stage.MAIL
+        self._channel.stage = Stage.MAIL
         self._require_private()
-        if mail.needs_utf8 and "smtputf8" not in extensions:
-            channel.stage = Stage.RCPT
+        if mail.needs_utf8 and "smtputf8" not in self._offer.extensions:
+            self._channel.stage = Stage.RCPT
             raise NoUtf8
-        if self._begun:
-            await self._reset()
-        self._begun = True
-        size = f" SIZE={len(mail.content)}" if "size" in extensions else ""
-        # A relay that offers SMTPUTF8 takes 8BITMIME as well (RFC 6531, section 3.1).
-        utf8 = " BODY=8BITMIME SMTPUTF8" if mail.needs_utf8 else ""
-        await channel.command(Stage.MAIL, f"MAIL FROM:<{mail.sender}>{size}{utf8}")
-        self.mails += 1
-        await channel.command(Stage.RCPT, f"RCPT TO:<{mail.recipient}>")
-        await channel.command(Stage.DATA, "DATA", expect=354)
-        reply = await channel.content(_LINE_START_DOT.sub(b"..", mail.content), before_dot)
+        offered = self._config.pipelining and "pipelining" in self._offer.extensions
+        grouped = offered and self._known.pipelining.is_used
+        transaction = Transaction(self._channel, mail, self._offer.extensions)
+        try:
+            await transaction.begin(grouped=grouped, reset=self._begun)
+        except (Rejected, SMTPException, OSError) as error:
+            if offered:
+                self._note_fault(error, grouped=grouped)
+            raise
+        finally:
+            self._begun = True
+            self.mails += transaction.is_begun
+        if offered:
+            self._known.pipelining.came_through(grouped=grouped)
+        reply = await self._channel.content(stuffed(mail.content), before_dot)
         self._begun = False
         return reply
+
+    def _note_fault(self, error: Exception, *, grouped: bool) -> None:
+        """Take in why the commands did not come through: a no is none of PIPELINING's, if it does not say so."""
+        pipelining = self._known.pipelining
+        is_said = isinstance(error, Rejected) and names_pipelining(error.reply)
+        if isinstance(error, Rejected) and is_no(error.reply.code) and not is_said:
+            if self.is_open:
+                pipelining.came_through(grouped=grouped)
+        elif not grouped:
+            pipelining.broke_alone()
+        else:
+            self.breaks_group = pipelining.broke(self.opened_at, time.monotonic(), is_said=is_said)
 
     async def rehearse(self, sender: str) -> None:
         """Ask whether mail from this address may be sent, and take the question back: nothing is sent."""
         self._channel.stage = Stage.MAIL
         self._require_private()
         await self._channel.command(Stage.MAIL, f"MAIL FROM:<{sender}>")
-        with suppress(NotReset):  # it said yes, and the connection ends anyway
-            await self._reset()
+        await taken_back(self._channel)  # it said yes, and the connection ends anyway
 
     async def quit(self) -> None:
         """Say goodbye, briefly, and close; what goes wrong with that is ignored."""
@@ -178,13 +192,6 @@ class Conversation:
         """Raise unless mail may be said here: on this machine, if the configuration says so, or else inside TLS."""
         if not self._config.is_local:
             self._channel.require_tls()
-
-    async def _reset(self) -> None:
-        """Take back a mail that was begun and not accepted."""
-        try:
-            await self._channel.aside("RSET", deadlines.RESET)
-        except (Rejected, SMTPException, OSError) as error:
-            raise NotReset from error
 
     async def _token(self) -> AccessToken | None:
         """Return the access token to log in with, if that is what is to be done. Raises `NoToken`."""

@@ -4,7 +4,7 @@ The name, the connection and TLS have `mail_connect_timeout_seconds` of the conf
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from mail_sender.verdict import Stage
@@ -34,25 +34,38 @@ def of(stage: Stage) -> float:
     return _OF_STAGE.get(stage, COMMAND)
 
 
-@asynccontextmanager
-async def within(seconds: float) -> AsyncIterator[None]:
-    """Raise `TimeoutError` if what is awaited inside takes longer; but what has arrived is read first.
+class Late:
+    """Calls `late` after so many seconds, unless it is cancelled before; but what has arrived is read first.
 
     A process that was stopped for longer than the deadline finds a late clock and a reply that waits in the socket.
-    `asyncio.timeout` looks at the clock alone, and would take that reply for none.
+    A timer looks at the clock alone, and would take that reply for none.
     """
-    loop = asyncio.get_running_loop()
-    timer: asyncio.Handle = loop.call_later(seconds, lambda: judge(_TURNS))
 
-    def judge(turns: int) -> None:
-        nonlocal timer
+    __slots__ = ("_late", "_loop", "_timer")
+
+    def __init__(self, seconds: float, late: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._late = late
+        self._timer: asyncio.Handle = self._loop.call_later(seconds, self._judge, _TURNS)
+
+    def _judge(self, turns: int) -> None:
         if turns:
-            timer = loop.call_soon(judge, turns - 1)
+            self._timer = self._loop.call_soon(self._judge, turns - 1)
         else:
-            limit.reschedule(loop.time())
+            self._late()
 
+    def cancel(self) -> None:
+        """Stop the clock."""
+        self._timer.cancel()
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """Raise `TimeoutError` if what is awaited inside takes longer (`Late`)."""
+    loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as limit:
+        late = Late(seconds, lambda: limit.reschedule(loop.time()))
         try:
             yield
         finally:
-            timer.cancel()
+            late.cancel()

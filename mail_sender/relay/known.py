@@ -4,12 +4,13 @@ It lasts as long as the configuration: a restart or a change forgets it.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import structlog
 
 from mail_sender.relay.addresses import Address
+from mail_sender.relay.pipelining import Pipelining
 from mail_sender.relay.relay_url import Security
 from mail_sender.tls.certificate import Certificate
 from mail_sender.verdict import Stage
@@ -30,8 +31,8 @@ class KnownRelay:
 
     `security` is how TLS starts on its port: configured, or found out by the first connection that comes through.
     `addresses` are those of its name, None where it is to be looked up. `address` greeted well last. `mechanism` is
-    the login that works, in lower case. `mails_per_connection` is how many mails it takes on one connection.
-    `certificate` is the one that it showed last.
+    the login that works, in lower case. `mails_per_connection` is how many mails it takes on one connection, and
+    `pipelining` whether it takes several commands at once. `certificate` is the one that it showed last.
     """
 
     def __init__(self, security: Security, discovered: Discovered, spoken: Spoken = unheard) -> None:
@@ -40,20 +41,16 @@ class KnownRelay:
         self.address: Address | None = None
         self.mechanism: str | None = None
         self.mails_per_connection: int | None = None
+        self.pipelining = Pipelining()
         self.certificate: Certificate | None = None
         self._discovered = discovered
         self._spoken = spoken
         self._last_count: int | None = None
         self._is_slow = False
 
-    @contextmanager
-    def timed(self, stage: Stage) -> Iterator[None]:
+    def timed(self, stage: Stage) -> AbstractContextManager[None]:
         """Measure a step of a conversation."""
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self._spoken(stage, time.monotonic() - began)
+        return _Timed(self._spoken, stage)
 
     def found_security(self, security: Security) -> None:
         """Keep how TLS starts where that was left open, and report it, once."""
@@ -91,3 +88,19 @@ class KnownRelay:
             self.mails_per_connection = mails
             _log.info("relay_session_limit", mails=mails, message="the relay takes no more mails on one connection")
         self._last_count = mails
+
+
+class _Timed(AbstractContextManager[None]):
+    """Measures one step, well ended or not: five for each mail, so that a generator would be dear."""
+
+    __slots__ = ("_began", "_spoken", "_stage")
+
+    def __init__(self, spoken: Spoken, stage: Stage) -> None:
+        self._spoken = spoken
+        self._stage = stage
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._spoken(self._stage, time.monotonic() - self._began)

@@ -1,7 +1,8 @@
 """The relay as a transport: as many connections as mails are in flight, kept for the mails that follow.
 
-A mail takes the idle connection that was used last, because that one is the likeliest to stand, or a new one. The
-caller bounds how many mails are in flight.
+1. A mail takes the idle connection that was used last, because that one is the likeliest to stand, or a new one. So
+   no more are open than mails were in flight; the caller bounds that.
+2. Those that fewer mails in flight do not need stay idle, and are closed after a while.
 """
 
 import asyncio
@@ -19,6 +20,9 @@ from mail_sender.tls import contexts
 from mail_sender.tls.certificate import Certificate
 from mail_sender.verdict import Verdict
 
+LONGEST_IDLE = 5.0
+"""Seconds for which a connection is kept that others have left idle: relays close them after 10 to 300."""
+
 _MOST_QUOTED = 64  # mails that a relay may still quote
 
 
@@ -34,7 +38,8 @@ class SmtpTransport:
         self._context = context(config)
         self._known = KnownRelay(config.security, discovered, spoken)
         self._tokens = tokens.of(config.oauth) if config.oauth else None
-        self._idle: list[Connection] = []
+        self._idle: deque[tuple[float, Connection]] = deque()
+        self._closing: set[asyncio.Task[None]] = set()
         self._seen: deque[Mail] = deque(maxlen=_MOST_QUOTED)
 
     @property
@@ -50,19 +55,28 @@ class SmtpTransport:
     async def send(self, mail: Mail, before_dot: BeforeDot) -> Verdict:
         """Hand the mail to the relay, and return what became of it."""
         if self._idle:
-            connection = self._idle.pop()
+            _, connection = self._idle.pop()
         else:
             connection = Connection(self._config, self._context, self._known, self._seen)
         self._seen.append(mail)
         verdict = await connection.send(mail, before_dot)
+        now = asyncio.get_running_loop().time()
         if connection.is_open:
-            self._idle.append(connection)
+            self._idle.append((now, connection))
+        while self._idle and self._idle[0][0] < now - LONGEST_IDLE:
+            self._close(self._idle.popleft()[1])
         return verdict
 
     async def close(self) -> None:
         """Say goodbye to the relay on every idle connection."""
-        idle, self._idle = self._idle, []
-        await asyncio.gather(*(connection.close() for connection in idle))
+        while self._idle:
+            self._close(self._idle.pop()[1])
+        await asyncio.gather(*self._closing)
+
+    def _close(self, connection: Connection) -> None:
+        closing = asyncio.ensure_future(connection.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
 
 def context(config: RelayConfig) -> ssl.SSLContext:

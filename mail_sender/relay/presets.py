@@ -34,6 +34,7 @@ class Preset:
     any_region: str = ""
     username: str = ""
     per_minute: int | None = None
+    connections: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     oauth: OAuthPreset | None = None
 

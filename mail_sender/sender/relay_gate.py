@@ -14,9 +14,10 @@ that names a longer time, takes no mail now: then the breaker opens.
 
 from mail_sender.backoff import PACE
 from mail_sender.ledger.base import Key
+from mail_sender.relay.config import CONNECTIONS
 from mail_sender.relay.refusals import asked_wait, relay_down
 from mail_sender.sender.breaker import Breaker, Permit
-from mail_sender.sender.in_flight_limit import MOST_IN_FLIGHT, InFlightLimit
+from mail_sender.sender.in_flight_limit import InFlightLimit
 from mail_sender.sender.own_fault import Suspicions
 from mail_sender.sender.pace import Pace
 from mail_sender.sender.relay_view import RelayView
@@ -31,7 +32,7 @@ class RelayGate:
     Each permit from `acquire` ends with `judge` or `release`; both is fine.
     """
 
-    def __init__(self, most: int = MOST_IN_FLIGHT) -> None:
+    def __init__(self, most: int = CONNECTIONS) -> None:
         self._breaker = Breaker()
         self._limit = InFlightLimit(most)
         self._pace = Pace()
@@ -100,7 +101,7 @@ class RelayGate:
 
     def reached_dot(self, permit: Permit, now: float) -> None:
         """Take in that all but the final dot went through: a slow reply to it keeps no other mail waiting."""
-        self._limit.came_through()
+        self._limit.reached_dot(permit, now)
         self._breaker.reached_dot(permit, now)
 
     def release(self, permit: Permit) -> None:
@@ -120,13 +121,19 @@ class RelayGate:
             self._breaker.suspect()
         elif isinstance(judged, Accepted):
             self._pace.faster(now)
-        self._limit.note(judged, now)
+        self._limit.note(permit, judged, now)
         if self.is_closed and self._breaker.counts(permit) and self._limit.is_one_too_many(judged, now):
             self._limit.lower(permit, now)
         else:
-            self._breaker.judge(permit, judged, now, several_cut=self._suspicions.several_cut)
+            self._judge_relay(permit, judged, now)
         self._limit.end(permit)
         return judged
+
+    def _judge_relay(self, permit: Permit, judged: Verdict, now: float) -> None:
+        was_closed = self.is_closed
+        self._breaker.judge(permit, judged, now, several_cut=self._suspicions.several_cut)
+        if was_closed and not self.is_closed:
+            self._limit.is_down(now)
 
     def _start_in(self, now: float) -> float:
         of_new_relay = self._limit.next_start_in(now) if self.is_closed else 0.0

@@ -22,6 +22,7 @@ from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.relay_url import Security
 from mail_sender.relay.transport import Transport
 from mail_sender.sender.observation import Observe, Spoken, unobserved
+from mail_sender.sender.relay_gate import RelayGate
 from mail_sender.sender.relays import Relay, Relays
 from mail_sender.sender.test_mail import TestMail
 from mail_sender.source.base import Source
@@ -54,10 +55,10 @@ class Ends:
     def relays(self, condition: Condition) -> Relays:
         """Return the relays; the first one's condition outlives this configuration."""
         first, *others = self.transports
-        found = [Relay(self.config.relay.place, first, condition)]
+        found = [Relay(self.config.relay.place, first, condition, gate=RelayGate(self.config.relay.connections))]
         for fallback, transport in zip(self.config.fallbacks, others, strict=True):
-            place = fallback.relay.place
-            found.append(Relay(place, transport, Condition("fallback", place=place), fallback.after))
+            place, gate = fallback.relay.place, RelayGate(fallback.relay.connections)
+            found.append(Relay(place, transport, Condition("fallback", place=place), fallback.after, gate))
         return Relays(found)
 
     @classmethod

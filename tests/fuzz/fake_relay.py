@@ -89,6 +89,10 @@ class FakeRelay(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Take all at once."""
 
+    def get_write_buffer_size(self) -> int:
+        """Say that nothing waits."""
+        return 0
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Say that TLS has begun, once it has."""
         return _TLS if self.is_encrypted and name in {"ssl_object", "sslcontext"} else default

@@ -1,5 +1,6 @@
 """A letter and the SMTP transport that carries it, for tests that play the relay."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from mail_sender.mail.mail import Mail
@@ -22,10 +23,15 @@ MAIL = Mail(
 
 
 def transport(
-    authority: Authority, port: int, security: Security = Security.IMPLICIT, seconds: float = 2.0
+    authority: Authority,
+    port: int,
+    security: Security = Security.IMPLICIT,
+    seconds: float = 2.0,
+    *,
+    pipelining: bool = True,
 ) -> SmtpTransport:
     """Return a transport with a login to a relay on this port of localhost; `seconds` are its connect timeout."""
-    return SmtpTransport(config(authority, port, security, seconds), lambda _: None)
+    return SmtpTransport(replace(config(authority, port, security, seconds), pipelining=pipelining), lambda _: None)
 
 
 def config(

@@ -55,6 +55,19 @@ class Wire:
         found, _, self._buffer = self._buffer.partition(end)
         return found
 
+    def heard_for(self, seconds: float) -> bytes:
+        """Return all that comes in so many seconds, and leave it to be read."""
+        self._sock.settimeout(seconds)
+        with contextlib.suppress(Gone):
+            self._more()
+        self._sock.settimeout(_SECONDS)
+        return self._buffer
+
+    @property
+    def has_more(self) -> bool:
+        """Whether more came together with what was read last."""
+        return bool(self._buffer)
+
     def heard_until_silence(self) -> bytes:
         """Return all that comes until the client closes."""
         with contextlib.suppress(Gone):
@@ -62,11 +75,11 @@ class Wire:
                 self._more()
         return self._buffer
 
-    def login(self) -> None:
+    def login(self, ehlo: str = EHLO) -> None:
         """Play a relay in its right mind over implicit TLS, up to and with its 235."""
         self.tls()
         self.send("220 relay.example\r\n")
-        for reply in (EHLO, "235 2.7.0 welcome\r\n"):
+        for reply in (ehlo, "235 2.7.0 welcome\r\n"):
             self.line()
             self.send(reply)
 

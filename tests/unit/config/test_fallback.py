@@ -27,6 +27,8 @@ local_name = "idm.example.net"
 [[relay.fallback]]
 mail_relay = "smtps://third:{PASSWORD}@third.example.org"
 after_seconds = 600
+connections = 2
+pipelining = false
 """
 
 
@@ -48,6 +50,7 @@ def test_each_fallback_is_a_relay_with_a_login_of_its_own(files: Files) -> None:
     assert (second.relay.username, second.relay.local_name, second.after) == ("second", "idm.example.net", 30.0)
     assert (third.relay.place, third.relay.username, third.after) == ("third.example.org:465", "third", 600.0)
     assert third.relay.local_name == "example.com"
+    assert [(one.relay.connections, one.relay.pipelining) for one in (second, third)] == [(4, True), (2, False)]
     assert all(one.relay.password and one.relay.password.get_secret_value() == PASSWORD for one in (second, third))
     config = files.load(TABLE)
     assert [one.place for one in config.relays] == [relay_of(config).place, second.relay.place, third.relay.place]

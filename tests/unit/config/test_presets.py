@@ -5,6 +5,7 @@ import pytest
 from mail_sender.config.config import Config
 from mail_sender.doctor.domain.providers import provider_of
 from mail_sender.relay import relay_url
+from mail_sender.relay.config import CONNECTIONS
 from mail_sender.relay.presets import Preset, presets
 from tests.support.config_files import Files, only
 from tests.support.configs import relay_of
@@ -28,6 +29,7 @@ def test_each_preset_loads_with_a_login_alone(files: Files, name: str, preset: P
     assert provider_of(relay.host) is not None
     assert dict(config.mail.headers) == dict(preset.headers)
     assert config.sender.reputation.limits.per_minute == preset.per_minute
+    assert relay.connections == (preset.connections or CONNECTIONS)
     assert relay.username == "idm"
 
 
@@ -46,7 +48,8 @@ def test_what_the_configuration_says_goes_over_the_preset(files: Files) -> None:
     config = load(files, "postmark", own, mail_relay='"smtp://smtp.postmarkapp.com:2525"')
     assert relay_of(config).port == 2525
     assert dict(config.mail.headers) == {"x-pm-tracklinks": "HtmlOnly", "X-PM-TrackOpens": "false"}
-    assert load(files, "microsoft365", "per_minute = 20\n").sender.reputation.limits.per_minute == 20
+    ours = load(files, "microsoft365", "per_minute = 20\nconnections = 2\n")
+    assert (ours.sender.reputation.limits.per_minute, relay_of(ours).connections) == (20, 2)
 
 
 def test_a_user_that_is_the_same_for_everybody_is_put_in(files: Files) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from mail_sender.sender.in_flight_limit import LIMIT_LASTS, STAGGER
-from mail_sender.sender.relay_gate import RelayGate
-from mail_sender.verdict import Verdict
+from mail_sender.sender.in_flight_limit import LIMIT_LASTS, STAGGER, START
+from mail_sender.sender.relay_gate import Permit, RelayGate
+from mail_sender.verdict import RelayDown, Verdict
 from tests.support.relay_gates import TOO_MANY, acquire, key, send
 from tests.support.samples import CUT, LATER, NO, OK
 
@@ -54,3 +54,93 @@ def test_a_connection_turned_away_alone_opens_the_breaker() -> None:
     send(relay_gate, OK, 0.0)
     send(relay_gate, TOO_MANY, 1.0)
     assert not relay_gate.is_closed
+
+
+class Allows:
+    """A relay that serves so many mails at a time, and a gate for 16: each turn one starts, and the oldest one ends."""
+
+    def __init__(self, allows: int, most: int = 16) -> None:
+        self.allows = allows
+        self.gate = RelayGate(most)
+        self.turned_away = 0
+        self.peak = 0
+        self._serves: list[Permit] = []
+
+    def run(self, now: float, turns: int = 100) -> None:
+        """Let all start that may, and then half of those that are served end, so many times."""
+        for _ in range(turns):
+            started = []
+            while self.gate.capacity(now) and (permit := self.gate.acquire(key(), now)):
+                started.append(permit)
+            self.peak = max(self.peak, len(started) + len(self._serves))
+            served, away = self.split(started)
+            for permit in served:
+                self.gate.reached_dot(permit, now)
+            for permit in away:
+                assert isinstance(self.gate.judge(permit, TOO_MANY, now), RelayDown)
+            for permit in self._serves[: len(self._serves) // 2 + 1]:
+                self.gate.judge(permit, OK, now)
+                self._serves.remove(permit)
+
+    def split(self, started: list[Permit]) -> tuple[list[Permit], list[Permit]]:
+        """Serve as many as the relay allows, and turn the others away."""
+        free = max(0, self.allows - len(self._serves))
+        self._serves += started[:free]
+        self.turned_away += len(started[free:])
+        return started[:free], started[free:]
+
+
+def test_more_go_at_once_as_mails_come_through() -> None:
+    """Up to the configured number, by halves: a relay sees no crowd before it has served a smaller one."""
+    relay = Allows(100)
+    seen = []
+    for _ in range(8):
+        relay.run(0.0, 1)
+        seen.append(relay.gate.view(0.0).most_in_flight)
+    assert seen[:6] == [START, 6, 9, 13, 16, 16]
+    assert relay.peak == 16
+
+
+@pytest.mark.parametrize("allows", [1, 2, 5, 9, 15])
+def test_a_relay_that_allows_fewer_turns_few_away(allows: int) -> None:
+    """Its limit is found with less than half of it turned away, or three; later one more is tried, and that is all."""
+    relay = Allows(allows)
+    relay.run(0.0)
+    assert relay.gate.is_closed
+    assert relay.gate.view(0.0).most_in_flight == allows
+    assert relay.turned_away <= max(3, allows // 2)
+    relay.run(LIMIT_LASTS - 1.0)
+    before = relay.turned_away
+    relay.run(LIMIT_LASTS + 1.0)
+    assert relay.turned_away == before + 1
+    assert relay.gate.view(LIMIT_LASTS + 1.0).most_in_flight == allows
+
+
+def test_a_limit_that_is_lifted_is_found_out() -> None:
+    """One more after five minutes, and then more by halves."""
+    relay = Allows(5)
+    relay.run(0.0)
+    relay.allows = 100
+    relay.run(LIMIT_LASTS + 1.0)
+    assert relay.gate.view(LIMIT_LASTS + 1.0).most_in_flight == 16
+
+
+def test_a_relay_that_shuts_down_is_no_limit_afterwards() -> None:
+    """All mails are turned away one after the other, and the breaker opens: what looked like a limit was none."""
+    relay = Allows(100)
+    relay.run(0.0)
+    mails = [acquire(relay.gate, 1.0) for _ in range(relay.gate.capacity(1.0))]
+    relay.allows = 0
+    for permit in (*relay._serves, *mails):
+        relay.gate.judge(permit, TOO_MANY, 1.0)
+    assert not relay.gate.is_closed
+    now = 1.0 + (relay.gate.retry_in(1.0) or 0.0)
+    send(relay.gate, OK, now)
+    assert relay.gate.view(now).most_in_flight == START
+
+
+def test_fewer_are_configured_than_there_are_at_the_start() -> None:
+    """The configured number is the most."""
+    relay = Allows(100, most=2)
+    relay.run(0.0)
+    assert relay.peak == 2
