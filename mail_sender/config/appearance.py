@@ -10,7 +10,7 @@ from mail_sender.config.keys import SenderFile
 from mail_sender.config.toml_file import TomlFile
 from mail_sender.errors import ConfigFault
 from mail_sender.mail.config import MailConfig
-from mail_sender.templating import check, override_folder, template_set
+from mail_sender.templating import override_folder, template_set
 from mail_sender.templating.appearance import Appearance
 from mail_sender.templating.brand import Brand
 from mail_sender.templating.languages import Languages
@@ -75,6 +75,8 @@ def _templates(
     except OSError as error:
         faults.append(file.unreadable(key, Path(error.filename or folder), error))
     else:
+        from mail_sender.templating import check  # noqa: PLC0415 - without a folder there is nothing to check
+
         findings = check.faults(found, languages)
         faults += [ConfigFault(folder / one.name, one.line, "", one.found, one.expected) for one in findings]
         if not found.theirs:

@@ -32,7 +32,7 @@ class _Keys(BaseModel):
 class ClientFile(_Keys):
     """Kanidm's client config (docs/kanidm-wire.md, The client config)."""
 
-    model_config = ConfigDict(strict=True, extra="allow")
+    model_config = ConfigDict(strict=True, defer_build=True, extra="allow")
 
     uri: values.WebUrl
     verify_ca: bool = True
@@ -42,7 +42,7 @@ class ClientFile(_Keys):
 
 
 class _Table(_Keys):
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, defer_build=True, extra="forbid")
 
 
 class _WarmUpTable(_Table):
@@ -109,7 +109,7 @@ class RelayTable(EachRelayTable, _KindTable):
     per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = None
     per_recipient_per_hour: Annotated[int, Field(ge=1, le=10_000)] | None = None
     warm_up: _WarmUpTable | None = None
-    oauth: OAuthTable = OAuthTable()
+    oauth: OAuthTable = OAuthTable.model_construct()
     fallback: Annotated[list[FallbackTable], Field(max_length=5)] = []
 
 
@@ -178,7 +178,7 @@ class _DoctorTable(_Table):
 class SenderFile(_Keys):
     """Kanidm's mail-sender config (docs/kanidm-wire.md, The mail-sender config), and our tables beside its keys."""
 
-    model_config = ConfigDict(strict=True, extra="allow")
+    model_config = ConfigDict(strict=True, defer_build=True, extra="allow")
 
     token: values.BearerToken
     token_path: values.InputPath = None
@@ -192,17 +192,17 @@ class SenderFile(_Keys):
     mail_password: values.Login | None = None
     mail_password_path: values.InputPath = None
     mail_connect_timeout_seconds: values.Seconds = 15
-    relay: RelayTable = RelayTable()
-    recipients: _RecipientsTable = _RecipientsTable()
+    relay: RelayTable = RelayTable.model_construct()
+    recipients: _RecipientsTable = _RecipientsTable.model_construct()
     headers: dict[str, str] = {}
-    templates: _TemplatesTable = _TemplatesTable()
-    brand: _BrandTable = _BrandTable()
-    worker: _WorkerTable = _WorkerTable()
-    retry: _RetryTable = _RetryTable()
-    ledger: _LedgerTable = _LedgerTable()
-    observe: _ObserveTable = _ObserveTable()
-    doctor: _DoctorTable = _DoctorTable()
-    alert: _AlertTable = _AlertTable()
+    templates: _TemplatesTable = _TemplatesTable.model_construct()
+    brand: _BrandTable = _BrandTable.model_construct()
+    worker: _WorkerTable = _WorkerTable.model_construct()
+    retry: _RetryTable = _RetryTable.model_construct()
+    ledger: _LedgerTable = _LedgerTable.model_construct()
+    observe: _ObserveTable = _ObserveTable.model_construct()
+    doctor: _DoctorTable = _DoctorTable.model_construct()
+    alert: _AlertTable = _AlertTable.model_construct()
 
 
 def is_secret(*key: str) -> bool:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")  # a newer sender may say more
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")  # a newer sender may say more
 
 
 class LateLoop(_Part):

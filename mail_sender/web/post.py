@@ -2,6 +2,8 @@
 
 A redirect is not followed: the URL, the headers and what is posted may be secrets, and would go along. The answer is
 read up to a limit. What the network does is said in words; it ends in `NotPosted`.
+
+httpx is imported when the first post goes: most senders post to nobody, and hold it for weeks if it is there.
 """
 
 import asyncio
@@ -9,18 +11,20 @@ import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpcore
-import httpx
 
 from mail_sender import __version__
 from mail_sender.errors import causes
 from mail_sender.names.secret import Secret
 from mail_sender.tls import contexts, fault
 from mail_sender.tls.pem import BadPem
+
+if TYPE_CHECKING:
+    import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class NotPosted(Exception):
 
 async def post(target: Target, content: bytes, headers: Mapping[str, str], limits: Limits) -> Answer:
     """Post, and return the answer. Raises `NotPosted`."""
+    import httpx  # noqa: PLC0415 - see the module's text
+
     try:
         async with asyncio.timeout(limits.seconds):
             return await _post(target, content, headers, limits)
@@ -90,6 +96,10 @@ async def post(target: Target, content: bytes, headers: Mapping[str, str], limit
 
 
 async def _post(target: Target, content: bytes, headers: Mapping[str, str], limits: Limits) -> Answer:
+    from http.cookiejar import CookieJar, DefaultCookiePolicy  # noqa: PLC0415 - see the module's text
+
+    import httpx  # noqa: PLC0415 - as above
+
     client = httpx.AsyncClient(
         headers={"user-agent": f"mail-sender/{__version__}", "accept-encoding": "identity"},
         verify=contexts.context(target.ca_path),
@@ -119,7 +129,7 @@ async def _post(target: Target, content: bytes, headers: Mapping[str, str], limi
         return Answer(response.status_code, dict(response.headers), bytes(body[: limits.octets]))
 
 
-async def _read(response: httpx.Response, body: bytearray, most: int) -> None:
+async def _read(response: "httpx.Response", body: bytearray, most: int) -> None:
     async for chunk in response.aiter_raw():
         body += chunk
         if len(body) >= most:
