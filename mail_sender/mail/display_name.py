@@ -14,6 +14,7 @@ stand for, so the name is brought into the form NFKC first.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 LONGEST = 128  # characters
 
@@ -37,15 +38,20 @@ _TELEPHONE = re.compile(r"\d(?:[\Wxー]*\d){6,}")
 _DIGITS = re.compile(r"\d{1,4}")
 
 
+@lru_cache(maxsize=32)  # each attempt asks more than once
 def clean(name: str) -> str:
     """Return the name as one harmless line of at most `LONGEST` characters, or "" if nothing is left."""
     head = _compatible(name[:_LONGEST_READ])[:_LONGEST_READ]
-    plain = "".join(" " if _is_unwanted(head, place) else char for place, char in enumerate(head))
+    plain = head if head.isascii() and head.isprintable() else _without_unwanted(head)
     found = 1
     while found:  # the text around a removed one may form another
         plain, found = _ENCODED_WORD.subn(" ", plain)
     plain = " ".join(_without_links(plain).split())
     return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - 1].rstrip(' ' + _JOINERS)}{_CUT}"
+
+
+def _without_unwanted(text: str) -> str:
+    return "".join(" " if _is_unwanted(text, place) else char for place, char in enumerate(text))
 
 
 def _compatible(text: str) -> str:

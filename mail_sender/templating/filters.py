@@ -5,6 +5,8 @@
 {{ expires_at | relative }}    in 55 minutes
 {{ sentence | wrap }}          lines of at most 72 characters; a link or a line of Chinese is never cut
 {{ reset_url | host }}         idm.example.com
+
+Applied to a hole, a filter is noted, and applied to each mail's value later.
 """
 
 import textwrap
@@ -15,7 +17,9 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from mail_sender.templating import hole
 from mail_sender.templating.dates import TemplateTime
+from mail_sender.templating.hole import Hole
 
 WIDTH = 72
 """Characters in a line of text (RFC 5322, section 2.1.1, asks for no more than 78)."""
@@ -45,10 +49,26 @@ def host(url: object) -> str:
     return urlsplit(str(url)).netloc.rpartition("@")[2]
 
 
-FILTERS: dict[str, Callable[..., Any]] = {
+OF_VALUES: dict[str, Callable[..., Any]] = {
     "date": TemplateTime.date,
     "clock": TemplateTime.clock,
     "relative": TemplateTime.relative,
     "wrap": _wrap,
     "host": host,
 }
+"""What each filter makes of a value."""
+
+
+def _noting_holes(name: str, of_value: Callable[..., Any]) -> Callable[..., Any]:
+    def applied(value: object, *args: object, **kwargs: object) -> object:
+        if isinstance(value, Hole):
+            if args or kwargs:
+                raise TypeError("a hole notes a filter's name only")
+            return hole.filtered(value, name)
+        return of_value(value, *args, **kwargs)
+
+    return applied
+
+
+FILTERS = {name: _noting_holes(name, of_value) for name, of_value in OF_VALUES.items()}
+"""The filters as templates get them."""

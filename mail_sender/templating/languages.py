@@ -40,6 +40,8 @@ class Languages:
 
     def of(self, recipient: str) -> tuple[str, ...]:
         """Return the languages of a recipient's mail: one, or two different ones."""
+        if not self.rules:
+            return self._with_second(self.default)
         first = next((self.rules[name] for name in _names(recipient.lower()) if name in self.rules), self.default)
         return self._with_second(first)
 

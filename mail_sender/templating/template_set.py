@@ -20,7 +20,7 @@ from typing import Any
 
 import jinja2
 
-from mail_sender.templating import catalogues, filters, process, sandbox, styles, template_files, wording
+from mail_sender.templating import catalogues, filters, placing, process, sandbox, styles, template_files, wording
 from mail_sender.templating.catalogues import is_catalogue
 from mail_sender.templating.kinds import KINDS
 from mail_sender.templating.sandbox import Failed, Sandbox
@@ -110,6 +110,10 @@ class TemplateSet:
             return styles.inlined(made) if page else made
         except Exception as error:  # noqa: BLE001 - a template is a program: anything can go wrong in it
             raise Failed(sandbox.failure(error, name)) from None
+
+    def only_places(self, name: str) -> bool:
+        """Say whether a template writes constant pieces and the values of its variables only (`placing`)."""
+        return placing.only_places(self.environment, name)
 
     def require_compiled(self, name: str) -> None:
         """Compile an operator's template. Raises jinja2.TemplateSyntaxError, or `Failed` if Python cannot do it."""

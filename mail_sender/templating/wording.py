@@ -8,7 +8,8 @@ stands for a variable; in HTML, both are escaped. `catalogues` reads the files.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import TypeVar
 
 from babel import Locale, UnknownLocaleError
 
@@ -17,7 +18,7 @@ _WORLDWIDE = {"en": "en-GB"}  # "21 November 2026, 14:05" is read in one way eve
 _PLACE = re.compile(r"\{(\w+)\}")
 _TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 
-Escape = Callable[[str], str]
+Filled = TypeVar("Filled")
 
 
 class BadLanguage(Exception):
@@ -40,8 +41,10 @@ class Wording:
         """Return the names of all sentences that a kind may use."""
         return frozenset(self._sentences(kind))
 
-    def filled(self, kind: str, variables: Mapping[str, object], escape: Escape) -> dict[str, str]:
-        """Return the kind's sentences by name with their variables filled in; both pass through `escape`.
+    def filled(
+        self, kind: str, variables: Mapping[str, object], escape: Callable[[str], Filled]
+    ) -> dict[str, Filled]:
+        """Return the kind's sentences by name with their variables filled in, each as `escape` makes it.
 
         A sentence that names an unknown variable is left out, so that a template that uses it fails.
         """
@@ -49,8 +52,8 @@ class Wording:
         for name, pieces in self._pieces(kind).items():
             if all(place in variables for place in pieces[1::2]):
                 # Text and variables take turns.
-                filled = (variables[piece] if number % 2 else piece for number, piece in enumerate(pieces))
-                made[name] = escape("").join(escape(str(piece)) for piece in filled)
+                filled = (str(variables[piece]) if number % 2 else piece for number, piece in enumerate(pieces))
+                made[name] = escape("".join(filled))
         return made
 
     def _pieces(self, kind: str) -> dict[str, list[str]]:
@@ -72,6 +75,7 @@ def without_places(sentence: str) -> str:
     return _PLACE.sub("", sentence)
 
 
+@lru_cache(maxsize=64)
 def locale(tag: str) -> Locale:
     """Return the locale of a language tag such as `de` or `de-CH` (RFC 5646). Raises `BadLanguage`."""
     if not _TAG.fullmatch(tag):

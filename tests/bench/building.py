@@ -1,7 +1,7 @@
 """Building one mail, against the standard library's `EmailMessage` for the same finished mail.
 
-Ours is all of `render`: wording, times, templates, style, MIME, and the look back at the headers. Theirs is given the
-headers and the finished text and HTML of a like message. The two take turns, so that whatever else the machine does
+Ours is all of `render`: wording, times, the plan that is filled in, MIME, and the look back at the headers. Theirs is
+given the headers and the finished text and HTML of a like message. The two take turns, so that whatever else the machine does
 meets both, and every turn has a message of its own.
 """
 

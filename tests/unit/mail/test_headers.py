@@ -81,7 +81,7 @@ def test_a_subject_comes_back_as_it_was(subject: str) -> None:
         return
     value = headers.words("Subject", subject)
     assert within_limits("Subject", value)
-    content = mime.compose([("Subject", value)], "", "", seed=SEED)
+    content = mime.compose([("Subject", value)], [], [], seed=SEED)
     assert message_from_bytes(content, policy=default)["Subject"] == subject
 
 
@@ -122,7 +122,7 @@ def test_a_mailbox_has_exactly_one_address_and_its_name(header: str, mailbox: st
     for name in NAMES:
         value = headers.mailbox(header, name, mailbox)
         assert within_limits(header, value)
-        content = mime.compose([(header, value)], "", "", seed=SEED)
+        content = mime.compose([(header, value)], [], [], seed=SEED)
         (address,) = message_from_bytes(content, policy=default)[header].addresses
         assert address.addr_spec == mailbox
         # Before 3.13 the new parser keeps the space between two encoded words of a phrase (RFC 2047, 6.2); the old one not.
@@ -140,7 +140,7 @@ def test_whatever_a_display_name_is_the_header_keeps_its_limits_and_has_one_addr
     for times in (1, 30):
         value = headers.mailbox("From", name * times, "idm@example.com")
         assert within_limits("From", value)
-        content = mime.compose([("From", value)], "", "", seed=SEED)
+        content = mime.compose([("From", value)], [], [], seed=SEED)
         assert len(message_from_bytes(content, policy=default)["From"].addresses) == 1
         assert getaddresses([message_from_bytes(content)["From"]])[0][1] == "idm@example.com"
 

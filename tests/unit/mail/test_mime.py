@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mail_sender.mail import mime
+from mail_sender.mail.mime import Lines
 from tests.golden.samples import parsed
 
 HEADERS = [("From", "a@example.com"), ("To", "b@example.com"), ("Subject", "Hello")]
@@ -15,7 +16,7 @@ SEED = "<1@example.com>"
 
 def compose(text: str = "Hello\n", html: str = "<p>Hello</p>\n") -> bytes:
     """Return a mail with these parts."""
-    return mime.compose(HEADERS, text, html, seed=SEED)
+    return mime.compose(HEADERS, [Lines(text)], [Lines(html)], seed=SEED)
 
 
 def parts(content: bytes) -> list[EmailMessage]:
@@ -37,7 +38,7 @@ def test_text_comes_first_and_html_second() -> None:
 def test_the_same_input_makes_the_same_bytes_and_the_seed_the_boundary() -> None:
     """Nothing is random: another seed gives another boundary, the same one the same mail."""
     assert compose() == compose()
-    assert mime.compose(HEADERS, "x", "x", seed="other") != mime.compose(HEADERS, "x", "x", seed=SEED)
+    assert mime.compose(HEADERS, [], [], seed="other") != mime.compose(HEADERS, [], [], seed=SEED)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1), st.integers(1, 40))
@@ -63,6 +64,17 @@ def test_a_body_survives_and_its_lines_are_short(body: str, times: int) -> None:
         assert part.get_content().splitlines() == text.splitlines()
 
 
+@given(st.lists(st.text(max_size=100).map(lambda text: f"{text}\n"), max_size=5), st.text(max_size=100))
+@example(["x" * 998 + "\n", "é\n"], "")
+@example(["x\r\n", "\n", "\r\n"], ".")
+@example(["x \n", "\x0c\n"], "\x85y")
+def test_lines_that_are_encoded_for_themselves_make_the_same_body(lines: list[str], last: str) -> None:
+    """A soft line break, or a space at a line's end, depends on its own line only."""
+    pieces = [text.encode("utf-8", "replace").decode() for text in (*lines, last)]
+    whole = mime.compose(HEADERS, [Lines("".join(pieces))], None, seed=SEED)
+    assert mime.compose(HEADERS, [Lines(piece) for piece in pieces], None, seed=SEED) == whole
+
+
 def test_bodies_of_all_line_endings_end_in_crlf() -> None:
     """CR, LF and CRLF in a body become CRLF, and an empty body is empty."""
     assert b"\r\none\r\ntwo\r\nthree\r\n" in compose("one\ntwo\r\nthree", "")
@@ -72,12 +84,12 @@ def test_bodies_of_all_line_endings_end_in_crlf() -> None:
 FOREIGN = [
     ("Subject", "x\r\nBcc: y@example.com"), ("Subject", "x\nBcc: y@example.com"),
     ("Subject", "x\rBcc: y@example.com"), ("Subject", "x\r\n\r\nbody"), ("Subject: x\r\nBcc", "y"),
-    ("Sub ject", "x"),
+    ("Sub ject", "x"), ("Subject", "x\r\nno header"), ("Subject", "x\r\n: y"), ("Subject", "x\r\n\x00 y"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "value"), FOREIGN)
 def test_a_header_that_brings_another_one_is_caught(name: str, value: str) -> None:
-    """The finished mail is parsed again: a line break in a value cannot make a header."""
+    """The lines of the finished header are read again: a line break in a value cannot make a header."""
     with pytest.raises(mime.ForeignHeader):
-        mime.compose([("From", "a@example.com"), (name, value), ("To", "b@example.com")], "", "", seed=SEED)
+        mime.compose([("From", "a@example.com"), (name, value), ("To", "b@example.com")], [], [], seed=SEED)

@@ -1,9 +1,11 @@
 """Times in the words of a mail: in its language, in its zone, and plain ASCII wherever the language is."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from babel.dates import format_timedelta, get_time_format
 
 from mail_sender.templating import template_set
 from mail_sender.templating.dates import TemplateTime
@@ -29,6 +31,30 @@ LENGTHS = {
 def test_how_long_it_is_in_words(seconds: int) -> None:
     """Rounded to the minute, and in the smaller unit up to two of the larger one."""
     assert until(timedelta(seconds=seconds)) == LENGTHS[seconds]
+
+
+@pytest.mark.parametrize("language", ["en", "pl"])
+def test_what_is_kept_of_times_changes_none(language: str) -> None:
+    """Seconds that are rounded to the same minute are said in the same words; from two hours on, each by itself."""
+    for seconds in range(0, 8_000, 7):
+        words = format_timedelta(timedelta(seconds=seconds), "minute", 2, add_direction=True, locale=locale(language))
+        assert until(timedelta(seconds=seconds), language) == words
+
+
+@pytest.mark.parametrize("tag", sorted(template_set.built_in().wordings))
+def test_a_time_of_day_has_no_seconds(tag: str) -> None:
+    """So the words of a minute can be kept."""
+    assert "s" not in re.sub("'.*?'", "", get_time_format("short", locale(tag)).pattern)
+
+
+def test_the_hour_that_comes_twice_is_told_apart() -> None:
+    """At the end of summer time, the same time of day stands twice on the clock, in two zones' names."""
+    first = datetime(2026, 10, 25, 0, 30, 59, tzinfo=UTC)
+    found = [
+        TemplateTime(first + timedelta(hours=hours), first, ZoneInfo("Europe/Berlin"), locale("de")).clock()
+        for hours in (0, 1, 0)
+    ]
+    assert found == ["02:30 MESZ", "02:30 MEZ", "02:30 MESZ"]
 
 
 PLURALS = {
