@@ -12,7 +12,6 @@
 
 import ssl
 import time
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from mail_sender.errors import causes
@@ -23,6 +22,7 @@ from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.conversation import Conversation, RelayFacts
 from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.relay_url import Security
+from mail_sender.relay.seen import Seen
 from mail_sender.relay.transaction import NotReset
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls import contexts, shown
@@ -48,9 +48,7 @@ class Rehearsed:
 class Connection:
     """A connection to the relay, opened when it is needed."""
 
-    def __init__(
-        self, config: RelayConfig, context: ssl.SSLContext, known: KnownRelay, seen: Collection[Mail]
-    ) -> None:
+    def __init__(self, config: RelayConfig, context: ssl.SSLContext, known: KnownRelay, seen: Seen) -> None:
         self._config = config
         self._context = context
         self._known = known

@@ -13,7 +13,6 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +30,7 @@ from mail_sender.relay.oauth import bearer, tokens
 from mail_sender.relay.oauth.access_token import AccessToken
 from mail_sender.relay.pipelining import names_pipelining
 from mail_sender.relay.relay_url import Security
+from mail_sender.relay.seen import Seen
 from mail_sender.relay.transaction import Transaction, is_no, stuffed, taken_back
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls.certificate import Certificate
@@ -69,9 +69,7 @@ class Conversation:
     relay did not answer them (`pipelining`).
     """
 
-    def __init__(
-        self, config: RelayConfig, context: ssl.SSLContext, known: KnownRelay, seen: Collection[Mail]
-    ) -> None:
+    def __init__(self, config: RelayConfig, context: ssl.SSLContext, known: KnownRelay, seen: Seen) -> None:
         self.security = config.security
         self.mails = 0
         self.refused: AccessToken | None = None

@@ -15,6 +15,7 @@ from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.connection import Connection
 from mail_sender.relay.known import Discovered, KnownRelay, Spoken, unheard
 from mail_sender.relay.oauth import tokens
+from mail_sender.relay.seen import Seen
 from mail_sender.relay.transport import BeforeDot
 from mail_sender.tls import contexts
 from mail_sender.tls.certificate import Certificate
@@ -22,8 +23,6 @@ from mail_sender.verdict import Verdict
 
 LONGEST_IDLE = 5.0
 """Seconds for which a connection is kept that others have left idle: relays close them after 10 to 300."""
-
-_MOST_QUOTED = 64  # mails that a relay may still quote
 
 
 class SmtpTransport:
@@ -40,7 +39,7 @@ class SmtpTransport:
         self._tokens = tokens.of(config.oauth) if config.oauth else None
         self._idle: deque[tuple[float, Connection]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
-        self._seen: deque[Mail] = deque(maxlen=_MOST_QUOTED)
+        self._seen = Seen()
 
     @property
     def certificate(self) -> Certificate | None:
@@ -58,7 +57,7 @@ class SmtpTransport:
             _, connection = self._idle.pop()
         else:
             connection = Connection(self._config, self._context, self._known, self._seen)
-        self._seen.append(mail)
+        self._seen.add(mail)
         verdict = await connection.send(mail, before_dot)
         now = asyncio.get_running_loop().time()
         if connection.is_open:

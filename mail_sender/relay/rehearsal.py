@@ -14,6 +14,7 @@ from mail_sender.relay.connection import Connection, Rehearsed
 from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.oauth import tokens
 from mail_sender.relay.replies import FAULTS, verdict
+from mail_sender.relay.seen import Seen
 from mail_sender.verdict import Stage, Verdict
 
 LONGEST = 30.0
@@ -58,5 +59,5 @@ class Rehearsal:
     async def _rehearsed(self, address: Address, config: RelayConfig, sender: str | None) -> Rehearsed:
         known = KnownRelay(config.security, lambda _: None)
         known.addresses = [address]
-        connection = Connection(config, self._context, known, ())
+        connection = Connection(config, self._context, known, Seen())
         return await connection.rehearse(sender, min(2 * config.connect_timeout + _TALK, LONGEST))

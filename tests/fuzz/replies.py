@@ -30,6 +30,7 @@ from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.protocol import RelayProtocol
 from mail_sender.relay.redaction import LONGEST_READ
 from mail_sender.relay.relay_url import Security
+from mail_sender.relay.seen import Seen
 from mail_sender.sender import settle
 from mail_sender.sender.config import RetryConfig
 from mail_sender.sender.own_fault import Suspicions
@@ -134,7 +135,7 @@ async def _sent(case: dict[str, Any]) -> list[Verdict]:
     relays: list[FakeRelay] = []
     with _in_place_of_sockets(case, relays):
         config, known = _config(case), KnownRelay(Security[case["security"]], lambda _: None)
-        connection = Connection(config, _context(), known, [_mail()])
+        connection = Connection(config, _context(), known, Seen([_mail()]))
         verdicts = []
         for _ in range(case["mails"]):
             dots = sum(relay.dots for relay in relays)

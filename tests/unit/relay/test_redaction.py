@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender.mail.mail import Mail
-from mail_sender.relay import redaction
+from mail_sender.relay import seen
 from mail_sender.relay.redaction import cleaned
+from mail_sender.relay.seen import Seen
 from mail_sender.verdict import LONGEST_TEXT
 from tests.support.samples import ELLIE, INTENT, NOW
 
@@ -20,7 +21,7 @@ LOGIN = ("AGlkbQBjb3JyZWN0", "correct horse")
 
 def clean(text: str, mail: Mail | None = MAIL) -> str:
     """Clean a reply."""
-    return cleaned(text, LOGIN, [mail] if mail else [])
+    return cleaned(text, LOGIN, Seen([mail] if mail else []))
 
 
 @pytest.mark.parametrize(
@@ -101,11 +102,14 @@ def test_whatever_surrounds_a_secret_it_does_not_come_through(noise: str) -> Non
     assert found == "" or found.isprintable()
 
 
-def test_the_pieces_of_old_access_tokens_are_not_kept() -> None:
-    """There are thousands in each, and a new token comes every hour; what hides a mail's link stays."""
-    link, before = "spec1-7Kp2w-9Zq4t-3Rb8m", redaction._of_short.cache_info().currsize
+def test_old_access_tokens_and_old_mails_are_not_kept() -> None:
+    """There are thousands of characters in each, and a new token comes every hour."""
+    link = "spec1-7Kp2w-9Zq4t-3Rb8m"
     for number in range(20):
         token = f"{number}".join(chr(97 + one % 26) for one in range(2000))
         assert cleaned(f"no {token[:60]} {link}", (token, link)) == "no *** ***"
-    assert redaction._of_long.cache_info().currsize <= 8
-    assert redaction._of_short.cache_info().currsize <= before + 1
+    assert seen.bare_login.cache_info().currsize <= 8
+    mails = Seen()
+    for _ in range(100):
+        mails.add(MAIL)
+    assert len(mails.bare) < (len(SECRET) + 1) * seen.MOST
