@@ -65,7 +65,12 @@ class ListenerSettings:
 
 
 class Conversation(SMTP):
-    """What is said on one connection. `greeting` is how the rules want it begun; `ended` is set when it is lost."""
+    """What is said on one connection. `greeting` is how the rules want it begun; `ended` is set when it is lost.
+
+    `offers` are extensions that it offers beside aiosmtpd's own: commands that come together are obeyed one by one.
+    """
+
+    offers: tuple[str, ...] = ("PIPELINING",)
 
     def __init__(self, settings: ListenerSettings, greeting: RelayAct) -> None:
         starttls = None if settings.implicit_tls else settings.tls.context(RelayAct())
@@ -185,6 +190,13 @@ class Hooks:
     """What is said to a sender, a recipient and a mail; each method is named by aiosmtpd and returns the reply."""
 
     settings: ListenerSettings
+
+    async def handle_EHLO(  # noqa: N802 - as below
+        self, server: Conversation, session: Session, _: Transaction, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """Offer our own extensions beside aiosmtpd's."""
+        session.host_name = hostname
+        return [*responses[:-1], *(f"250-{offer}" for offer in server.offers), responses[-1]]
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name and arguments
         self, server: Conversation, session: Session, transaction: Transaction, address: str, options: list[str]

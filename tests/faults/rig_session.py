@@ -48,6 +48,8 @@ class Book(Protocol):
 class Session(Conversation):
     """One SMTP session, from the relay's side."""
 
+    offers = ()
+
     def __init__(
         self, book: Book, wire: Wire, behaviour: Behaviour, connection: Connection, tls: ssl.SSLContext
     ) -> None:

@@ -40,7 +40,7 @@ def test_queued_messages_arrive_through_postfix_once_and_are_marked(
 def test_a_recipient_that_postfix_does_not_know_is_final_and_the_other_gets_the_mail(
     postfix: Postfix, stub: Stub
 ) -> None:
-    """Postfix's own 550 5.1.1, and the same connection goes on."""
+    """Postfix's own 550 5.1.1, and the same connection goes on: RCPT and DATA came together, and it refused both."""
     through(postfix, stub, "smtps")
     stub.queue(
         [
@@ -56,9 +56,11 @@ def test_a_recipient_that_postfix_does_not_know_is_final_and_the_other_gets_the_
     with Sender(stub.client_config, stub.sender_config) as sender:
         sender.wait_for("marked")
         (failed,) = sender.events("failed")
+        assert sender.stop() == 0
     assert "stage=rcpt" in failed
     assert "550 5.1.1" in failed
     assert len(postfix.delivered(at_least=1)) == 1
+    assert "mail=2 rcpt=1/2 data=1/2 rset=1 quit=1" in postfix.log()
 
 
 def test_a_wrong_password_at_postfix_is_exit_1_with_its_535(postfix: Postfix, stub: Stub) -> None:

@@ -58,6 +58,22 @@ def test_a_mail_is_kept_as_it_was_sent(stub: Stub, trust: ssl.SSLContext, listen
 
 
 @pytest.mark.parametrize("listener", ["smtps", "smtp"])
+def test_commands_that_come_together_are_answered_in_their_order(
+    stub: Stub, trust: ssl.SSLContext, listener: str
+) -> None:
+    """It offers PIPELINING (RFC 2920), and keeps the mail that follows."""
+    with connected(stub, listener, trust) as client:
+        client.login("mail-sender", password(stub))
+        assert client.has_extn("pipelining")
+        client.send(f"RSET\r\nMAIL FROM:<{SENDER}>\r\nRCPT TO:<{ELLIE}>\r\nDATA\r\n")
+        assert [client.getreply()[0] for _ in range(4)] == [250, 250, 250, 354]
+        client.send(b"Subject: x\r\n\r\nhello\r\n.\r\n")
+        assert client.getreply()[0] == 250
+    (mail,) = stub.mails()
+    assert mail["Subject"] == "x"
+
+
+@pytest.mark.parametrize("listener", ["smtps", "smtp"])
 @pytest.mark.parametrize(("user", "right"), [("mail-sender", False), ("somebody", True), ("", False)])
 def test_a_wrong_login_is_refused(stub: Stub, trust: ssl.SSLContext, listener: str, user: str, right: bool) -> None:
     """535 for a wrong password and for a wrong user, and nothing is taken afterwards."""
