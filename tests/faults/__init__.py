@@ -3,7 +3,8 @@ r"""The fault campaign: everything that can go wrong does, and what relay and AP
     make faults                         the whole plan; a table, and a line for each broken invariant
     make faults FAMILY=F2 SEED=7        one family
     python -m tests.faults --family F2 --seed 7 --case 'down-00123-RST'     one case; with its log, if it fails
-    python -m tests.faults --slice      what make test runs (test_campaign.py)
+    make faults CONNECTIONS=16          the same with 16 connections to each relay, which offers PIPELINING (`setting`)
+    python -m tests.faults --slice      what make test runs (test_campaign.py), in one setting
 
 How a family is written
 -----------------------

@@ -5,19 +5,31 @@ Exit code 0 where every invariant held, 1 where one did not, 2 for a family or c
 
 import argparse
 import asyncio
+import os
 import sys
+from collections import Counter
 from dataclasses import replace
 
-from tests.faults import table
+from tests.faults import setting, table
 from tests.faults.campaign import run
 from tests.faults.family import Case, Family
 from tests.faults.plan import families
+from tests.faults.setting import Setting
+from tests.faults.shares import run_shared
 from tests.faults.tally import Breach, Tally
+
+_ALIKE = 3
+_reported: Counter[tuple[str, str, str]] = Counter()
 
 
 def main() -> int:
     """Run what the command line asks for."""
     asked = _arguments()
+    with setting.using(Setting(asked.connections, pipelining=asked.connections > setting.USUAL.connections)):
+        return _run_all(asked)
+
+
+def _run_all(asked: argparse.Namespace) -> int:
     known = families()
     keys = asked.family or list(known)
     if missing := [key for key in keys if key not in known]:
@@ -36,6 +48,14 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Run the fault campaign.")
     parser.add_argument("--family", action="append", metavar="F5", help="this family alone, or these")
     parser.add_argument("--seed", type=int, default=1, help="of everything that is random (1)")
+    usual = setting.USUAL.connections
+    parser.add_argument(
+        "--connections",
+        type=int,
+        default=usual,
+        help=f"how many the sender may open to a relay ({usual}); with more, its relays offer PIPELINING",
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side (the cores)")
     parser.add_argument("--case", help="this case alone; where it fails, with its log")
     parser.add_argument(
         "--slice",
@@ -55,7 +75,10 @@ def _cases(family: Family, asked: argparse.Namespace) -> list[Case]:
 
 
 def _run(family: Family, cases: list[Case], asked: argparse.Namespace) -> Tally:
-    tally = asyncio.run(run(family, cases, asked.seed, _report))
+    if asked.jobs > 1 and len(cases) > 1:
+        tally = run_shared(family, cases, asked.seed, _report, asked.jobs)
+    else:
+        tally = asyncio.run(run(family, cases, asked.seed, _report))
     if asked.case and tally.breaches:
         _say(tally.breaches[0].log)
     _say(table.line(tally))
@@ -63,7 +86,10 @@ def _run(family: Family, cases: list[Case], asked: argparse.Namespace) -> Tally:
 
 
 def _report(breach: Breach) -> None:
-    _say(f"  {breach}")
+    """Print a breach; of those that are alike in one case, the first ones."""
+    _reported[breach.family, breach.case, breach.invariant] += 1
+    if _reported[breach.family, breach.case, breach.invariant] <= _ALIKE:
+        _say(f"  {breach}")
 
 
 def _say(text: str) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from tests.faults import rig_log
+from tests.faults import rig_log, setting
 from tests.faults.family import Case, Family
 from tests.faults.oracle import INVARIANTS, Evidence
 from tests.faults.rig import Rig, secrets_in
@@ -67,11 +67,11 @@ async def ground() -> AsyncIterator[Ground]:
 async def run(family: Family, cases: Sequence[Case], seed: int, report: Callable[[Breach], None]) -> Tally:
     """Run cases of a family, and report each breach as it is found."""
     began = time.monotonic()
-    tally = Tally(family.key, seed)
+    tally, connections = Tally(family.key, seed), setting.current().connections
 
     def note(case: str, findings: Iterable[Finding], log: str) -> None:
         for invariant, facts in findings:
-            tally.breaches.append(Breach(family.key, case, seed, invariant, facts, log))
+            tally.breaches.append(Breach(family.key, case, seed, invariant, facts, log, connections))
             report(tally.breaches[-1])
 
     async with ground() as shared:

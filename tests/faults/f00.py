@@ -1,7 +1,8 @@
 """F0: everything at once, at random: what no plan has thought of.
 
-Up to four messages with up to three recipients each meet eight connections that are cut, slow, odd or fine, a server in
-and out of failure, and up to two kills. Then all is mended, and all invariants hold as ever.
+As many messages as there may be connections, with up to three recipients each, some of them for the same people, meet
+twice as many connections that are cut, slow, odd or fine, a server in and out of failure, and up to two kills. Then all
+is mended, and all invariants hold as ever.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from functools import partial
 from random import Random
 
 from server_stub.misbehaviour.exchange import lose_answer, reset, status, truncate
-from tests.faults import f01, f02
+from tests.faults import f01, f02, setting
 from tests.faults.family import Case, Family
 from tests.faults.rig import Rig
 from tests.faults.rig_behaviour import HEALTHY, Behaviour, Step
@@ -19,7 +20,8 @@ from tests.faults.rig_wire import Cut, How
 
 CASES = 300
 DEADLINE = 2.0
-_CONNECTIONS = 8
+_SHARED = 0.2
+"""How many of the recipients are one of a few for whom there are several messages."""
 _ABOUT_THE_DOT = 45
 """Octets: the reply to a dot, and a few before it."""
 _LATE = (0.3, 1.0, 1.5, 2.5, 3.0)
@@ -40,10 +42,11 @@ Size = tuple[int, int]
 
 async def _everything(rig: Rig, size: Size) -> None:
     dice = rig.random
-    behaviours = [_behaviour(dice, size) for _ in range(_CONNECTIONS)]
-    rig.relay.behave = lambda number: behaviours[number - 1] if number <= _CONNECTIONS else HEALTHY
-    for number in range(dice.randint(1, 4)):
-        recipients = [f"person-{number}-{one}@example.com" for one in range(dice.choice((1, 1, 1, 2, 3)))]
+    at_once = rig.place.connections
+    behaviours = [_behaviour(dice, size) for _ in range(2 * at_once)]
+    rig.relay.behave = lambda number: behaviours[number - 1] if number <= len(behaviours) else HEALTHY
+    for number in range(dice.randint(1, at_once)):
+        recipients = [_recipient(dice, number, one) for one in range(dice.choice((1, 1, 1, 2, 3)))]
         rig.mail(*recipients, reset=dice.random() < 0.3)
     # An odd reply may be a no for good, and two cuts at the dot are one too many.
     rig.queued = [replace(queued, may_fail=True) for queued in rig.queued]
@@ -57,10 +60,17 @@ async def _everything(rig: Rig, size: Size) -> None:
     await rig.drained()
 
 
+def _recipient(dice: Random, message: int, number: int) -> str:
+    who = f"shared-{number}" if dice.random() < _SHARED else f"person-{message}-{number}"
+    return f"{who}@example.com"
+
+
 def _behaviour(dice: Random, size: Size) -> Behaviour:
     cut, cut_at_the_dot = partial(_cut, size=size), partial(_cut_at_the_dot, size=size)
     kinds = (cut, cut, cut, cut_at_the_dot, cut_at_the_dot, _odd, _odd, _short, _late, _fine)
-    return dice.choice(kinds)(dice)
+    chosen = dice.choice(kinds)(dice)
+    # Of the dice of a relay without PIPELINING, nothing is taken.
+    return replace(chosen, grouped=dice.random() < 0.5) if setting.current().pipelining else chosen
 
 
 def _cut(dice: Random, size: Size) -> Behaviour:

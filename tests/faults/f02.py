@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
+from tests.faults import setting
 from tests.faults.campaign import ground
 from tests.faults.family import PATIENT, Case, Family
 from tests.faults.rig import Rig
 from tests.faults.rig_behaviour import Behaviour, first
 from tests.faults.rig_session import GOODBYE
 from tests.faults.rig_wire import Cut, How
+from tests.faults.setting import Setting
 
 STALL_SECONDS = 2.0
 FAREWELL = len(f"{GOODBYE}\r\n")
@@ -57,10 +59,15 @@ class _Cut:
         await rig.drained()
 
 
-@cache
 def measured() -> tuple[int, int]:
     """Return the octets that a whole conversation has, up and down, the farewell included."""
-    return asyncio.run(_measure())
+    return _measured_in(setting.current())
+
+
+@cache
+def _measured_in(of: Setting) -> tuple[int, int]:
+    with setting.using(of):
+        return asyncio.run(_measure())
 
 
 async def _measure() -> tuple[int, int]:

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 
+from tests.faults import setting
 from tests.faults.campaign import ground
 from tests.faults.family import PATIENT, Case, Family
 from tests.faults.rig import Rig
 from tests.faults.rig_behaviour import Behaviour
 from tests.faults.rig_proxy import Proxy
 from tests.faults.rig_wire import Cut, How
+from tests.faults.setting import Setting
 
 STALL_SECONDS = 2.0
 OFFSETS = 200
@@ -81,10 +83,15 @@ async def _open(rig: Rig, mode: Mode, cut: Callable[[int], Cut | None]) -> Proxy
     return proxy
 
 
-@cache
 def _measured() -> dict[Mode, tuple[int, int]]:
     """Return the octets of ciphertext that a whole conversation has, up and down."""
-    return asyncio.run(_measure())
+    return _measured_in(setting.current())
+
+
+@cache
+def _measured_in(of: Setting) -> dict[Mode, tuple[int, int]]:
+    with setting.using(of):
+        return asyncio.run(_measure())
 
 
 async def _measure() -> dict[Mode, tuple[int, int]]:

@@ -6,23 +6,29 @@ senders on end die at the same place.
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from types import MappingProxyType
 
 from server_stub.misbehaviour.exchange import lose_answer, status
+from tests.faults import setting
 from tests.faults.campaign import ground
 from tests.faults.family import Case, Family
 from tests.faults.killing import SIDES, Point, methods
 from tests.faults.lives import lived
 from tests.faults.rig import Rig
 from tests.faults.rig_behaviour import Behaviour, Step, deferring, first
+from tests.faults.setting import Setting
 
 Scene = Callable[[Rig], None]
 MOST_COMMITS = 20
 MOST_BY_TIME = 3
 STEPS = 264
+MANY = 20
+AT_THE_DOT = 0.05
+"""Seconds that a relay takes at a dot where many are to be there at once."""
 _SURE = frozenset(
     {
         *("ledger.begin", "ledger.dot", "ledger.settle", "ledger.interrupted", "ledger.find", "ledger.marked"),
@@ -75,9 +81,32 @@ def limited(rig: Rig) -> None:
         rig.mail()
 
 
+def many(rig: Rig) -> None:
+    """Queue so many messages, some for the same people, that all connections are in use, and commits hold several steps."""
+    rig.relay.behave = lambda _: Behaviour(delays={Step.DOT: AT_THE_DOT})
+    for number in range(MANY):
+        match number % 6:
+            case 0:
+                rig.mail(f"first-{number}@example.com", f"second-{number}@example.com")
+            case 1:
+                rig.mail("ellie@example.com", reset=True)
+            case _:
+                rig.mail()
+
+
 SCENES: Mapping[str, Scene] = MappingProxyType(
-    {"plain": plain, "deferred": deferred, "cut": cut, "unheard": unheard, "troubled": troubled, "limited": limited}
+    {
+        "plain": plain,
+        "deferred": deferred,
+        "cut": cut,
+        "unheard": unheard,
+        "troubled": troubled,
+        "limited": limited,
+        "many": many,
+    }
 )
+_NEVER_DEFERRED = frozenset(SCENES) - {"deferred"}
+"""Scenes in which a relay that answers says yes: a delivery counts one attempt there, whatever became of others."""
 _TWICE = ("plain", "deferred")
 
 
@@ -107,15 +136,21 @@ def _steps() -> Iterator[Case]:
 def _points(scene: str, most: int) -> Iterator[Point]:
     for method in methods():
         for side in SIDES:
-            for nth in range(1, min(most, _calls(scene, method, side)) + 1):
+            calls = min(most, _calls(scene, method, side))
+            for nth in _spread(calls) if scene == "many" else range(1, calls + 1):
                 yield Point(method, side, nth)
+
+
+def _spread(calls: int) -> Iterator[int]:
+    """Yield a few of the numbers up to this one: 1, 2, 4, 8 and so on."""
+    return itertools.takewhile(lambda nth: nth <= calls, (2**power for power in itertools.count()))
 
 
 def _calls(scene: str, method: str, side: str) -> int:
     """Return how often a scene calls a method, as far as that is the same each time."""
     if method in _SURE:
-        return _counted()[scene].get(f"{method}:{side}", 0)
-    if not any(f"{method}:{side}" in counts for counts in _counted().values()):
+        return counted()[scene].get(f"{method}:{side}", 0)
+    if not any(f"{method}:{side}" in counts for counts in counted().values()):
         return 0
     return MOST_COMMITS if method == "disk.commit" else MOST_BY_TIME
 
@@ -129,12 +164,22 @@ async def play(rig: Rig, scene: str, point: Point, lives: int) -> None:
         end = await lived(rig, "kill", point)
         sure = number == 0 and point.method in _SURE
         assert end.reached or not sure, f"{point} was not met"
+    if scene in _NEVER_DEFERRED:
+        await rig.start()
+        await rig.drained()
+        counted = [row.delivery for row in await rig.rows() if row.delivery.attempts > 1]
+        assert not counted, f"{counted[0].recipient} counts an attempt that had no verdict"
+
+
+def counted() -> Mapping[str, Mapping[str, int]]:
+    """Return how often each scene meets each point, as a sender tells that nobody kills."""
+    return _counted_in(setting.current())
 
 
 @cache
-def _counted() -> Mapping[str, Mapping[str, int]]:
-    """Return how often each scene meets each point, as a sender tells that nobody kills."""
-    return asyncio.run(_count())
+def _counted_in(of: Setting) -> Mapping[str, Mapping[str, int]]:
+    with setting.using(of):
+        return asyncio.run(_count())
 
 
 async def _count() -> Mapping[str, Mapping[str, int]]:

@@ -16,6 +16,7 @@ import signal
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from tests.faults.killing import Life, Point
 from tests.faults.nursery import Child, nursery
@@ -79,6 +80,8 @@ async def lived(
     lines = list(_lines(journal.read_bytes() if journal.exists() else b""))
     forgive(rig, connections)
     _put_right(rig, mails, lines)
+    if rig.dots is not None:
+        rig.dots.update((UUID(line[1]), line[2]) for line in lines if line[0] == "dot:before")
     assert b"Traceback" not in child.said, child.said.decode()[-2000:]
     assert code in {0, -signal.SIGKILL}, f"it ended with {code}: {child.said.decode()[-2000:]}"
     counts: dict[str, int] = next((json.loads(line[1]) for line in lines if line[0] == "counts"), {})

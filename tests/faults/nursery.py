@@ -86,9 +86,13 @@ class Nursery:
         self._process.wait()
 
 
-@cache
 def nursery() -> Nursery:
-    """Return this process's nursery."""
+    """Return this process's nursery, not the one of the process that it was forked from."""
+    return _nursery_of(os.getpid())
+
+
+@cache
+def _nursery_of(_pid: int) -> Nursery:
     opened = Nursery()
     atexit.register(opened.close)
     return opened

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from mail_sender.ledger.base import Entry
+from mail_sender.ledger.base import Delivery, Entry, Key
 from mail_sender.ledger.states import FINAL, State
 from tests.faults.rig_api import Call
 from tests.faults.rig_record import Connection, Heard, Mail
@@ -21,7 +21,6 @@ from tests.faults.rig_record import Connection, Heard, Mail
 _LIMIT = 1
 """How many copies the operator lets the sender make of its own accord."""
 _GIVEN_UP = frozenset({State.FAILED, State.ABANDONED, State.UNKNOWN})
-_SIDE_BY_SIDE = 4
 _SHORTEST_SLOT = timedelta(seconds=5)
 _SHORTEST_LOGIN_SLOT = timedelta(seconds=60)
 _HARMLESS_IN_CLEAR = re.compile(rb"(?:EHLO|HELO|STARTTLS|QUIT|RSET|NOOP)\b[^\r\n]*\Z", re.IGNORECASE)
@@ -56,7 +55,8 @@ class Evidence:
     """All that is known after a case: logs of relay and API, the ledger's rows, and every text that was written.
 
     `aimed` are the messages that a fault was meant for, `login` the name and the password for the relay. `of_fallback`
-    are those of the mails that the second relay took, if there is one.
+    are those of the mails that the second relay took, if there is one. So many mails may go
+    `side_by_side`; `dots` is how often the ledger was told of each delivery's, None where nobody watched.
     """
 
     queued: tuple[Queued, ...]
@@ -72,6 +72,8 @@ class Evidence:
     test_mails: tuple[RunOfTestMail, ...] = ()
     exactly_once: bool = False
     of_fallback: tuple[Mail, ...] = ()
+    dots: Mapping[Key, int] | None = None
+    side_by_side: int = 4
 
     def deliveries(self) -> Iterator[tuple[Queued, str]]:
         """Yield each message with each of its recipients."""
@@ -96,13 +98,7 @@ class Evidence:
 
     def commands_for(self, recipient: str) -> list[datetime]:
         """Return when the relay was asked to take mail for a recipient."""
-        wanted = f"<{recipient}>".encode()
-        return [
-            said.at
-            for connection in self.connections
-            for said in connection.commands
-            if said.step == "RCPT" and wanted in said.text
-        ]
+        return [at for connection in self.connections for at in connection.asked_for(recipient)]
 
 
 Findings = Iterator[str | None]
@@ -204,7 +200,7 @@ def patient(evidence: Evidence) -> Findings:
     As many mails as go side by side may have met the fault at the same time.
     """
     fruitless = [one for one in evidence.connections if one.ended and not one.logged_in]
-    at_once = max(1, min(_SIDE_BY_SIDE, sum(1 for _ in evidence.deliveries())))
+    at_once = max(1, min(evidence.side_by_side, sum(1 for _ in evidence.deliveries())))
     for earlier, later in zip(fruitless, fruitless[at_once:], strict=False):
         slot = _SHORTEST_LOGIN_SLOT if _login_refused(earlier) and _login_refused(later) else _SHORTEST_SLOT
         gap = later.at - earlier.at
@@ -280,8 +276,15 @@ def _row_agrees(evidence: Evidence, row: Entry) -> Findings:
         yield f"{name} is unknown, though it was never ambiguous"
     elif delivery.ambiguous < len(cut):
         yield f"{name} counts {delivery.ambiguous} cuts at the dot; the relay counts {len(cut)}"
+    elif evidence.dots is not None and delivery.ambiguous > _most_cuts(evidence.dots.get(delivery.key, 0), delivery):
+        yield f"{name} counts {delivery.ambiguous} cuts at the dot, and came to fewer"
     else:
         yield None
+
+
+def _most_cuts(dots: int, delivery: Delivery) -> int:
+    """Return how often a delivery that came to its dot so often can have been cut off there: not where it was sent."""
+    return dots - 1 if delivery.state is State.SENT else dots
 
 
 def _lines_in_clear(clear: bytes) -> Sequence[bytes]:

@@ -6,6 +6,7 @@
     rig.clock     runs a thousand times faster than the world (rig_clock)
     rig.wraps     what goes around ledger, source and transport before the sender starts (rig_place, rig_tap)
     rig.random    the case's own dice, the same for the same seed
+    rig.dots      how often each delivery has come to its dot so far; None where nobody can know
     rig.log       what the sender has logged so far, at debug
 
     rig.mail(...)           queue a message; returns what was queued
@@ -22,20 +23,21 @@ import asyncio
 import contextlib
 import shutil
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
-from mail_sender.ledger.base import Entry, Query
+from mail_sender.ledger.base import Entry, Key, Query
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import FINAL, State
 from mail_sender.relay.relay_url import Security
 from mail_sender.sender.test_mail import Progress, TestMail
-from tests.faults import rig_log
+from tests.faults import rig_log, setting
 from tests.faults.oracle import Evidence, Queued, RunOfTestMail
 from tests.faults.rig_api import ApiServer
 from tests.faults.rig_behaviour import HEALTHY
@@ -75,11 +77,20 @@ class Rig:
         self.test_mails: list[RunOfTestMail] = []
         self.texts: dict[str, bytes] = {}
         self.aimed: set[UUID] = set()
+        self.dots: Counter[Key] | None = Counter()
         self._server = server
         self.api = server.open_queue(self.clock, self.changes)
-        self.relay = ChaosRelay(certificates.good, self.clock, self.changes)
+        self._setting = setting.current()
+        self.relay = self._new_relay(implicit=True)
         self.place = Place(
-            server.url, self.api.token, 0, Security.IMPLICIT, certificates.ca, folder / "ledger.db", self.clock.epoch
+            server.url,
+            self.api.token,
+            0,
+            Security.IMPLICIT,
+            certificates.ca,
+            folder / "ledger.db",
+            self.clock.epoch,
+            connections=self._setting.connections,
         )
         self.fallback: ChaosRelay | None = None
         self.proxy: Proxy | None = None
@@ -115,17 +126,21 @@ class Rig:
     async def listen(self, *, implicit: bool) -> None:
         """Have the relay speak TLS from the first octet, or by STARTTLS; the sender is told the same."""
         await self.relay.down()
-        self.relay = ChaosRelay(self.certificates.good, self.clock, self.changes, implicit=implicit)
+        self.relay = self._new_relay(implicit=implicit)
         await self.relay.listen()
         security = Security.IMPLICIT if implicit else Security.STARTTLS
         self.place = replace(self.place, relay_port=self.relay.port, security=security)
 
     async def stand_by(self) -> ChaosRelay:
         """Put a second relay beside the first one, and return it; the sender is told of it."""
-        self.fallback = ChaosRelay(self.certificates.good, self.clock, self.changes)
+        self.fallback = self._new_relay(implicit=True)
         await self.fallback.listen()
         self.place = replace(self.place, fallback_port=self.fallback.port)
         return self.fallback
+
+    def _new_relay(self, *, implicit: bool) -> ChaosRelay:
+        pipelining = self._setting.pipelining
+        return ChaosRelay(self.certificates.good, self.clock, self.changes, implicit=implicit, pipelining=pipelining)
 
     @property
     def _relays(self) -> list[ChaosRelay]:
@@ -163,7 +178,9 @@ class Rig:
     async def open(self) -> None:
         """Assemble the sender without letting it run."""
         if self._sender is None:
-            watched = replace(self.wraps, ledger=lambda ledger: self.wraps.ledger(tapped(ledger, after=self._ring)))
+            watched = replace(
+                self.wraps, ledger=lambda ledger: self.wraps.ledger(tapped(ledger, self._note_dot, self._ring))
+            )
             self._sender = await assemble(self.place, watched, self.clock)
 
     async def stop(self) -> None:
@@ -209,6 +226,12 @@ class Rig:
     def killed(self) -> None:
         """Note that the sender was killed at this moment: what the relay has just said, it may not have written."""
         self._kills.append(self.clock.now())
+
+    @property
+    def ledger(self) -> SqliteLedger:
+        """The running sender's ledger, as an operator's command reaches it."""
+        assert self._sender is not None
+        return self._sender.ledger
 
     async def rows(self) -> Sequence[Entry]:
         """Return what the ledger holds, oldest first; it is opened for that where no sender has it open."""
@@ -271,6 +294,8 @@ class Rig:
             test_mails=tuple(self.test_mails),
             exactly_once=exactly_once,
             of_fallback=tuple(self.fallback.mails) if self.fallback else (),
+            dots=None if self.dots is None else dict(self.dots),
+            side_by_side=self.place.connections,
         )
 
     async def test_mail(self) -> None:
@@ -313,6 +338,10 @@ class Rig:
             other.delivery.state is State.SENT for other in rows if other.delivery.message == row.delivery.message
         )
         return row.delivery.state in FINAL and (row.marked_at is not None or not sent)
+
+    async def _note_dot(self, name: str, arguments: tuple[Any, ...]) -> None:
+        if name == "dot" and self.dots is not None:
+            self.dots[arguments[0].key] += 1
 
     async def _ring(self, _name: str, _arguments: tuple[object, ...]) -> None:
         self.changes.ring()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tests.faults.rig_wire import Cut
+from tests.faults.rig_wire import Cut, How
 
 
 class Step(StrEnum):
@@ -33,6 +33,12 @@ class Behaviour:
     each octet of one; `offers_starttls` is what the EHLO in clear says.
     `plain` is said in clear where TLS would begin on an implicit port, and `hangs` stops there; `tls` is another
     context than the relay's own. After `mails` mails the connection is closed without a word.
+
+    With `gathers`, the replies to dots wait until so many mails have waited for theirs at the same time.
+
+    `ends` says after which replies the connection ends, and how. To a pipelined group (RFC 2920), the replies are
+    `grouped` in one write, or written one by one; after its reply to the step in `forgets` the relay throws away what was
+    said behind that. A `generous` one says 354 to DATA also where it has taken no recipient, and this to the dot.
     """
 
     replies: Mapping[Step, bytes] = field(default_factory=dict)
@@ -47,6 +53,11 @@ class Behaviour:
     plain: bytes = b""
     hangs: bool = False
     mails: int | None = None
+    gathers: int = 0
+    grouped: bool = False
+    forgets: Step | None = None
+    generous: bytes = b""
+    ends: Mapping[Step, How] = field(default_factory=dict)
 
 
 HEALTHY = Behaviour()

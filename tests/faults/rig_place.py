@@ -24,6 +24,7 @@ from mail_sender.relay.transport import Transport
 from mail_sender.sender.config import ReputationConfig, RetryConfig, SenderConfig
 from mail_sender.sender.limits import Limits
 from mail_sender.sender.parts import Parts
+from mail_sender.sender.relay_gate import RelayGate
 from mail_sender.sender.relays import Relay, Relays
 from mail_sender.sender.schedule import Schedule
 from mail_sender.sender.warm_up import WarmUp
@@ -31,6 +32,7 @@ from mail_sender.sender.worker import Worker
 from mail_sender.source.base import Source
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
+from mail_sender.templating.template_set import TemplateSet
 from tests.faults.rig_clock import Epoch, FastClock
 
 MAIL = MailConfig("Example Identity", "https://idm.example.com", "idm@example.com", "support@example.com")
@@ -47,7 +49,8 @@ class Place:
     """All that a sender has to know: URL and token of the API, the relay, the CA, the ledger's file, the time.
 
     `connect_timeout` is in real seconds, `poll` a schedule in the clock's time. With `per_minute`, the sender keeps to
-    limits: this one, and a warm-up that allows more. With a `fallback_port`, a second relay stands there.
+    limits: this one, and a warm-up that allows more. With a `fallback_port`, a second relay stands there. To each relay go
+    at most so many `connections`. `templates` is a folder of the operator's own.
     """
 
     api: str
@@ -63,6 +66,8 @@ class Place:
     max_age: timedelta = timedelta(days=1)
     per_minute: int | None = None
     fallback_port: int | None = None
+    connections: int = 4
+    templates: Path | None = None
 
     def to_json(self) -> str:
         """Return the place as text."""
@@ -79,6 +84,7 @@ class Place:
                 "security": Security(values["security"]),
                 "ca": Path(values["ca"]),
                 "ledger": Path(values["ledger"]) if values["ledger"] else None,
+                "templates": Path(values["templates"]) if values["templates"] else None,
                 "epoch": Epoch(epoch["origin"], datetime.fromisoformat(epoch["start"]), epoch["speed"]),
                 "max_age": timedelta(seconds=values["max_age"]),
             }
@@ -137,22 +143,34 @@ async def assemble(place: Place, wraps: Wraps | None = None, clock: Clock | None
     transport, conditions = SmtpTransport(_relay(place), lambda _: None), Conditions()
     relays = Relays(
         [
-            Relay(f"localhost:{place.relay_port}", wraps.transport(transport), conditions.relay),
+            Relay(
+                f"localhost:{place.relay_port}",
+                wraps.transport(transport),
+                conditions.relay,
+                gate=RelayGate(place.connections),
+            ),
             *_fallbacks(place),
         ]
     )
     parts = Parts(wraps.source(source), wraps.ledger(ledger), relays, conditions=conditions)
     retry = RetryConfig(place.message_retries, place.max_age)
     config = SenderConfig(Schedule(place.poll), retry, reputation=_reputation(place))
-    worker = Worker(parts, config, MAIL, clock or FastClock(place.epoch))
+    worker = Worker(parts, config, _mail(place), clock or FastClock(place.epoch))
     return Sender(worker, ledger, source, transport, relays)
+
+
+def _mail(place: Place) -> MailConfig:
+    if place.templates is None:
+        return MAIL
+    return replace(MAIL, appearance=replace(MAIL.appearance, templates=TemplateSet.load(place.templates)))
 
 
 def _fallbacks(place: Place) -> Iterator[Relay]:
     if place.fallback_port is not None:
         config = replace(_relay(place), port=place.fallback_port)
         transport = SmtpTransport(config, lambda _: None)
-        yield Relay(config.place, transport, Condition("fallback", place=config.place), after=AFTER_SECONDS)
+        condition, gate = Condition("fallback", place=config.place), RelayGate(place.connections)
+        yield Relay(config.place, transport, condition, after=AFTER_SECONDS, gate=gate)
 
 
 def _reputation(place: Place) -> ReputationConfig:
@@ -171,4 +189,5 @@ def _relay(place: Place) -> RelayConfig:
         password=Secret(PASSWORD),
         connect_timeout=place.connect_timeout,
         ca_path=place.ca,
+        connections=place.connections,
     )

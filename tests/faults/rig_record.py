@@ -42,7 +42,7 @@ class Mail:
 class Connection:
     """What happened on one connection; `clear` is what the client said without TLS, `tls` the version, if any.
 
-    `implicit` says that TLS came first.
+    `implicit` says that TLS came first; `for_nobody` is what the client sent where no recipient was taken.
     """
 
     number: int
@@ -53,9 +53,14 @@ class Connection:
     clear: bytes = b""
     logged_in: bool = False
     commands: list[Said] = field(default_factory=list)
+    for_nobody: list[bytes] = field(default_factory=list)
     up: int = 0
     down: int = 0
     ended: datetime | None = None
+
+    def asked_for(self, recipient: str) -> list[datetime]:
+        """Return when the client asked to send mail to a recipient."""
+        return [said.at for said in self.commands if said.step == "RCPT" and f"<{recipient}>".encode() in said.text]
 
     def verbs(self) -> list[str]:
         """Return the commands' verbs, in order."""

@@ -23,11 +23,24 @@ from tests.faults.rig_wire import Gone, Wire
 class ChaosRelay:
     """A relay on a free port of loopback; `implicit` says that TLS comes first.
 
-    While it is `deaf`, connections are closed unseen: whoever comes is dead already.
+    While it is `deaf`, connections are closed unseen: whoever comes is dead already. It offers PIPELINING (RFC 2920) if
+    it is to. `most_at_once` is how many mails waited for the reply to their dots at the same time, `clashes` are the
+    recipients for whom two of them did.
     """
 
-    def __init__(self, tls: ssl.SSLContext, clock: FastClock, changes: Changes, *, implicit: bool = True) -> None:
+    def __init__(
+        self,
+        tls: ssl.SSLContext,
+        clock: FastClock,
+        changes: Changes,
+        *,
+        implicit: bool = True,
+        pipelining: bool = False,
+    ) -> None:
         self.deaf = False
+        self.pipelining = pipelining
+        self.most_at_once = 0
+        self.clashes: list[str] = []
         self.behave: Behave = lambda _: HEALTHY
         self.connections: list[Connection] = []
         self.mails: list[Mail] = []
@@ -36,6 +49,7 @@ class ChaosRelay:
         self._clock = clock
         self._changes = changes
         self._sessions: Connections = set()
+        self._at_dot: set[int] = set()
         self._listener: Listener | None = None
         self.port = 0
 
@@ -66,14 +80,14 @@ class ChaosRelay:
         behaviour = self.behave(number)
         try:
             sock.setblocking(False)
-            wire = Wire(sock, behaviour.cut)
+            wire = Wire(sock, self.now, behaviour.cut)
         except OSError:  # the client is gone already
             sock.close()
             return
         connection = Connection(number, self._clock.now(), wire.peer[1], self._implicit)
         self.connections.append(connection)
         self._changes.ring()
-        session = Session(self, wire, behaviour, connection, self._tls)
+        session = Session(self, wire, behaviour, connection, self._tls, pipelining=self.pipelining)
         try:
             with contextlib.suppress(Gone):
                 await session.run()
@@ -87,17 +101,30 @@ class ChaosRelay:
             wire.close()
             self._changes.ring()
 
+    def asked_for(self, recipient: str) -> list[datetime]:
+        """Return when it was asked to take mail for a recipient."""
+        return [at for one in self.connections for at in one.asked_for(recipient)]
+
     def now(self) -> datetime:
         """Return the time of the relay's clock, which is the rig's."""
         return self._clock.now()
 
     def note(self, mail: Mail) -> int:
         """Write a mail down; return its place."""
+        if any(self.mails[place].recipient == mail.recipient for place in self._at_dot):
+            self.clashes.append(mail.recipient)
         self.mails.append(mail)
+        self._at_dot.add(len(self.mails) - 1)
+        self.most_at_once = max(self.most_at_once, len(self._at_dot))
         self._changes.ring()
         return len(self.mails) - 1
 
+    async def gathered(self, mails: int) -> None:
+        """Wait until so many mails have waited for the replies to their dots at the same time."""
+        await self._changes.until(lambda: self.most_at_once >= mails)
+
     def amend(self, place: int, heard: Heard) -> None:
         """Write down what the client can have heard of a mail."""
+        self._at_dot.discard(place)
         self.mails[place] = replace(self.mails[place], heard=heard)
         self._changes.ring()

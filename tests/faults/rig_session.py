@@ -44,14 +44,23 @@ class Book(Protocol):
         """Write down what the client can have heard of a mail."""
         ...
 
+    async def gathered(self, mails: int) -> None:
+        """Wait until so many mails have waited at the same time."""
+        ...
+
 
 class Session(Conversation):
     """One SMTP session, from the relay's side."""
 
-    offers = ()
-
     def __init__(
-        self, book: Book, wire: Wire, behaviour: Behaviour, connection: Connection, tls: ssl.SSLContext
+        self,
+        book: Book,
+        wire: Wire,
+        behaviour: Behaviour,
+        connection: Connection,
+        tls: ssl.SSLContext,
+        *,
+        pipelining: bool = False,
     ) -> None:
         listener = "smtps" if connection.implicit else "smtp"
         self._tls = behaviour.tls or tls
@@ -73,6 +82,8 @@ class Session(Conversation):
         self._muted = False
         self._replied: Counter[Step] = Counter()
         self._mails = 0
+        self.offers = ("PIPELINING",) if pipelining else ()
+        self._held = b""
         self._noted: int | None = None
 
     async def run(self) -> None:
@@ -100,7 +111,7 @@ class Session(Conversation):
         """Write down a command, before it is obeyed."""
         self._step, self._muted = None, False
         verb = (line.split() or [b"-"])[0].decode("ascii", "replace").upper()
-        self._connection.commands.append(Said(self._book.now(), verb, line))
+        self._connection.commands.append(Said(self._wire.arrived, verb, line))
 
     def store(self, content: bytes, envelope: Envelope) -> str:
         """Keep a mail, as the stub's mailbox does: whatever becomes of the reply, the mail is the relay's."""
@@ -131,7 +142,7 @@ class Session(Conversation):
         if self._muted:
             return
         if self._step is None or usual.startswith(b"334"):
-            await self._wire.send(usual)
+            await self._send(usual)
             return
         step, self._step = self._step, None
         scripted = self._scripted(step)
@@ -139,12 +150,19 @@ class Session(Conversation):
         self._muted = scripted is not None  # of a reply in several lines, the others
         reply, before = usual if scripted is None else scripted, self._wire.down
         try:
+            if step is Step.DOT and self._behaviour.gathers:
+                await self._book.gathered(self._behaviour.gathers)
             await self._say_slowly(step, reply)
         finally:
             if step is Step.DOT:
                 self._judge(reply, whole=self._wire.down - before == len(reply))
+        if how := self._behaviour.ends.get(step):
+            await self._wire.end(how)
+            raise Gone
         if self._mails == self._behaviour.mails:
             raise Gone
+        if step is self._behaviour.forgets:
+            self._wire.forget()
 
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name, as those below
         """Start TLS on the wire."""
@@ -158,6 +176,21 @@ class Session(Conversation):
             encrypted: Any = True
             self._tls_protocol = encrypted  # aiosmtpd only asks whether there is one
             self._begin()
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        """Take a mail; a generous relay takes one for nobody, too (RFC 2920, section 3.1)."""
+        if not self._behaviour.generous or self._recipients():
+            await super().smtp_DATA(arg)
+            return
+        self._step = Step.DATA
+        await self.push("354 go on")
+        content = b""
+        while content != b".\r\n" and not content.endswith(b"\r\n.\r\n"):
+            content += await self._wire.until(b"\r\n")
+        self._connection.for_nobody.append(content)
+        self._set_rset_state()  # type: ignore[no-untyped-call]  # aiosmtpd's
+        self._step, self._muted = Step.DOT, False
+        await self.push(self._behaviour.generous)
 
     async def smtp_RSET(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Forget sender and recipient."""
@@ -203,7 +236,14 @@ class Session(Conversation):
                 await self._pause(pause)
                 await self._wire.send(bytes([octet]))
         else:
-            await self._wire.send(reply)
+            await self._send(reply)
+
+    async def _send(self, octets: bytes) -> None:
+        """Write a reply, or keep it for those behind it in its group."""
+        self._held += octets
+        if not (self._behaviour.grouped and self._wire.has_line):
+            octets, self._held = self._held, b""
+            await self._wire.send(octets)
 
     async def _pause(self, seconds: float) -> None:
         """Let real time pass; the client says nothing meanwhile, or has given up."""

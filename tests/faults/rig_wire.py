@@ -10,7 +10,9 @@ import select
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -45,11 +47,13 @@ class Gone(ConnectionResetError):
 class Wire:
     """A connection that the relay has taken; `clear` keeps what the client said before TLS.
 
-    `is_cut` is set when the place of the cut is reached.
+    `is_cut` is set when the place of the cut is reached, `arrived` is when the client's last octets did.
     """
 
-    def __init__(self, sock: socket.socket, cut: Cut | None = None) -> None:
+    def __init__(self, sock: socket.socket, now: Callable[[], datetime], cut: Cut | None = None) -> None:
         self.up = self.down = 0
+        self.arrived = now()
+        self._now = now
         self.is_cut = False
         self.clear = b""
         self.version: str | None = None
@@ -93,8 +97,18 @@ class Wire:
         while end not in self._buffer:
             self._require_budget()
             self._buffer += self._counted(await self._plain())
+            self.arrived = self._now()
         found, _, self._buffer = self._buffer.partition(end)
         return found + end
+
+    @property
+    def has_line(self) -> bool:
+        """Whether the client has said more than was obeyed so far."""
+        return b"\n" in self._buffer
+
+    def forget(self) -> None:
+        """Throw away what the client has said and was not obeyed so far."""
+        self._buffer = b""
 
     async def send(self, octets: bytes) -> None:
         """Send octets, as far as the cut allows. Raises `Gone`."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from tests.faults.setting import USUAL
+
 
 @dataclass(frozen=True)
 class Breach:
@@ -13,10 +15,12 @@ class Breach:
     invariant: str
     facts: str
     log: str = field(default="", repr=False)
+    connections: int = USUAL.connections
 
     def __str__(self) -> str:
         """Give the line of the report, and how to repeat it."""
-        again = f"python -m tests.faults --family {self.family} --seed {self.seed} --case '{self.case}'"
+        how = "" if self.connections == USUAL.connections else f" --connections {self.connections}"
+        again = f"python -m tests.faults --family {self.family} --seed {self.seed}{how} --case '{self.case}'"
         return f"{self.family} {self.case} seed={self.seed} {self.invariant}: {self.facts}  [{again}]"
 
 
@@ -32,6 +36,14 @@ class Tally:
     cuts: int = 0
     seconds: float = 0.0
     breaches: list[Breach] = field(default_factory=list)
+
+    def add(self, share: "Tally") -> None:
+        """Take in what came of a share of the cases."""
+        self.cases += share.cases
+        self.checked += share.checked
+        self.copies += share.copies
+        self.cuts += share.cuts
+        self.breaches += share.breaches
 
     def count(self, invariant: str) -> int:
         """Return how often an invariant was broken."""

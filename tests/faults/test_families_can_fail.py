@@ -15,7 +15,7 @@ from mail_sender.mail import display_name, render
 from mail_sender.relay import redaction
 from mail_sender.source.base import Source, Standing
 from server_stub.misbehaviour.exchange import status
-from tests.faults import f02, f05, f09, f10, f11, f12, f14, f15, f17, rig_tap, saboteurs
+from tests.faults import f02, f05, f09, f10, f11, f12, f14, f15, f17, f19, rig_tap, saboteurs
 from tests.faults.api_faults import READY
 from tests.faults.broken import broken_by
 from tests.faults.family import Family, Play
@@ -80,7 +80,8 @@ def test_f9_finds_a_mail_whose_dot_the_disk_did_not_take() -> None:
         with patch.object(f09, "tapped", lambda *of, **hooks: careless(original(*of, **hooks))):
             await f09.disk_fault(rig, "gone", Point("ledger.dot", "before", 1))
 
-    assert "without its dot" in broken_by(play, exactly_once=True).get("end", "")
+    found = broken_by(play, exactly_once=True).get("end", "")
+    assert "without its dot" in found or "could not write down" in found
 
 
 def test_f10_finds_mail_that_goes_out_under_a_token_that_cannot_mark_it() -> None:
@@ -176,3 +177,40 @@ def test_f17_finds_a_second_copy_that_goes_to_the_other_relay() -> None:
             await f17.Cutting(cut_after_its_dot)(rig)
 
     assert "I13" in broken_by(play)
+
+
+async def _killed_with_claims(rig: Rig) -> None:
+    """Have the sender be killed when claims are committed, and nothing else of their mails."""
+    await f19.killed(rig, "begin", "after", later=200.0)
+
+
+def test_f19_finds_claims_that_are_taken_for_mails_at_their_dots() -> None:
+    """What was not sent is not ambiguous."""
+
+    def anxious(ledger: Ledger) -> Ledger:
+        async def interrupted() -> Sequence[Delivery]:
+            return [replace(found, dot=True) for found in await ledger.interrupted()]
+
+        return overridden(ledger, interrupted=interrupted)
+
+    async def play(rig: Rig) -> None:
+        rig.wraps.ledger = anxious
+        await _killed_with_claims(rig)
+
+    assert "I10" in broken_by(play)
+
+
+def test_f19_finds_claims_that_are_counted_as_attempts() -> None:
+    """No relay gave a verdict on it."""
+
+    def strict(ledger: Ledger) -> Ledger:
+        async def interrupted() -> Sequence[Delivery]:
+            return [replace(found, attempts=found.attempts + 1) for found in await ledger.interrupted()]
+
+        return overridden(ledger, interrupted=interrupted)
+
+    async def play(rig: Rig) -> None:
+        rig.wraps.ledger = strict
+        await _killed_with_claims(rig)
+
+    assert "an attempt without a verdict is counted" in broken_by(play).get("end", "")

@@ -12,7 +12,7 @@ OF_THE_OPERATOR = {"ledger.deliveries", "ledger.apply_command", "ledger.summary"
 
 def test_every_method_of_the_protocols_is_met_by_some_scene() -> None:
     """A new method is a new place to be killed at; a scene that comes by has to be found for it."""
-    met = {key for counts in f05._counted().values() for key in counts}
+    met = {key for counts in f05.counted().values() for key in counts}
     wanted = {f"{method}:{side}" for method in methods() for side in SIDES}
     assert {key.rpartition(":")[0] for key in wanted - met} == OF_THE_OPERATOR
 

@@ -113,6 +113,11 @@ BAD: list[tuple[str, Invariant, Evidence]] = [
         oracle.ledger_agrees,
         replace(GOOD, mails=(replace(MAIL, heard=Heard.NO),)),
     ),
+    (
+        "a cut at a dot that it never came to",
+        oracle.ledger_agrees,
+        replace(GOOD, rows=(row(ambiguous=1),), dots={(ID, ELLIE): 1}),
+    ),
     ("a mark of which only the ledger knows", oracle.ledger_agrees, replace(GOOD, sent_at={ID: None})),
     ("no row", oracle.ledger_agrees, replace(GOOD, rows=())),
     ("a mail after its deadline", oracle.nothing_late, replace(GOOD, mails=(replace(MAIL, at=NOW + timedelta(1)),))),

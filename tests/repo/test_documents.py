@@ -136,7 +136,7 @@ def test_every_metric_stands_in_the_monitoring_page_as_it_is() -> None:
 def test_every_loop_and_alert_of_a_condition_stands_in_its_page() -> None:
     """Who filters by a name that the program never writes waits for nothing."""
     code = "".join(file.read_text() for file in (ROOT / "mail_sender/sender").glob("*.py"))
-    loops = re.findall(r'heartbeats\.of\("(\w+)"', code)
+    loops = set(re.findall(r'heartbeats\.of\("(\w+)"', code))
     monitoring, alerts = ((ROOT / f"docs/{name}.md").read_text() for name in ("monitoring", "alerts"))
     assert len(loops) == 3
     assert sorted(re.findall(r"`(\w+)`", re.findall(r"(?m)^\| `loop` \|(.*)$", monitoring)[0])) == sorted(loops)
