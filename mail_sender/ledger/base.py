@@ -25,6 +25,10 @@ Key = tuple[UUID, str]
 """What names a delivery: message and recipient."""
 
 
+MOST_BEFORE = 16
+"""A fresh delivery that stands behind more of its recipient's goes with the backlog."""
+
+
 class Fenced(ChangedMeanwhile):
     """The delivery was changed by somebody else since it was read: nothing was written."""
 
@@ -176,6 +180,13 @@ class Ledger(Protocol):
         What is due for one of the recipients in `without`, in whatever case, is left out, and so is what has a
         deadline later than `deadline_by`, and what is `stuck`.
         A time so far ahead that no wait can have led to it (the clock was wrong) counts as due.
+        """
+
+    async def fresh(self, now: datetime, since: datetime, limit: int) -> Sequence[Delivery]:
+        """Return what was admitted after `since` and never tried, in the order of `due`; what is late is left out.
+
+        Each one stands behind all that is due before it for the same recipient, in whatever case. If that is more
+        than `MOST_BEFORE`, only the first of it are returned, and the fresh one is not.
         """
 
     async def next_due(self, now: datetime) -> datetime | None:

@@ -2,7 +2,7 @@
 
 Each method hands one job to the `Writer`, which commits it before the caller gets its result; only `begin` does not
 wait for that. `migrations` makes the tables, `admission` takes up messages, `moves` writes what a delivery becomes,
-`search` and `tally` read for the operator.
+`due` reads for the dispatcher, `search` and `tally` for the operator.
 """
 
 import sqlite3
@@ -12,11 +12,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 from uuid import UUID
 
-from mail_sender.backoff import LONGEST_WAIT
-from mail_sender.ledger import admission, migrations, moves, rows, search, states
+from mail_sender.ledger import admission, due, migrations, moves, rows, search, states
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Imprint, Outcome, Query, Stuck
 from mail_sender.ledger.connection import AsOwner
 from mail_sender.ledger.states import State
@@ -70,7 +69,12 @@ class SqliteLedger:
     ) -> Sequence[Delivery]:
         """Return what is past its deadline, and what is due."""
         others = tuple(without)  # the caller's may change under the thread
-        return await self._writer.do(lambda db: _due(db, now, limit, others, _which(deadline_by, stuck)))
+        which = due.which(deadline_by, stuck)
+        return await self._writer.do(lambda db: due.due(db, now, limit, others, which))
+
+    async def fresh(self, now: datetime, since: datetime, limit: int) -> Sequence[Delivery]:
+        """Return what was admitted since then, and what goes before it."""
+        return await self._writer.do(lambda db: due.fresh(db, now, since, limit))
 
     async def next_due(self, now: datetime) -> datetime | None:
         """Return when the next queued delivery will be due."""
@@ -183,41 +187,3 @@ class SqliteLedger:
     async def close(self) -> None:
         """Write what waits and close."""
         await self._writer.close()
-
-
-class _Clause(NamedTuple):
-    """The end of a WHERE clause with its values, and the index that serves it."""
-
-    text: str
-    values: tuple[str, ...]
-    served_by: str
-
-
-def _which(deadline_by: datetime | None, stuck: Stuck | None) -> _Clause:
-    """Return which deliveries are meant of those that are due: what cannot wait longer, nothing that must."""
-    text, index = "", "delivery_due"
-    values: tuple[str, ...] = ()
-    if deadline_by is not None:
-        text = f"AND d.state IN ('queued', 'held') AND d.deadline <= {rows.micros(deadline_by)}"
-        index = "delivery_deadline"
-    if stuck is not None:
-        own = f"CASE WHEN d.relay IN {rows.listed(stuck.relays)} THEN d.relay ELSE ? END"
-        text += f" AND (d.ambiguous = 0 OR {own} NOT IN {rows.listed(stuck.take_none)})"
-        values = *stuck.relays, stuck.relays[0], *stuck.take_none
-    return _Clause(text, values, index)
-
-
-def _due(
-    db: sqlite3.Connection, now: datetime, limit: int, without: Collection[str], which: _Clause
-) -> list[Delivery]:
-    # What would wait longer was written by a clock that ran ahead.
-    current, ahead = rows.micros(now), rows.micros(now + LONGEST_WAIT)
-    late = "WHERE d.state IN ('queued', 'held') AND d.deadline <= ? ORDER BY d.deadline LIMIT ?"
-    others = f"AND d.recipient COLLATE NOCASE NOT IN {rows.listed(without)}" if without else ""
-    found = rows.deliveries(db, late, (current, limit), "delivery_deadline")
-    for when, bound in (("<=", current), (">", ahead)):
-        due = f"WHERE d.state = 'queued' AND d.next_attempt {when} ? AND d.deadline > ? {which.text} {others}"
-        longest_first = "ORDER BY d.next_attempt, d.send_after, d.number LIMIT ?"
-        values = bound, current, *which.values, *without, limit - len(found)
-        found += rows.deliveries(db, f"{due} {longest_first}", values, which.served_by)
-    return found

@@ -7,6 +7,7 @@ states in the ledger, marks at the source, log events. Open `worker` first: it m
 
     poll         loop: reads the queue on the `schedule`, fills the `snapshot`, admits new messages to the ledger
     dispatch     loop: takes what is due from the ledger and starts an attempt for each mail that may go
+      read_ahead   what is due, and what of it is fresh, in memory
       plan         decides which deliveries go now, or have expired (pure)
       relays       the relay and those that stand in for it; `route` says which one a mail may go by (pure)
       relay_gate   decides whether the relay gets one more mail, and learns from each verdict; it asks `own_fault`

@@ -16,7 +16,7 @@ from dataclasses import replace
 from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault, ServerFault
 from mail_sender.ledger.base import Delivery
-from mail_sender.ledger.states import ChangedMeanwhile
+from mail_sender.ledger.states import FINAL, ChangedMeanwhile
 from mail_sender.mail.config import MailConfig
 from mail_sender.mail.mail import Mail, message_id
 from mail_sender.mail.render import BrokenTemplate, Unrenderable, render
@@ -46,10 +46,12 @@ class Attempts:
         self._handover = handover
         self._clock = clock
 
-    async def make(self, delivery: Delivery, granted: Grant) -> None:
-        """Mail a delivery, if it is still to be mailed; whatever happens, nothing is raised."""
+    async def make(self, delivery: Delivery, granted: Grant) -> bool:
+        """Mail a delivery, if it is still to be mailed; say whether it is final now. Nothing is raised."""
         try:
-            await self._gate.record(await self._end_of(delivery, granted))
+            end = await self._end_of(delivery, granted)
+            await self._gate.record(end)
+            return end.outcome.state in FINAL
         except ServerFault as fault:
             self._snapshot.note(fault, self._clock.now())
         except LedgerFault as fault:
@@ -62,6 +64,7 @@ class Attempts:
         finally:
             # At once: a recovery that begins before this task has ended would take its claim for one in flight.
             self._parts.in_flight.remove(delivery)
+        return False
 
     async def _end_of(self, delivery: Delivery, granted: Grant) -> End:
         message = await self._current_message.of(delivery)

@@ -5,12 +5,14 @@
 1. First, deliveries that were in flight when the last process ended are settled (`ledger_gate`), and held deliveries
    are queued again.
 2. The plan takes as many due deliveries as the relay has capacity for, and as the operator's limits let go
-   (`reputation_gate`). While the breaker is open, one goes as a probe when its time comes.
+   (`reputation_gate`). They are read ahead (`read_ahead`). While the breaker is open, one goes as a probe when its
+   time comes.
 3. Every attempt is its own task (`attempt`), so that a hanging attempt delays no other.
 4. While the ledger gate is closed, nothing new begins. Outcomes that the ledger could not write are offered first.
 """
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 
 from mail_sender.backoff import IDLE_WAIT
@@ -23,7 +25,8 @@ from mail_sender.sender.attempt import Attempts
 from mail_sender.sender.attempt_end import HELD_BACK
 from mail_sender.sender.gates import Gates
 from mail_sender.sender.parts import Parts
-from mail_sender.sender.plan import Expire, PutOff, Refuse, Send, Step, plan
+from mail_sender.sender.plan import Expire, PutOff, Refuse, Send, Step, in_turn, plan
+from mail_sender.sender.read_ahead import ReadAhead
 from mail_sender.sender.relays import Grant
 from mail_sender.sender.snapshot import Snapshot
 
@@ -36,7 +39,7 @@ SOON = 3.0
 KEPT_OPEN = 5.0
 """Seconds until the next mail for which a connection is kept: one that is opened anew costs a login."""
 
-_TOGETHER = 64
+_TOGETHER = 256
 _ALL = 2_000  # deliveries among which one is looked for that a relay gate in doubt may let through
 _MOST_HELD = 10_000
 
@@ -60,9 +63,9 @@ class Dispatcher:
         self._snapshot = snapshot
         self._clock = clock
         self._held_are_queued = False
-        self._due: list[Delivery] = []
+        self._ahead = ReadAhead(parts.ledger)
         self._read_at = float("-inf")
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[bool]] = set()
 
     async def run(self, stop: asyncio.Event, polled: asyncio.Event) -> None:
         """Mail until the stop event is set, or the last poll was made (`polled`) and nothing more is due soon.
@@ -104,6 +107,12 @@ class Dispatcher:
             gate.works()
         return wait
 
+    def read_again(self) -> None:
+        """Take in that an operator has changed deliveries: what was read ahead is forgotten."""
+        self._ahead.forget()
+        self._read_at = float("-inf")
+        self.bell.set()
+
     async def _queue_held(self) -> None:
         """Queue again, once, what was held, or held back: this version or this configuration may mail it."""
         if self._held_are_queued:
@@ -122,10 +131,8 @@ class Dispatcher:
     async def _start(self, group: asyncio.TaskGroup) -> float:
         while self._snapshot.at is not None and self._gates.ledger.closed_for == 0:
             self._heartbeat.within(TURN_SECONDS)
-            steps = self._next_steps() if self._parts.relays.flows(self._clock.monotonic()) else []
-            if not steps and not self._can_wait_for_room:
-                await self._read_due()
-                steps = self._next_steps()
+            await self._ahead.look_at_poll(self._snapshot.at, self._clock.now(), self._parts.in_flight.keys)
+            steps = await self._steps()
             taken = []
             for step in steps:
                 if self._gates.ledger.closed_for > 0:  # the step before could not be written
@@ -138,15 +145,26 @@ class Dispatcher:
                 break  # an attempt that ends rings the bell
         return self._gates.ledger.closed_for or IDLE_WAIT
 
+    async def _steps(self) -> list[Step]:
+        """Return what can be done now, from what was read ahead, or from a new reading where that is at its end."""
+        has_run_out = not self._ahead.due and not self._ahead.has_all
+        steps = self._next_steps() if self._parts.relays.flows(self._clock.monotonic()) else []
+        if self._can_wait_for_room or (steps and not has_run_out):
+            return steps
+        await self._read_due()
+        return self._next_steps()
+
     def _next_steps(self) -> list[Step]:
         # A relay gate in doubt may let one through that stands further back.
-        now, relays = self._clock.monotonic(), self._parts.relays
-        free = relays.free(self._due, now, self._clock.now())
+        now, relays, at = self._clock.monotonic(), self._parts.relays, self._clock.now()
+        due: Iterable[Delivery] = in_turn(self._ahead.due, self._ahead.fresh, fresh_goes=self._ahead.fresh_goes)
         room = self._room
-        if room and relays.in_doubt(now):
-            room = len(free)
+        in_doubt = room > 0 and relays.in_doubt(now)
+        if in_doubt or relays.stuck(now):
+            due = relays.free(list(due), now, at)
+            room = len(due) if in_doubt else room
         rules = self._gates.reputation.rules()
-        return plan(free, self._parts.in_flight.mailboxes, room, self._clock.now(), rules)
+        return plan(due, self._parts.in_flight.mailboxes, room, at, rules)
 
     async def _read_due(self) -> None:
         """Read what is due. It may have changed when its turn comes: then its claim fails."""
@@ -154,7 +172,8 @@ class Dispatcher:
         limit = _ALL if relays.in_doubt(self._read_at) else _TOGETHER
         others, urgent_by = self._parts.in_flight.recipients, self._gates.reputation.urgent_by()
         stuck = relays.stuck(self._read_at)
-        self._due = list(await self._parts.ledger.due(self._clock.now(), limit, others, urgent_by, stuck))
+        due = await self._parts.ledger.due(self._clock.now(), limit, others, urgent_by, stuck)
+        self._ahead.replace(due, limit)
 
     @property
     def _can_wait_for_room(self) -> bool:
@@ -170,21 +189,21 @@ class Dispatcher:
         """Take a step; say whether it could be taken."""
         match step:
             case Expire(delivery):
-                self._due.remove(delivery)
+                self._ahead.take(delivery)
                 await self._gates.ledger.record(attempt_end.expired(delivery, self._clock.now()))
                 return True
             case Refuse(delivery, domain):
-                self._due.remove(delivery)
+                self._ahead.take(delivery)
                 await self._gates.ledger.record(self._gates.reputation.refuse(delivery, domain))
                 return True
             case PutOff(delivery, hold):
-                self._due.remove(delivery)
+                self._ahead.take(delivery)
                 await self._gates.ledger.record(self._gates.reputation.put_off(delivery, hold))
                 return True
             case Send(delivery, over):
                 granted = self._parts.relays.acquire(delivery, self._clock.monotonic())
                 if granted is not None:
-                    self._due.remove(delivery)
+                    self._ahead.take(delivery, goes=True)
                     self._gates.reputation.start(delivery, over)
                     self._begin(delivery, granted, group)
                 return granted is not None
@@ -195,8 +214,10 @@ class Dispatcher:
         task = group.create_task(self._attempts.make(delivery, granted))
         self._running.add(task)
 
-        def ended(task: asyncio.Task[None]) -> None:
+        def ended(task: asyncio.Task[bool]) -> None:
             self._running.discard(task)
+            if task.cancelled() or task.exception() or not task.result():
+                self._ahead.queued_again(delivery)
             self._parts.in_flight.remove(delivery)
             self._parts.recent_mails.end(delivery.key)
             granted.relay.gate.release(granted.permit)

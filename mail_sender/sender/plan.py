@@ -6,17 +6,19 @@ the time.
 1. A delivery past its deadline is expired, not mailed: a dead link helps nobody.
 2. A delivery to a domain on the list of disposable ones is refused, where the operator wants that. One that was tried
    before, or that an operator has queued again, is not.
-3. Of the others, the first ones go, as many as there is capacity for. The ledger gives them in order: first those
-   that have been due longest, and among those the oldest message.
+3. Of the others, the first ones go, as many as there is capacity for, and nothing behind them is looked at. They come
+   in turn (`in_turn`): one that a poll of the last minute has brought, one of the backlog. The backlog comes in the
+   ledger's order: first what has been due longest, and among that the oldest message.
 4. Two mails to one address never go at once, so that two messages to one person arrive in their order.
 5. A delivery that a limit holds back stays where it is, or is put off if the limit is its recipient's: the others go.
    One that cannot wait for the limit goes over it (`limits`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, zip_longest
 
 from mail_sender.ledger.base import Delivery
 from mail_sender.sender.disposable import Disposable
@@ -79,6 +81,8 @@ def plan(
     rules = rules or Rules()
     sent, reached = 0, rules.allowance.reached(now)
     for delivery in due:
+        if sent and sent == capacity:
+            break
         address = mailbox(delivery.recipient)
         if delivery.deadline <= now:
             steps.append(Expire(delivery))
@@ -96,6 +100,19 @@ def plan(
             elif hold.limit is Limit.PER_RECIPIENT:
                 steps.append(PutOff(delivery, hold))
     return steps
+
+
+def in_turn(due: Iterable[Delivery], fresh: Iterable[Delivery], *, fresh_goes: bool) -> Iterator[Delivery]:
+    """Yield deliveries of both by turns, each once; `fresh_goes` says that it is a fresh one's turn.
+
+    Two for one address keep their order, if each fresh one stands behind what is due for its address.
+    """
+    by_turns = zip_longest(fresh, due) if fresh_goes else zip_longest(due, fresh)
+    seen = set()
+    for delivery in chain.from_iterable(by_turns):
+        if delivery is not None and delivery.key not in seen:
+            seen.add(delivery.key)
+            yield delivery
 
 
 def mailbox(recipient: str) -> str:

@@ -48,7 +48,7 @@ class Worker:
         self._reputation_gate = ReputationGate(config.reputation, parts, clock)
         gates = Gates(gate, self._reputation_gate)
         self._dispatcher = Dispatcher(attempts, gates, parts, snapshot, clock)
-        self._poller = Poller(parts, snapshot, config, clock, self.wake)
+        self._poller = Poller(parts, snapshot, config, clock, self._ring)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until the stop event is set, or no poll follows and what is due was tried."""
@@ -58,14 +58,18 @@ class Worker:
             loops.create_task(self._acknowledger.run(dispatched))
             await self._poller.run(stop)
             polled.set()
-            self.wake()
+            self._ring()
             await dispatching
             dispatched.set()
-            self.wake()
+            self._ring()
         await self._relays.close()
 
     def wake(self) -> None:
-        """Read at once what is due and what is unmarked."""
+        """Read at once what is due and what is unmarked: an operator has changed it."""
+        self._dispatcher.read_again()
+        self._ring()
+
+    def _ring(self) -> None:
         self._dispatcher.bell.set()
         self._acknowledger.bell.set()
 

@@ -12,7 +12,7 @@ import pytest
 
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger.admission import LAGGING
-from mail_sender.ledger.base import Attempt, Delivery, Fenced, Ledger, Query, Stuck
+from mail_sender.ledger.base import MOST_BEFORE, Attempt, Delivery, Fenced, Ledger, Query, Stuck
 from mail_sender.ledger.sqlite import KEPT_AFTER
 from mail_sender.ledger.states import FINAL, State
 from tests.contract.ledgers import WEEK, admit, become, due, of_one, outcome, states, unmarked
@@ -131,6 +131,55 @@ async def test_a_next_attempt_too_far_ahead_counts_as_due(ledger: Ledger) -> Non
     await ledger.settle(claimed, outcome(State.QUEUED, NOW + LONGEST_WAIT), NOW)
     assert await due(ledger) == []
     assert await due(ledger, NOW - SECOND) == [of.id]
+
+
+# What is fresh
+
+
+async def fresh(ledger: Ledger, since: datetime, now: datetime = NOW, limit: int = 100) -> list[UUID]:
+    """Return the messages of what is fresh, in its order."""
+    return [found.message for found in await ledger.fresh(now, since, limit)]
+
+
+async def test_what_was_admitted_since_a_poll_and_never_tried_is_fresh(ledger: Ledger) -> None:
+    """The oldest message first; not what is late, what was tried, or what the poll itself has brought."""
+    ages = (9, 8, 7, 3, 4)
+    earlier, tried, late, *new = (message(f"{age}@x.org", send_after=NOW - age * MINUTE) for age in ages)
+    late = replace(late, delete_after=NOW)
+    await admit(ledger, earlier, now=NOW - 2 * SECOND)
+    await admit(ledger, tried, late, *new, now=NOW - SECOND)
+    claimed = await ledger.begin(await of_one(ledger, tried))
+    await ledger.settle(claimed, outcome(State.QUEUED, NOW), NOW)
+    assert await fresh(ledger, NOW - 2 * SECOND) == [new[1].id, new[0].id]
+    assert await fresh(ledger, NOW - 2 * SECOND, limit=1) == [new[1].id]
+    assert await fresh(ledger, NOW - SECOND) == []
+    assert await fresh(ledger, NOW - 2 * SECOND, now=NOW - 2 * SECOND) == []
+    assert await ledger.due(NOW, 100) == [
+        *await ledger.due(NOW, 1), *await ledger.fresh(NOW, NOW - MINUTE, 100), await of_one(ledger, tried)
+    ]  # fmt: skip
+
+
+async def test_a_fresh_one_stands_behind_what_is_due_for_its_recipient(ledger: Ledger) -> None:
+    """In whatever case; what waits for its retry holds nothing back, and nobody else's is in the way."""
+    old, other, waits = message("Ellie@Example.com"), message(B), message(ELLIE)
+    await admit(ledger, old, other, waits, now=NOW - HOUR)
+    claimed = await ledger.begin(await of_one(ledger, waits))
+    await ledger.settle(claimed, outcome(State.QUEUED, NOW + MINUTE), NOW)
+    second, first = message(ELLIE, send_after=NOW - MINUTE), message(ELLIE, send_after=NOW - 2 * MINUTE)
+    await admit(ledger, second, first)
+    assert await fresh(ledger, NOW - MINUTE) == [old.id, first.id, second.id]
+
+
+async def test_a_fresh_one_behind_too_many_goes_with_the_backlog(ledger: Ledger) -> None:
+    """Only the first of those before it are named: else it would overtake the others."""
+    for many in (MOST_BEFORE, MOST_BEFORE + 1):
+        crowd, of = [message(f"{many}@example.com") for _ in range(many)], message(f"{many}@example.com")
+        await admit(ledger, *crowd, now=NOW - HOUR)
+        await admit(ledger, of, now=NOW)
+        found = await fresh(ledger, NOW - MINUTE)
+        assert found[:MOST_BEFORE] == [one.id for one in crowd[:MOST_BEFORE]]
+        assert (of.id in found) is (many == MOST_BEFORE)
+        await become(ledger, of, State.FAILED, of.recipients[0])
 
 
 async def test_what_the_caller_changes_meanwhile_changes_no_answer(ledger: Ledger) -> None:

@@ -134,6 +134,7 @@ class Machine(RuleBasedStateMachine):
         if self.path:
             self.run(self.ledger.close())
             self.ledger = self.run(SqliteLedger.open(self.path))
+            self.seen = [one for one in self.seen if one.state is not State.PROCESSING]  # whoever had it is gone
 
     @rule(minutes=st.sampled_from([1, 16, 16, 45, 24 * 60]))
     def time_passes(self, minutes: int) -> None:
@@ -243,6 +244,22 @@ class Machine(RuleBasedStateMachine):
         expected = self.model.due(self.now, without)
         late = len([one for one in found if self.model.known[one[0]].rows[one[1]].deadline <= self.now])
         assert sorted(found[:late]) + found[late:] == expected
+
+    @rule(minutes=st.sampled_from([1, 20, 9_999]))
+    def fresh(self, minutes: int) -> None:
+        """What came since then stands in order, and behind all that is due for its recipient."""
+        since = self.now - minutes * MINUTE
+        found = [(one.message, one.recipient) for one in self.run(self.ledger.fresh(self.now, since, 100))]
+        rows = [self.model.known[id_].rows[to] for id_, to in self.model.due(self.now, [])]
+        rows = [row for row in rows if row.deadline > self.now and row.next_attempt <= self.now]
+        new = {row.key for row in rows if not row.claim and row.next_attempt > since}
+        assert [key for key in found if key in new] == [row.key for row in rows if row.key in new]
+        of = {to.lower() for _, to in new}
+        for person in of:
+            line = [row.key for row in rows if row.recipient.lower() == person]
+            last = max(place for place, key in enumerate(line) if key in new)
+            assert [key for key in found if key[1].lower() == person] == line[: last + 1]
+        assert {to.lower() for _, to in found} == of
 
     @invariant()
     def both_know_the_same(self) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mail_sender.ledger.base import Delivery
 from mail_sender.ledger.states import State
-from mail_sender.sender.plan import Expire, Send, mailbox, plan
+from mail_sender.sender.plan import Expire, Send, in_turn, mailbox, plan
 from tests.support.samples import ELLIE, NOW, SECOND, delivery, message
 
 NOBODY: frozenset[str] = frozenset()
@@ -67,6 +67,49 @@ def test_expired_ones_take_no_capacity_and_no_address() -> None:
     assert plan([dead, living], frozenset({"x@example.com"}), 1, NOW) == [Expire(dead), Send(living)]
 
 
+def test_nothing_is_looked_at_behind_the_last_one_that_goes() -> None:
+    """What was read ahead may be long, and is planned anew for every mail."""
+    first, second, *_ = found = due(*(f"{number}@example.com" for number in range(10)))
+    ahead = iter(found)
+    assert plan(ahead, NOBODY, 2, NOW) == [Send(first), Send(second)]
+    assert len(list(ahead)) >= 7
+
+
+# Fresh ones beside a backlog
+
+
+def test_a_fresh_one_goes_before_a_backlog_when_it_is_its_turn() -> None:
+    """And after one of the backlog when it is not, so that neither waits for the other's end."""
+    old, fresh = due("a@example.com", "b@example.com", "c@example.com"), due("x@example.com", "y@example.com")
+    a, b, c = old
+    x, y = fresh
+    assert list(in_turn(old, fresh, fresh_goes=True)) == [x, a, y, b, c]
+    assert list(in_turn(old, fresh, fresh_goes=False)) == [a, x, b, y, c]
+    assert list(in_turn(old, [], fresh_goes=True)) == old
+    assert list(in_turn([], fresh, fresh_goes=False)) == fresh
+
+
+def test_what_is_fresh_and_the_beginning_of_the_backlog_goes_once_in_its_order() -> None:
+    """After an outage a poll brings everything at once: the oldest message goes first."""
+    found = due(*(f"{number}@example.com" for number in range(5)))
+    for fresh_goes in (True, False):
+        assert list(in_turn(found, found[:3], fresh_goes=fresh_goes)) == found
+
+
+@given(st.permutations(range(8)), st.integers(0, 8), st.booleans(), st.integers(1, 4))
+def test_two_for_one_address_keep_their_order_whichever_is_fresh(
+    people: list[int], backlog: int, fresh_goes: bool, capacity: int
+) -> None:
+    """The fresh ones stand behind what is due for their addresses, as the ledger gives them."""
+    found = due(*(f"{number % 3}@example.com" for number in people))
+    names = {one.recipient for one in found[backlog:]}
+    before = [one for one in found[:backlog] if one.recipient in names]
+    fresh = [*before, *found[backlog:]]
+    sent = [step.delivery for step in plan(in_turn(found, fresh, fresh_goes=fresh_goes), NOBODY, capacity, NOW)]
+    for one in sent:
+        assert one == next(other for other in found if other.recipient == one.recipient)
+
+
 ADDRESSES = st.sampled_from([f"{name}@example.com" for name in "aAbBcCdD"])
 
 
@@ -82,8 +125,9 @@ def test_a_plan_never_crowds_an_address_or_the_relay(
     assert len(sent) <= capacity
     assert len(set(sent)) == len(sent)
     assert not in_flight & set(sent)
+    looked_at = found if len(sent) < max(capacity, 1) else found[: found.index(steps[-1].delivery) + 1]
     assert [step.delivery for step in steps if isinstance(step, Expire)] == [
-        one for one in found if one.deadline <= NOW
+        one for one in looked_at if one.deadline <= NOW
     ]
     places = [found.index(step.delivery) for step in steps]
     assert places == sorted(places)
