@@ -23,6 +23,9 @@ GOOD: Mapping[str, bytes] = {
 }
 
 
+_WITH_PIPELINING = GOOD["EHLO"].replace(b"250-SIZE", b"250-PIPELINING\r\n250-SIZE")
+
+
 class FakeRelay(asyncio.Transport):
     """The relay's end: answers each command as a case says. `is_encrypted` once TLS has begun; `dots` counts mails."""
 
@@ -30,6 +33,7 @@ class FakeRelay(asyncio.Transport):
         super().__init__()
         self.is_encrypted = encrypted
         self.dots = 0
+        self._offer = _WITH_PIPELINING if case.get("pipelining") else GOOD["EHLO"]
         self._answers = {verb: list(answers) for verb, answers in case["answers"].items()}
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
@@ -58,7 +62,11 @@ class FakeRelay(asyncio.Transport):
 
     def _answer(self, verb: str) -> None:
         answers = self._answers.get(verb)
-        found: dict[str, Any] = answers.pop(0) if answers else {"reply": GOOD[verb], "pieces": 10**6, "cut": False}
+        found: dict[str, Any] = (
+            answers.pop(0)
+            if answers
+            else {"reply": self._offer if verb == "EHLO" else GOOD[verb], "pieces": 10**6, "cut": False}
+        )
         if verb == "RESPONSE" and not answers and not self._answers.get(verb):
             self._answers.setdefault(verb, [{"reply": GOOD["AUTH"], "pieces": 10**6, "cut": False}])
         reply = found["reply"]

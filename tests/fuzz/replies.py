@@ -108,6 +108,7 @@ cases = st.fixed_dictionaries({
     "security": st.sampled_from([one.name for one in Security]),
     "login": st.sampled_from((True, True, False)),
     "speaks_tls": st.booleans(),
+    "pipelining": st.booleans(),
     "mails": st.sampled_from((1, 2, 3)),
     "answers": _answers,
 })  # fmt: skip
