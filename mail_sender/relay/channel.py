@@ -139,7 +139,8 @@ class Channel:
     @property
     def is_open(self) -> bool:
         """Whether the connection still stands, and nothing came that was not asked for (such as a goodbye)."""
-        return self._protocol is not None and self._protocol.is_connected and not self._protocol.has_unasked
+        protocol = self._protocol
+        return protocol is not None and protocol.is_connected and not (protocol.is_over or protocol.has_unasked)
 
     @property
     def tls_version(self) -> str | None:

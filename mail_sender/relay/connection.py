@@ -70,6 +70,7 @@ class Connection:
             if not is_groups_fault and not self._is_used_up(error, mails):
                 return self._ended(error)
             is_said = session_limit.is_said(error)
+            at, opened_at = time.monotonic(), self._conversation.opened_at if self._conversation else 0.0
             is_limit = mails > 0 and not is_groups_fault and (is_said or not isinstance(error, NotReset))
         self._drop()
         try:
@@ -78,7 +79,7 @@ class Connection:
             return self._ended(error)
         finally:
             if is_limit and self._conversation is not None and self._conversation.mails > 0:
-                self._known.connection_used_up(mails, is_said=is_said)
+                self._known.connection_used_up(mails, opened_at, at, is_said=is_said)
 
     async def rehearse(self, sender: str | None, seconds: float) -> Rehearsed:
         """Do all that comes before a recipient is named, within so many seconds, and say goodbye.

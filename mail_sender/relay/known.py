@@ -45,7 +45,7 @@ class KnownRelay:
         self.certificate: Certificate | None = None
         self._discovered = discovered
         self._spoken = spoken
-        self._last_count: int | None = None
+        self._last_count: tuple[int, float] | None = None
         self._is_slow = False
 
     def timed(self, stage: Stage) -> AbstractContextManager[None]:
@@ -79,15 +79,20 @@ class KnownRelay:
             _log.info("relay_login", mechanism=mechanism.upper(), message=sentence)
         self.mechanism = mechanism
 
-    def connection_used_up(self, mails: int, *, is_said: bool) -> None:
+    def connection_used_up(self, mails: int, opened_at: float, at: float, *, is_said: bool) -> None:
         """Take in that a connection took so many mails and no more, while a new one took the next mail.
 
-        If the relay did not say that this is its limit, it may have been a coincidence the first time.
+        If the relay did not say that this is its limit, it may have been a coincidence the first time. Connections
+        that were open at that time (monotonic) prove nothing then: the relay may have been restarted under all of
+        them.
         """
-        if (is_said or mails == self._last_count) and mails != self.mails_per_connection:
+        before, is_another = self._last_count, self._last_count is None or opened_at > self._last_count[1]
+        if is_another:
+            self._last_count = (mails, at)
+        is_again = is_another and before is not None and before[0] == mails
+        if (is_said or is_again) and mails != self.mails_per_connection:
             self.mails_per_connection = mails
             _log.info("relay_session_limit", mails=mails, message="the relay takes no more mails on one connection")
-        self._last_count = mails
 
 
 class _Timed(AbstractContextManager[None]):

@@ -34,6 +34,7 @@ class InFlightLimit:
     def __init__(self, most: int = CONNECTIONS) -> None:
         self._most = most
         self._grown_to = min(START, most)
+        self._is_limited = False
         self._lowered_to = most
         self._lowered_at = self._lowered_until = float("-inf")
         self._in_flight: dict[Permit, int] = {}
@@ -49,6 +50,10 @@ class InFlightLimit:
     def most(self, now: float) -> int:
         """Return how many mails may be in flight."""
         return self._lowered_to if now < self._lowered_until else self._grown_to
+
+    def bound(self, now: float) -> int:
+        """Return the same for those who watch: the configured number, until the relay turns one away."""
+        return self.most(now) if self._is_limited else self._most
 
     def capacity(self, now: float) -> int:
         """Return how many more mails may be in flight."""
@@ -75,6 +80,7 @@ class InFlightLimit:
         at_once = self._in_flight.get(permit, 1)
         if now >= self._lowered_until and at_once >= self._grown_to:
             self._grown_to = min(self._most, at_once + max(1, at_once // 2))
+            self._is_limited = self._is_limited and self._grown_to < self._most
 
     def reached_dot(self, permit: Permit, now: float) -> None:
         """Note that the relay waits for the end of this mail."""
@@ -109,6 +115,7 @@ class InFlightLimit:
             self._lowered_to = at_once - 1
             self._lowered_at, self._lowered_until = now, now + LIMIT_LASTS
             self._grown_to = at_once
+            self._is_limited = True
         return True
 
     def is_down(self, now: float) -> None:
@@ -116,3 +123,4 @@ class InFlightLimit:
         self._grown_to = min(START, self._most)
         if now - self._lowered_at < SERVED_LATELY:
             self._lowered_until = float("-inf")
+        self._is_limited = now < self._lowered_until

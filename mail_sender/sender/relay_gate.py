@@ -59,7 +59,7 @@ class RelayGate:
 
     def pace(self, now: float) -> tuple[int, float]:
         """Return how many mails may be in flight at once, and the seconds between the starts of two."""
-        return self._limit.most(now), self._pace.between(now)
+        return self._limit.bound(now), self._pace.between(now)
 
     def view(self, now: float) -> RelayView:
         """Return what those who watch see of it."""
@@ -67,7 +67,7 @@ class RelayGate:
             breaker=self._breaker.state,
             breaker_for=self._breaker.lasts(now),
             probe_in=None if self.is_closed else self.retry_in(now),
-            most_in_flight=self._limit.most(now),
+            most_in_flight=self._limit.bound(now),
             between=self._pace.between(now),
             in_flight=self._limit.in_flight,
         )
