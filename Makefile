@@ -51,7 +51,7 @@ fuzz: $(ready) ## 50,000 configurations, answers and replies at random, in minut
 	@.venv/bin/python -m tests.fuzz $(if $(TARGET),--target $(TARGET)) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 bench: $(ready) ## mails per second, CPU and memory beside a bare loop, in 15 minutes; make bench QUICK=1 takes one
-	@.venv/bin/python -m tests.bench $(if $(QUICK),--quick) $(if $(TURNS),--turns $(TURNS))
+	@.venv/bin/python -m tests.bench $(if $(QUICK),--quick) $(if $(TURNS),--turns $(TURNS)) $(if $(WRITE),--write)
 
 docs: $(ready) ## the documentation as a site, in .cache/site; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict

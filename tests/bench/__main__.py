@@ -1,8 +1,12 @@
-"""`make bench`: measure, and print what came of it as Markdown. `python -m tests.bench drain` runs one queue."""
+"""`make bench`: measure, and print what came of it as Markdown. `python -m tests.bench drain` runs one queue.
+
+With `--write` it goes into docs/performance.md, too, in place of what was measured before.
+"""
 
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from tests.bench import building, cases, one_queue, startup, table
@@ -10,6 +14,8 @@ from tests.bench.campaign import Campaign, sides
 from tests.bench.cases import Case
 from tests.bench.table import Waits
 
+PAGE = Path(__file__).parents[2] / "docs/performance.md"
+BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
 MESSAGES = 40
 POLLS = 3
 QUICK_MESSAGES = 10
@@ -24,39 +30,53 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5, help="of each case; the medians count")
     parser.add_argument("--quick", action="store_true", help="one turn of a part, in under a minute: rough")
     parser.add_argument("--case", action="append", help="only the queues whose names hold this text")
+    parser.add_argument("--write", action="store_true", help="put what came of it into docs/performance.md, too")
     verbs: Any = parser.add_subparsers(dest="verb")
     one_queue.add_to(verbs.add_parser("drain", help="drain one queue, by the sender and by the bare loop"))
     given = parser.parse_args()
     if given.verb == "drain":
         one_queue.run(given)
-    elif given.quick:
-        _measure([case.quick() for case in cases.CASES if case.is_quick], 1, QUICK_MESSAGES, 1)
+        return
+    sys.stdout.write(text := _measured(given))
+    if given.write:
+        PAGE.write_text(with_tables(PAGE.read_text(), text))
+
+
+def with_tables(page: str, text: str) -> str:
+    """Return a page with other text between its two marks."""
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{rest.partition(END)[2]}"
+
+
+def _measured(given: argparse.Namespace) -> str:
+    if given.quick:
+        tables = _measure([case.quick() for case in cases.CASES if case.is_quick], 1, QUICK_MESSAGES, 1)
     elif given.case:
-        _measure([case for case in cases.CASES if any(text in case.name for text in given.case)], given.turns, 0, 0)
+        chosen = [case for case in cases.CASES if any(text in case.name for text in given.case)]
+        tables = _measure(chosen, given.turns, 0, 0)
     else:
-        _measure(cases.CASES, given.turns, MESSAGES, POLLS)
-        _print(_building())
-        _print(_starting())
+        tables = [*_measure(cases.CASES, given.turns, MESSAGES, POLLS), _building(), _starting()]
+    return "\n".join("\n".join([*lines, ""]) for lines in tables)
 
 
-def _measure(chosen: Sequence[Case], turns: int, messages: int, polls: int) -> None:
+def _measure(chosen: Sequence[Case], turns: int, messages: int, polls: int) -> list[Iterable[str]]:
     campaign = Campaign(chosen)
     for number in range(turns):
         campaign.turn(number)
         if messages:
             campaign.rest(messages, polls)
-    _print(table.aims(campaign.figures, chosen))
-    _print(table.drains(campaign.figures, chosen))
+    tables: list[Iterable[str]] = [table.aims(campaign.figures, chosen), table.drains(campaign.figures, chosen)]
     if missing := [who for who in ("smtp-source", "kanidm-mail-sender") if who not in sides()]:
-        _print([table.not_run(missing)])
+        tables.append([table.not_run(missing)])
     waits = [
         Waits("idle relay", campaign.idle, {0.5: 30, 0.99: 100}),
         Waits(f"beside {cases.BACKLOG.name}", campaign.beside_backlog, {0.99: 100}),
     ]
     if found := [one for one in waits if one.seconds]:
-        _print(table.waits(found))
+        tables.append(table.waits(found))
     if campaign.resting:
-        _print(table.resting(campaign.resting))
+        tables.append(table.resting(campaign.resting))
+    return tables
 
 
 def _building() -> Iterable[str]:
@@ -70,11 +90,6 @@ def _building() -> Iterable[str]:
 def _starting() -> Iterable[str]:
     startup.compile_bytecode()
     return table.starting(list(startup.measured(STARTS, startup.modules())))
-
-
-def _print(lines: Iterable[str]) -> None:
-    sys.stdout.write("\n".join([*lines, "", ""]))
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

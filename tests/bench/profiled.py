@@ -1,74 +1,77 @@
 """The sender under a sampling profiler: where its CPU time goes, room by room.
 
-A thread of its own looks at every other thread every few milliseconds: the CPU time that the thread has used since
-(proc(5), schedstat of each task) goes to the room of `mail_sender` that it was in, and to the function that ran. Threads
-that wait use none, so that they do not count. It begins once there is a file `BENCH_PROFILE.begins`; the report goes to
-the file that `BENCH_PROFILE` names, once the program ends.
+1. The kernel sends a signal each few milliseconds (setitimer(2)). Python handles it where the main thread stands, between
+   two of its instructions. It is ITIMER_REAL, since the sandbox of the templates has a use for ITIMER_PROF.
+2. Each thread has the CPU time counted that the kernel gave it since the last look (proc(5), schedstat of each task):
+   for the room of `mail_sender` that it is in, and the function that runs. So threads that wait do not count.
+3. It begins once there is a file `BENCH_PROFILE.begins`; the report goes to the file that `BENCH_PROFILE` names, when the
+   program ends.
 
-A thread is only seen where it lets go of Python's lock: figures of a few per cent are rough.
+A thread beside the main one is only seen where it lets go of Python's lock: for those, the function is a rough guess.
 """
 
 import atexit
 import os
+import signal
 import sys
 import threading
 from collections import Counter
 from pathlib import Path
 from types import FrameType
 
+from mail_sender import __main__ as program
+
 _EVERY = 0.002
 _MOST = 40
 _TASKS = Path("/proc/self/task")
 
 
-class Sampler(threading.Thread):
-    """The thread that looks, once there is a file `begins`."""
+class Sampler:
+    """What was seen since there is a file `begins`; `timer` is one of setitimer(2), with its signal."""
 
-    def __init__(self, begins: Path) -> None:
-        super().__init__(daemon=True)
+    def __init__(
+        self, begins: Path, timer: tuple[int, signal.Signals] = (signal.ITIMER_REAL, signal.SIGALRM)
+    ) -> None:
+        self._timer, self._signal = timer
         self.rooms: Counter[str] = Counter()
         self.files: Counter[str] = Counter()
         self.functions: Counter[str] = Counter()
         self._begins = begins
-        self._ended = threading.Event()
+        self._has_begun = False
         self._used: dict[int, int] = {}
 
-    def run(self) -> None:
-        """Look until the program ends, from when the queue fills."""
-        while not self._begins.exists():
-            self._ended.wait(_EVERY)
-        self._look()
-        self.forget()
-        while not self._ended.wait(_EVERY):
-            self._look()
-
-    def forget(self) -> None:
-        """Forget what was seen so far."""
-        for counted in (self.rooms, self.files, self.functions):
-            counted.clear()
+    def start(self) -> None:
+        """Look from now on; call it in the main thread."""
+        signal.signal(self._signal, self._look)
+        signal.setitimer(self._timer, _EVERY, _EVERY)
 
     def end(self) -> str:
         """Stop looking, and return the shares of rooms, and of the functions that used most."""
-        self._ended.set()
-        self.join()
+        signal.setitimer(self._timer, 0)
+        signal.signal(self._signal, signal.SIG_IGN)
         whole = sum(self.rooms.values()) or 1
         lines = [f"{whole / 1e9:.2f} s of CPU"]
         for title, counted in (("rooms", self.rooms), ("files", self.files), ("functions", self.functions)):
             lines += ["", title, *(f"{used / whole:7.1%}  {name}" for name, used in counted.most_common(_MOST))]
         return "\n".join([*lines, ""])
 
-    def _look(self) -> None:
-        frames = sys._current_frames()
+    def _look(self, _number: int, main_frame: FrameType | None) -> None:
+        if not self._has_begun and not self._begins.exists():
+            return
+        frames: dict[int, FrameType | None] = dict(sys._current_frames())
+        frames[threading.main_thread().ident or 0] = main_frame
         for thread in threading.enumerate():
-            native, ident = thread.native_id, thread.ident
-            if thread is self or native is None or ident is None:
-                continue
-            used = self._since(native)
-            if used and (frame := frames.get(ident)) is not None:
-                file = _file(frame)
-                self.rooms[file.partition("/")[0]] += used
-                self.files[file] += used
-                self.functions[_function(frame)] += used
+            if thread.native_id is not None and thread.ident is not None:
+                used, frame = self._since(thread.native_id), frames.get(thread.ident)
+                if self._has_begun and used and frame is not None:
+                    self._count(frame, used)
+        self._has_begun = True
+
+    def _count(self, frame: FrameType, used: int) -> None:
+        file = _file(frame)
+        self.rooms[file.partition("/")[0]] += used
+        self.files[file] += used
+        self.functions[_function(frame)] += used
 
     def _since(self, native: int) -> int:
         try:
@@ -98,11 +101,9 @@ def main() -> None:
     report = Path(os.environ["BENCH_PROFILE"])
     sampler = Sampler(report.with_suffix(".begins"))
     atexit.register(lambda: report.write_text(sampler.end()))
-    sys.setswitchinterval(0.0005)
+    program._STRAY = ()  # type: ignore[assignment]  # else it would ignore the signal
     sampler.start()
-    from mail_sender.__main__ import main as run  # noqa: PLC0415 - what imports cost is seen, too
-
-    run()
+    program.main()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ def measured(doubles: Doubles, polls: int) -> Resting:
     """Return what a sender uses, from one poll to the last of so many after it."""
     with RunningSender(doubles, 4, schedule=SCHEDULE) as sender:
         sender.wait_for_lists(1)
-        before = sender.cpu()
+        before = sender.cpu_of_threads()
         sender.wait_for_lists(polls)
-        return Resting((sender.cpu() - before) / (polls * SECONDS), sender.resident(), sender.started_after)
+        return Resting(
+            (sender.cpu_of_threads() - before) / (polls * SECONDS), sender.resident(), sender.started_after
+        )

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from mail_sender.relay.config import RelayConfig
 from tests.bench import usage
 from tests.bench.bare import PASSWORD, SENDER, USER
 from tests.bench.doubles import Doubles, pause
@@ -36,9 +35,6 @@ class RunningSender:
     ) -> None:
         self._doubles = doubles
         client = configs.client(doubles.folder, uri=f"https://localhost:{doubles.server.port}", ca_path=doubles.ca)
-        relay: dict[str, object] = {"ca_path": doubles.ca}
-        if hasattr(RelayConfig, "connections"):
-            relay["connections"] = connections
         config = configs.sender(
             doubles.folder,
             schedule=schedule,
@@ -46,7 +42,7 @@ class RunningSender:
             mail_relay=f"smtps://localhost:{doubles.relay.port}",
             mail_username=USER,
             mail_password=PASSWORD,
-            relay=relay,
+            relay={"ca_path": doubles.ca, "connections": connections},
         )
         self._command = [*program, "-s", "-c", str(client), "-m", str(config)]
 
@@ -85,6 +81,10 @@ class RunningSender:
     def cpu(self) -> float:
         """Return the CPU seconds that it has used."""
         return usage.cpu([self._process.pid])
+
+    def cpu_of_threads(self) -> float:
+        """Return the CPU seconds that its threads have used, in small steps: for one that does next to nothing."""
+        return usage.cpu_of_threads(self._process.pid)
 
     def peak(self) -> float:
         """Return the most memory that it has had, in MB."""

@@ -1,18 +1,19 @@
 """The parts of the benchmark: doubles that speak properly, drains that are complete, figures that are right."""
 
 import math
-import os
-import threading
+import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mail_sender.source.decoding import ListAnswer
 from mail_sender.source.wire import Reading
+from tests.bench import __main__ as command_line
 from tests.bench import drain, latency, table
-from tests.bench.cases import CASES, HEAD, KANIDMD, LATENCY, Figures
+from tests.bench.cases import AIMS, CASES, HEAD, KANIDMD, LATENCY, Figures
 from tests.bench.doubles import Behaviour, Event, running
 from tests.bench.drain import Load, Result
 from tests.bench.entries import message_id, number_of, recipient
@@ -102,23 +103,21 @@ def test_the_bare_loop_drains_a_queue_to_its_end(tmp_path: Path) -> None:
 
 
 def test_the_profiler_sees_who_uses_the_cpu(tmp_path: Path) -> None:
-    """A thread that works is seen, by the function that works; it looks only once there is the file."""
-    begins, ends = tmp_path / "begins", threading.Event()
-
-    def busy_function() -> None:
-        while not ends.is_set():
-            sum(range(1000))
-
-    sampler, busy = Sampler(begins), threading.Thread(target=busy_function)
-    busy.start()
+    """A function that works is seen, in the room that it works for; the profiler looks only once there is the file."""
+    sampler = Sampler(tmp_path / "begins", (signal.ITIMER_PROF, signal.SIGPROF))  # pytest-timeout has the other one
     sampler.start()
-    begins.touch()
+    begun = time.process_time()
+    _work_until(lambda: time.process_time() > begun + 0.02)
+    assert not sampler.rooms
+    (tmp_path / "begins").touch()
+    _work_until(lambda: bool(sampler.rooms))
+    assert "%  bench/test_bench.py:_work_until" in sampler.end()
+
+
+def _work_until(is_enough: Callable[[], bool]) -> None:
     until = time.monotonic() + DEADLINE
-    while "bench/test_bench.py:busy_function" not in dict(sampler.functions) and time.monotonic() < until:
-        os.sched_yield()
-    ends.set()
-    busy.join()
-    assert "%  bench/test_bench.py:busy_function" in sampler.end()
+    while not is_enough() and time.monotonic() < until:
+        sum(range(1000))
 
 
 # Figures
@@ -168,3 +167,14 @@ def test_a_message_waits_from_the_end_of_its_list() -> None:
     assert latency.waits(listed, lists, accepted, 3) == [0.25, math.inf, math.inf]
     row = "| idle relay | 2 | 250 ms | not in time | not in time | not in time | 50%: 300 ms, 90%: 900 ms | **no** |"
     assert list(table.waits([table.Waits("idle relay", [0.25, math.inf], {0.5: 300, 0.9: 900})]))[2] == row
+
+
+def test_the_page_holds_what_make_bench_prints() -> None:
+    """`--write` puts tables between its marks and touches nothing else; each aim has its row on the page."""
+    marks = (command_line.BEGIN, command_line.END)
+    assert command_line.with_tables(
+        "a\n{}\nold\n{}\nb\n".format(*marks), "new\n"
+    ) == "a\n{}\n\nnew\n\n{}\nb\n".format(*marks)
+    page = command_line.PAGE.read_text()
+    rows = page[page.index(marks[0]) : page.index(marks[1])].splitlines()
+    assert [aim.name for aim in AIMS if not any(row.startswith(f"| {aim.name} | ") for row in rows)] == []
