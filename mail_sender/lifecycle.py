@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 import threading
+from asyncio import sslproto
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ _log = structlog.get_logger()
 
 _CANCEL_SECONDS = 0.5  # of the grace period, for cancelling
 _OBJECTS = 2_000  # after so many more, garbage is looked for; as in Python 3.13
+_TLS_BUFFER = 32 * 1024  # octets that each TLS connection holds: two records; asyncio's own size is for downloads
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def run(
     `work` is expected to return soon after the stop event is set. Returns its result; `cut_off` if the work had to be
     cut off, which is also the exit code if even that is impossible.
     """
-    _collect_garbage_again()
+    _settle_down()
     with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
         return runner.run(_supervised(work, grace_seconds, cut_off))
 
@@ -55,7 +57,7 @@ def run_once(work: Coroutine[Any, Any, Result]) -> Result:
 
     Both cancel the work first, so that it closes what it has opened.
     """
-    _collect_garbage_again()
+    _settle_down()
     with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
         return runner.run(_until_sigterm(work))
 
@@ -83,10 +85,14 @@ async def _until_sigterm(work: Coroutine[Any, Any, Result]) -> Result:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
-def _collect_garbage_again() -> None:
-    """Undo what `__main__` set for start-up; what that has made stays, and no collection looks through it."""
+def _settle_down() -> None:
+    """Collect garbage again, which `__main__` put off, and keep connections small: 32 of them would hold 8 MB.
+
+    What start-up has made stays, and no collection looks through it.
+    """
     gc.freeze()
     gc.set_threshold(_OBJECTS)
+    sslproto.SSLProtocol.max_size = _TLS_BUFFER
 
 
 async def _supervised(
