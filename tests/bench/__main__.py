@@ -65,7 +65,9 @@ def _measure(chosen: Sequence[Case], turns: int, messages: int, polls: int) -> l
         campaign.turn(number)
         if messages:
             campaign.rest(messages, polls)
-    tables: list[Iterable[str]] = [table.aims(campaign.figures, chosen), table.drains(campaign.figures, chosen)]
+    tables: list[Iterable[str]] = [table.drains(campaign.figures, chosen)]
+    if aims := [aim for aim in cases.AIMS if aim.case.name in {case.name for case in chosen}]:
+        tables.insert(0, table.aims(campaign.figures, aims))
     if missing := [who for who in ("smtp-source", "kanidm-mail-sender") if who not in sides()]:
         tables.append([table.not_run(missing)])
     waits = [

@@ -8,7 +8,7 @@
 import math
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tests.bench.doubles import Doubles, Event, pause
 from tests.bench.drain import WARM, Load, Result, Window
@@ -17,8 +17,10 @@ from tests.bench.sender import RunningSender
 
 EVERY = 0.15
 """Seconds between two messages."""
+LONGEST_REST = 70.0
+"""Seconds after the last message within which a poll has seen it: after a long list, the server is left alone for a while."""
 PATIENCE = 20.0
-"""Seconds after the last message within which all of them are accepted, or not at all."""
+"""Seconds after that poll within which all of them are accepted, or not at all."""
 
 
 def idle(doubles: Doubles, load: Load) -> list[float]:
@@ -57,12 +59,22 @@ def waits(listed: Sequence[Event], lists: Sequence[Event], accepted: Sequence[Ev
 
 
 def _waited(doubles: Doubles, first: int, count: int) -> list[float]:
+    _wait_until(lambda: len(doubles.listed) == count, count * EVERY + LONGEST_REST)
     ours = {recipient(number) for number in range(first, first + count)}
-    ends = time.monotonic() + count * EVERY + PATIENCE
-    seen, missing = 0, set(ours)
-    while missing and time.monotonic() < ends:
+    seen = 0
+
+    def all_accepted() -> bool:
+        nonlocal seen
         accepted = doubles.accepted
-        missing.difference_update(one.what[0] for one in accepted[seen:])
+        ours.difference_update(one.what[0] for one in accepted[seen:])
         seen = len(accepted)
-        pause()
+        return not ours
+
+    _wait_until(all_accepted, PATIENCE)
     return waits(doubles.listed, doubles.lists, doubles.accepted, count)
+
+
+def _wait_until(is_true: Callable[[], bool], seconds: float) -> None:
+    ends = time.monotonic() + seconds
+    while not is_true() and time.monotonic() < ends:
+        pause()

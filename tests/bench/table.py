@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from tests.bench import building
-from tests.bench.cases import AIMS, Aim, Case, Figures
+from tests.bench.cases import Aim, Case, Figures
 from tests.bench.latency import percentile
 from tests.bench.resting import Resting
 from tests.bench.startup import Cost
@@ -15,11 +15,10 @@ NOT_RUN = "not run"
 _SENDER, _BARE, _SOURCE, _KANIDMS = "sender", "bare loop", "smtp-source", "kanidm-mail-sender"
 
 
-def aims(found: Figures, cases: Sequence[Case]) -> Iterator[str]:
-    """Yield the lines of the table of what is to be reached in these cases."""
+def aims(found: Figures, wanted: Sequence[Aim]) -> Iterator[str]:
+    """Yield the lines of the table of what is to be reached."""
     yield from _head("figure", "at", "reach", "measured", "reached")
-    names = {case.name for case in cases}
-    for aim in (aim for aim in AIMS if aim.case.name in names):
+    for aim in wanted:
         yield _row(aim.name, aim.case.name, aim.text, *_verdict(aim, aim.figure(found)))
 
 
