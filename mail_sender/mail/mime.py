@@ -33,8 +33,7 @@ class Lines:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._lines = text.splitlines()
-        self.fit = text.isascii() and max(map(len, self._lines), default=0) <= LONGEST_LINE
+        self.fit = text.isascii() and (len(text) <= LONGEST_LINE or max(map(len, text.splitlines())) <= LONGEST_LINE)
         """Whether they can be sent as 7bit."""
 
     @cached_property
@@ -49,7 +48,7 @@ class Lines:
 
     @property
     def _text(self) -> str:
-        return "\r\n".join([*self._lines, ""])
+        return "\r\n".join([*self.text.splitlines(), ""])
 
 
 def compose(

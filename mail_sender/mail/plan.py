@@ -16,10 +16,10 @@ plan, and the templates make each mail. They also make a mail with a value that 
 """
 
 import re
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from markupsafe import escape
 
@@ -164,7 +164,7 @@ class _Learning:
 
     def __init__(self, kind: str, config: MailConfig, values: Mapping[str, Variables]) -> None:
         self._html = config.appearance.html
-        self._mark = f"h{secrets.token_hex(8)}"
+        self._mark = f"h{uuid4().hex}"
         self._sources: list[_Source] = []
         self._fillings: dict[_Filling, int] = {}
         with_holes = {

@@ -12,6 +12,7 @@ Applied to a hole, a filter is noted, and applied to each mail's value later.
 import textwrap
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,18 +31,20 @@ _FIRST_WIDE = "\u1100"  # of all characters (Unicode, East_Asian_Width); most li
 
 def _wrap(text: object, width: int = WIDTH) -> str:
     paragraphs = str(text).splitlines() or [""]
-    wrapped = "\n".join(
-        line if _is_wide(line) else textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
-        for line in paragraphs
-    )
+    wrapped = "\n".join(line if _is_wide(line) else _folded(line, width) for line in paragraphs)
     return Markup(wrapped) if isinstance(text, Markup) else wrapped  # noqa: S704 - escaped already, as it came
+
+
+@lru_cache(maxsize=64)  # sentences return with every mail
+def _folded(line: str, width: int) -> str:
+    return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _is_wide(line: str) -> bool:
     """Say whether most of a line is in a script without spaces; mail programs know where to break it."""
-    return max(line, default="") >= _FIRST_WIDE and 2 * sum(
-        unicodedata.east_asian_width(char) in "WF" for char in line
-    ) > len(line)
+    if line.isascii() or max(line) < _FIRST_WIDE:
+        return False
+    return 2 * sum(unicodedata.east_asian_width(char) in "WF" for char in line) > len(line)
 
 
 def host(url: object) -> str:

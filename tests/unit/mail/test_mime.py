@@ -64,6 +64,13 @@ def test_a_body_survives_and_its_lines_are_short(body: str, times: int) -> None:
         assert part.get_content().splitlines() == text.splitlines()
 
 
+@pytest.mark.parametrize(("length", "encoding"), [(998, "7bit"), (999, "quoted-printable")])
+def test_a_body_of_one_line_goes_as_it_is_if_the_line_may_be_so_long(length: int, encoding: str) -> None:
+    """Whether its end stands there or not."""
+    for body in ("x" * length, "x" * length + "\n"):
+        assert parts(compose(body))[0]["Content-Transfer-Encoding"] == encoding
+
+
 @given(st.lists(st.text(max_size=100).map(lambda text: f"{text}\n"), max_size=5), st.text(max_size=100))
 @example(["x" * 998 + "\n", "é\n"], "")
 @example(["x\r\n", "\n", "\r\n"], ".")

@@ -133,7 +133,7 @@ NOT_PLANNED = {
         "{% macro x() %}{{ display_name }}{% endmacro %}{{ x() | length }}", "{{ '%s' % display_name }}", "{{ expires_at.date() }}",
         "{% if display_name < 'F' %}x{% endif %}", "{{ {display_name: 1} }}", "{{ languages }}", "{{ range(9) | random }}", "{{ lipsum() }}",
         "{% if display_name.upper %}x{% endif %}", "{{ display_name | replace('E', '') }}", "{% include ['_' ~ display_name, '_more.txt.j2'] %}",
-        "{{ display_name | truncate(9999) }}", "{% include instance_url and '_more.txt.j2' %}", "{{ reset_url | wrap(72) }}",
+        "{{ display_name | trim }}", "{% include instance_url and '_more.txt.j2' %}", "{{ reset_url | wrap(72) }}",
     ],
     PAGE: [
         "<p class='{{ display_name }}'>", "<p title='{{ display_name }}'>", "<!-- {{ display_name }} -->", "<script>{{ display_name }}</script>",
