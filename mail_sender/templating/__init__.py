@@ -7,5 +7,6 @@ configuration: no mail depends on a later state of the disk.
 Open `template_set` first: it decides which file makes which part. The sentences themselves are in
 `templates/wording/`. `kinds` lists the variables of templates, `dates` writes times ("in 55 minutes"), `languages`
 chooses a recipient's language, `sandbox` limits what a template may do, `process` what an operator's template may
-take, `check` finds faults in an override folder.
+take, `check` finds faults in an override folder. `placing` says which templates only place their variables, and
+`hole` shows where: such templates need not run for each mail.
 """
