@@ -11,6 +11,7 @@ Each step takes the result of the step before. A step that finds nothing to mail
 instead. Every end is recorded and reported in the same way.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from mail_sender.clock import Clock
@@ -46,10 +47,14 @@ class Attempts:
         self._handover = handover
         self._clock = clock
 
-    async def make(self, delivery: Delivery, granted: Grant) -> bool:
-        """Mail a delivery, if it is still to be mailed; say whether it is final now. Nothing is raised."""
+    async def make(self, delivery: Delivery, granted: Grant, freed: Callable[[], object]) -> bool:
+        """Mail a delivery, if it is still to be mailed; say whether it is final now. Nothing is raised.
+
+        `freed` is called when the relay has answered: the next mail may go while this one's outcome is written.
+        """
         try:
             end = await self._end_of(delivery, granted)
+            freed()
             await self._gate.record(end)
             return end.outcome.state in FINAL
         except ServerFault as fault:

@@ -8,7 +8,9 @@
    (`reputation_gate`). They are read ahead (`read_ahead`). While the breaker is open, one goes as a probe when its
    time comes.
 3. Every attempt is its own task (`attempt`), so that a hanging attempt delays no other.
-4. While the ledger gate is closed, nothing new begins. Outcomes that the ledger could not write are offered first.
+4. When the relay has answered, the next mail begins while the outcome is being written. An address is free again once
+   that is done. No more outcomes are owed than there are connections, as the next dot is written after them.
+5. While the ledger gate is closed, nothing new begins. Outcomes that the ledger could not write are offered first.
 """
 
 import asyncio
@@ -147,6 +149,8 @@ class Dispatcher:
 
     async def _steps(self) -> list[Step]:
         """Return what can be done now, from what was read ahead, or from a new reading where that is at its end."""
+        if self._room == 0 and not self._ahead.is_late_by(self._clock.now()) and self._can_wait_for_room:
+            return []
         has_run_out = not self._ahead.due and not self._ahead.has_all
         steps = self._next_steps() if self._parts.relays.flows(self._clock.monotonic()) else []
         if self._can_wait_for_room or (steps and not has_run_out):
@@ -211,7 +215,7 @@ class Dispatcher:
     def _begin(self, delivery: Delivery, granted: Grant, group: asyncio.TaskGroup) -> None:
         """Start an attempt; what it takes here is given back when its task has ended, however that was."""
         self._parts.in_flight.put(delivery)
-        task = group.create_task(self._attempts.make(delivery, granted))
+        task = group.create_task(self._attempts.make(delivery, granted, self.bell.set))
         self._running.add(task)
 
         def ended(task: asyncio.Task[bool]) -> None:

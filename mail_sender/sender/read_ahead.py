@@ -11,14 +11,15 @@
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 
 from mail_sender.ledger.base import Delivery, Key, Ledger
 from mail_sender.sender.plan import mailbox
 
 FRESH_FOR = timedelta(minutes=1)
 """How long a message is fresh: whoever asked for it still waits."""
+_NEVER = datetime.max.replace(tzinfo=UTC)
 MOST_FRESH = 500
 """Fresh deliveries that are kept, those of the latest polls; the others go with the backlog."""
 
@@ -31,6 +32,7 @@ class ReadAhead:
         self._due: dict[Key, Delivery] = {}
         self._fresh: dict[Key, tuple[Delivery, datetime]] = {}  # until when
         self._polled_at: datetime | None = None
+        self._first_deadline = _NEVER
         self.has_all = False
         """Whether the last reading came to the end of what was due, and no poll has brought anything since."""
         self.fresh_goes = True
@@ -46,6 +48,10 @@ class ReadAhead:
         """What is fresh."""
         return (one for one, _ in self._fresh.values())
 
+    def is_late_by(self, now: datetime) -> bool:
+        """Whether something that was read is past its deadline, or was, and may be gone."""
+        return self._first_deadline <= now
+
     async def look_at_poll(self, polled_at: datetime, now: datetime, busy: Collection[Key]) -> None:
         """Read what came since the last poll that was looked at; `busy` are in flight. Raises `LedgerFault`."""
         if polled_at == self._polled_at:
@@ -58,10 +64,12 @@ class ReadAhead:
                 fresh.setdefault(key, (one, until))
         self._fresh = dict(islice(fresh.items(), MOST_FRESH))
         self._polled_at, self.has_all = polled_at, False
+        self._note_deadlines()
 
     def replace(self, due: Sequence[Delivery], limit: int) -> None:
         """Take in what was read of all that is due, up to that limit."""
         self._due, self.has_all = {one.key: one for one in due}, len(due) < limit
+        self._note_deadlines()
 
     def take(self, delivery: Delivery, *, goes: bool = False) -> None:
         """Take one out, which goes, or ends without a mail."""
@@ -83,6 +91,9 @@ class ReadAhead:
         self._due.clear()
         self.has_all = False
         self._forget_fresh()
+
+    def _note_deadlines(self) -> None:
+        self._first_deadline = min((one.deadline for one in chain(self.due, self.fresh)), default=_NEVER)
 
     def _forget_fresh(self) -> None:
         self._fresh.clear()

@@ -1,5 +1,6 @@
 """What goes to the relay, and when: four at a time, one to each address, around mails that hang and a relay that is down."""
 
+import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -297,3 +298,22 @@ async def test_what_waits_in_a_ledger_before_the_first_poll_is_neither_mailed_no
         table.transport.always(None)
         await table.run(60)
         assert await table.states(of) == [State.SENT]
+
+
+async def test_the_next_mail_goes_while_an_outcome_is_written() -> None:
+    """A connection does not wait for the disk; the next mail for the same address does."""
+    crowd_and_two = [*crowd(8), message(A, send_after=NOW - HOUR), message(A)]
+    async with bench(*crowd_and_two, schedule="@hourly") as table:
+        table.transport.take(0.5)
+        original = table.ledger.settle
+
+        async def settle(*given: Any) -> bool:
+            await asyncio.sleep(20)  # in made-up time: the disk is slow
+            return await original(*given)
+
+        table.ledger.settle = settle  # type: ignore[method-assign, assignment]  # it is late
+        await table.run(15)
+        assert len(table.transport.tried) == 9
+        assert await table.counts() == {State.PROCESSING: 9, State.QUEUED: 1}
+        await table.run(60)
+        assert await table.counts() == {State.SENT: 10}
