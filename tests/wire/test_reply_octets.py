@@ -113,8 +113,11 @@ async def test_a_no_before_the_dot_refuses_the_mail_and_ends_the_connection(
         wire.send("552 5.3.4 too big\r\n")
         heard.extend(wire.heard_until_silence()[-100:])
 
+    async def before_dot() -> None:
+        raise AssertionError("the ledger is told of a dot that does not come")
+
     relay = puppet(play)
-    verdict = await send(transport(authority, relay.port), LONG)
+    verdict = await transport(authority, relay.port).send(LONG, before_dot)
     assert isinstance(verdict, Refused)
     assert await relay.ended(1)
     assert b"RSET" not in heard
