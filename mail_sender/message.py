@@ -4,7 +4,7 @@ Times are aware and in UTC. A message of a kind that this version does not know 
 that it can be held and reported, and does not hide the others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -104,12 +104,59 @@ class OddEntry:
     partly: bool = False
 
 
+class MessageIds:
+    """Ids of very many messages: a hundred thousand take 3 MB, where a set of `UUID`s takes 15.
+
+    They lie one behind the other in buckets of about a dozen.
+    """
+
+    _BUCKETS = 8_192
+
+    def __init__(self, ids: Iterable[UUID] = ()) -> None:
+        self._buckets: dict[int, bytearray] = {}
+        self._count = 0
+        for id_ in ids:
+            self.add(id_)
+
+    def add(self, id_: UUID) -> bool:
+        """Take in an id; say whether it is new."""
+        if id_ in self:
+            return False
+        self._buckets.setdefault(hash(id_) % self._BUCKETS, bytearray()).extend(id_.bytes)
+        self._count += 1
+        return True
+
+    def __contains__(self, id_: object) -> bool:
+        bucket = self._buckets.get(hash(id_) % self._BUCKETS)
+        if bucket is None or not isinstance(id_, UUID):
+            return False
+        octets = id_.bytes
+        at = bucket.find(octets)
+        while at > 0 and at % 16:  # the end of one and the beginning of the next
+            at = bucket.find(octets, at + 1)
+        return at >= 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MessageIds) and self._sorted == other._sorted
+
+    __hash__ = None  # type: ignore[assignment]  # as for any set that grows
+
+    @property
+    def _sorted(self) -> list[bytes]:
+        buckets = self._buckets.values()
+        return sorted(bytes(bucket[at : at + 16]) for bucket in buckets for at in range(0, len(bucket), 16))
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The queue as it was listed once: the messages that are ready, oldest first, and the malformed entries.
 
     `at` is the server's own time of it if the answer had one. `more_odd` is how many further malformed entries there
     are. `newest` is the latest `send_after` of all that the server itself calls due: its own clock is past that.
+    Of a long list, `messages` are only a part: `ids` are those of the list as far as it was read.
     """
 
     messages: tuple[Message, ...]
@@ -117,3 +164,9 @@ class Listing:
     at: datetime | None = None
     more_odd: int = 0
     newest: datetime | None = None
+    ids: MessageIds = None  # type: ignore[assignment]  # those of `messages`, if none are given
+
+    def __post_init__(self) -> None:
+        """Take the ids of the messages where none are given."""
+        if self.ids is None:
+            object.__setattr__(self, "ids", MessageIds(message.id for message in self.messages))

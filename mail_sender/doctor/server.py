@@ -133,7 +133,7 @@ async def _list(source: KanidmSource, now: datetime) -> Finding:
         listing = await source.list_ready(now)
     except ServerFault as fault:
         return _SERVER.fault("server_queue", fault.detail, fault.advice)
-    count, odd = len(listing.messages), len(listing.odd) + listing.more_odd
+    count, odd = len(listing.ids), len(listing.odd) + listing.more_odd
     if odd:
         seen = f"{odd} entries of the queue cannot be read, {count} can"
         return _SERVER.warning("server_queue", seen, "the sender's log names them (odd_entry)")

@@ -5,7 +5,7 @@
 What comes in: a source, a ledger, a transport, the configuration. What goes out: mails through the transport, their
 states in the ledger, marks at the source, log events. Open `worker` first: it makes the three loops and runs them.
 
-    poll         loop: reads the queue on the `schedule`, fills the `snapshot`, admits new messages to the ledger
+    poll         loop: reads the queue on the `schedule`; `intake` admits new messages and fills the `snapshot`
     dispatch     loop: takes what is due from the ledger and starts an attempt for each mail that may go
       read_ahead   what is due, and what of it is fresh, in memory
       plan         decides which deliveries go now, or have expired (pure)

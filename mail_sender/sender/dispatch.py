@@ -133,7 +133,8 @@ class Dispatcher:
     async def _start(self, group: asyncio.TaskGroup) -> float:
         while self._snapshot.at is not None and self._gates.ledger.closed_for == 0:
             self._heartbeat.within(TURN_SECONDS)
-            await self._ahead.look_at_poll(self._snapshot.at, self._clock.now(), self._parts.in_flight.keys)
+            due_by = self._snapshot.due_by(self._clock.now())
+            await self._ahead.look_at_poll(self._snapshot.at, due_by, self._parts.in_flight.keys)
             steps = await self._steps()
             taken = []
             for step in steps:
@@ -176,7 +177,8 @@ class Dispatcher:
         limit = _ALL if relays.in_doubt(self._read_at) else _TOGETHER
         others, urgent_by = self._parts.in_flight.recipients, self._gates.reputation.urgent_by()
         stuck = relays.stuck(self._read_at)
-        due = await self._parts.ledger.due(self._clock.now(), limit, others, urgent_by, stuck)
+        due_by = self._snapshot.due_by(self._clock.now())
+        due = await self._parts.ledger.due(due_by, limit, others, urgent_by, stuck)
         self._ahead.replace(due, limit)
 
     @property

@@ -2,14 +2,15 @@
 
 1. The account's standing is checked first, unless it is known to be good: no mail goes out under a token that could
    never mark it.
-2. The queue is listed. An entry that cannot be read is reported once and left there. The listing becomes the
-   snapshot, which the dispatcher reads; the ledger admits what is new, and forgets what is long gone.
+2. The queue is listed. An entry that cannot be read is reported once and left there. The ledger admits what is new
+   (`intake`), and forgets what is long gone; the listing becomes the snapshot, which the dispatcher reads.
 3. A fault of the server is reported once, and the next tick tries again. The snapshot stays good meanwhile, unless
    the token is at fault.
 
 The first poll is at once. Polls do not overlap, and ticks that pass during a poll are skipped. A wait that the server
-asks for (Retry-After) overrides the schedule. After a long poll, the next one waits for a while: a list of thousands
-costs both sides seconds, and they must not spend all their time on it.
+asks for (Retry-After) overrides the schedule. After a long poll, the next one waits for a while, so that polls take a
+tenth of the time at most: a list of thousands costs both sides seconds. A shorter question would not do. Kanidm's
+filters know no times, and that a list has as many entries as before does not say that it has the same ones.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from mail_sender.errors import LedgerFault, ServerFault
 from mail_sender.message import Listing
 from mail_sender.sender import events, skew
 from mail_sender.sender.config import SenderConfig
+from mail_sender.sender.intake import Intake
 from mail_sender.sender.observation import NextPoll, Polled, PollFailed
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.snapshot import Snapshot
@@ -37,6 +39,8 @@ RESTS = 9.0
 """How many times as long as a poll took the server is left alone after it."""
 LONGEST_REST = 60.0
 """The longest such rest, in seconds."""
+WORTH_A_LINE = 5.0
+"""A rest of so many seconds is logged: with the usual schedule, it is in place of a poll."""
 STANDING_SECONDS = 150.0
 """Seconds within which the account's standing is known: several calls, each with its deadline."""
 LIST_SECONDS = 1600.0
@@ -84,6 +88,8 @@ class Poller:
                 return
             now = self._clock.now()
             tick = self._config.schedule.next_after(now + timedelta(seconds=leave_alone))
+            if leave_alone >= WORTH_A_LINE:
+                _log.debug("polls_rest", seconds=round(leave_alone, 1), next_poll=tick)
             self._parts.observe(NextPoll(tick))
             if tick is None:
                 text = "the schedule has no further tick; mail-sender ends"
@@ -100,12 +106,10 @@ class Poller:
             self._heartbeat.within(STANDING_SECONDS)
             await self._check_standing()
             self._heartbeat.within(LIST_SECONDS)
-            listing = await self._list()
+            listing, intake = await self._list()
             self._heartbeat.within(ADMIT_SECONDS)
-            await self._admit(listing)
-            self._parts.observe(
-                Polled(self._clock.now(), self._since(began), len(listing.messages), _malformed(listing))
-            )
+            await self._take_up(listing, intake)
+            self._parts.observe(Polled(self._clock.now(), self._since(began), len(listing.ids), _malformed(listing)))
         except ServerFault as fault:
             self._snapshot.note(fault, self._clock.now())
             self._parts.observe(PollFailed(self._clock.now(), self._since(began), fault.kind))
@@ -114,6 +118,7 @@ class Poller:
             self._parts.conditions.ledger.down(fault.kind, fault.detail, fault.advice, self._clock.now())
             self._parts.observe(PollFailed(self._clock.now(), self._since(began), fault.kind))
         finally:
+            self._snapshot.admitting = None
             self._ring()
         return min(RESTS * self._since(began), LONGEST_REST)
 
@@ -133,36 +138,39 @@ class Poller:
                 _log.warning("excess_groups", groups=groups, message=answers.EXCESS_GROUPS)
         self._standing_until = self._clock.monotonic() + STANDING_LASTS
 
-    async def _list(self) -> Listing:
+    async def _list(self) -> tuple[Listing, Intake]:
         """List the queue, twice where the server's time has moved against ours: a single answer may have a wrong one.
 
-        Where two answers disagree, the earlier time counts: no link expires by it too soon.
+        Where two answers disagree, the earlier time counts: no link expires by it too soon. Returns the last part of
+        the list, with what is to be said of all of it, and what has taken the other parts.
         """
-        first, off = await self._ask_for_list()
+        first, off, intake = await self._ask_for_list()
         if off is None or _near(off, timedelta(0), self._off):
-            return first
-        second, other = await self._ask_for_list()
+            return first, intake
+        second, other, intake = await self._ask_for_list()
         if other is None or _near(other, off, timedelta(0), self._off):
-            return second
-        return replace(second, at=self._clock.now() + min(off, other))
+            return second, intake
+        return replace(second, at=self._clock.now() + min(off, other)), intake
 
-    async def _ask_for_list(self) -> tuple[Listing, timedelta | None]:
-        """Return a listing, and by how much its time is ahead of ours, if it has one."""
-        found = await self._parts.source.list_ready(self._clock.now())
-        return found, None if found.at is None else found.at - self._clock.now()
+    async def _ask_for_list(self, *, knows_time: bool = False) -> tuple[Listing, timedelta | None, Intake]:
+        """Return a listing, by how much its time is ahead of ours, if it has one, and what took its parts."""
+        parts, max_age = self._parts, self._config.retry.max_age
+        intake = Intake(parts.ledger, self._snapshot, max_age, self._clock, waits_for_clock=not knows_time)
+        found = await parts.source.list_ready(self._clock.now(), intake.take)
+        return found, None if found.at is None else found.at - self._clock.now(), intake
 
-    async def _admit(self, listing: Listing) -> None:
+    async def _take_up(self, listing: Listing, intake: Intake) -> None:
         self._compare_clocks(listing)
-        now = self._clock.now()
-        _log.debug("polled", ready=len(listing.messages), malformed=_malformed(listing))
+        if intake.has_left_out:
+            self._heartbeat.within(LIST_SECONDS)
+            listing, _, intake = await self._ask_for_list(knows_time=True)
+        _log.debug("polled", ready=len(listing.ids), malformed=_malformed(listing))
         reported = self._parts.reported
         new = [entry for entry in listing.odd if entry not in reported.odd]
         events.odd(new, max(listing.more_odd - reported.more_odd, 0))
         reported.odd, reported.more_odd = frozenset(listing.odd), listing.more_odd
-        unsent = await self._parts.ledger.admit(listing.messages, now, self._config.retry.max_age)
-        self._snapshot.fill(listing, now)
-        events.unsent(unsent)
-        await self._parts.ledger.forget(now, keep=self._snapshot.messages)
+        await intake.finish(listing)
+        await self._parts.ledger.forget(self._clock.now(), keep=self._snapshot.ids)
 
     def _compare_clocks(self, listing: Listing) -> None:
         ahead, condition = self._clock.learn(listing.at, listing.newest), self._parts.reported.skew

@@ -4,13 +4,14 @@ A server that does not know a message, when it is asked for it alone, may be a r
 was polled. So its word counts only together with the next good poll, once that lacks the message too.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from mail_sender.condition import Conditions
 from mail_sender.errors import ServerFault
-from mail_sender.message import Listing, Message
+from mail_sender.message import Listing, Message, MessageIds
 
 MOST_DOUBTED = 10_000
 """Doubted messages that are remembered; the oldest is forgotten first, and waits for one more poll."""
@@ -18,14 +19,17 @@ MOST_DOUBTED = 10_000
 
 @dataclass(slots=True)
 class Snapshot:
-    """The messages by id, and when they were listed; `conditions` say what is at fault.
+    """The ids of all messages, the contents of those that come next, and when they were listed.
 
     Only the poller fills it. `may_send` says that the token was good when it was last checked, and that nothing has
-    spoken against it since.
+    spoken against it since. `conditions` say what is at fault. `admitting` is the time of a list that the ledger is
+    taking up, part by part: what it holds is not due before all of it is there.
     """
 
     conditions: Conditions = field(default_factory=Conditions)
-    messages: dict[UUID, Message] = field(default_factory=dict)
+    messages: Mapping[UUID, Message] = field(default_factory=dict)
+    ids: MessageIds = field(default_factory=MessageIds)
+    admitting: datetime | None = None
     at: datetime | None = None
     may_send: bool = False
     _polls: int = 0
@@ -37,13 +41,19 @@ class Snapshot:
             self.may_send = False
         self.conditions.server.down(fault.kind, fault.detail, fault.advice, now)
 
-    def fill(self, listing: Listing, now: datetime) -> None:
-        """Take in what a good poll saw."""
-        self.messages = {message.id: message for message in listing.messages}
+    def fill(self, listing: Listing, messages: Mapping[UUID, Message], now: datetime) -> None:
+        """Take in what a good poll saw, and those messages of it whose contents are kept."""
+        self.messages = messages
+        self.ids = listing.ids
         self.at = now
+        self.admitting = None
         self.may_send = True
         self._polls += 1
         self.conditions.server.up(now)
+
+    def due_by(self, now: datetime) -> datetime:
+        """Return by when a delivery has to be due now."""
+        return now if self.admitting is None else min(now, self.admitting - timedelta.resolution)
 
     def doubt(self, message: UUID, *, is_gone: bool) -> None:
         """Take in that the server does not know a message, or does not give it; the first time of each counts."""
@@ -62,12 +72,12 @@ class Snapshot:
 
     def is_gone(self, message: UUID) -> bool:
         """Whether a good poll, since the server did not know the message, lacks it too."""
-        return self._was_polled_since((message, True)) and message not in self.messages
+        return self._was_polled_since((message, True)) and message not in self.ids
 
     def is_there(self, message: UUID) -> bool:
         """Whether a good poll, since the server did not know or give the message, lists it all the same."""
         doubts = ((message, True), (message, False))
-        return message in self.messages and any(self._was_polled_since(doubt) for doubt in doubts)
+        return message in self.ids and any(self._was_polled_since(doubt) for doubt in doubts)
 
     def _was_polled_since(self, doubt: tuple[UUID, bool]) -> bool:
         return self._doubted.get(doubt, self._polls) < self._polls

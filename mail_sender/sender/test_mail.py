@@ -102,4 +102,4 @@ class TestMail:
         except TimeoutError:
             return f"no answer within {_SERVER_SECONDS:.0f} s; check the server", False
         marks = " and mark it" if standing.may_write else "; this server does not show whether it may mark it"
-        return f"{standing.account} may read the queue{marks}; {len(listing.messages)} ready", True
+        return f"{standing.account} may read the queue{marks}; {len(listing.ids)} ready", True

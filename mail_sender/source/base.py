@@ -4,6 +4,7 @@ Every call ends within the source's own deadline. A fault of the server, the tok
 `ServerFault`; there is no other exception for the network.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -24,6 +25,14 @@ class Standing:
     excess_groups: tuple[str, ...] = ()
 
 
+Take = Callable[[Listing], Awaitable[None]]
+"""What takes a part of a long list."""
+
+
+async def dropped(_: Listing) -> None:
+    """Take a part of a list that nobody needs: only what is said of the whole list is asked for."""
+
+
 class Source(Protocol):
     """A queue of messages on an identity server."""
 
@@ -33,12 +42,16 @@ class Source(Protocol):
         Raises `ServerFault`, also where that is not enough to send mail with (read-only, not a sender).
         """
 
-    async def list_ready(self, now: datetime) -> Listing:
+    async def list_ready(self, now: datetime, take: Take = dropped) -> Listing:
         """Return the messages that are to be sent: unsent, and past their `send_after`, oldest first.
+
+        A long list is handed over in parts, so that it takes little memory: `take` gets all of them but the last one,
+        each sorted by itself, with what is known of the list until then; the last one is returned, with what is to
+        be said of the whole list. What `take` raises is raised.
 
         The server's own clock says what is past; `now` counts where the server does not say it. A message that is
         missing from a long list is not gone: long lists may have gaps.
-        Raises `ServerFault`.
+        Raises `ServerFault`, also where parts were handed over before.
         """
 
     async def read(self, message: UUID) -> Found:

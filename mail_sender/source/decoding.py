@@ -1,15 +1,14 @@
-"""An answer's octets as JSON, whatever they are: compressed, in another charset, malformed, endless.
+"""An answer's octets as text and JSON, whatever they are: compressed, in another charset, malformed, endless.
 
-Nothing here costs more memory or time than the limits allow. A list is decoded entry by entry, so that a long one
-never holds Python's lock for long, and an entry that cannot be decoded (too large, too deep, a number of too many
-digits) hides no other one.
+Nothing here costs more memory or time than the limits allow. A short answer is decoded when it is whole, a long one
+as it arrives: `Unpacking` and `Texts` make text of it, which `list_answer` reads.
 """
 
 import codecs
 import json
-import re
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 UNREADABLE = object()
 """Stands for an answer, or an entry of a list, that is no JSON that we decode."""
@@ -17,17 +16,11 @@ UNREADABLE = object()
 ACCEPTED = "gzip, deflate"
 """The codings that `unpacked` undoes, as Accept-Encoding names them (RFC 9110, section 8.4.1)."""
 
-LARGEST_ENTRY = 256 * 2**10
-"""Characters of an entry that are still decoded; one of Kanidm's has about 400."""
-_USUAL_ENTRY = 4 * 2**10
+STEP = 64 * 2**10
+"""Octets of a long body that are decoded in one go."""
 
 _WINDOWS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}  # some servers send deflate without zlib's header
 _OLD_CHARSETS = frozenset({"iso8859-1", "iso8859-15", "cp1252"})
-
-_decode = json.JSONDecoder().raw_decode
-_visible = re.compile(r"[^ \t\n\r]").search
-# Possessive, and without need of the closing quote: a string of any length takes one pass, and no memory.
-_tokens = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{},]', re.DOTALL).finditer
 
 
 class NotAList(ValueError):
@@ -43,10 +36,9 @@ def unpacked(body: bytes, coding: str, most: int) -> bytes:
 
     Two codings, one in the other, are not undone: a few kilobytes of them can hold gigabytes.
     """
-    names = [name for part in coding.lower().split(",") if (name := part.strip()) not in {"", "identity"}]
-    if not names:
+    if (windows := _windows(coding)) is None:
         return body
-    for window in _WINDOWS.get(names[0], ()) if len(names) == 1 else ():
+    for window in windows:
         inflating = zlib.decompressobj(window)
         try:
             found = inflating.decompress(body, most + 1)
@@ -80,85 +72,96 @@ def whole(found: str) -> object:
         return UNREADABLE
 
 
-class ListAnswer:
-    """A list answer: iterated, it gives the entries, and `UNREADABLE` for each that cannot be decoded.
+class Unpacking:
+    """Undoes the content coding of a long body as it arrives; `most` is how many octets it may have, unpacked.
 
-    `total` is how many entries the server says that it has, whatever the page shows; 0 until it is known. Raises
-    `NotAList` where the answer turns out to be none, be it behind its last entry.
+    Raises `TooLarge` beyond that, and `NotAList` where the coding cannot be undone. The rest is as for `unpacked`.
     """
 
-    def __init__(self, found: str) -> None:
-        self.total = 0
-        self._text = found
+    def __init__(self, coding: str, most: int) -> None:
+        self._left = most
+        self._windows = _windows(coding)
+        self._inflating: Any = None
+        self._has_begun = False
 
-    def __iter__(self) -> Iterator[object]:
-        at, has_entries = self._behind("{", self._skip(0)), False
-        while not self._is("}", at):
-            key, at = self._value(at)
-            at = self._behind(":", at)
-            if key == "resources" and self._is("[", at):
-                has_entries = True
-                at = self._behind("[", at)
-                while not self._is("]", at):
-                    entry, at = self._value(at)
-                    yield entry
-                    at = self._next(at, "]")
-                at = self._behind("]", at)
-            else:
-                value, at = self._value(at)
-                if key == "totalResults" and isinstance(value, int):
-                    self.total = value
-            at = self._next(at, "}")
-        if not has_entries or self._behind("}", at) != len(self._text):
+    def feed(self, octets: bytes) -> Iterator[bytes]:
+        """Yield what the next octets hold, in pieces of `STEP` at most."""
+        if self._windows is None:
+            for at in range(0, len(octets), STEP):
+                yield self._counted(octets[at : at + STEP])
+            return
+        piece = b""
+        while octets or len(piece) == STEP:  # else more of it may have been unpacked already
+            piece, octets = self._inflated(octets)
+            yield self._counted(piece)
+
+    def close(self) -> None:
+        """Take in that this was all."""
+        if self._windows is not None and (self._inflating is None or not self._inflating.eof):
             raise NotAList
 
-    # Every place below is that of a sign, not of the space before it.
+    def _inflated(self, octets: bytes) -> tuple[bytes, bytes]:
+        """Return the next piece, and the octets that are still to be unpacked."""
+        if self._inflating is None:
+            self._inflating = self._first(octets)
+        if self._inflating.eof:
+            return b"", b""
+        try:
+            piece = self._inflating.decompress(octets, STEP)
+        except zlib.error:
+            raise NotAList from None
+        return piece, self._inflating.unconsumed_tail
 
-    def _value(self, at: int) -> tuple[object, int]:
-        """Return the value that begins there, and the place behind it. What is too large is passed over."""
-        for size in (_USUAL_ENTRY, LARGEST_ENTRY):
-            piece = self._text[at : at + size]
-            is_rest = at + size >= len(self._text)
+    def _first(self, octets: bytes) -> Any:
+        for window in self._windows or ():
             try:
-                value, length = _decode(piece)
-            except json.JSONDecodeError:
-                if is_rest:
-                    raise NotAList from None
-            except (ValueError, RecursionError):
-                break
-            else:
-                if is_rest or length < len(piece):  # else a number may go on
-                    return value, self._skip(at + length)
-        return UNREADABLE, self._skip(self._end_of(at))
-
-    def _end_of(self, at: int) -> int:
-        depth = 0
-        for token in _tokens(self._text, at):
-            match token[0]:
-                case "[" | "{":
-                    depth += 1
-                case "]" | "}" if depth == 1:
-                    return token.end()
-                case "]" | "}" | "," if depth == 0:
-                    return token.start()
-                case "]" | "}":
-                    depth -= 1
+                zlib.decompressobj(window).decompress(octets, 1)
+            except zlib.error:
+                continue
+            return zlib.decompressobj(window)
         raise NotAList
 
-    def _next(self, at: int, end: str) -> int:
-        return at if self._is(end, at) else self._behind(",", at)
+    def _counted(self, piece: bytes) -> bytes:
+        self._left -= len(piece)
+        if self._left < 0:
+            raise TooLarge
+        return piece
 
-    def _behind(self, sign: str, at: int) -> int:
-        if not self._is(sign, at):
-            raise NotAList
-        return self._skip(at + 1)
 
-    def _is(self, sign: str, at: int) -> bool:
-        return self._text.startswith(sign, at)
+class Texts:
+    """The text of a long body as it arrives; as `text` has it, but octets before the first strange ones are UTF-8."""
 
-    def _skip(self, at: int) -> int:
-        found = _visible(self._text, at)
-        return found.start() if found else len(self._text)
+    def __init__(self, charset: str | None) -> None:
+        self._charset = charset
+        self._first = b""
+        self._decoder: codecs.IncrementalDecoder | None = None
+
+    def feed(self, octets: bytes, *, is_last: bool = False) -> str:
+        """Return the text of the next octets."""
+        if self._decoder is None:
+            self._first += octets
+            if len(self._first) < 4 and not is_last:
+                return ""
+            self._encoding = json.detect_encoding(self._first)
+            self._decoder, octets = codecs.getincrementaldecoder(self._encoding)(), self._first
+        state = self._decoder.getstate()
+        try:
+            return self._decoder.decode(octets, is_last)
+        except UnicodeDecodeError:
+            if (claimed := _codec(self._charset)) in _OLD_CHARSETS:
+                self._decoder = codecs.getincrementaldecoder(claimed)("replace")
+                return self._decoder.decode(state[0] + octets, is_last)
+            self._decoder = codecs.getincrementaldecoder(self._encoding)("replace")
+            self._decoder.setstate(state)
+            return self._decoder.decode(octets, is_last)
+
+
+def _windows(coding: str) -> tuple[int, ...] | None:
+    """Return the windows of zlib that may undo a coding: none where nothing does, None where there is no coding."""
+    names = [name for part in coding.lower().split(",") if (name := part.strip()) not in {"", "identity"}]
+    if not names:
+        return None
+    return _WINDOWS.get(names[0], ()) if len(names) == 1 else ()
 
 
 def _codec(charset: str | None) -> str:

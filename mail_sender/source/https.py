@@ -11,7 +11,7 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.message import Message
@@ -36,6 +36,7 @@ from mail_sender.web.post import network_detail
 _log = structlog.get_logger()
 
 CALL_SECONDS = 30.0
+OK = 200
 
 MARKS_AT_A_TIME = 4
 """How many messages may be marked at the same time; whatever else is asked does not wait for them."""
@@ -98,6 +99,15 @@ class ServerFacts:
     date: datetime | None = None
 
 
+Read = Callable[[Answer, AsyncIterator[bytes]], Awaitable[None]]
+"""What reads the body of an answer as it arrives."""
+
+
+def target(path: str, query: Mapping[str, str] | None = None) -> str:
+    """Return what is asked for, with its query, as a request has it."""
+    return f"{path}?{urlencode(query)}" if query else path
+
+
 class HttpsClient:
     """Connections to the server. Raises `OSError` or `contexts.BadPem` if `ca_path` cannot be used."""
 
@@ -128,23 +138,25 @@ class HttpsClient:
             network_backend=Network(),
         )
 
-    async def ask(self, method: str, path: str, query: dict[str, str] | None, *, seconds: float, most: int) -> Answer:
+    async def ask(self, method: str, target: str, *, seconds: float, most: int, read: Read | None = None) -> Answer:
         """Return the answer of one call, within so many seconds and octets.
 
-        It is asked once more where a kept connection turns out to be closed: asking twice does no harm. Raises
-        `ServerFault` for all that the network can do.
+        `target` is made by the function of that name. With `read`, an answer with status 200 is handed to it without
+        its body, together with the octets of the body as they arrive; what it raises is raised.
+
+        It is asked once more where the connection is cut, and then read from the start: asking twice does no harm.
+        Raises `ServerFault` for all that the network can do.
         """
         slots = self._slots_of_marks if method == "POST" else self._slots
-        target = f"{path}?{urlencode(query)}" if query else path
         try:
             async with asyncio.timeout(seconds), slots:
                 try:
-                    answer = await self._exchange(method, target, most)
+                    answer = await self._exchange(method, target, most, read)
                 except _CUT:
-                    answer = await self._exchange(method, target, most)
+                    answer = await self._exchange(method, target, most, read)
         except _OF_THE_NETWORK as error:
             raise _network_fault(self._config, error) from error
-        _log.debug("server_request", method=method, path=path, status=answer.status, octets=len(answer.body))
+        _log.debug("server_request", method=method, path=target, status=answer.status, octets=len(answer.body))
         return answer
 
     @property
@@ -166,18 +178,17 @@ class HttpsClient:
         """Close the connections."""
         await self._pool.aclose()
 
-    async def _exchange(self, method: str, target: str, most: int) -> Answer:
-        request = self._request(method, target)
-        response = await self._pool.handle_async_request(request)
+    async def _exchange(self, method: str, target: str, most: int, read: Read | None) -> Answer:
+        response = await self._pool.handle_async_request(self._request(method, target))
         try:
-            began = time.monotonic()
-            found = _headers(response.headers)
-            body = await _bounded(response, most)
+            answer = Answer(time.monotonic(), response.status, _headers(response.headers), b"")
+            self._last = answer, response.extensions.get("network_stream")
+            if read is not None and answer.status == OK:
+                await read(answer, _counted(response, most))
+                return answer
+            return replace(answer, body=await _bounded(response, most))
         finally:
             await response.aclose()
-        answer = Answer(began, response.status, found, body)
-        self._last = replace(answer, body=b""), response.extensions.get("network_stream")
-        return answer
 
     def _request(self, method: str, target: str) -> httpcore.Request:
         """Return a request with the token, which stands in no header that the client keeps."""
@@ -196,14 +207,21 @@ class _TooLarge(OSError):
 
 async def _bounded(response: httpcore.Response, most: int) -> bytes:
     """Return the body as it came; of an error that is too large, the status says enough."""
-    body = bytearray()
+    try:
+        return b"".join([chunk async for chunk in _counted(response, most)])
+    except _TooLarge:
+        if response.status == OK:
+            raise
+        return b""
+
+
+async def _counted(response: httpcore.Response, most: int) -> AsyncIterator[bytes]:
+    left = most
     async for chunk in response.aiter_stream():
-        body += chunk
-        if len(body) > most:
-            if response.status != 200:
-                return b""
+        left -= len(chunk)
+        if left < 0:
             raise _TooLarge(most)
-    return bytes(body)
+        yield chunk
 
 
 def _headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

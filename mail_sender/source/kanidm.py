@@ -7,46 +7,39 @@ There are three ways to read the list; each is tried if the one before it failed
 3. The same in pages. Pages of a real server overlap and miss entries, so each id is taken once. An entry that no page
    has is not gone: the next poll reads the pages again.
 
-A list is decoded in a thread, so that mail and marks go on beside a list of any length. `https` makes the calls,
-`answers` says what answers mean; every fault is a `ServerFault`.
+A list is decoded as it arrives, a few entries at a time, so that mail and marks go on beside a list of any length. It
+is handed over in parts, so that it takes little memory. `https` makes the calls, `answers` says what answers mean;
+every fault is a `ServerFault`.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from itertools import islice
 from urllib.parse import quote
 from uuid import UUID
 
 from mail_sender.errors import MessageGone, ServerFault
 from mail_sender.message import Found, Listing
 from mail_sender.source import answers, decoding, wire
-from mail_sender.source.base import Standing
+from mail_sender.source.base import Standing, Take, dropped
 from mail_sender.source.config import SourceConfig
-from mail_sender.source.https import CALL_SECONDS, Answer, HttpsClient, ServerFacts
+from mail_sender.source.https import CALL_SECONDS, OK, Answer, HttpsClient, ServerFacts, target
+from mail_sender.source.list_answer import ListAnswer
 
 _QUEUE = "/scim/v1/Message"
 _READY = f"{_QUEUE}/_ready"
 _UNSENT = "not (sent_at pr)"
+_INTERNAL_ERROR = 500
 _PAGE = 1_000  # entries
 _MOST_PAGES = 1_000
 _LARGEST_LIST = 64 * 2**20  # octets; 17,000 messages are 5.5 MB
+_AT_A_TIME = 100  # entries, between two of which the loop goes on: a few milliseconds
 _LARGEST_ANSWER = 2**20  # octets of any other answer, and of an error
 _LIST_SECONDS = 120.0
 _PAGES_SECONDS = 600.0  # after that, no further page is asked for
-
-_Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """What was read of a list: how many of its entries are new, how many the server has, and its time."""
-
-    new: int
-    total: int
-    date: datetime | None
 
 
 class KanidmSource:
@@ -69,16 +62,15 @@ class KanidmSource:
             raise answers.not_kanidm(self._server, "/v1/self answered something that is not an account")
         return answers.standing(account, groups, await self._may_write(account))
 
-    async def list_ready(self, now: datetime) -> Listing:
+    async def list_ready(self, now: datetime, take: Take = dropped) -> Listing:
         """Return what is ready; the module's text says how."""
-        answer = await self._list(_READY, {})
-        if answer.status == 500:
-            reading = wire.Reading(now)
-            page = await self._long_list(self._fault(answer), reading)
-        else:
-            reading = wire.Reading()
-            page = await self._page(_READY, answer, reading)
-        return replace(await _in_thread(reading, reading.listing), at=page.date)
+        taking = _Taking(wire.Reading(), take)
+        answer = await self._list(target(_READY), taking)
+        if answer.status == _INTERNAL_ERROR:
+            return await self._long_list(self._fault(answer), now, take)
+        if answer.status != OK:
+            raise self._fault(answer)
+        return taking.listing()
 
     async def read(self, message: UUID) -> Found:
         """Return one message (docs/kanidm-wire.md, Reading one message)."""
@@ -105,69 +97,60 @@ class KanidmSource:
     async def _may_write(self, account: str) -> bool | None:
         path = f"/scim/v1/Entry/{quote(account, safe='')}"
         answer, entry = await self._call("GET", path, {"extAccessCheck": "true"}, accept=(200, 400, 404))
-        access = entry.get("extAccessCheck") if answer.status == 200 and isinstance(entry, dict) else None
+        access = entry.get("extAccessCheck") if answer.status == OK and isinstance(entry, dict) else None
         if not isinstance(access, dict) or "modifyPresent" not in access:
             return None
         return bool(access["modifyPresent"] != "Deny")
 
-    async def _long_list(self, first: ServerFault, reading: wire.Reading) -> _Page:
+    async def _long_list(self, first: ServerFault, now: datetime, take: Take) -> Listing:
+        taking = _Taking(wire.Reading(now), take)
         try:
-            return await self._page(_QUEUE, await self._list(_QUEUE, {"filter": _UNSENT}), reading)
+            await self._page({"filter": _UNSENT}, taking)
         except ServerFault:
-            return await self._pages(first, reading)
+            taking = _Taking(wire.Reading(now), take)
+            await self._pages(first, taking)
+        return taking.listing()
 
-    async def _pages(self, first: ServerFault, reading: wire.Reading) -> _Page:
+    async def _pages(self, first: ServerFault, taking: "_Taking") -> None:
         ends = time.monotonic() + _PAGES_SECONDS
-
-        async def read(number: int) -> _Page:
-            query = {"filter": _UNSENT, "count": str(_PAGE), "startIndex": str(number * _PAGE + 1)}
-            return await self._page(_QUEUE, await self._list(_QUEUE, query), reading)
-
-        try:
-            page = await read(0)
-        except ServerFault:
-            raise first from None
-        for number in range(1, _MOST_PAGES):
-            if not page.new or number * _PAGE >= page.total or time.monotonic() > ends:
-                break
+        for number in range(_MOST_PAGES):
+            if number and (not taking.new or number * _PAGE >= taking.total or time.monotonic() > ends):
+                return
             try:
-                page = await read(number)
+                query = {"filter": _UNSENT, "count": str(_PAGE), "startIndex": str(number * _PAGE + 1)}
+                await self._page(query, taking)
             except ServerFault:
-                break  # beyond its end, a list that has shrunk meanwhile answers 500
-        return page
+                if number == 0:
+                    raise first from None
+                return  # beyond its end, a list that has shrunk meanwhile answers 500
 
-    async def _list(self, path: str, query: dict[str, str]) -> Answer:
-        return await self._https.ask("GET", path, query, seconds=_LIST_SECONDS, most=_LARGEST_LIST)
-
-    async def _page(self, path: str, answer: Answer, reading: wire.Reading) -> _Page:
-        """Have a list read, or one page of it. Raises `ServerFault` if it is none."""
-        if answer.status != 200:
+    async def _page(self, query: Mapping[str, str], taking: "_Taking") -> None:
+        answer = await self._list(target(_QUEUE, query), taking)
+        if answer.status != OK:
             raise self._fault(answer)
 
-        def read() -> _Page:
-            found = decoding.ListAnswer(answer.text(_LARGEST_LIST))
-            new = reading.take(found)
-            return _Page(new, found.total, answer.date)
-
+    async def _list(self, of: str, taking: "_Taking") -> Answer:
+        """Have a list, or a page of one, read; another status is returned. Raises `ServerFault` if it is none."""
         try:
-            return await _in_thread(reading, read)
+            return await self._https.ask("GET", of, seconds=_LIST_SECONDS, most=_LARGEST_LIST, read=taking.read)
         except decoding.NotAList:
-            raise answers.not_kanidm(self._server, f"{path} answers 200, but not with a list of messages") from None
+            detail = f"{of.partition('?')[0]} answers 200, but not with a list of messages"
+            raise answers.not_kanidm(self._server, detail) from None
         except decoding.TooLarge:
             raise self._https.too_large(_LARGEST_LIST) from None
 
     async def _call(
-        self, method: str, path: str, query: dict[str, str] | None = None, *, accept: tuple[int, ...] = (200,)
+        self, method: str, path: str, query: dict[str, str] | None = None, *, accept: tuple[int, ...] = (OK,)
     ) -> tuple[Answer, object]:
         """Return the answer of one call, and its JSON.
 
         Raises `ServerFault` for every status that is not in `accept`, and for 200 with what is not JSON.
         """
-        answer = await self._https.ask(method, path, query, seconds=CALL_SECONDS, most=_LARGEST_ANSWER)
+        answer = await self._https.ask(method, target(path, query), seconds=CALL_SECONDS, most=_LARGEST_ANSWER)
         if answer.status not in accept:
             raise self._fault(answer)
         found = self._json(answer)
-        if answer.status == 200 and found is decoding.UNREADABLE:
+        if answer.status == OK and found is decoding.UNREADABLE:
             raise answers.not_kanidm(self._server, f"{path} answers 200, but not with JSON")
         return answer, found
 
@@ -190,10 +173,50 @@ class KanidmSource:
             return decoding.UNREADABLE
 
 
-async def _in_thread(reading: wire.Reading, work: Callable[[], _Result]) -> _Result:
-    """Have a list worked on while the loop goes on; the thread ends soon after its caller was cancelled."""
-    try:
-        return await asyncio.to_thread(work)
-    except asyncio.CancelledError:
-        reading.is_unwanted = True
-        raise
+class _Taking:
+    """A list on its way from the octets of its answers to who takes its parts.
+
+    Of the answer that was read last: how many of its entries were new, and how many the server has.
+    """
+
+    def __init__(self, reading: wire.Reading, take: Take) -> None:
+        self.new = 0
+        self.total = 0
+        self._reading = reading
+        self._take = take
+        self._answer: Answer | None = None
+
+    async def read(self, answer: Answer, octets: AsyncIterator[bytes]) -> None:
+        """Read an answer. Raises `NotAList` and `TooLarge`, be it behind its last entry, and what `take` raises."""
+        self.new, self._answer = 0, answer
+        found, texts = ListAnswer(), decoding.Texts(answer.charset)
+        unpacking = decoding.Unpacking(answer.headers.get("content-encoding", ""), _LARGEST_LIST)
+        async for chunk in _together(octets):
+            for piece in unpacking.feed(chunk):
+                await self._entries(found.feed(texts.feed(piece)))
+        unpacking.close()
+        await self._entries(found.feed(texts.feed(b"", is_last=True)))
+        found.close()
+        self.total = found.total
+
+    def listing(self) -> Listing:
+        """Return the part that was not taken yet, and what is to be said of the list."""
+        return replace(self._reading.listing(), at=self._answer.date if self._answer else None)
+
+    async def _entries(self, entries: Iterator[object]) -> None:
+        while few := list(islice(entries, _AT_A_TIME)):
+            self.new += self._reading.take(few)
+            if self._reading.is_full:
+                await self._take(self.listing())
+            await asyncio.sleep(0)  # mail and marks go on
+
+
+async def _together(octets: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield what arrives in pieces that are worth a step."""
+    waiting = bytearray()
+    async for chunk in octets:
+        waiting += chunk
+        if len(waiting) >= decoding.STEP:
+            yield bytes(waiting)
+            waiting.clear()
+    yield bytes(waiting)

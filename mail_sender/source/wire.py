@@ -20,6 +20,7 @@ from mail_sender.message import (
     IntentId,
     Listing,
     Message,
+    MessageIds,
     OddEntry,
     TestMessage,
     UnknownContent,
@@ -33,15 +34,13 @@ _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 MOST_ODD = 1_000
 """Odd entries of a list that are kept; any more are counted."""
 MOST_MESSAGES = 100_000
-"""Messages of a list that are kept; any more wait for a later poll. Kanidm lists 16,383 in one answer."""
+"""Messages of a list that are taken; any more wait for a later poll. Kanidm lists 16,383 in one answer."""
+PART = 500
+"""Messages that are handed over together, at least."""
 
 
 class Unread(ValueError):
     """An entry cannot be read; the text says where the fault is."""
-
-
-class Unwanted(Exception):
-    """Nobody waits for the list any more."""
 
 
 def _in_utc(time: datetime) -> datetime:
@@ -82,32 +81,31 @@ class _CredentialResetV1(_Wire):
 
 
 class Reading:
-    """A list as it is read, page by page. `now` is given where the server has not left out what is held back.
-
-    It works in a thread: who does not want it any more sets `is_unwanted`, and `take` raises `Unwanted`.
-    """
+    """A list as it is read, part by part. `now` is given where the server has not left out what is held back."""
 
     def __init__(self, now: datetime | None = None) -> None:
-        self.is_unwanted = False
         self._now = now
-        self._messages: dict[UUID, Message] = {}
+        self._messages: list[Message] = []
+        self._ids = MessageIds()
         self._odd: dict[str, OddEntry] = {}
         self._more_odd = 0
         self._newest: datetime | None = None
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is a part to be handed over."""
+        return len(self._messages) >= PART
+
     def take(self, entries: Iterable[object]) -> int:
-        """Take in the entries of a page; return how many of them are new. Raises what iterating them raises."""
-        new = 0
-        for entry in entries:
-            if self.is_unwanted:
-                raise Unwanted
-            new += self._take(entry)
-        return new
+        """Take in entries; return how many of them are new. Raises what iterating them raises."""
+        return sum(map(self._take, entries))
 
     def listing(self) -> Listing:
-        """Return what is to be sent, each message once, oldest first; and what is odd."""
-        ordered = sorted(self._messages.values(), key=lambda message: (message.send_after, message.id))
-        return Listing(tuple(ordered), tuple(self._odd.values()), more_odd=self._more_odd, newest=self._newest)
+        """Return what is to be sent and was not returned before, oldest first; and what is odd so far."""
+        ordered = sorted(self._messages, key=lambda message: (message.send_after, message.id))
+        self._messages = []
+        odd = tuple(self._odd.values())
+        return Listing(tuple(ordered), odd, more_odd=self._more_odd, newest=self._newest, ids=self._ids)
 
     def _take(self, entry: object) -> bool:
         name = _name(entry)
@@ -125,9 +123,10 @@ class Reading:
             return True
         if self._now is None and (self._newest is None or self._newest < read.send_after):
             self._newest = read.send_after
-        is_new = read.id not in self._messages
-        if not is_new or len(self._messages) < MOST_MESSAGES:
-            self._messages[read.id] = message
+        if len(self._ids) >= MOST_MESSAGES:
+            return read.id not in self._ids
+        if is_new := self._ids.add(read.id):
+            self._messages.append(message)
         return is_new
 
     def _set_aside(self, name: str, problem: str, *, partly: bool = False) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mail_sender.source.decoding import ListAnswer
+from mail_sender.source.list_answer import ListAnswer
 from mail_sender.source.wire import Reading
 from tests.bench import __main__ as command_line
 from tests.bench import drain, latency, table
@@ -56,7 +56,7 @@ def test_a_queue_is_listed_as_the_source_reads_it(tmp_path: Path) -> None:
         queue.mark(message_id(1))
         status, body = queue.listed({})
     reading = Reading()
-    assert (status, reading.take(ListAnswer(body.decode()))) == (200, 2)
+    assert (status, reading.take(ListAnswer().feed(body.decode()))) == (200, 2)
     assert [one.recipients for one in reading.listing().messages] == [(recipient(0),), (recipient(2),)]
     assert (tmp_path / "record").read_text().count("marked") == 1
     assert number_of(message_id(2)) == 2

@@ -9,8 +9,8 @@ from typing import Literal
 from uuid import UUID
 
 from mail_sender.errors import MessageGone, ServerFault, ServerFaultKind
-from mail_sender.message import Found, Listing, Message, OddEntry
-from mail_sender.source.base import Standing
+from mail_sender.message import Found, Listing, Message, MessageIds, OddEntry
+from mail_sender.source.base import Standing, Take, dropped
 
 Call = Literal["standing", "list_ready", "read", "mark_sent"]
 SENDER = Standing("mail-sender", may_write=True)
@@ -27,7 +27,7 @@ class MemorySource:
     What is `unlisted` is left out of the list, and can be read all the same. `down` is raised by every call while it
     is set. Without `has_group`, everything is hidden as Kanidm hides it. With `forgetful`, what is marked is still
     listed (a lagging replica). Each mark of a `cursed` message raises that fault. `slow` are seconds that a call
-    takes; infinity hangs. `date` is the server's own clock, which each listing has; `proxy_date` is what a proxy in front
+    takes; infinity hangs. A list is handed over in parts of `part` messages, in the order of `messages`, with `part_seconds` after each. `date` is the server's own clock, which each listing has; `proxy_date` is what a proxy in front
     of it writes in its place.
     """
 
@@ -43,6 +43,8 @@ class MemorySource:
         self.slow: dict[Call, float] = {}
         self.date: Callable[[], datetime] | None = None
         self.proxy_date: Callable[[], datetime] | None = None
+        self.part = 500
+        self.part_seconds = 0.0
         self.calls: list[Call] = []
         self.times: list[float] = []
         self.marks: list[UUID] = []
@@ -68,15 +70,20 @@ class MemorySource:
             raise fault(ServerFaultKind.NOT_A_SENDER)
         return self.account
 
-    async def list_ready(self, now: datetime) -> Listing:
+    async def list_ready(self, now: datetime, take: Take = dropped) -> Listing:
         """Return what is unsent and past its `send_after`, oldest first, and all that is malformed."""
         await self._begin("list_ready")
         servers = self.date() if self.date else now
         ready = [message for message in self.messages if message.send_after < servers and self._shows(message)]
-        ordered = sorted(ready, key=lambda message: (message.send_after, message.id))
         date = self.proxy_date or self.date
-        newest = ordered[-1].send_after if ordered else None
-        return Listing(tuple(ordered), self.odd, date() if date else None, newest=newest)
+        at = date() if date else None
+        ids = MessageIds(message.id for message in ready)
+        while len(ready) > self.part:
+            part, ready = ready[: self.part], ready[self.part :]
+            await take(Listing(oldest_first(part), self.odd, at, newest=max(of.send_after for of in part), ids=ids))
+            await dawdle(self.part_seconds)
+        newest = max((message.send_after for message in ready), default=None)
+        return Listing(oldest_first(ready), self.odd, at, newest=newest, ids=ids)
 
     async def read(self, message: UUID) -> Found:
         """Return a message, sent or not."""
@@ -114,6 +121,11 @@ class MemorySource:
             raise error
         if self.down is not None:
             raise self.down
+
+
+def oldest_first(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """Return messages as a part of a list has them."""
+    return tuple(sorted(messages, key=lambda message: (message.send_after, message.id)))
 
 
 async def dawdle(seconds: float) -> None:

@@ -3,6 +3,8 @@
 The server here is a socket: each connection gets its answers, octet by octet, and is then closed.
 """
 
+import asyncio
+import json
 import socket
 import ssl
 import threading
@@ -15,13 +17,16 @@ from uuid import UUID
 import pytest
 
 from mail_sender.errors import ServerFault, ServerFaultKind
+from mail_sender.message import Listing
 from mail_sender.names.secret import Secret
+from mail_sender.source import network
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.https import HttpsClient
 from mail_sender.source.kanidm import KanidmSource
 from tests.support.certificates import Authority
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.scripted_server import Answer, ScriptedServer
+from tests.unit.source.answering import entry
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ONE = UUID(int=1)
@@ -124,6 +129,22 @@ async def test_a_certificate_that_does_not_hold_gets_no_token(
     assert server.requests == []
 
 
+async def test_a_list_that_is_longer_than_what_is_kept_unread_arrives_whole(make: Make) -> None:
+    """The server has to wait while parts of it are taken, and goes on."""
+    body = json.dumps({"resources": [entry(number) for number in range(4_000)]}).encode()
+    _, source = make([HEAD.replace(b"%d" % len(BODY), b"%d" % len(body)) + body])
+    taken = 0
+
+    async def take(part: Listing) -> None:
+        nonlocal taken
+        taken += len(part.messages)
+        await asyncio.sleep(0.01)
+
+    last = await source.list_ready(NOW, take)
+    assert len(body) > 2 * network.MOST_UNREAD
+    assert taken + len(last.messages) == len(last.ids) == 4_000
+
+
 @pytest.mark.parametrize("cut", [0, 9, len(HEAD), len(HEAD) + 10])
 async def test_an_answer_that_is_cut_is_asked_for_once_more(make: Make, cut: int) -> None:
     """Before it, in its head, or in its body."""
@@ -172,6 +193,6 @@ async def test_a_server_that_hangs_after_its_handshake_is_not_called_untrusted(a
     with ScriptedServer(lambda *_: Answer(hang=True), authority.server()) as server:
         client = HttpsClient(SourceConfig(server.url, Secret("token"), ca_path=authority.pem))
         with pytest.raises(ServerFault, match="no answer in time") as caught:
-            await client.ask("GET", "/", None, seconds=1, most=100)
+            await client.ask("GET", "/", seconds=1, most=100)
         await client.close()
     assert caught.value.kind is ServerFaultKind.UNREACHABLE

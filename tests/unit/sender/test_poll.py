@@ -11,7 +11,7 @@ from mail_sender.errors import ServerFaultKind
 from mail_sender.ledger.states import State
 from mail_sender.message import Listing, OddEntry
 from mail_sender.sender.poll import STANDING_LASTS
-from mail_sender.source.base import Standing
+from mail_sender.source.base import Standing, Take, dropped
 from tests.support.memory_source import fault
 from tests.support.samples import DAY, DOWN, HOUR, MINUTE, NOW, SECOND, A, B, C, crowd, message, reset
 from tests.support.virtual_time import VIRTUAL_TIME
@@ -287,8 +287,8 @@ async def test_more_odd_entries_than_are_kept_are_counted_once() -> None:
         list_ready = table.source.list_ready
         more = [5, 5, 3, 7]
 
-        async def listed(now: datetime) -> Listing:
-            return replace(await list_ready(now), more_odd=more.pop(0) if more else 7)
+        async def listed(now: datetime, take: Take = dropped) -> Listing:
+            return replace(await list_ready(now, take), more_odd=more.pop(0) if more else 7)
 
         table.source.list_ready = listed  # type: ignore[method-assign]  # more than a source in memory keeps
         await table.run(60)

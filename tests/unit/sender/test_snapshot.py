@@ -1,14 +1,21 @@
 """The snapshot: what the last good poll saw, and whether mail may go under this token."""
 
+from datetime import datetime
+
 import pytest
 from structlog.testing import capture_logs
 
 from mail_sender.errors import ServerFaultKind
-from mail_sender.message import Listing
+from mail_sender.message import Listing, Message
 from mail_sender.sender import snapshot as snapshot_module
 from mail_sender.sender.snapshot import Snapshot
 from tests.support.memory_source import fault
 from tests.support.samples import NOW, SECOND, message
+
+
+def fill(snapshot: Snapshot, now: datetime, *listed: Message) -> None:
+    """Have a good poll see these messages."""
+    snapshot.fill(Listing(listed, ()), {of.id: of for of in listed}, now)
 
 
 def test_nothing_may_be_sent_before_the_first_good_poll() -> None:
@@ -21,9 +28,9 @@ def test_a_good_poll_replaces_what_the_last_one_saw() -> None:
     """By id, with when it was; from now on mail may go."""
     first, second = message(), message()
     snapshot = Snapshot()
-    snapshot.fill(Listing((first,), ()), NOW)
+    fill(snapshot, NOW, first)
     seen = snapshot.messages
-    snapshot.fill(Listing((second,), ()), NOW + SECOND)
+    fill(snapshot, NOW + SECOND, second)
     assert (snapshot.messages, snapshot.at, snapshot.may_send) == ({second.id: second}, NOW + SECOND, True)
     assert seen == {first.id: first}
 
@@ -32,7 +39,7 @@ def test_a_message_is_gone_or_there_as_the_next_good_poll_says() -> None:
     """The one before does not count; a server that is asked in between, and does not give it, proves nothing."""
     lacked, listed, never_asked = message(), message(), message()
     snapshot = Snapshot()
-    snapshot.fill(Listing((lacked, listed), ()), NOW)
+    fill(snapshot, NOW, lacked, listed)
     for of in (lacked, listed):
         snapshot.doubt(of.id, is_gone=True)
         assert (snapshot.may_be_gone(of.id), snapshot.is_gone(of.id), snapshot.is_there(of.id)) == (
@@ -40,13 +47,13 @@ def test_a_message_is_gone_or_there_as_the_next_good_poll_says() -> None:
             False,
             False,
         )
-    snapshot.fill(Listing((listed,), ()), NOW)
+    fill(snapshot, NOW, listed)
     found = [(snapshot.is_gone(of.id), snapshot.is_there(of.id)) for of in (lacked, listed, never_asked)]
     assert found == [(True, False), (False, True), (False, False)]
     for of in (lacked, listed):
         snapshot.settle_doubt(of.id)
         snapshot.doubt(of.id, is_gone=False)
-        snapshot.fill(Listing((listed,), ()), NOW)
+        fill(snapshot, NOW, listed)
     found = [(snapshot.is_gone(of.id), snapshot.is_there(of.id)) for of in (lacked, listed)]
     assert found == [(False, False), (False, True)]
 
@@ -65,12 +72,12 @@ def test_only_a_fault_of_the_token_stops_the_mail(kind: ServerFaultKind) -> None
     """A server that is away does not; what it showed stays good. The next good poll lets mail go on."""
     of = message()
     snapshot = Snapshot()
-    snapshot.fill(Listing((of,), ()), NOW)
+    fill(snapshot, NOW, of)
     with capture_logs() as events:
         for _ in range(3):
             snapshot.note(fault(kind), NOW)
         assert snapshot.may_send is (not kind.is_of_the_token)
         assert snapshot.messages == {of.id: of}
-        snapshot.fill(Listing((of,), ()), NOW + SECOND)
+        fill(snapshot, NOW + SECOND, of)
     assert snapshot.may_send
     assert [event["event"] for event in events] == ["server_down", "server_up"]

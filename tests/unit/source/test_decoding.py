@@ -1,105 +1,15 @@
-"""Octets become JSON within bounds, or are said to be none; one strange entry of a list hides no other."""
+"""Octets become text and JSON within bounds, or are said to be none; a long body does so as it arrives."""
 
 import gzip
 import json
-import time
 import zlib
-from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_sender.source import decoding
-from mail_sender.source.decoding import LARGEST_ENTRY, UNREADABLE, ListAnswer, NotAList, TooLarge
-
-START = '{"schemas": [], "totalResults": 3, "resources": ['
-
-
-def entries(found: str) -> list[object]:
-    """Return the entries of a list answer."""
-    return list(ListAnswer(found))
-
-
-# Lists
-
-JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=10)),
-    lambda children: st.one_of(
-        st.lists(children, max_size=3), st.dictionaries(st.text(max_size=3), children, max_size=3)
-    ),
-    max_leaves=8,
-)
-
-
-@given(st.lists(JSON, max_size=5), st.dictionaries(st.text(max_size=3), JSON, max_size=3), st.sampled_from([None, 2]))
-def test_a_list_is_what_it_is_to_every_other_reader_of_json(
-    resources: list[object], rest: dict[str, object], indent: int | None
-) -> None:
-    """Whatever its entries are, what stands beside them, and however it is laid out."""
-    answer = {**rest, "totalResults": len(resources), "resources": resources}
-    found = ListAnswer(json.dumps(answer, indent=indent))
-    assert list(found) == resources
-    assert found.total == len(resources)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    ["", " ", "null", "[]", '"x"', "{", "{}", "5", "[" * 100_000, '{"resources"}', '{"resources": null}',
-     '{"resources": {}}', '{"Resources": []}', "{'resources': []}", '{"resources": [}', '{"resources": [1 2]}',
-     '{"resources": []', '{"resources": []} x', '{"resources": [' + "[" * 100_000, '{"resources": [nul]}',
-     START + '"' + '\\"' * 300_000, START + "9" * 300_000, "<html></html>"],
-    ids=lambda answer: answer[:30] or "nothing",
-)  # fmt: skip
-def test_what_is_no_list_is_said_to_be_none(answer: str) -> None:
-    """A list has `resources`, in lower case, and an end."""
-    with pytest.raises(NotAList):
-        entries(answer)
-
-
-@given(st.integers(0, 200))
-def test_half_a_list_is_no_list(cut: int) -> None:
-    """Wherever it is cut."""
-    whole = START + ", ".join(json.dumps({"id": str(number)}) for number in range(20)) + "]}"
-    with pytest.raises(NotAList):
-        entries(whole[:cut])
-
-
-STRANGE = {
-    "too many digits": "9" * 5_000,
-    "digits without end": "9" * (LARGEST_ENTRY + 1),
-    "too deep": "[" * 100_000 + "]" * 100_000,
-    "a deep object": '{"a":' * 50_000 + "1" + "}" * 50_000,
-    "too long": '{"a": "' + "x" * LARGEST_ENTRY + '"}',
-    "a text with brackets": '"' + ']}[{,\\"' * LARGEST_ENTRY + '"',
-    "too many members": '{"a": [' + "[]," * (LARGEST_ENTRY // 3) + "[]]}",
-}
-
-
-@pytest.mark.parametrize("name", STRANGE)
-def test_an_entry_that_cannot_be_decoded_hides_no_other(name: str) -> None:
-    """Numbers, depth and length have bounds; the next entry is read."""
-    found = ListAnswer(f'{START}{{"a": 1}}, {STRANGE[name]}, {{"b": 2}}], "c": {STRANGE[name]}}}')
-    assert list(found) == [{"a": 1}, UNREADABLE, {"b": 2}]
-    assert found.total == 3
-
-
-def test_an_entry_is_decoded_up_to_its_limit() -> None:
-    """A long one takes a second look; it is whole."""
-    for length in (4_000, 4_085, 4_086, 4_096, 4_097, 100_000):
-        assert entries(f'{START}"{"x" * length}",5]}}') == ["x" * length, 5]
-
-
-@pytest.mark.parametrize(
-    "hostile", [START + '"' + '\\"' * 2_000_000, START + "[" * 1_000_000, START + "{}," * 200_000]
-)
-def test_a_hostile_list_takes_time_by_its_length_alone(hostile: str) -> None:
-    """Not by its square."""
-    began = time.process_time()
-    with pytest.raises(NotAList):
-        entries(hostile)
-    assert time.process_time() - began < 2.0
-
+from mail_sender.source.decoding import STEP, UNREADABLE, NotAList, Texts, TooLarge, Unpacking
 
 # Codings
 
@@ -117,10 +27,20 @@ PACKED = {
 }
 
 
+def unpacked_in_pieces(body: bytes, coding: str, size: int) -> bytes:
+    """Return a body that arrives in pieces of this size, unpacked."""
+    unpacking = Unpacking(coding, 10_000)
+    found = b"".join(piece for at in range(0, len(body), size) for piece in unpacking.feed(body[at : at + size]))
+    unpacking.close()
+    return found
+
+
 @pytest.mark.parametrize("coding", PACKED)
 def test_a_coding_is_undone(coding: str) -> None:
     """In whatever case, deflate with zlib's header or without."""
     assert decoding.unpacked(PACKED[coding], coding, 10_000) == BODY
+    for size in (2, 100, 10_000):
+        assert unpacked_in_pieces(PACKED[coding], coding, size) == BODY
 
 
 def test_a_bomb_is_unpacked_no_further_than_allowed() -> None:
@@ -129,6 +49,11 @@ def test_a_bomb_is_unpacked_no_further_than_allowed() -> None:
     with pytest.raises(TooLarge):
         decoding.unpacked(bomb, "gzip", 1_000)
     assert decoding.unpacked(gzip.compress(bomb), "gzip, gzip", 1_000) == b""
+    with pytest.raises(TooLarge):
+        unpacked_in_pieces(bomb, "gzip", 10_000)
+    unpacking = Unpacking("gzip", 10**9)
+    assert max(map(len, unpacking.feed(bomb))) == STEP
+    unpacking.close()
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "compress", "x", "gzip;q=1"])
@@ -136,11 +61,20 @@ def test_what_is_not_in_the_coding_that_it_claims_is_nothing(coding: str) -> Non
     """Neither is half of it, nor what was never asked for."""
     for body in (BODY, b"", gzip.compress(BODY)[:-9], b"\x00" * 100):
         assert decoding.unpacked(body, coding, 10_000) == b""
+        with pytest.raises(NotAList):
+            unpacked_in_pieces(body, coding, 10_000)
 
 
 # Charsets
 
 NAME = "Müller 山田"
+
+
+def in_pieces(body: bytes, charset: str | None, size: int) -> str:
+    """Return the text of a body that arrives in pieces of this size."""
+    texts = Texts(charset)
+    pieces = [texts.feed(body[at : at + size]) for at in range(0, len(body), size)]
+    return "".join([*pieces, texts.feed(b"", is_last=True)])
 
 
 @pytest.mark.parametrize(
@@ -158,15 +92,15 @@ def test_a_text_is_in_unicode_or_in_the_old_charset_that_it_claims(
 ) -> None:
     """With a byte order mark or without; an octet that is none of UTF-8 spoils its own text alone."""
     assert decoding.text(body, charset) == expected
+    for size in (1, 2, 3, 100):
+        assert in_pieces(body, charset, size) == expected
 
 
 @given(st.binary(max_size=60), st.sampled_from([None, "utf-8", "utf-16", "latin-1", "cp037", "idna", "hex", ""]))
 def test_no_octets_crash_the_reader(body: bytes, charset: str | None) -> None:
     """They are some text, and JSON or not."""
-    found = decoding.text(body, charset)
-    decoding.whole(found)
-    with suppress(NotAList):
-        entries(found)
+    decoding.whole(decoding.text(body, charset))
+    assert isinstance(in_pieces(body, charset, 3), str)
 
 
 @pytest.mark.parametrize("found", ["", "nul", "9" * 5_000, "[" * 100_000, "<html>", "\ufeff1"])

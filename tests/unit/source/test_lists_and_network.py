@@ -4,7 +4,9 @@ import asyncio
 import itertools
 import socket
 import ssl
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpcore
@@ -12,9 +14,10 @@ import httpx
 import pytest
 import respx
 
-from mail_sender.errors import ServerFault, ServerFaultKind
+from mail_sender.errors import LedgerFault, ServerFault, ServerFaultKind
+from mail_sender.message import Listing
 from mail_sender.names.secret import Secret
-from mail_sender.source import kanidm
+from mail_sender.source import kanidm, wire
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
 from tests.unit.source.answering import (
@@ -116,6 +119,67 @@ async def test_pages_without_an_end_are_not_read_for_ever(server: respx.MockRout
     except ServerFault as fault:
         assert fault.kind in {ServerFaultKind.ERROR, ServerFaultKind.NOT_KANIDM}  # noqa: PT017 - either outcome is right
     assert server.calls.call_count < 20
+
+
+# Parts
+
+
+def long_list(count: int) -> httpx.Response:
+    """Return a list whose last messages are the oldest ones."""
+    old = [f"2026-11-{day:02}T00:00:00Z" for day in range(20, 10, -1)]
+    return listed([entry(number, send_after=old[number * 10 // count]) for number in range(count)], count)
+
+
+async def test_a_long_list_is_handed_over_in_parts(server: respx.MockRouter, source: KanidmSource) -> None:
+    """Each sorted by itself, with the server's time; the last one has what is to be said of the whole list."""
+    answer = long_list(1_700)
+    answer.headers["date"] = "Sat, 21 Nov 2026 11:59:58 GMT"
+    server.get(READY).mock(answer)
+    parts: list[Listing] = []
+
+    async def take(part: Listing) -> None:
+        parts.append(part)
+
+    last = await source.list_ready(NOW, take)
+    numbers = [[message.id.int for message in part.messages] for part in (*parts, last)]
+    assert sorted(itertools.chain(*numbers)) == list(range(1_700))
+    assert all(wire.PART <= len(some) < wire.PART + 200 for some in numbers[:-1])
+    assert all(
+        [of.send_after for of in part.messages] == sorted(of.send_after for of in part.messages) for part in parts
+    )
+    assert {part.at for part in (*parts, last)} == {datetime(2026, 11, 21, 11, 59, 58, tzinfo=UTC)}
+    assert (len(last.ids), last.newest) == (1_700, datetime(2026, 11, 20, tzinfo=UTC))
+
+
+async def test_a_list_of_twenty_thousand_takes_little_memory(server: respx.MockRouter, source: KanidmSource) -> None:
+    """Less than the answer itself, which comes in pieces and is never held: what is kept of it is ids."""
+    text = long_list(20_000).content
+    server.get(READY).respond(200, content=pieces(text))
+    tracemalloc.start()
+    try:
+        found = await source.list_ready(NOW)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found.ids) == 20_000
+    assert most < len(text) * 0.8
+
+
+async def pieces(text: bytes) -> AsyncIterator[bytes]:
+    """Give a body as a network does."""
+    for at in range(0, len(text), 16_384):
+        yield text[at : at + 16_384]
+
+
+async def test_who_takes_a_part_may_refuse_it(server: respx.MockRouter, source: KanidmSource) -> None:
+    """What it raises ends the listing: the ledger may be full."""
+    server.get(READY).mock(long_list(1_000))
+
+    async def take(_: Listing) -> None:
+        raise LedgerFault("SQLITE_FULL", "the disk is full", "make room")
+
+    with pytest.raises(LedgerFault):
+        await source.list_ready(NOW, take)
 
 
 # The network

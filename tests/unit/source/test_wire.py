@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -344,20 +344,6 @@ def test_more_messages_than_a_server_can_list_are_left_for_later(monkeypatch: py
     monkeypatch.setattr(wire, "MOST_MESSAGES", 3)
     listing = read([raw(id=str(UUID(int=number))) for number in range(5)] * 2)
     assert [message.id.int for message in listing.messages] == [0, 1, 2]
-
-
-def test_a_list_that_nobody_wants_any_more_is_left() -> None:
-    """The thread that reads it ends with whoever waited for it."""
-    reading = wire.Reading()
-
-    def entries() -> Iterator[object]:
-        yield raw()
-        reading.is_unwanted = True
-        while True:
-            yield raw()
-
-    with pytest.raises(wire.Unwanted):
-        reading.take(entries())
 
 
 def test_what_the_server_calls_due_is_due_and_says_how_late_it_is_at_least() -> None:

@@ -1,0 +1,70 @@
+"""The intake of one poll: the list on its way into the ledger, part by part.
+
+1. The ledger admits each part when it comes, all with the same time. Until the last part is admitted, nothing of them
+   is due (`snapshot`): what one list has is mailed in the order of `send_after`, whatever the order of its parts.
+2. Of a long list, the contents of those messages are kept that are mailed next: of the oldest ones, and of the newest
+   ones, which nobody should wait for. The others are read from the server when it is their turn. Contents hold secret
+   links, so they are kept nowhere but in memory.
+3. A list whose time differs from ours has to be known to its end before our clock can be set (`clock`): until then,
+   no part is taken.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from operator import attrgetter
+from uuid import UUID
+
+from mail_sender.clock import TOLERANCE, Clock
+from mail_sender.ledger.base import Ledger
+from mail_sender.message import Listing, Message
+from mail_sender.sender import events
+from mail_sender.sender.snapshot import Snapshot
+
+MOST_OLD = 4_000
+"""Of how many of the oldest messages of a list the contents are kept."""
+MOST_NEW = 1_000
+"""Of how many of the newest messages of a list the contents are kept."""
+
+_AGE = attrgetter("send_after", "id")
+
+
+class Intake:
+    """What becomes of one list. If it `waits_for_clock`, parts are only taken where the list's time is ours."""
+
+    def __init__(
+        self, ledger: Ledger, snapshot: Snapshot, max_age: timedelta, clock: Clock, *, waits_for_clock: bool
+    ) -> None:
+        self.has_left_out = False
+        self._ledger = ledger
+        self._snapshot = snapshot
+        self._max_age = max_age
+        self._clock = clock
+        self._waits_for_clock = waits_for_clock
+        self._at: datetime | None = None
+        self._kept: list[Message] = []
+
+    async def take(self, part: Listing) -> None:
+        """Take a part of a long list. Raises `LedgerFault`."""
+        if self._at is None and self._waits_for_clock and not _is_ours(part.at, self._clock.now()):
+            self.has_left_out = True
+        else:
+            await self._admit(part.messages)
+
+    async def finish(self, last: Listing) -> None:
+        """Take the last part, or the only one, and have all that was taken be due. Raises `LedgerFault`."""
+        await self._admit(last.messages)
+        self._snapshot.fill(last, {message.id: message for message in self._kept}, self._clock.now())
+
+    async def _admit(self, messages: Sequence[Message]) -> None:
+        if self._at is None:
+            self._at = self._snapshot.admitting = self._clock.now()
+        unsent: Sequence[UUID] = await self._ledger.admit(messages, self._at, self._max_age)
+        events.unsent(unsent)
+        self._kept += messages
+        if len(self._kept) > MOST_OLD + MOST_NEW:
+            self._kept.sort(key=_AGE)
+            del self._kept[MOST_OLD:-MOST_NEW]
+
+
+def _is_ours(at: datetime | None, now: datetime) -> bool:
+    return at is None or abs(at - now) <= TOLERANCE
