@@ -2,7 +2,7 @@
 
 Sixteen mails are in flight, and many more are known to be due. Then the sender is killed before or after a commit that
 holds the claims, the dots, the outcomes or the marks of many mails; the ledger fails under all of them; an operator
-changes what was read ahead; the server withdraws it; templates change on the disk.
+changes what was read ahead; the server withdraws it; templates change on the disk; a new message comes in.
 """
 
 import asyncio
@@ -27,8 +27,16 @@ from tests.faults.rig_tap import Hook, nothing, tapped
 from tests.faults.rig_wire import How
 
 BACKLOG = 60
+AT_ONCE_AND_MORE = 24
+"""Messages of which as many are in flight as may be; the others, and those behind them, are read ahead."""
 AHEAD = 5
 """Messages behind the backlog that something happens to, while they wait for their turn."""
+FAST, SLOWER, SLOWEST = 1000.0, 100.0, 10.0
+"""Speeds of the clock: the usual one, one at which a poll's messages are fresh for more than a moment, and one at which
+what was read ahead stays for seconds."""
+LONG_BACKLOG = 200
+BETWEEN = 50
+"""Mails of a long backlog that may go between the list with a fresh message and that one's mail."""
 STALLED = 1.5
 """Seconds for which the relay says nothing at the first dots, so that what was read ahead has to wait."""
 
@@ -45,6 +53,7 @@ def cases(_seed: int) -> Sequence[Case]:
         "an operator flushes what was read ahead": flushed,
         "the server marks what was read ahead": partial(withdrawn, how=_mark),
         "the server deletes what was read ahead": partial(withdrawn, how=_delete),
+        "a fresh message beside a backlog": fresh,
     }
     copies: Mapping[str, Play] = {
         "killed after the commit of many dots": partial(killed, method="dot", side="after"),
@@ -171,9 +180,11 @@ async def failing(rig: Rig, method: str) -> None:
 async def given_up(rig: Rig) -> None:
     """Have an operator give messages up that are read ahead: the relay never hears of them."""
     ahead = await _stalled(rig)
+    rig.clock.run_at(SLOWEST)
     for queued in ahead:
         rig.queued[rig.queued.index(queued)] = replace(queued, may_fail=True)
         await _command(rig, "abandon", queued)
+    await _all_but(rig, ahead)
     await rig.drained()
     for queued in ahead:
         assert await rig.state(queued) is State.ABANDONED
@@ -182,8 +193,11 @@ async def given_up(rig: Rig) -> None:
 
 async def flushed(rig: Rig) -> None:
     """Have an operator make messages due that are read ahead: they go once, though they have changed since."""
-    for queued in await _stalled(rig):
+    ahead = await _stalled(rig)
+    rig.clock.run_at(SLOWEST)
+    for queued in ahead:
         await _command(rig, "flush", queued)
+    await _all_but(rig, [])
     await rig.drained()
 
 
@@ -202,9 +216,16 @@ async def withdrawn(rig: Rig, how: Callable[[Rig, Queued], None]) -> None:
         assert not rig.relay.asked_for(queued.recipients[0]), "it was offered to the relay"
 
 
+async def _all_but(rig: Rig, ahead: Sequence[Queued]) -> None:
+    """Wait until all other mails are out, and let the clock run as fast as ever then."""
+    mails = sum(len(queued.recipients) for queued in rig.queued) - len(ahead)
+    assert await rig.changes.until(lambda: len(rig.relay.mails) >= mails), f"{len(rig.relay.mails)} of {mails} went"
+    rig.clock.run_at(FAST)
+
+
 async def _stalled(rig: Rig) -> list[Queued]:
     """Return messages that are due, while as many others as may be are in flight and hang at their dots."""
-    prepare(rig, BACKLOG)
+    prepare(rig, AT_ONCE_AND_MORE)
     ahead = [rig.mail(f"ahead-{number}@example.net") for number in range(AHEAD)]
     at_once = rig.place.connections
     rig.relay.behave = first(Behaviour(gathers=at_once, delays={Step.DOT: STALLED}), at_once)
@@ -217,6 +238,7 @@ async def _command(rig: Rig, verb: str, queued: Queued) -> None:
     (delivery,) = await rig.ledger.deliveries(queued.id)
     _, outcome = await change(rig.ledger, rig.clock, VERBS[verb], delivery)
     assert not isinstance(outcome, str), outcome
+    rig.wake()
 
 
 def _mark(rig: Rig, queued: Queued) -> None:
@@ -236,6 +258,24 @@ async def _is(rig: Rig, queued: Queued, state: State) -> bool:
 
 
 # What comes in between
+
+
+async def fresh(rig: Rig) -> None:
+    """Have a message come in while hundreds wait: it does not go behind them."""
+    rig.place = replace(rig.place, poll="0 * * * * *")
+    for _ in range(LONG_BACKLOG):
+        rig.mail()
+    await rig.start()
+    assert await rig.changes.until(lambda: len(rig.relay.mails) > rig.place.connections)
+    rig.clock.run_at(SLOWER)  # the backlog is older than a minute, and what comes in now is fresh for one
+    late, lists = rig.mail("late@example.net"), _lists(rig)
+    assert await rig.changes.until(lambda: _lists(rig) > lists + 1), "no poll came"
+    before = len(rig.relay.mails)
+    assert await rig.changes.until(lambda: bool(rig.relay.asked_for(late.recipients[0]))), "it never went"
+    between = len(rig.relay.mails) - before
+    assert len(rig.relay.mails) < LONG_BACKLOG, "there was no backlog any more"
+    assert between <= BETWEEN, f"{between} mails of the backlog went before it"
+    rig.clock.run_at(FAST)
 
 
 async def changed_template(rig: Rig) -> None:

@@ -233,6 +233,11 @@ class Rig:
         assert self._sender is not None
         return self._sender.ledger
 
+    def wake(self) -> None:
+        """Do what a sender does after an operator's command."""
+        assert self._sender is not None
+        self._sender.worker.wake()
+
     async def rows(self) -> Sequence[Entry]:
         """Return what the ledger holds, oldest first; it is opened for that where no sender has it open."""
         if self._sender is not None:

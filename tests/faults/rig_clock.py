@@ -6,7 +6,7 @@ in two processes: the system's monotonic clock is one for all of them.
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 
@@ -33,6 +33,11 @@ class FastClock:
     def monotonic(self) -> float:
         """Return the fast seconds since the epoch."""
         return (time.monotonic() - self.epoch.origin) * self.epoch.speed
+
+    def run_at(self, speed: float) -> None:
+        """Run at another speed from now on; no other process may have this clock."""
+        origin = time.monotonic() - self.monotonic() / speed
+        self.epoch = replace(self.epoch, origin=origin, speed=speed)
 
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:
         """Wait for the event, at most so many fast seconds; say whether it was set."""
