@@ -31,9 +31,9 @@ AT_ONCE_AND_MORE = 24
 """Messages of which as many are in flight as may be; the others, and those behind them, are read ahead."""
 AHEAD = 5
 """Messages behind the backlog that something happens to, while they wait for their turn."""
-FAST, SLOWER, SLOWEST = 1000.0, 100.0, 10.0
-"""Speeds of the clock: the usual one, one at which a poll's messages are fresh for more than a moment, and one at which
-what was read ahead stays for seconds."""
+FAST, SLOWER, SLOWEST = 1000.0, 100.0, 1.0
+"""Speeds of the clock: the usual one, one at which a poll's messages are fresh for more than a moment, and the
+world's, at which what was read ahead stays for a minute."""
 LONG_BACKLOG = 200
 BETWEEN = 50
 """Mails of a long backlog that may go between the list with a fresh message and that one's mail."""
@@ -179,8 +179,7 @@ async def failing(rig: Rig, method: str) -> None:
 
 async def given_up(rig: Rig) -> None:
     """Have an operator give messages up that are read ahead: the relay never hears of them."""
-    ahead = await _stalled(rig)
-    rig.clock.run_at(SLOWEST)
+    ahead = await _read_ahead(rig)
     for queued in ahead:
         rig.queued[rig.queued.index(queued)] = replace(queued, may_fail=True)
         await _command(rig, "abandon", queued)
@@ -193,8 +192,7 @@ async def given_up(rig: Rig) -> None:
 
 async def flushed(rig: Rig) -> None:
     """Have an operator make messages due that are read ahead: they go once, though they have changed since."""
-    ahead = await _stalled(rig)
-    rig.clock.run_at(SLOWEST)
+    ahead = await _read_ahead(rig)
     for queued in ahead:
         await _command(rig, "flush", queued)
     await _all_but(rig, [])
@@ -214,6 +212,13 @@ async def withdrawn(rig: Rig, how: Callable[[Rig, Queued], None]) -> None:
     for queued in ahead:
         assert await rig.changes.until_seen(partial(_is, rig, queued, State.WITHDRAWN)), await rig.state(queued)
         assert not rig.relay.asked_for(queued.recipients[0]), "it was offered to the relay"
+
+
+async def _read_ahead(rig: Rig) -> list[Queued]:
+    """Return messages as `_stalled` does; what was read of them stays, unless something has it read again."""
+    ahead = await _stalled(rig)
+    rig.clock.run_at(SLOWEST)
+    return ahead
 
 
 async def _all_but(rig: Rig, ahead: Sequence[Queued]) -> None:
