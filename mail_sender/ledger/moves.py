@@ -6,7 +6,9 @@ nothing has to be undone.
 """
 
 import sqlite3
+from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
 from mail_sender.ledger import rows, states
 from mail_sender.ledger.base import Attempt, Delivery, Fenced, Imprint, Outcome
@@ -35,11 +37,13 @@ _DROP_LINES = (
     "DELETE FROM attempt WHERE delivery = ?1 AND number <= "
     "(SELECT number FROM attempt WHERE delivery = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)"
 )
-_SENT = "EXISTS (SELECT 1 FROM delivery WHERE message = message.number AND state = 'sent')"
-_OPEN = f"SELECT 1 FROM delivery WHERE message = message.number AND state IN {tuple(sorted(map(str, OPEN)))}"
+# The plus keeps SQLite, which knows nothing of a ledger's length, from going through all that was ever sent.
+_SENT = "EXISTS (SELECT 1 FROM delivery WHERE message = message.number AND +state = 'sent')"
+_OPEN = f"SELECT 1 FROM delivery WHERE message = message.number AND +state IN {tuple(sorted(map(str, OPEN)))}"
 _COMPLETE = (
     f"UPDATE message SET complete_at = ? WHERE id = ? AND complete_at IS NULL AND {_SENT} AND NOT EXISTS ({_OPEN})"
 )
+_MARK = f"UPDATE message SET marked_at = ?, unsent_at = NULL WHERE id = ? AND {_SENT}"
 
 
 def begin(db: sqlite3.Connection, delivery: Delivery, claim: int) -> None:
@@ -79,6 +83,12 @@ def command(
         db.execute("UPDATE message SET complete_at = NULL WHERE id = ? AND complete_at IS NOT NULL", (id_,))
     else:
         _complete(db, delivery, now)
+
+
+def mark(db: sqlite3.Connection, messages: Iterable[UUID], now: datetime) -> None:
+    """Write that the server knows these messages to be sent, as far as one of their deliveries is."""
+    at = rows.micros(now)
+    db.executemany(_MARK, [(at, str(message)) for message in messages])
 
 
 def _write(

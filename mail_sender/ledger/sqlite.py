@@ -138,11 +138,7 @@ class SqliteLedger:
 
     async def marked(self, messages: Sequence[UUID], now: datetime) -> None:
         """The server knows; that is not written before the outcome that it follows from."""
-        sent = "EXISTS (SELECT 1 FROM delivery WHERE message = message.number AND state = 'sent')"
-        update = f"UPDATE message SET marked_at = ?, unsent_at = NULL WHERE id = ? AND {sent}"
-        at = rows.micros(now)
-        values = [(at, str(message)) for message in messages]
-        await self._writer.do(lambda db: db.executemany(update, values))
+        await self._writer.do(partial(moves.mark, messages=tuple(messages), now=now))
 
     async def forget(self, now: datetime, keep: Container[UUID] = frozenset()) -> None:
         """Drop what the server should have deleted more than a day ago."""

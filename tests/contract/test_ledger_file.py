@@ -20,6 +20,7 @@ from mail_sender.message import Message
 from tests.support.samples import DAY, IMPRINT, INTENT, MINUTE, NOW, message, reset
 
 WEEK = 7 * DAY
+LINE = Attempt(NOW, "dot", "accepted", 250, "2.0.0 Ok: queued as 4D2F", 0.1, "4D2F", "relay:25")
 PEOPLE = [f"person-{number}@example.com" for number in range(8)]
 
 
@@ -410,6 +411,34 @@ async def test_a_claim_waits_for_no_commit_of_its_own(ledger: SqliteLedger) -> N
         await ledger.dot(begun, IMPRINT)
         await ledger.settle(begun, Outcome(State.SENT, NOW, 1, 0), NOW)
     assert commits.count("COMMIT") == 1 + 2 * len(messages)
+
+
+async def test_what_one_mail_costs_does_not_grow_with_what_was_sent_before() -> None:
+    """Counted in instructions of SQLite: every statement of its way finds its rows by an index that leads to them."""
+    ledger = await SqliteLedger.open(None)
+    steps = [0]
+
+    def count() -> None:
+        steps[0] += 1
+
+    async def mail(of: Message) -> None:
+        await ledger.admit([of], NOW, WEEK)
+        (found,) = await ledger.due(NOW, 10)
+        claimed = await ledger.begin(found)
+        await ledger.dot(claimed, IMPRINT)
+        assert await ledger.settle(claimed, Outcome(State.SENT, NOW, 1, 0), NOW, LINE)
+        await ledger.marked([of.id], NOW)
+
+    costs = []
+    await ledger._writer.do(lambda db: db.set_progress_handler(count, 1))
+    for sent in (1, 300):
+        for _ in range(sent):
+            await mail(message())
+        before = steps[0]
+        await mail(message())
+        costs.append(steps[0] - before)
+    assert costs[1] < 1.1 * costs[0]
+    await ledger.close()
 
 
 async def test_a_full_disk_is_trouble_and_leaves_everything_as_it_was(ledger: SqliteLedger) -> None:
