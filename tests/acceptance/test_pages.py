@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,6 +42,12 @@ class Terminal:
         printed = printed.replace(str(self._state), "/var/lib/mail-sender")
         assert shown.is_like(expected, printed), f"$ {command}\n{printed}\nand the page shows:\n{expected}"
 
+    def waits_while(self, text: str, command: str) -> None:
+        """Run a command again as long as it prints a text, for seconds at most."""
+        patience = time.monotonic() + 10
+        while text in self._run(command):
+            assert time.monotonic() < patience, f"$ {command} still says {text!r}"
+
     def is_done(self) -> bool:
         """Say whether each command of the page was run."""
         return not self._expected
@@ -74,6 +81,8 @@ def test_a_newcomer_sees_what_the_first_page_shows(brisk: Stub) -> None:
         sender.wait_for("server_ready")
         terminal.types("server-stub person send-reset-token ellie --dir stub")
         sender.wait_for("marked")
+        # The ledger hears of the server's marks a moment later, of many at once.
+        terminal.waits_while("not marked", "mail-sender queue list")
         terminal.types("mail-sender queue list")
         terminal.types("mail-sender healthcheck --ready")
         (brisk.dir / "refuse.toml").write_text(*blocks.under("docs/start.md", "toml"))
