@@ -44,7 +44,7 @@ from tests.faults.rig_tap import Hook, overridden, tapped
 _Words = TypeVarTuple("_Words")
 PARTS: Mapping[str, type] = MappingProxyType({"ledger": Ledger, "source": Source, "transport": Transport})
 SIDES = ("before", "after")
-LIMITED_SECONDS = 0.2
+LIMITED_SECONDS = 0.6
 """How long a limited child cannot write to files, in real seconds."""
 
 

@@ -80,6 +80,8 @@ async def lived(
     lines = list(_lines(journal.read_bytes() if journal.exists() else b""))
     forgive(rig, connections)
     _put_right(rig, mails, lines)
+    if deed == "limit":
+        rig.dots = None  # the journal could not be written either
     if rig.dots is not None:
         rig.dots.update((UUID(line[1]), line[2]) for line in lines if line[0] == "dot:before")
     assert b"Traceback" not in child.said, child.said.decode()[-2000:]

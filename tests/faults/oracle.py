@@ -284,7 +284,7 @@ def _row_agrees(evidence: Evidence, row: Entry) -> Findings:
 
 def _most_cuts(dots: int, delivery: Delivery) -> int:
     """Return how often a delivery that came to its dot so often can have been cut off there: not where it was sent."""
-    return dots - 1 if delivery.state is State.SENT else dots
+    return max(0, dots - 1) if delivery.state is State.SENT else dots
 
 
 def _lines_in_clear(clear: bytes) -> Sequence[bytes]:
