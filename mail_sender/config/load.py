@@ -176,7 +176,7 @@ def source_config(client: ClientFile, sender: SenderFile) -> SourceConfig:
     parts = urlsplit(client.uri)
     proxy_url = proxy.proxy_for(client.uri)
     place = parts.netloc.rpartition("@")[2]
-    if proxy_url:  # through a proxy, httpcore verifies the name as it stands there; the proxy looks it up
+    if proxy_url:  # the proxy looks the name up, and not every proxy takes one with a dot at its end
         place = re.sub(r"\.(?=:|$)", "", place)
     return SourceConfig(
         uri=f"{parts.scheme}://{place}",

@@ -2,8 +2,8 @@
 
 asyncio looks names up on a pool of threads, and waits for them when it ends: a resolver that does not answer then
 holds the process for as long as it likes. Here each look-up runs on a daemon thread, which the interpreter
-leaves behind. Both httpcore and the conversation with the relay ask the loop. Look-ups of the same name share one
-thread, so that a dead resolver collects one thread a name, not one a try.
+leaves behind. Both the conversation with the relay and the client of the identity server ask the loop. Look-ups of
+the same name share one thread, so that a dead resolver collects one thread a name, not one a try.
 """
 
 import asyncio

@@ -3,35 +3,33 @@
 Every exchange has a deadline and a limit of octets. Redirects are not followed, since the token would go along, and
 cookies are not kept. What the network does is said in words; it ends in `ServerFault`.
 
-It stands on httpcore. Without what httpx has above it, and with the transports
-of `network`, a mark costs 0.6 times as much.
+A connection (`http_connection`) carries one exchange at a time, and the one that was used last is used first, so that
+the others get old and are closed. `network` makes new ones.
 """
 
 import asyncio
 import re
-import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import Message
-from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit
+from functools import lru_cache
+from urllib.parse import urlencode, urlsplit
 
-import httpcore
 import structlog
 
 from mail_sender import __version__
 from mail_sender.errors import ServerFault, ServerFaultKind, causes
-from mail_sender.names.secret import Secret
 from mail_sender.source import decoding
 from mail_sender.source.config import SourceConfig
-from mail_sender.source.network import Network
-from mail_sender.tls import certificate, contexts, fault
+from mail_sender.source.http_connection import Connection, Cut, NotHttp
+from mail_sender.source.network import ConnectTimeout, Network, ProxyRefusal
+from mail_sender.tls import certificate, fault
 from mail_sender.tls.certificate import Certificate
 from mail_sender.tls.fault import Peer
-from mail_sender.web import headers
-from mail_sender.web.post import network_detail
+from mail_sender.web import headers, network_words
 
 _log = structlog.get_logger()
 
@@ -42,17 +40,13 @@ MARKS_AT_A_TIME = 4
 """How many messages may be marked at the same time; whatever else is asked does not wait for them."""
 _OTHERS_AT_A_TIME = 4
 _KEPT_SECONDS = 30.0
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _A_VERSION = re.compile(r"\d{1,4}(?:\.\d{1,4}){1,3}(?:[+-][0-9A-Za-z.+-]{1,20})?")
-_CUT = (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError)
-_OF_THE_NETWORK = (
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpcore.TimeoutException,
-    httpcore.UnsupportedProtocol,
-    OSError,
+_KINDS: network_words.Kinds = (
+    (ConnectTimeout, network_words.NO_CONNECTION),
+    (TimeoutError, network_words.NO_ANSWER),
+    (NotHttp, "its answer is not HTTP"),
+    (OSError, network_words.CUT),
 )
 
 
@@ -77,9 +71,7 @@ class Answer:
     @property
     def charset(self) -> str | None:
         """The charset that it claims to be in."""
-        kind = Message()
-        kind["content-type"] = self.headers.get("content-type", "")
-        return kind.get_content_charset()
+        return _charset(self.headers.get("content-type", ""))
 
     def text(self, most: int) -> str:
         """Return its text. Raises `decoding.TooLarge` if that is more than so many octets, unpacked."""
@@ -103,40 +95,32 @@ Read = Callable[[Answer, AsyncIterator[bytes]], Awaitable[None]]
 """What reads the body of an answer as it arrives."""
 
 
+@lru_cache(16)
+def _charset(content_type: str) -> str | None:
+    kind = Message()
+    kind["content-type"] = content_type
+    return kind.get_content_charset()
+
+
 def target(path: str, query: Mapping[str, str] | None = None) -> str:
     """Return what is asked for, with its query, as a request has it."""
     return f"{path}?{urlencode(query)}" if query else path
 
 
 class HttpsClient:
-    """Connections to the server. Raises `OSError` or `contexts.BadPem` if `ca_path` cannot be used."""
+    """A client of the server. Raises `OSError` or `contexts.BadPem` if `ca_path` cannot be used."""
 
     def __init__(self, config: SourceConfig) -> None:
         self._config = config
+        self._network = Network(config)
         self._slots = asyncio.Semaphore(_OTHERS_AT_A_TIME)
         self._slots_of_marks = asyncio.Semaphore(MARKS_AT_A_TIME)
-        self._last: tuple[Answer, Any] | None = None
-        place = urlsplit(config.uri)
-        self._origin = httpcore.URL(
-            scheme=place.scheme,
-            host=place.hostname or "",
-            port=place.port or _DEFAULT_PORTS[place.scheme],
-            target="/",
-        )
-        self._headers = [
-            (b"host", place.netloc.encode()),
-            (b"accept", b"application/json"),
-            (b"accept-encoding", decoding.ACCEPTED.encode()),
-            (b"user-agent", f"mail-sender/{__version__}".encode()),
-        ]
-        self._timeouts = {"connect": config.connect_timeout, "read": CALL_SECONDS, "write": CALL_SECONDS}
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_context(config),
-            proxy=_proxy(config.proxy) if config.proxy else None,
-            max_connections=MARKS_AT_A_TIME + _OTHERS_AT_A_TIME,
-            keepalive_expiry=_KEPT_SECONDS,
-            network_backend=Network(),
-        )
+        self._idle: deque[tuple[float, Connection]] = deque()  # since when, in monotonic seconds
+        self._last: tuple[Answer, Connection] | None = None
+        self._headers = (
+            f"host: {urlsplit(config.uri).netloc}\r\naccept: application/json\r\n"
+            f"accept-encoding: {decoding.ACCEPTED}\r\nuser-agent: mail-sender/{__version__}\r\n"
+        ).encode()
 
     async def ask(self, method: str, target: str, *, seconds: float, most: int, read: Read | None = None) -> Answer:
         """Return the answer of one call, within so many seconds and octets.
@@ -152,9 +136,9 @@ class HttpsClient:
             async with asyncio.timeout(seconds), slots:
                 try:
                     answer = await self._exchange(method, target, most, read)
-                except _CUT:
+                except Cut:
                     answer = await self._exchange(method, target, most, read)
-        except _OF_THE_NETWORK as error:
+        except OSError as error:
             raise _network_fault(self._config, error) from error
         _log.debug("server_request", method=method, path=target, status=answer.status, octets=len(answer.body))
         return answer
@@ -164,40 +148,59 @@ class HttpsClient:
         """What the last answer showed."""
         if self._last is None:
             return ServerFacts()
-        answer, stream = self._last
-        connection = stream.get_extra_info("ssl_object") if stream is not None else None
+        answer, connection = self._last
         version = answer.headers.get("x-kanidm-version", "")
         known = version if _A_VERSION.fullmatch(version) else None
-        return ServerFacts(certificate.of(connection), known, answer.date)
+        return ServerFacts(certificate.of(connection.tls), known, answer.date)
 
     def too_large(self, most: int) -> ServerFault:
         """Return the fault of an answer that is larger than so many octets."""
         return _network_fault(self._config, _TooLarge(most))
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._pool.aclose()
+        """Close the connections that nobody uses; who uses one closes it."""
+        while self._idle:
+            self._idle.pop()[1].close()
 
     async def _exchange(self, method: str, target: str, most: int, read: Read | None) -> Answer:
-        response = await self._pool.handle_async_request(self._request(method, target))
+        connection = self._kept() or await self._network.connect()
         try:
-            answer = Answer(time.monotonic(), response.status, _headers(response.headers), b"")
-            self._last = answer, response.extensions.get("network_stream")
+            head = await connection.ask(self._request(method, target))
+            began = time.monotonic()
+            answer = Answer(began, head.status, head.headers, b"")
+            self._last = answer, connection
             if read is not None and answer.status == OK:
-                await read(answer, _counted(response, most))
+                await read(answer, _parts(connection, most))
                 return answer
-            return replace(answer, body=await _bounded(response, most))
+            return Answer(began, head.status, head.headers, await _body(connection, head.status, most))
         finally:
-            await response.aclose()
+            if connection.is_reusable:
+                self._idle.append((time.monotonic(), connection))
+            else:
+                connection.close()
 
-    def _request(self, method: str, target: str) -> httpcore.Request:
-        """Return a request with the token, which stands in no header that the client keeps."""
-        origin = self._origin
-        url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
-        sent = [*self._headers, (b"authorization", b"Bearer " + self._config.token.get_secret_value().encode())]
-        if method == "POST":
-            sent.append((b"content-length", b"0"))
-        return httpcore.Request(method, url, headers=sent, extensions={"timeout": self._timeouts})
+    def _kept(self) -> Connection | None:
+        """Return the connection that was used last, if it is still good; old ones are closed."""
+        while self._idle and self._idle[0][0] < time.monotonic() - _KEPT_SECONDS:
+            self._idle.popleft()[1].close()
+        while self._idle:
+            _, connection = self._idle.pop()
+            if connection.is_reusable:
+                return connection
+        return None
+
+    def _request(self, method: str, target: str) -> bytes:
+        """Return a request with the token, which stands in nothing that the client keeps."""
+        before, login = self._network.asked_of_proxy()
+        return b"%b %b%b HTTP/1.1\r\n%b%bauthorization: Bearer %b\r\n%b\r\n" % (
+            method.encode(),
+            before,
+            target.encode(),
+            self._headers,
+            login,
+            self._config.token.get_secret_value().encode(),
+            b"content-length: 0\r\n" if method == "POST" else b"",
+        )
 
 
 class _TooLarge(OSError):
@@ -205,47 +208,23 @@ class _TooLarge(OSError):
         super().__init__(f"its answer is larger than {most / 2**20:.0f} MiB")
 
 
-async def _bounded(response: httpcore.Response, most: int) -> bytes:
+async def _body(connection: Connection, status: int, most: int) -> bytes:
     """Return the body as it came; of an error that is too large, the status says enough."""
     try:
-        return b"".join([chunk async for chunk in _counted(response, most)])
+        return b"".join([part async for part in _parts(connection, most)])
     except _TooLarge:
-        if response.status == OK:
+        if status == OK:
             raise
         return b""
 
 
-async def _counted(response: httpcore.Response, most: int) -> AsyncIterator[bytes]:
+async def _parts(connection: Connection, most: int) -> AsyncIterator[bytes]:
     left = most
-    async for chunk in response.aiter_stream():
-        left -= len(chunk)
+    while part := await connection.part():
+        left -= len(part)
         if left < 0:
             raise _TooLarge(most)
-        yield chunk
-
-
-def _headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return headers as text; what came several times is joined with commas (RFC 9110, section 5.3)."""
-    found: dict[str, str] = {}
-    for name, value in raw:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
-
-
-def _proxy(url: Secret) -> httpcore.Proxy:
-    place = urlsplit(url.get_secret_value())
-    login = (unquote(place.username).encode(), unquote(place.password or "").encode()) if place.username else None
-    return httpcore.Proxy(f"{place.scheme}://{place.netloc.rpartition('@')[2]}", auth=login)
-
-
-def _context(config: SourceConfig) -> ssl.SSLContext:
-    context = contexts.context(config.ca_path)
-    if not (config.verify_hostnames and config.verify_ca):
-        context.check_hostname = False
-    if not config.verify_ca:
-        context.verify_mode = ssl.CERT_NONE
-    return context
+        yield part
 
 
 # What the network does, in words
@@ -262,9 +241,18 @@ def _network_fault(config: SourceConfig, error: BaseException) -> ServerFault:
         return ServerFault(ServerFaultKind.UNTRUSTED, f"{server}: {detail}", cure)
     return ServerFault(
         ServerFaultKind.UNREACHABLE,
-        f"{server} cannot be reached: {error if isinstance(error, _TooLarge) else network_detail(error)}",
+        f"{server} cannot be reached: {_detail(error)}",
         advice,
     )
+
+
+def _detail(error: BaseException) -> str:
+    match error:
+        case _TooLarge():
+            return str(error)
+        case ProxyRefusal():
+            return f"{network_words.PROXY_REFUSES} ({error.status})"
+    return network_words.detail(error, _KINDS)
 
 
 def _peer(config: SourceConfig) -> Peer:

@@ -1,164 +1,140 @@
-"""The connections of httpcore, on asyncio's own transports: they cost half of what its usual ones do.
+"""The way to the identity server: TCP, a proxy where the environment names one, TLS.
 
-The host is looked up by asyncio, which tries IPv6 and IPv4 side by side (RFC 8305). What arrives is kept until
-somebody reads it, up to a limit; then the peer has to wait. A name that ends with a dot is asked for without it (RFC
-6066, section 3). Timeouts and broken connections are raised as httpcore's.
+The host is looked up by asyncio, which tries IPv6 and IPv4 side by side (RFC 8305). A name that ends with a dot is
+asked for without it (RFC 6066, section 3). To an `https://` server the proxy makes a tunnel (CONNECT, RFC
+9110, section 9.3.6), and sees neither token nor list; for an `http://` one it is asked itself. Each step has
+`connect_timeout` for itself.
 """
 
 import asyncio
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from base64 import b64encode
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Self, TypeVar, cast
+from urllib.parse import unquote, urlsplit
 
-import httpcore
-
+from mail_sender.names.secret import Secret
+from mail_sender.source.config import SourceConfig
+from mail_sender.source.http_connection import Connection
 from mail_sender.tls import contexts
 
-MOST_UNREAD = 256 * 2**10
-"""Octets that are kept until somebody reads them."""
 _EYEBALLS = 0.25  # seconds, as RFC 8305 recommends (section 5)
+_SILENT_SECONDS = 30.0
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_Result = TypeVar("_Result")
 
 
-class Network(httpcore.AsyncNetworkBackend):
-    """Makes connections."""
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's own
-        local_address: str | None = None,
-        socket_options: object = None,
-    ) -> "Stream":
-        """Connect. Raises `httpcore.ConnectError`, also where the host has no address, and `ConnectTimeout`."""
-        loop = asyncio.get_running_loop()
-        with _in_httpcores_words(httpcore.ConnectTimeout, httpcore.ConnectError):
-            async with asyncio.timeout(timeout):
-                _, arriving = await loop.create_connection(_Arriving, host, port, happy_eyeballs_delay=_EYEBALLS)
-        return Stream(arriving)
+class ConnectTimeout(TimeoutError):
+    """There is no connection within the time allowed."""
 
 
-class Stream(httpcore.AsyncNetworkStream):
-    """A connection, with TLS or without."""
+class ProxyRefusal(OSError):
+    """The proxy makes no tunnel; `status` is its answer."""
 
-    def __init__(self, arriving: "_Arriving") -> None:
-        self._arriving = arriving
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's own
-        """Return what has arrived, at least one octet; none at the end. Raises `httpcore.ReadError`."""
-        with _in_httpcores_words(httpcore.ReadTimeout, httpcore.ReadError):
-            if self._arriving.has_to_wait:
-                async with asyncio.timeout(timeout):
-                    await self._arriving.wait()
-            return self._arriving.taken(max_bytes)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's own
-        """Write: what we ask is short, and fits into the socket. Raises `httpcore.WriteError`."""
-        if buffer:
-            with _in_httpcores_words(httpcore.WriteTimeout, httpcore.WriteError):
-                self._arriving.raise_if_lost()
-                self._arriving.transport.write(buffer)
-
-    async def aclose(self) -> None:
-        """Close at once: every answer was read, and the peer may never say its goodbye."""
-        self._arriving.transport.abort()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's own
-    ) -> "Stream":
-        """Go on under TLS. Raises `httpcore.ConnectError` and `ConnectTimeout`; then the connection is closed."""
-        loop, arriving = asyncio.get_running_loop(), self._arriving
-        name = contexts.server_name(server_hostname or "")
-        try:
-            with _in_httpcores_words(httpcore.ConnectTimeout, httpcore.ConnectError):
-                async with asyncio.timeout(timeout):
-                    found = await loop.start_tls(arriving.transport, arriving, ssl_context, server_hostname=name)
-        except BaseException:
-            arriving.transport.abort()
-            raise
-        arriving.transport = cast("asyncio.Transport", found)
-        return self
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return what httpcore and `https` ask for: whether there is something to read, and the TLS object."""
-        if info == "is_readable":
-            return not self._arriving.has_to_wait
-        return self._arriving.transport.get_extra_info(info)
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the proxy answers {status}")
+        self.status = status
 
 
-class _Arriving(asyncio.Protocol):
-    """What has arrived on a connection and was not read yet."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    is_tls: bool
+    host: str
+    port: int
 
-    transport: asyncio.Transport
-
-    def __init__(self) -> None:
-        self._unread = bytearray()
-        self._is_over = False
-        self._error: Exception | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._is_paused = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._unread += data
-        if len(self._unread) > MOST_UNREAD and not self._is_paused:
-            self.transport.pause_reading()
-            self._is_paused = True
-        self._wake()
-
-    def eof_received(self) -> None:
-        self._is_over = True
-        self._wake()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._is_over, self._error = True, exc
-        self._wake()
+    @classmethod
+    def of(cls, url: str) -> Self:
+        parts = urlsplit(url)
+        return cls(parts.scheme == "https", parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme])
 
     @property
-    def has_to_wait(self) -> bool:
-        """Whether there is nothing to read, neither octets nor the end."""
-        return not self._unread and not self._is_over
+    def authority(self) -> bytes:
+        """Host and port, as a request has them."""
+        return (f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}").encode()
 
-    async def wait(self) -> None:
-        """Wait until there is something to read."""
-        self._waiter = asyncio.get_running_loop().create_future()
+
+class Network:
+    """Makes connections to one server. Raises `OSError` or `contexts.BadPem` if `ca_path` cannot be used."""
+
+    def __init__(self, config: SourceConfig) -> None:
+        self._server = _Place.of(config.uri)
+        self._context = _context(config)
+        self._connect_seconds = config.connect_timeout
+        self._silent_seconds = _SILENT_SECONDS
+        self._login = config.proxy
+        self._proxy = _Place.of(config.proxy.get_secret_value()) if config.proxy else None
+        self._proxy_context = contexts.context(config.ca_path) if self._proxy and self._proxy.is_tls else None
+
+    async def connect(self) -> Connection:
+        """Return a connection on which the server can be asked.
+
+        Raises `OSError`: `ConnectTimeout`, `ProxyRefusal`, a fault of TLS, or what else was in the way.
+        """
+        first = self._proxy or self._server
+        loop = asyncio.get_running_loop()
+        reaching = loop.create_connection(self._made, first.host, first.port, happy_eyeballs_delay=_EYEBALLS)
+        _, connection = await self._in_time(reaching)
         try:
-            await self._waiter
-        finally:
-            self._waiter = None
+            if self._proxy is not None:
+                if self._proxy_context is not None:
+                    connection = await self._under_tls(connection, self._proxy_context, self._proxy)
+                if self._server.is_tls:
+                    await self._tunnel(connection)
+            if self._server.is_tls:
+                connection = await self._under_tls(connection, self._context, self._server)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
-    def taken(self, most: int) -> bytes:
-        """Return so many octets at most of what has arrived; at the end none. Raises what broke the connection."""
-        if not self._unread:
-            self.raise_if_lost()
-        found = bytes(self._unread[:most])
-        del self._unread[:most]
-        if self._is_paused and len(self._unread) <= MOST_UNREAD:
-            self._is_paused = False
-            self.transport.resume_reading()
-        return found
+    def asked_of_proxy(self) -> tuple[bytes, bytes]:
+        """Return what stands before each target, and a header, where a proxy is asked itself; else nothing."""
+        if self._proxy is None or self._server.is_tls:
+            return b"", b""
+        return b"http://" + self._server.authority, _authorization(self._login)
 
-    def raise_if_lost(self) -> None:
-        """Raise what broke the connection, if something did."""
-        if self._error is not None:
-            raise self._error
+    def _made(self) -> Connection:
+        return Connection(self._silent_seconds)
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    async def _tunnel(self, connection: Connection) -> None:
+        target = self._server.authority
+        request = b"CONNECT %b HTTP/1.1\r\nhost: %b\r\naccept: */*\r\n" % (target, target)
+        head = await connection.ask(request + _authorization(self._login) + b"\r\n")
+        if not 200 <= head.status < 300:
+            raise ProxyRefusal(head.status)
+
+    async def _under_tls(self, lower: Connection, context: ssl.SSLContext, peer: _Place) -> Connection:
+        """Go on under TLS. Nothing that was said until then is taken for what is said under TLS."""
+        loop, upper = asyncio.get_running_loop(), self._made()
+        upper.transport = lower.handed_over()
+        name = contexts.server_name(peer.host)
+        found = await self._in_time(loop.start_tls(upper.transport, upper, context, server_hostname=name))
+        upper.transport = cast("asyncio.Transport", found)
+        return upper
+
+    async def _in_time(self, step: Awaitable[_Result]) -> _Result:
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                return await step
+        except TimeoutError as error:
+            raise ConnectTimeout from error
 
 
-@contextmanager
-def _in_httpcores_words(late: type[Exception], broken: type[Exception]) -> Iterator[None]:
-    try:
-        yield
-    except TimeoutError as error:
-        raise late(str(error)) from error
-    except OSError as error:  # errors of TLS, and of a host without an address, are such, too
-        raise broken(str(error)) from error
+def _authorization(login: Secret | None) -> bytes:
+    """Return the header with the login of a proxy's URL, if there is one (RFC 7617)."""
+    parts = urlsplit(login.get_secret_value() if login else "")
+    if not parts.username:
+        return b""
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return b"proxy-authorization: Basic %b\r\n" % b64encode(pair.encode())
+
+
+def _context(config: SourceConfig) -> ssl.SSLContext:
+    context = contexts.context(config.ca_path)
+    context.set_alpn_protocols(["http/1.1"])
+    if not (config.verify_hostnames and config.verify_ca):
+        context.check_hostname = False
+    if not config.verify_ca:
+        context.verify_mode = ssl.CERT_NONE
+    return context

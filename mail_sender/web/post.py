@@ -7,7 +7,6 @@ httpx is imported when the first post goes: most senders post to nobody, and hol
 """
 
 import asyncio
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpcore
-
 from mail_sender import __version__
 from mail_sender.errors import causes
 from mail_sender.names.secret import Secret
 from mail_sender.tls import contexts, fault
 from mail_sender.tls.pem import BadPem
+from mail_sender.web import network_words
 
 if TYPE_CHECKING:
     import httpx
@@ -146,26 +144,19 @@ def _network_fault(target: Target, error: BaseException) -> NotPosted:
         detail, advice = fault.described(found, peer)
         return NotPosted(f"{place}: {detail}", advice, is_lasting=True)
     advice = f"check {target.url_key}, and that its host can be reached from this machine"
-    return NotPosted(f"{place} cannot be reached: {network_detail(error)}", advice)
+    return NotPosted(f"{place} cannot be reached: {_detail(error)}", advice)
 
 
-# Errors of httpcore: those of httpx have one of these as their cause.
-_NETWORK_DETAILS: tuple[tuple[type[BaseException], str], ...] = (
-    (socket.gaierror, "its name cannot be resolved"),
-    (ConnectionRefusedError, "connection refused"),
-    (httpcore.ConnectTimeout, "no connection within the time allowed"),
-    (TimeoutError, "no answer in time"),
-    (httpcore.TimeoutException, "no answer in time"),
-    (httpcore.ProxyError, "the proxy refuses"),
-    (httpcore.NetworkError, "the connection was cut"),
-    (httpcore.ProtocolError, "the connection was cut, or the answer is not HTTP"),
-)
+def _detail(error: BaseException) -> str:
+    """Return what the network did; each error of httpx has one of httpcore's as its cause."""
+    import httpcore  # noqa: PLC0415 - see the module's text
 
-
-def network_detail(error: BaseException) -> str:
-    """Return what the network did to an exchange of httpcore or httpx, in words."""
-    found = list(causes(error))
-    for kind, detail in _NETWORK_DETAILS:
-        if any(isinstance(cause, kind) for cause in found):
-            return detail
-    return type(error).__name__
+    kinds = (
+        (httpcore.ConnectTimeout, network_words.NO_CONNECTION),
+        (TimeoutError, network_words.NO_ANSWER),
+        (httpcore.TimeoutException, network_words.NO_ANSWER),
+        (httpcore.ProxyError, network_words.PROXY_REFUSES),
+        (httpcore.NetworkError, network_words.CUT),
+        (httpcore.ProtocolError, f"{network_words.CUT}, or the answer is not HTTP"),
+    )
+    return network_words.detail(error, kinds)

@@ -16,7 +16,7 @@ SLOW = [
     "aiosmtplib", "babel", "croniter", "css_inline", "http.server", "httpx", "jinja2", "rich", "starlette", "uvicorn",
 ]  # fmt: skip
 NEVER_IN_A_SENDER = [
-    "click", "ctypes", "http.cookiejar", "httpx", "multiprocessing", "mail_sender.config.reference", "mail_sender.config.schema", "mail_sender.preview", "mail_sender.templating.check", "mail_sender.wiring.once", "pygments", "rich",
+    "click", "ctypes", "h11", "http.cookiejar", "httpcore", "httpx", "multiprocessing", "mail_sender.config.reference", "mail_sender.config.schema", "mail_sender.preview", "mail_sender.templating.check", "mail_sender.wiring.once", "pygments", "rich",
     "starlette", "uvicorn",
 ]  # fmt: skip
 SLOWER_THAN_HELP = ["asyncio", "sqlite3", "structlog", "mail_sender.ledger.base", "mail_sender.preview"]
@@ -71,7 +71,7 @@ def test_a_sender_imports_nothing_that_only_other_commands_need(tmp_path: Path) 
     modules, built = ended(
         "-s", "-c", files.client, "-m", files.sender, "--dry-run", tmp_path / "mail", "-t", "you@example.com"
     )
-    assert {"mail_sender.wiring.serve", "croniter", "httpcore", "jinja2"} <= modules
+    assert {"mail_sender.wiring.serve", "croniter", "httptools", "jinja2"} <= modules
     assert modules & set(NEVER_IN_A_SENDER) == set()
     assert {"ClientFile", "SenderFile"} <= built
     assert built & {"RelayTable", "OAuthTable", "Status", "RelayStatus"} == set()

@@ -152,7 +152,8 @@ async def start_impatient(rig: Rig) -> None:
     """Start the sender with short deadlines towards the server: its own are of half a minute and more."""
     await rig.open()
     assert rig._sender is not None
-    rig._sender.source._https._timeouts.update(read=SHORT, write=SHORT, connect=SHORT)
+    network = rig._sender.source._https._network
+    network._connect_seconds = network._silent_seconds = SHORT
     await rig.start()
 
 

@@ -1,8 +1,8 @@
 """What an identity server answers, octet by octet: each call ends in what it promises, or in a `ServerFault`.
 
 The answers are those of a real Kanidm, damaged, in each form that HTTP has for them. Nothing is between them and the
-source but httpcore: a network of this module's own hands out an answer for each connection. Of what was listed or read,
-mails are made.
+source but the connection's own parser: a network of this module's own hands out an answer for each connection. Of what
+was listed or read, mails are made.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-import httpcore
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -219,7 +218,7 @@ def check(case: dict[str, Any]) -> str:
     """Make the call, and mails of what comes of it."""
     loop, source = _loop_and_source()
     network = Network(case["answers"], case["pieces"])
-    source._https._pool = httpcore.AsyncConnectionPool(network_backend=network)
+    source._https._network = network  # type: ignore[assignment]  # it has what is asked of one
     with capture_logs() as logged:
         end = loop.run_until_complete(_ended(source, case["call"]))
     secrets.require_hidden(*map(str, logged), *_shown(end))

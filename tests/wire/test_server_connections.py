@@ -19,12 +19,12 @@ import pytest
 from mail_sender.errors import ServerFault, ServerFaultKind
 from mail_sender.message import Listing
 from mail_sender.names.secret import Secret
-from mail_sender.source import network
 from mail_sender.source.config import SourceConfig
+from mail_sender.source.http_connection import MOST_UNREAD
 from mail_sender.source.https import HttpsClient
 from mail_sender.source.kanidm import KanidmSource
 from tests.support.certificates import Authority
-from tests.support.connect_proxy import ConnectProxy
+from tests.support.connect_proxy import MADE, ConnectProxy
 from tests.support.scripted_server import Answer, ScriptedServer
 from tests.unit.source.answering import entry
 
@@ -141,7 +141,7 @@ async def test_a_list_that_is_longer_than_what_is_kept_unread_arrives_whole(make
         await asyncio.sleep(0.01)
 
     last = await source.list_ready(NOW, take)
-    assert len(body) > 2 * network.MOST_UNREAD
+    assert len(body) > 2 * MOST_UNREAD
     assert taken + len(last.messages) == len(last.ids) == 4_000
 
 
@@ -186,6 +186,65 @@ async def test_a_proxy_makes_a_tunnel_and_sees_no_token(make: Make, proxy: Conne
     assert (await source.list_ready(NOW)).messages == ()
     assert proxy.targets == [server.url.removeprefix("https://")]
     assert len(server.requests) == 1
+
+
+async def test_a_proxy_may_speak_tls_and_want_a_login_which_only_it_sees(make: Make, authority: Authority) -> None:
+    """TLS in TLS; the proxy sees no token, and the server no login."""
+    with ConnectProxy(authority.server("localhost")) as proxy:
+        server, source = make([HEAD + BODY, MARKED], proxy=f"https://user:p%40ss@{proxy.place}")
+        assert (await source.list_ready(NOW)).messages == ()
+        await source.mark_sent(ONE)
+    assert b"\r\nproxy-authorization: Basic dXNlcjpwQHNz\r\n" in proxy.requests[0]
+    assert len(proxy.requests) == 1
+    assert b"a-token" not in proxy.requests[0]
+    assert [b"proxy-authorization" in request for request in server.requests] == [False, False]
+
+
+async def test_a_proxy_whose_certificate_does_not_hold_gets_no_login(make: Make, authority: Authority) -> None:
+    """Its own name counts, not the server's."""
+    with ConnectProxy(authority.server("other.example")) as proxy:
+        _, source = make(proxy=f"https://user:secret@{proxy.place}")
+        with pytest.raises(ServerFault) as caught:
+            await source.list_ready(NOW)
+    assert caught.value.kind is ServerFaultKind.UNTRUSTED
+    assert proxy.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 1\r\n\r\nx", "the proxy refuses (407)"),
+        (MADE + HEAD + BODY, "its answer is not HTTP"),
+    ],
+)
+async def test_what_a_proxy_says_in_place_of_a_tunnel_is_not_the_servers_word(
+    make: Make, answer: bytes, words: str
+) -> None:
+    """Neither its refusal, which is a person's to mend, nor what comes before TLS."""
+    with ConnectProxy(answer=answer) as proxy:
+        server, source = make([HEAD + BODY], proxy=proxy.url)
+        with pytest.raises(ServerFault) as caught:
+            await source.list_ready(NOW)
+    assert caught.value.kind is ServerFaultKind.UNREACHABLE
+    assert words in caught.value.detail
+    assert server.requests == []
+
+
+async def test_without_tls_a_proxy_is_asked_itself() -> None:
+    """With the whole URL, and its login beside the token (RFC 9112, section 3.2.2)."""
+    with ScriptedServer(lambda *_: Answer()) as proxy:
+        url = Secret(proxy.url.replace("//", "//user:p%40ss@"))
+        source = KanidmSource(SourceConfig("http://idm.example.com", Secret("a-token"), proxy=url))
+        await source.mark_sent(ONE)
+        await source.close()
+    assert proxy.requests == [("POST", f"http://idm.example.com:80/scim/v1/Message/{ONE}/_sent")]
+    ((headers, _),) = proxy.posted
+    wanted = {
+        "host": "idm.example.com",
+        "authorization": "Bearer a-token",
+        "proxy-authorization": "Basic dXNlcjpwQHNz",
+    }
+    assert wanted.items() <= headers.items()
 
 
 async def test_a_server_that_hangs_after_its_handshake_is_not_called_untrusted(authority: Authority) -> None:

@@ -14,28 +14,28 @@ from mail_sender.source.dry_run import DryRunSource
 from mail_sender.source.kanidm import KanidmSource
 from tests.conformance import captures
 from tests.support.samples import DAY, HOUR, NOW, message
+from tests.unit.source.answering import SERVER
 
 
-async def test_a_server_is_read_and_never_told() -> None:
+async def test_a_server_is_read_and_never_told(server: respx.MockRouter) -> None:
     """Standing, list and single messages are the server's own; a mark reaches nobody."""
-    config = SourceConfig("https://idm.example.com", Secret("a-token"))
+    config = SourceConfig(SERVER, Secret("a-token"))
     answers = {capture.name: capture.json for capture in captures.load()}
-    with respx.mock(base_url=config.uri) as server:
-        server.get("/v1/self").respond(json=answers["self: sender"])
-        server.get(path__startswith="/scim/v1/Entry/").respond(404)
-        server.get("/scim/v1/Message/_ready").respond(json=answers["ready: test and reset"])
-        dry, real = DryRunSource(config), KanidmSource(config)
-        assert await dry.standing() == await real.standing()
-        listed = await dry.list_ready(NOW)
-        assert listed == await real.list_ready(NOW)
-        one = listed.messages[0].id
-        server.get(f"/scim/v1/Message/{one}").respond(json=answers["get"])
-        assert await dry.read(one) == await real.read(one)
-        asked = len(server.calls)
-        await dry.mark_sent(one)
-        assert len(server.calls) == asked
-        for source in (dry, real):
-            await source.close()
+    server.get("/v1/self").respond(json=answers["self: sender"])
+    server.get(path__startswith="/scim/v1/Entry/").respond(404)
+    server.get("/scim/v1/Message/_ready").respond(json=answers["ready: test and reset"])
+    dry, real = DryRunSource(config), KanidmSource(config)
+    assert await dry.standing() == await real.standing()
+    listed = await dry.list_ready(NOW)
+    assert listed == await real.list_ready(NOW)
+    one = listed.messages[0].id
+    server.get(f"/scim/v1/Message/{one}").respond(json=answers["get"])
+    assert await dry.read(one) == await real.read(one)
+    asked = len(server.calls)
+    await dry.mark_sent(one)
+    assert len(server.calls) == asked
+    for source in (dry, real):
+        await source.close()
 
 
 async def test_what_is_sent_is_never_due_for_a_mark_nor_taken_for_unsent() -> None:

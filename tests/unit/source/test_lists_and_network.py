@@ -1,6 +1,7 @@
 """Lists that a server does not give at once, and what the network makes of a call."""
 
 import asyncio
+import errno
 import itertools
 import socket
 import ssl
@@ -9,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpcore
 import httpx
 import pytest
 import respx
@@ -19,7 +19,9 @@ from mail_sender.message import Listing
 from mail_sender.names.secret import Secret
 from mail_sender.source import kanidm, wire
 from mail_sender.source.config import SourceConfig
+from mail_sender.source.http_connection import Cut, NotHttp
 from mail_sender.source.kanidm import KanidmSource
+from mail_sender.source.network import ConnectTimeout, ProxyRefusal
 from tests.unit.source.answering import (
     BACKEND,
     NOTHING,
@@ -190,11 +192,12 @@ EXPIRED.verify_code, EXPIRED.verify_message = 10, "certificate has expired"
 NETWORK = [
     (socket.gaierror(socket.EAI_NONAME, "x"), "its name cannot be resolved"),
     (ConnectionRefusedError(111, "x"), "connection refused"),
-    (httpcore.ConnectTimeout("x"), "no connection within the time allowed"),
-    (httpcore.ReadTimeout("x"), "no answer in time"),
-    (httpcore.ProxyError("407 x"), "the proxy refuses"),
-    (httpcore.ReadError("x"), "the connection was cut"),
-    (httpcore.RemoteProtocolError("x"), "the connection was cut, or the answer is not HTTP"),
+    (ConnectTimeout("x"), "no connection within the time allowed"),
+    (TimeoutError("x"), "no answer in time"),
+    (ProxyRefusal(407), "the proxy refuses (407)"),
+    (OSError(errno.EHOSTUNREACH, "x"), "the connection was cut"),
+    (Cut("x"), "the connection was cut"),
+    (NotHttp("x"), "its answer is not HTTP"),
 ]
 
 
@@ -221,7 +224,7 @@ async def test_a_certificate_that_does_not_hold_is_a_fault_of_its_own(
     assert "renew the certificate" in fault.advice
 
 
-@pytest.mark.parametrize("error", [httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError])
+@pytest.mark.parametrize("error", [Cut, NotHttp])
 async def test_a_request_on_a_connection_that_was_closed_is_made_once_more(
     server: respx.MockRouter, source: KanidmSource, error: type[Exception]
 ) -> None:
@@ -257,13 +260,13 @@ async def test_a_proxy_is_named_where_it_may_be_at_fault_and_its_password_is_not
     proxied = KanidmSource(
         SourceConfig(SERVER, Secret("a-token"), proxy=Secret("http://user:a-secret@proxy.example.com:3128"))
     )
-    server.get(READY).side_effect = [NOTHING, httpcore.ProxyError("407 Proxy Authentication Required")]
+    server.get(READY).side_effect = [NOTHING, ProxyRefusal(407)]
     try:
         assert (await proxied.list_ready(NOW)).messages == ()
         fault = await fault_of_list(proxied)
     finally:
         await proxied.close()
-    expected = f"{SERVER} (through the proxy of HTTPS_PROXY) cannot be reached: the proxy refuses"
+    expected = f"{SERVER} (through the proxy of HTTPS_PROXY) cannot be reached: the proxy refuses (407)"
     assert fault.detail == expected
     assert "NO_PROXY" in fault.advice
     assert "a-secret" not in str(fault)
