@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
+from mail_sender.ledger.states import State
 from server_stub.misbehaviour.exchange import Exchange, Fault, hang, lose_answer, reset, status
 from tests.faults.api_faults import (
     ENTRY,
@@ -64,10 +65,15 @@ async def unheard(rig: Rig, fault: Fault, times: int) -> None:
     await start_impatient(rig)
     await met.often(min(times, _LONG // 2))
     if times > 1:
+        assert await rig.changes.until_seen(partial(_all_sent, rig)), "it was not mailed"  # else a dot may be cut
         await rig.crash()
         await start_impatient(rig)
         await met.often(min(times, _LONG))
     assert len(rig.relay.mails) <= len(rig.queued), "it was mailed again"
+
+
+async def _all_sent(rig: Rig) -> bool:
+    return [row.delivery.state for row in await rig.rows()] == [State.SENT] * len(rig.queued)
 
 
 async def purged(rig: Rig) -> None:
