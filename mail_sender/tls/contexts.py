@@ -9,9 +9,10 @@ checked before the handshake counts as done: nothing is said to a peer without o
 import os
 import ssl
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from weakref import WeakKeyDictionary, WeakSet
 
 from mail_sender.tls import pem, shown
@@ -31,10 +32,17 @@ class _Handshake(ssl.SSLObject):
     It notes on its error whether the peer had asked for a client certificate, and what it had shown (`shown.by`).
     """
 
+    @classmethod
+    def _create(cls, *given: Any, context: ssl.SSLContext, **named: Any) -> Self:
+        with _noting(context):  # OpenSSL goes by what a context has at this time: without it, nothing would be noted
+            made: Self = super()._create(*given, context=context, **named)  # type: ignore[misc]  # untyped
+        return made
+
     def do_handshake(self) -> None:
         """Shake hands. Raises `ssl.SSLError`, a `PinMismatch` among them."""
         try:
-            super().do_handshake()
+            with _noting(self.context):
+                super().do_handshake()
             if (pins := _PINS.get(self.context)) is not None:
                 pins.check(shown.of(self))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -43,6 +51,21 @@ class _Handshake(ssl.SSLObject):
             error.was_asked = is_asked(self.context)  # type: ignore[attr-defined]  # ours
             error.shown = shown.of(self)  # type: ignore[attr-defined]  # ours
             raise
+
+
+@contextmanager
+def _noting(made: ssl.SSLContext) -> Iterator[None]:
+    """Note what the peers of a context ask for inside: everything that is said afterwards would be passed by it, too.
+
+    The way to it is undocumented, but there since Python 3.8, and the only place where the peer's wish shows. `ssl`
+    would translate the arguments of each call, which costs more than the encryption does.
+    """
+    callback = super(ssl.SSLContext, ssl.SSLContext)._msg_callback  # type: ignore[misc]  # a property of its base
+    callback.__set__(made, _note_request)
+    try:
+        yield
+    finally:
+        callback.__set__(made, None)
 
 
 def _note_request(connection: Any, direction: str, _version: Any, _content: Any, message: int, _data: Any) -> None:
@@ -93,9 +116,6 @@ def _prepare(made: ssl.SSLContext) -> None:
     """Make a context speak TLS 1.2 or newer, and its handshakes say what the peer asks for and shows."""
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.sslobject_class = _Handshake
-    # Undocumented, but there since Python 3.8, and the only place where the peer's wish shows. `ssl` would translate
-    # the arguments of each call, which costs more than the encryption does.
-    super(ssl.SSLContext, ssl.SSLContext)._msg_callback.__set__(made, _note_request)  # type: ignore[misc]
 
 
 def add_ca(made: ssl.SSLContext, ca_path: Path) -> None:

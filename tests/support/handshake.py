@@ -3,6 +3,7 @@
 import datetime as dt
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import trustme
@@ -27,6 +28,17 @@ def handshake(client: ssl.SSLContext, server: ssl.SSLContext, name: str) -> ssl.
             if step != theirs.do_handshake:
                 return error
     return None
+
+
+def connected(client: ssl.SSLContext, server: ssl.SSLContext, name: str) -> tuple[ssl.SSLObject, ssl.SSLObject]:
+    """Shake hands; return both ends."""
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = client.wrap_bio(to_client, to_server, server_hostname=name)
+    theirs = server.wrap_bio(to_server, to_client, server_side=True)
+    for step in [ours.do_handshake, theirs.do_handshake] * 3:
+        with suppress(ssl.SSLWantReadError):
+            step()
+    return ours, theirs
 
 
 def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:

@@ -4,13 +4,14 @@ import datetime as dt
 import ssl
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trustme
 
 from mail_sender.tls import certificate, contexts
-from tests.support.handshake import handshake, self_signed, server_context
+from tests.support.handshake import connected, handshake, self_signed, server_context
 
 ROOT = Path(__file__).parents[3]
 NAME = "relay.example"
@@ -128,3 +129,27 @@ def test_an_error_of_another_file_is_not_blamed_on_a_good_ca(
     junk.write_text("no certificate")
     assert certificate.of_file(junk) is None
     contexts.add_ca(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_every_handshake_shows_what_the_peer_asks_for_and_what_is_said_afterwards_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: ssl.TLSVersion
+) -> None:
+    """A server may begin to want a client certificate at any time."""
+    noted: list[object] = []
+    note: Callable[..., object] = contexts._note_request
+    monkeypatch.setattr(contexts, "_note_request", lambda *given: noted.append(note(*given)))
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    client, server = contexts.context(tmp_path / "ca.pem"), server_context(authority.issue_cert(NAME))
+    server.maximum_version = version
+    ours, theirs = connected(client, server, NAME)
+    in_handshake = len(noted)
+    theirs.write(b"250 ok")
+    ours.write(b"QUIT")
+    assert (ours.read(9), theirs.read(9), len(noted)) == (b"250 ok", b"QUIT", in_handshake)
+    assert in_handshake > 0
+    assert not contexts.is_asked(client)
+    server.verify_mode = ssl.CERT_OPTIONAL
+    connected(client, server, NAME)
+    assert contexts.is_asked(client)
