@@ -34,10 +34,18 @@ class About:
     languages: tuple[str, ...]
 
 
+@lru_cache(maxsize=8)
+def _kept_mailbox(header: str, name: str, address: str) -> str:
+    """Return what all mails of a configuration have (`mailbox`)."""
+    return mailbox(header, name, address)
+
+
 HEADERS: Mapping[str, Callable[[About], str]] = {
     "Date": lambda mail: format_datetime(mail.date),
-    "From": lambda mail: mailbox("From", mail.config.instance_display_name, mail.config.from_address),
-    "Reply-To": lambda mail: mailbox("Reply-To", mail.config.instance_display_name, mail.config.reply_to_address),
+    "From": lambda mail: _kept_mailbox("From", mail.config.instance_display_name, mail.config.from_address),
+    "Reply-To": lambda mail: _kept_mailbox(
+        "Reply-To", mail.config.instance_display_name, mail.config.reply_to_address
+    ),
     # An address outside ASCII stands there in UTF-8 (RFC 6532): it has no other spelling.
     "To": lambda mail: mail.recipient,
     "Subject": lambda mail: words("Subject", mail.subject),

@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import re
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from mail_sender.templating.logo import Logo
 
@@ -31,20 +31,25 @@ class ForeignHeader(Exception):
 class Lines:
     """Whole lines of a body, and their octets in both encodings; those that many mails have are encoded once."""
 
+    __slots__ = ("_plain", "_quoted", "fit", "text")
+
     def __init__(self, text: str) -> None:
         self.text = text
+        self._plain = self._quoted = b""  # until somebody asks
         self.fit = text.isascii() and (len(text) <= LONGEST_LINE or max(map(len, text.splitlines())) <= LONGEST_LINE)
         """Whether they can be sent as 7bit."""
 
-    @cached_property
+    @property
     def plain(self) -> bytes:
         """The lines as they are; each ends in CRLF."""
-        return self._text.encode("ascii")
+        self._plain = self._plain or self._text.encode("ascii")
+        return self._plain
 
-    @cached_property
+    @property
     def quoted(self) -> bytes:
         """The lines as quoted-printable (RFC 2045, section 6.7)."""
-        return binascii.b2a_qp(self._text.encode(), istext=True)
+        self._quoted = self._quoted or binascii.b2a_qp(self._text.encode(), istext=True)
+        return self._quoted
 
     @property
     def _text(self) -> str:

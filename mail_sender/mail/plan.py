@@ -68,14 +68,13 @@ class _Source:
 
 @dataclass(frozen=True, slots=True)
 class _Filling:
-    """What is put into one or more places: a source, the filters, and how special characters are written."""
+    """What is put into one or more places: a source's number, the filters, and how special characters are written."""
 
-    source: _Source
+    source: int
     filters: tuple[Callable[..., Any], ...]
     written: tuple[str, ...]
 
-    def text(self, values: list[Variables]) -> str:
-        value = self.source.value(values)
+    def text(self, value: Any) -> str:
         for apply in self.filters:
             value = apply(value)
         text = str(value)
@@ -89,6 +88,7 @@ class Plan:
     """How the parts of a mail are filled in; `html` is None if mails have none."""
 
     subject: str
+    sources: tuple[_Source, ...]
     fillings: tuple[_Filling, ...]
     text: tuple[Stretch, ...]
     html: tuple[Stretch, ...] | None
@@ -96,7 +96,8 @@ class Plan:
 
     def filled(self, values: list[Variables]) -> Parts:
         """Return the parts of a mail; `values` are what differs from mail to mail, in each language of the mail."""
-        texts = [filling.text(values) for filling in self.fillings]
+        found = [source.value(values) for source in self.sources]
+        texts = [filling.text(found[filling.source]) for filling in self.fillings]
         html = None if self.html is None else _filled(self.html, texts)
         return Parts(self.subject, _filled(self.text, texts), html, self.shows_logo)
 
@@ -165,7 +166,8 @@ class _Learning:
     def __init__(self, kind: str, config: MailConfig, values: Mapping[str, Variables]) -> None:
         self._html = config.appearance.html
         self._mark = f"h{uuid4().hex}"
-        self._sources: list[_Source] = []
+        self._holes: list[_Source] = []
+        self._sources: dict[_Source, int] = {}
         self._fillings: dict[_Filling, int] = {}
         with_holes = {
             tag: {name: value if value == "" else self._hole(((number, name),)) for name, value in found.items()}
@@ -182,11 +184,11 @@ class _Learning:
         subject = templates.subject()
         text = tuple(_lines(self._cut(templates.text(subject), _require_text)))
         if not self._html:
-            return Plan(subject, tuple(self._fillings), text, None, shows_logo=False)
+            return Plan(subject, tuple(self._sources), tuple(self._fillings), text, None, shows_logo=False)
         page = templates.page(subject)
         self._require_unstyled(templates.page(subject, styled=False), page)
         html = tuple(_lines(self._cut(page, _require_page)))
-        return Plan(subject, tuple(self._fillings), text, html, mime.LOGO in page)
+        return Plan(subject, tuple(self._sources), tuple(self._fillings), text, html, mime.LOGO in page)
 
     def _require_unstyled(self, plain: str, page: str) -> None:
         """Refuse a page in whose style rules a value stands, or whose rules may depend on one."""
@@ -195,14 +197,14 @@ class _Learning:
             raise NoPlan
 
     def _hole(self, pieces: tuple[str | Place, ...], *, is_sentence: bool = False) -> Hole:
-        self._sources.append(_Source(pieces, is_sentence))
-        return Hole(self._mark, len(self._sources) - 1)
+        self._holes.append(_Source(pieces, is_sentence))
+        return Hole(self._mark, len(self._holes) - 1)
 
     def _in_text(self, sentence: str) -> object:
         if self._mark not in sentence:
             return sentence
         found = hole.split(sentence, self._mark)
-        pieces = [piece if isinstance(piece, str) else self._sources[piece.number].pieces[0] for piece in found]
+        pieces = [piece if isinstance(piece, str) else self._holes[piece.number].pieces[0] for piece in found]
         return self._hole(tuple(pieces), is_sentence=True)
 
     def _in_page(self, sentence: str) -> object:
@@ -217,10 +219,11 @@ class _Learning:
                 before += piece
                 yield piece
             else:
-                source = self._sources[piece.number]
+                source = self._holes[piece.number]
                 require(piece, source, before)
                 before += "x"
-                filling = _Filling(source, tuple(filters.OF_VALUES[name] for name in piece.filters), piece.written)
+                number = self._sources.setdefault(source, len(self._sources))
+                filling = _Filling(number, tuple(filters.OF_VALUES[name] for name in piece.filters), piece.written)
                 yield self._fillings.setdefault(filling, len(self._fillings))
 
 
