@@ -34,7 +34,7 @@ _LABEL_END = rf"(?<=\S)[.\u3002](?=[^\s.\u3002,;:!?)\]}}'\"»”’{_CUT}])"
 _DOT = re.compile(rf"({_DECIMAL})|({_LABEL_END})")
 _BREAKS = re.compile(r"(?<=:)(?=\S)|(?<=[/\\])(?=[/\\])")
 _AT = re.compile(r" *@ *")
-_TELEPHONE = re.compile(r"\d(?:[\Wxー]*\d){6,}")
+_TELEPHONE = re.compile(r"\d(?:[\WxXー]*\d){6,}")
 _DIGITS = re.compile(r"\d{1,4}")
 
 

@@ -104,6 +104,7 @@ LINKING = st.sampled_from([
 @given(st.lists(st.one_of(LINKING, st.characters()), max_size=24).map("".join))
 @example("a.…b")
 @example("1\u30072.3")
+@example("12345X67")
 def test_no_mail_program_finds_a_link_in_a_name(name: str) -> None:
     """Whatever it is made of, and in whatever reading."""
     assert links(clean(name)) == []
