@@ -11,14 +11,12 @@ from collections.abc import Iterator
 
 from mail_sender import log
 from mail_sender.names import address
-from mail_sender.relay.seen import Seen, bare, bare_login
+from mail_sender.relay.seen import PIECE, Seen, bare, bare_login, pieces
 from mail_sender.verdict import LONGEST_TEXT
 
 LONGEST_READ = 2_000
 """Characters of a reply that are looked at: a longer one would keep every mail waiting."""
 
-_PIECE = 5
-"""Letters and digits of a secret that are not shown together: Kanidm writes its intent ids in groups of five."""
 _WORD = re.compile(r"\S+")
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _ADDRESS = re.compile(r"(?:\"[^\"]+\"|[\w.+%-]+)@[\w-]+(?:\.[\w-]+)+")  # somebody else's
@@ -30,12 +28,14 @@ def cleaned(text: str, login: tuple[str, ...], seen: Seen | None = None, most: i
 
     `seen` are the mails that the relay has seen: it may quote an earlier one, on another connection, too.
     """
-    text = text[:LONGEST_READ]
-    mails = tuple(seen or ())
-    for secrets in (login, *(mail.secrets for mail in mails)):
-        for secret in secrets:
+    text, seen = text[:LONGEST_READ], seen or Seen()
+    for secret in login:
+        text = text.replace(secret, _STARS)
+    mails = seen.quotable_in(text)
+    for mail in mails:
+        for secret in mail.secrets:
             text = text.replace(secret, _STARS)
-    text = _without_pieces(text, bare_login(login), seen.bare if seen else "")
+    text = _without_pieces(text, bare_login(login), seen)
     folded = text.casefold()
     for mail in mails:
         for in_lower_case, spelling in mail.addresses:
@@ -55,21 +55,22 @@ def without_addresses(text: str) -> str:
     return _ADDRESS.sub(lambda found: address.mask(found[0]), text) if "@" in text else text
 
 
-def _without_pieces(text: str, *secrets: str) -> str:
-    """Hide every word that holds a piece of a secret; these are as `bare` returns them."""
-    if not any(secrets):
-        return text
+def _without_pieces(text: str, login: str, seen: Seen) -> str:
+    """Hide every word that holds a piece of a secret; `login` is as `bare_login` returns it."""
 
     def hide(word: re.Match[str]) -> str:
-        readings = (bare(word[0]), *map(bare, _decoded(word[0])))
-        is_secret = any(piece in each for reading in readings for piece in _pieces(reading) for each in secrets)
-        return _STARS if is_secret else word[0]
+        if len(word[0]) < PIECE and word[0].isascii():
+            return word[0]
+        found = [piece for reading in _readings(word[0]) for piece in pieces(reading)]
+        return _STARS if any(piece in login for piece in found) or seen.has_piece(found) else word[0]
 
     return _WORD.sub(hide, text)
 
 
-def _pieces(reading: str) -> Iterator[str]:
-    return (reading[start : start + _PIECE] for start in range(len(reading) - _PIECE + 1))
+def _readings(word: str) -> Iterator[str]:
+    """Yield what a word may stand for, in letters and digits alone."""
+    yield bare(word)
+    yield from map(bare, _decoded(word))
 
 
 def _decoded(word: str) -> Iterator[str]:

@@ -1,16 +1,17 @@
 """What a relay quotes is cleaned at birth: no log and no ledger ever holds the rest."""
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mail_sender.mail.mail import Mail
 from mail_sender.relay import seen
 from mail_sender.relay.redaction import cleaned
-from mail_sender.relay.seen import Seen
+from mail_sender.relay.seen import Quotable, Seen
 from mail_sender.verdict import LONGEST_TEXT
 from tests.support.samples import ELLIE, INTENT, NOW
 
@@ -113,3 +114,42 @@ def test_old_access_tokens_and_old_mails_are_not_kept() -> None:
     for _ in range(100):
         mails.add(MAIL)
     assert len(mails.bare) < (len(SECRET) + 1) * seen.MOST
+    for number in range(1_000):
+        mails.add(replace(MAIL, recipient=f"{number:03}@example.com", secrets=(f"{number:06}",), names=()))
+    assert not mails.quotable_in("499@example.com")
+    assert len(mails.quotable_in("999@example.com")) == seen.MOST
+    assert cleaned("00930 00940", (), mails) == "00930 ***"
+
+
+class Thorough(Seen):
+    """Looks at every mail for every reply."""
+
+    def quotable_in(self, text: str) -> Sequence[Quotable]:
+        """Return all."""
+        return tuple(self._quotable)
+
+    def has_piece(self, found: Collection[str]) -> bool:
+        """Look at each secret."""
+        return any(piece in self.bare for piece in found)
+
+
+QUOTES = ["ab", "***b", "a***", SECRET, "spec1-7Kp2w", "ẞtraẞe", "SStrasse", "12345", ELLIE, "Ellie Émile", "ﬃe"]
+PARTS = st.sampled_from(
+    [*QUOTES, "***", *(quote.swapcase() for quote in QUOTES), " ", "-", "no", "=", "/", "QUItU1N0cmFzc2U="]
+)
+MAILS = st.builds(
+    lambda recipient, secrets, names: replace(MAIL, recipient=f"{recipient}@b", secrets=secrets, names=names),
+    st.sampled_from(["a", "ẞtraẞe", "ab", '"a b"']),
+    st.lists(st.sampled_from(QUOTES), max_size=2).map(tuple),
+    st.lists(st.sampled_from(QUOTES), max_size=2).map(tuple),
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(MAILS, max_size=3), st.lists(PARTS, max_size=6).map("".join), st.integers(0, 1))
+@example([replace(MAIL, secrets=("12345",), names=("*** b",))], "1-2345 b", 0)
+@example([MAIL, replace(MAIL, names=("Zed Example",))], "no Zed Example", 1)
+def test_a_first_look_leaves_nothing_out(mails: list[Mail], text: str, others: int) -> None:
+    """Also of mails that were marked a while ago, in other spellings, and where stars came in for something else."""
+    seen_before = [*mails, *[MAIL] * others * (seen.MOST - 1)]
+    assert cleaned(text, LOGIN, Seen(seen_before)) == cleaned(text, LOGIN, Thorough(seen_before))
