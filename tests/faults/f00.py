@@ -1,8 +1,8 @@
 """F0: everything at once, at random: what no plan has thought of.
 
-As many messages as there may be connections, with up to three recipients each, some of them for the same people, meet
-twice as many connections that are cut, slow, odd or fine, a server in and out of failure, and up to two kills. Then all
-is mended, and all invariants hold as ever.
+As many messages as there may be connections, with up to three recipients each, some of them for the same people, meet a
+few more connections that are cut, slow, odd or fine, a server in and out of failure, and up to two kills. Then all is
+mended, and all invariants hold as ever.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ from tests.faults.rig_wire import Cut, How
 
 CASES = 300
 DEADLINE = 2.0
+_MORE_THAN_AT_ONCE = 4
+"""So many more connections are odd than there may be at once; a breaker tries them one after the other, for seconds each."""
 _SHARED = 0.2
 """How many of the recipients are one of a few for whom there are several messages."""
 _ABOUT_THE_DOT = 45
@@ -43,7 +45,7 @@ Size = tuple[int, int]
 async def _everything(rig: Rig, size: Size) -> None:
     dice = rig.random
     at_once = rig.place.connections
-    behaviours = [_behaviour(dice, size) for _ in range(2 * at_once)]
+    behaviours = [_behaviour(dice, size) for _ in range(_MORE_THAN_AT_ONCE + at_once)]
     rig.relay.behave = lambda number: behaviours[number - 1] if number <= len(behaviours) else HEALTHY
     for number in range(dice.randint(1, at_once)):
         recipients = [_recipient(dice, number, one) for one in range(dice.choice((1, 1, 1, 2, 3)))]
