@@ -10,7 +10,9 @@
 The first poll is at once. Polls do not overlap, and ticks that pass during a poll are skipped. A wait that the server
 asks for (Retry-After) overrides the schedule. After a long poll, the next one waits for a while, so that polls take a
 tenth of the time at most: a list of thousands costs both sides seconds. A shorter question would not do. Kanidm's
-filters know no times, and that a list has as many entries as before does not say that it has the same ones.
+filters know no times, and that a list has as many entries as before does not say that it has the same ones. But of an
+entry that the last list had in the same words, only these words are looked at, so that such a list costs us little.
+After a list of thousands that were looked at for the first time, the wait is short, as the next list costs less.
 """
 
 import asyncio
@@ -25,11 +27,12 @@ from mail_sender.errors import LedgerFault, ServerFault
 from mail_sender.message import Listing
 from mail_sender.sender import events, skew
 from mail_sender.sender.config import SenderConfig
-from mail_sender.sender.intake import Intake
+from mail_sender.sender.intake import Intake, known_of
 from mail_sender.sender.observation import NextPoll, Polled, PollFailed
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.snapshot import Snapshot
 from mail_sender.source import answers
+from mail_sender.source.base import NOTHING, Known
 
 _log = structlog.get_logger()
 
@@ -37,10 +40,16 @@ STANDING_LASTS = 600.0
 """Seconds for which a good standing is not checked again."""
 RESTS = 9.0
 """How many times as long as a poll took the server is left alone after it."""
+RESTS_AFTER_NEW = 1.0
+"""The same after a list of very many messages that were new, or looked at again: the next one takes less."""
 LONGEST_REST = 60.0
 """The longest such rest, in seconds."""
+VERY_MANY = 1_000
+"""Messages that take longer to be looked at than to be listed."""
 WORTH_A_LINE = 5.0
 """A rest of so many seconds is logged: with the usual schedule, it is in place of a poll."""
+ALL_LASTS = 600.0
+"""Seconds after which a list is looked at as a whole again, and not only at what it has that the last one had not."""
 STANDING_SECONDS = 150.0
 """Seconds within which the account's standing is known: several calls, each with its deadline."""
 LIST_SECONDS = 1600.0
@@ -62,6 +71,7 @@ class Poller:
         self._clock = clock
         self._ring = ring
         self._standing_until = float("-inf")
+        self._all_until = float("-inf")
         self._greeted = False
         self._off = timedelta(0)  # by how much the server's time differed from ours at the last good poll
 
@@ -101,26 +111,29 @@ class Poller:
 
     async def _poll(self) -> float:
         """Poll once; return the seconds for which the server is to be left alone."""
-        began = self._clock.monotonic()
+        began, rests = self._clock.monotonic(), RESTS
         try:
             self._heartbeat.within(STANDING_SECONDS)
             await self._check_standing()
             self._heartbeat.within(LIST_SECONDS)
-            listing, intake = await self._list()
+            known = self._known(began)
+            listing, intake = await self._list(known)
             self._heartbeat.within(ADMIT_SECONDS)
-            await self._take_up(listing, intake)
+            rests = RESTS_AFTER_NEW if await self._take_up(listing, intake, known) else RESTS
             self._parts.observe(Polled(self._clock.now(), self._since(began), len(listing.ids), _malformed(listing)))
         except ServerFault as fault:
+            self._all_until = float("-inf")
             self._snapshot.note(fault, self._clock.now())
             self._parts.observe(PollFailed(self._clock.now(), self._since(began), fault.kind))
             return fault.retry_after or 0.0
         except LedgerFault as fault:
+            self._all_until = float("-inf")
             self._parts.conditions.ledger.down(fault.kind, fault.detail, fault.advice, self._clock.now())
             self._parts.observe(PollFailed(self._clock.now(), self._since(began), fault.kind))
         finally:
             self._snapshot.admitting = None
             self._ring()
-        return min(RESTS * self._since(began), LONGEST_REST)
+        return min(rests * self._since(began), LONGEST_REST)
 
     def _since(self, began: float) -> float:
         return self._clock.monotonic() - began
@@ -138,39 +151,50 @@ class Poller:
                 _log.warning("excess_groups", groups=groups, message=answers.EXCESS_GROUPS)
         self._standing_until = self._clock.monotonic() + STANDING_LASTS
 
-    async def _list(self) -> tuple[Listing, Intake]:
+    def _known(self, now: float) -> Known:
+        if now < self._all_until:
+            return known_of(self._snapshot)
+        self._all_until = now + ALL_LASTS
+        return NOTHING
+
+    async def _list(self, known: Known) -> tuple[Listing, Intake]:
         """List the queue, twice where the server's time has moved against ours: a single answer may have a wrong one.
 
         Where two answers disagree, the earlier time counts: no link expires by it too soon. Returns the last part of
         the list, with what is to be said of all of it, and what has taken the other parts.
         """
-        first, off, intake = await self._ask_for_list()
+        first, off, intake = await self._ask_for_list(known)
         if off is None or _near(off, timedelta(0), self._off):
             return first, intake
-        second, other, intake = await self._ask_for_list()
+        second, other, intake = await self._ask_for_list(known)
         if other is None or _near(other, off, timedelta(0), self._off):
             return second, intake
         return replace(second, at=self._clock.now() + min(off, other)), intake
 
-    async def _ask_for_list(self, *, knows_time: bool = False) -> tuple[Listing, timedelta | None, Intake]:
+    async def _ask_for_list(
+        self, known: Known, *, knows_time: bool = False
+    ) -> tuple[Listing, timedelta | None, Intake]:
         """Return a listing, by how much its time is ahead of ours, if it has one, and what took its parts."""
         parts, max_age = self._parts, self._config.retry.max_age
-        intake = Intake(parts.ledger, self._snapshot, max_age, self._clock, waits_for_clock=not knows_time)
-        found = await parts.source.list_ready(self._clock.now(), intake.take)
+        intake = Intake(parts.ledger, self._snapshot, max_age, self._clock, known, waits_for_clock=not knows_time)
+        found = await parts.source.list_ready(self._clock.now(), intake.take, known)
         return found, None if found.at is None else found.at - self._clock.now(), intake
 
-    async def _take_up(self, listing: Listing, intake: Intake) -> None:
+    async def _take_up(self, listing: Listing, intake: Intake, known: Known) -> bool:
+        """Take up what was listed; say whether very many of it had to be looked at, as is seldom."""
         self._compare_clocks(listing)
         if intake.has_left_out:
             self._heartbeat.within(LIST_SECONDS)
-            listing, _, intake = await self._ask_for_list(knows_time=True)
+            listing, _, intake = await self._ask_for_list(known, knows_time=True)
         _log.debug("polled", ready=len(listing.ids), malformed=_malformed(listing))
         reported = self._parts.reported
         new = [entry for entry in listing.odd if entry not in reported.odd]
         events.odd(new, max(listing.more_odd - reported.more_odd, 0))
         reported.odd, reported.more_odd = frozenset(listing.odd), listing.more_odd
         await intake.finish(listing)
-        await self._parts.ledger.forget(self._clock.now(), keep=self._snapshot.ids)
+        if known is NOTHING:
+            await self._parts.ledger.forget(self._clock.now(), keep=self._snapshot.ids)
+        return intake.looked_at >= max(VERY_MANY, len(listing.ids) // 2)
 
     def _compare_clocks(self, listing: Listing) -> None:
         ahead, condition = self._clock.learn(listing.at, listing.newest), self._parts.reported.skew

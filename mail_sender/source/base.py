@@ -5,12 +5,12 @@ Every call ends within the source's own deadline. A fault of the server, the tok
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from mail_sender.message import Found, Listing
+from mail_sender.message import Found, Listing, MessageIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,20 @@ async def dropped(_: Listing) -> None:
     """Take a part of a list that nobody needs: only what is said of the whole list is asked for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The ids of a list that was taken up: the next one need not show again what it lists in the very same words.
+
+    Up to the one whose time and id are `wanted` (`MessageIds.oldest`), it shows all of them.
+    """
+
+    ids: MessageIds = field(default_factory=MessageIds)
+    wanted: bytes = b""
+
+
+NOTHING = Known()
+
+
 class Source(Protocol):
     """A queue of messages on an identity server."""
 
@@ -42,12 +56,14 @@ class Source(Protocol):
         Raises `ServerFault`, also where that is not enough to send mail with (read-only, not a sender).
         """
 
-    async def list_ready(self, now: datetime, take: Take = dropped) -> Listing:
+    async def list_ready(self, now: datetime, take: Take = dropped, known: Known = NOTHING) -> Listing:
         """Return the messages that are to be sent: unsent, and past their `send_after`, oldest first.
 
         A long list is handed over in parts, so that it takes little memory: `take` gets all of them but the last one,
         each sorted by itself, with what is known of the list until then; the last one is returned, with what is to
         be said of the whole list. What `take` raises is raised.
+
+        What is `known` is left out, and is among the ids of the list all the same.
 
         The server's own clock says what is past; `now` counts where the server does not say it. A message that is
         missing from a long list is not gone: long lists may have gaps.

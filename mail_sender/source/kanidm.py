@@ -14,17 +14,16 @@ every fault is a `ServerFault`.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from urllib.parse import quote
 from uuid import UUID
 
 from mail_sender.errors import MessageGone, ServerFault
 from mail_sender.message import Found, Listing
 from mail_sender.source import answers, decoding, wire
-from mail_sender.source.base import Standing, Take, dropped
+from mail_sender.source.base import NOTHING, Known, Standing, Take, dropped
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.https import CALL_SECONDS, OK, Answer, HttpsClient, ServerFacts, target
 from mail_sender.source.list_answer import ListAnswer
@@ -62,12 +61,12 @@ class KanidmSource:
             raise answers.not_kanidm(self._server, "/v1/self answered something that is not an account")
         return answers.standing(account, groups, await self._may_write(account))
 
-    async def list_ready(self, now: datetime, take: Take = dropped) -> Listing:
+    async def list_ready(self, now: datetime, take: Take = dropped, known: Known = NOTHING) -> Listing:
         """Return what is ready; the module's text says how."""
-        taking = _Taking(wire.Reading(), take)
+        taking = _Taking(wire.Reading(known=known), take)
         answer = await self._list(target(_READY), taking)
         if answer.status == _INTERNAL_ERROR:
-            return await self._long_list(self._fault(answer), now, take)
+            return await self._long_list(self._fault(answer), lambda: _Taking(wire.Reading(now, known), take))
         if answer.status != OK:
             raise self._fault(answer)
         return taking.listing()
@@ -102,12 +101,12 @@ class KanidmSource:
             return None
         return bool(access["modifyPresent"] != "Deny")
 
-    async def _long_list(self, first: ServerFault, now: datetime, take: Take) -> Listing:
-        taking = _Taking(wire.Reading(now), take)
+    async def _long_list(self, first: ServerFault, begun: Callable[[], "_Taking"]) -> Listing:
+        taking = begun()
         try:
             await self._page({"filter": _UNSENT}, taking)
         except ServerFault:
-            taking = _Taking(wire.Reading(now), take)
+            taking = begun()
             await self._pages(first, taking)
         return taking.listing()
 
@@ -188,27 +187,33 @@ class _Taking:
 
     async def read(self, answer: Answer, octets: AsyncIterator[bytes]) -> None:
         """Read an answer. Raises `NotAList` and `TooLarge`, be it behind its last entry, and what `take` raises."""
-        self.new, self._answer = 0, answer
-        found, texts = ListAnswer(), decoding.Texts(answer.charset)
+        before, self._answer = self._reading.new, answer
+        found, texts = ListAnswer(self._reading.is_known), decoding.Texts(answer.charset)
         unpacking = decoding.Unpacking(answer.headers.get("content-encoding", ""), _LARGEST_LIST)
         async for chunk in _together(octets):
             for piece in unpacking.feed(chunk):
-                await self._entries(found.feed(texts.feed(piece)))
+                await self._entries(found, texts.feed(piece))
         unpacking.close()
-        await self._entries(found.feed(texts.feed(b"", is_last=True)))
+        await self._entries(found, texts.feed(b"", is_last=True))
         found.close()
-        self.total = found.total
+        self.new, self.total = self._reading.new - before, found.total
 
     def listing(self) -> Listing:
         """Return the part that was not taken yet, and what is to be said of the list."""
         return replace(self._reading.listing(), at=self._answer.date if self._answer else None)
 
-    async def _entries(self, entries: Iterator[object]) -> None:
-        while few := list(islice(entries, _AT_A_TIME)):
-            self.new += self._reading.take(few)
-            if self._reading.is_full:
-                await self._take(self.listing())
-            await asyncio.sleep(0)  # mail and marks go on
+    async def _entries(self, found: ListAnswer, text: str) -> None:
+        for number, entry in enumerate(found.feed(text), 1):
+            self._reading.take(entry, found.entry)
+            if number % _AT_A_TIME == 0:
+                await self._pause()
+        await self._pause()
+
+    async def _pause(self) -> None:
+        """Hand a part over if there is one; mail and marks go on."""
+        if self._reading.is_full:
+            await self._take(self.listing())
+        await asyncio.sleep(0)
 
 
 async def _together(octets: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -6,8 +6,7 @@ of its message. A message about a strange entry names the place of the fault, ne
 """
 
 import re
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from mail_sender.message import (
     UnknownContent,
 )
 from mail_sender.names import address
+from mail_sender.source.base import NOTHING, Known
 from mail_sender.source.decoding import UNREADABLE
 
 _TAG = re.compile(r"^[A-Z][A-Za-z0-9]{0,63}$")
@@ -81,33 +81,55 @@ class _CredentialResetV1(_Wire):
 
 
 class Reading:
-    """A list as it is read, part by part. `now` is given where the server has not left out what is held back."""
+    """A list as it is read, part by part. `now` is given where the server has not left out what is held back.
 
-    def __init__(self, now: datetime | None = None) -> None:
-        self._now = now
+    `new` is how many of its entries were not there before: another page may have had them. What is `known` is not
+    returned: an entry with the very text of one that was taken, and about which nothing was to be said.
+    """
+
+    def __init__(self, now: datetime | None = None, known: Known = NOTHING) -> None:
+        self.new = 0
+        self._now = None if now is None else _octets(now)
+        self._known = known
         self._messages: list[Message] = []
         self._ids = MessageIds()
         self._odd: dict[str, OddEntry] = {}
         self._more_odd = 0
-        self._newest: datetime | None = None
+        self._newest = b""
 
     @property
     def is_full(self) -> bool:
         """Whether there is a part to be handed over."""
         return len(self._messages) >= PART
 
-    def take(self, entries: Iterable[object]) -> int:
-        """Take in entries; return how many of them are new. Raises what iterating them raises."""
-        return sum(map(self._take, entries))
+    def is_known(self, text: str) -> bool:
+        """Take an entry in by its text, if it is known by that; say whether it is."""
+        if len(self._ids) >= MOST_MESSAGES or (found := _ID(text)) is None:
+            return False
+        id_ = bytes.fromhex(found[1].replace("-", ""))
+        beside = self._known.ids.beside(id_)
+        if beside is None or beside[8:] != _digest(text):
+            return False
+        send_after = beside[:8]
+        if send_after + id_ <= self._known.wanted or (self._now is not None and send_after >= self._now):
+            return False
+        if self._now is None and send_after > self._newest:
+            self._newest = send_after
+        self.new += self._ids.add(id_, beside)
+        return True
+
+    def take(self, entry: object, text: str = "") -> None:
+        """Take in an entry, and the text that it has in the list."""
+        self.new += self._take(entry, text)
 
     def listing(self) -> Listing:
         """Return what is to be sent and was not returned before, oldest first; and what is odd so far."""
         ordered = sorted(self._messages, key=lambda message: (message.send_after, message.id))
         self._messages = []
-        odd = tuple(self._odd.values())
-        return Listing(tuple(ordered), odd, more_odd=self._more_odd, newest=self._newest, ids=self._ids)
+        odd, newest = tuple(self._odd.values()), _time(self._newest) if self._newest else None
+        return Listing(tuple(ordered), odd, more_odd=self._more_odd, newest=newest, ids=self._ids)
 
-    def _take(self, entry: object) -> bool:
+    def _take(self, entry: object, text: str) -> bool:
         name = _name(entry)
         if (name in self._odd or len(self._odd) >= MOST_ODD) and not _is_complete(entry):
             self._more_odd += name not in self._odd or name == _NAMELESS
@@ -119,13 +141,15 @@ class Reading:
             return self._set_aside(name, f"cannot be read: {fault}")
         if strange:
             self._set_aside(name, f"{strange}: no mail can go to this recipient", partly=True)
-        if read.sent_at is not None or (self._now is not None and read.send_after >= self._now):
+        send_after = _octets(read.send_after)
+        if read.sent_at is not None or (self._now is not None and send_after >= self._now):
             return True
-        if self._now is None and (self._newest is None or self._newest < read.send_after):
-            self._newest = read.send_after
+        if self._now is None:
+            self._newest = max(self._newest, send_after)
         if len(self._ids) >= MOST_MESSAGES:
             return read.id not in self._ids
-        if is_new := self._ids.add(read.id):
+        is_knowable = not strange and (found := _ID(text)) is not None and found[1] == str(read.id)
+        if is_new := self._ids.add(read.id.bytes, send_after + (_digest(text) if is_knowable else _UNKNOWN)):
             self._messages.append(message)
         return is_new
 
@@ -237,6 +261,24 @@ def _known(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location if isinstance(part, int) or part in _FIELDS) or "entry"
 
 
+def _octets(time: datetime) -> bytes:
+    """Return a time so that it compares as what it is."""
+    return ((time - _FIRST) // _MICROSECOND).to_bytes(8, "big")
+
+
+def _time(octets: bytes) -> datetime:
+    return _FIRST + int.from_bytes(octets, "big") * _MICROSECOND
+
+
+def _digest(text: str) -> bytes:
+    """Return 8 octets that another text does not have: Python's own hash has a secret key in each process."""
+    return hash(text).to_bytes(8, "big", signed=True)
+
+
+_ID = re.compile(r'"id":\s*"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"').search
+_MICROSECOND = timedelta(microseconds=1)
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_UNKNOWN = bytes(8)
 _NAMELESS = "(without an id)"
 _MOST_PLACES = 3
 _REQUIRED = frozenset(name for name, field in _Entry.model_fields.items() if field.is_required())

@@ -15,7 +15,7 @@ from unittest.mock import patch
 from mail_sender import clock as shipped
 from mail_sender.clock import SteadyClock
 from mail_sender.message import Listing
-from mail_sender.source.base import Source, Take, dropped
+from mail_sender.source.base import NOTHING, Known, Source, Take, dropped
 from server_stub.misbehaviour.exchange import reset
 from tests.faults.api_faults import Met
 from tests.faults.family import Case, Family, Play
@@ -109,8 +109,8 @@ def _prepare(rig: Rig, *, dated: bool = True) -> Machine:
     machine = Machine(rig.clock)
 
     def telling(source: Source) -> Source:
-        async def list_ready(now: datetime, take: Take = dropped) -> Listing:
-            found = await source.list_ready(now, take)
+        async def list_ready(now: datetime, take: Take = dropped, known: Known = NOTHING) -> Listing:
+            found = await source.list_ready(now, take, known)
             return replace(found, at=machine.right.now().replace(microsecond=0) if dated else None)
 
         return overridden(source, list_ready=list_ready)

@@ -1,6 +1,7 @@
 """A queue in memory that answers as a server would, or as a test has scripted."""
 
 import asyncio
+import hashlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ from uuid import UUID
 
 from mail_sender.errors import MessageGone, ServerFault, ServerFaultKind
 from mail_sender.message import Found, Listing, Message, MessageIds, OddEntry
-from mail_sender.source.base import Standing, Take, dropped
+from mail_sender.source.base import NOTHING, Known, Standing, Take, dropped
 
 Call = Literal["standing", "list_ready", "read", "mark_sent"]
 SENDER = Standing("mail-sender", may_write=True)
@@ -22,7 +23,7 @@ class MemorySource:
 
     `calls` names every call in order, `times` when each came (the loop's seconds), `marks` every message that was to
     be marked, whether that came through or not, `sent` those that are marked, by us or by others; what is deleted is
-    taken out of `messages`.
+    taken out of `messages`. `shown` is how many messages each list had that were not known.
 
     What is `unlisted` is left out of the list, and can be read all the same. `down` is raised by every call while it
     is set. Without `has_group`, everything is hidden as Kanidm hides it. With `forgetful`, what is marked is still
@@ -45,6 +46,7 @@ class MemorySource:
         self.proxy_date: Callable[[], datetime] | None = None
         self.part = 500
         self.part_seconds = 0.0
+        self.shown: list[int] = []
         self.calls: list[Call] = []
         self.times: list[float] = []
         self.marks: list[UUID] = []
@@ -70,19 +72,23 @@ class MemorySource:
             raise fault(ServerFaultKind.NOT_A_SENDER)
         return self.account
 
-    async def list_ready(self, now: datetime, take: Take = dropped) -> Listing:
-        """Return what is unsent and past its `send_after`, oldest first, and all that is malformed."""
+    async def list_ready(self, now: datetime, take: Take = dropped, known: Known = NOTHING) -> Listing:
+        """Return what is unsent and past its `send_after`, oldest first, and all that is malformed; what is known not."""
         await self._begin("list_ready")
         servers = self.date() if self.date else now
         ready = [message for message in self.messages if message.send_after < servers and self._shows(message)]
         date = self.proxy_date or self.date
         at = date() if date else None
-        ids = MessageIds(message.id for message in ready)
+        ids = MessageIds()
+        for message in ready:
+            ids.add(message.id.bytes, _beside(message))
+        newest = max((message.send_after for message in ready), default=None)
+        ready = [message for message in ready if not _is_known(message, known)]
+        self.shown.append(len(ready))
         while len(ready) > self.part:
             part, ready = ready[: self.part], ready[self.part :]
-            await take(Listing(oldest_first(part), self.odd, at, newest=max(of.send_after for of in part), ids=ids))
+            await take(Listing(oldest_first(part), self.odd, at, newest=newest, ids=ids))
             await dawdle(self.part_seconds)
-        newest = max((message.send_after for message in ready), default=None)
         return Listing(oldest_first(ready), self.odd, at, newest=newest, ids=ids)
 
     async def read(self, message: UUID) -> Found:
@@ -121,6 +127,19 @@ class MemorySource:
             raise error
         if self.down is not None:
             raise self.down
+
+
+def _beside(message: Message) -> bytes:
+    """Return what a source would write beside an id: when it is to be sent, and what tells its words from others."""
+    micros = int(message.send_after.timestamp() * 1_000_000)
+    secret = getattr(message.content, "intent_id", "")
+    words = hashlib.blake2b(f"{message}{secret!s}".encode(), digest_size=8).digest()
+    return micros.to_bytes(8, "big") + words
+
+
+def _is_known(message: Message, known: Known) -> bool:
+    beside, id_ = _beside(message), message.id.bytes
+    return known.ids.beside(id_) == beside and beside[:8] + id_ > known.wanted
 
 
 def oldest_first(messages: Iterable[Message]) -> tuple[Message, ...]:

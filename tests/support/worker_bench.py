@@ -261,9 +261,13 @@ FULL = LedgerFault("SQLITE_FULL", "ledger.db: the disk is full", "make room: it 
 
 
 class Faults:
-    """Which calls of a ledger fail: those in `before` without doing anything, those in `after` when all is written."""
+    """Which calls of a ledger fail: those in `before` without doing anything, those in `after` when all is written.
+
+    `calls` names all that were made.
+    """
 
     def __init__(self) -> None:
+        self.calls: list[str] = []
         self.before: set[str] = set()
         self.after: set[str] = set()
 
@@ -280,6 +284,7 @@ class _Faulty:
 
     def __getattr__(self, name: str) -> Any:
         async def call(*given: Any, **named: Any) -> Any:
+            self._faults.calls.append(name)
             if name in self._faults.before:
                 raise FULL
             answer = await getattr(self._ledger, name)(*given, **named)

@@ -4,6 +4,7 @@ import tracemalloc
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ def test_it_holds_what_a_set_of_the_same_ids_holds(ids: list[UUID], others: list
     """Each once, whatever stands beside it; what is no id is not in it."""
     found, expected = MessageIds(), set[UUID]()
     for id_ in ids:
-        assert found.add(id_) is (id_ not in expected)
+        assert found.add(id_.bytes) is (id_ not in expected)
         expected.add(id_)
     assert len(found) == len(expected)
     assert [id_ in found for id_ in (*ids, *others)] == [id_ in expected for id_ in (*ids, *others)]
@@ -33,10 +34,31 @@ def test_an_id_that_lies_across_two_others_is_not_there() -> None:
     first, second = UUID(int=0x01020304 << 64), UUID(int=0x05060708 << 64)
     ids = MessageIds()
     ids._BUCKETS = 1  # both lie in one
-    ids.add(first)
-    ids.add(second)
-    across = UUID(bytes=(first.bytes + second.bytes)[5:21])
+    ids.add(first.bytes)
+    ids.add(second.bytes)
+    across = UUID(bytes=(first.bytes + bytes(16) + second.bytes)[21:37])
     assert (first in ids, second in ids, across in ids) == (True, True, False)
+
+
+def test_what_stands_beside_an_id_is_found_with_it() -> None:
+    """It is no id itself, and the first one counts."""
+    first, second = UUID(int=1), UUID(int=2)
+    ids = MessageIds()
+    assert ids.add(first.bytes, second.bytes)
+    assert not ids.add(first.bytes)
+    assert (ids.beside(first.bytes), ids.beside(second.bytes), second in ids) == (second.bytes, None, False)
+
+
+@pytest.mark.parametrize("many", [1, 7])
+def test_the_oldest_ones_are_told_from_the_others(many: int) -> None:
+    """By their time; of very many, about so many."""
+    ids = MessageIds()
+    ids._SAMPLE = 1_000
+    assert ids.oldest(10) == b""
+    for number in range(1_000 * many):
+        ids.add(uuid4().bytes, number.to_bytes(8, "big") + bytes(8))
+    assert abs(int.from_bytes(ids.oldest(500)[:8], "big") - 499) <= (0 if many == 1 else 300)
+    assert int.from_bytes(ids.oldest(10**6)[:8], "big") >= 990 * many
 
 
 def test_very_many_ids_take_little_memory() -> None:

@@ -10,8 +10,9 @@ import pytest
 from mail_sender.errors import ServerFaultKind
 from mail_sender.ledger.states import State
 from mail_sender.message import Listing, OddEntry
+from mail_sender.sender import poll
 from mail_sender.sender.poll import STANDING_LASTS
-from mail_sender.source.base import Standing, Take, dropped
+from mail_sender.source.base import NOTHING, Known, Standing, Take, dropped
 from tests.support.memory_source import fault
 from tests.support.samples import DAY, DOWN, HOUR, MINUTE, NOW, SECOND, A, B, C, crowd, message, reset
 from tests.support.virtual_time import VIRTUAL_TIME
@@ -39,6 +40,17 @@ async def test_a_server_that_is_slow_is_left_alone_for_a_while(took: float, next
         table.source.slow["list_ready"] = took
         await table.run(200)
         assert table.source.times_of("list_ready")[:2] == [0.0, next_poll]
+
+
+async def test_after_a_list_of_very_many_new_messages_the_next_one_does_not_wait_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes less than the first: what is known by then is passed over. That one is followed by the whole rest."""
+    monkeypatch.setattr(poll, "VERY_MANY", 20)
+    async with bench(*crowd(20)) as table:
+        table.source.slow["list_ready"] = 2.0
+        await table.run(60)
+        assert table.source.times_of("list_ready") == [0.0, 5.0, 30.0, 55.0]
 
 
 @pytest.mark.parametrize(("asked", "next_poll"), [(7.0, 10.0), (0.0, 5.0), (4.0, 5.0), (300.0, 305.0), (None, 5.0)])
@@ -287,8 +299,8 @@ async def test_more_odd_entries_than_are_kept_are_counted_once() -> None:
         list_ready = table.source.list_ready
         more = [5, 5, 3, 7]
 
-        async def listed(now: datetime, take: Take = dropped) -> Listing:
-            return replace(await list_ready(now, take), more_odd=more.pop(0) if more else 7)
+        async def listed(now: datetime, take: Take = dropped, known: Known = NOTHING) -> Listing:
+            return replace(await list_ready(now, take, known), more_odd=more.pop(0) if more else 7)
 
         table.source.list_ready = listed  # type: ignore[method-assign]  # more than a source in memory keeps
         await table.run(60)

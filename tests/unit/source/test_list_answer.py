@@ -109,3 +109,40 @@ def test_a_hostile_list_takes_time_by_its_length_alone(hostile: str) -> None:
     with pytest.raises(NotAList):
         entries(hostile)
     assert time.process_time() - began < 2.0
+
+
+# What is known by its text
+
+
+@given(st.lists(st.tuples(JSON, st.booleans()), max_size=8), st.sampled_from([",", ", ", ",\n  "]), SIZES)
+def test_what_is_not_known_is_given_whatever_is_known_beside_it(
+    resources: list[tuple[object, bool]], comma: str, size: int
+) -> None:
+    """In its order, whole; nothing else is given but what may be known as well."""
+    texts = [json.dumps(entry) for entry, _ in resources]
+    known = {text for text, (_, is_known) in zip(texts, resources, strict=True) if is_known}
+    passed: list[str] = []
+
+    def is_known(text: str) -> bool:
+        if text in known:
+            passed.append(text)
+        return text in known
+
+    found = ListAnswer(is_known)
+    given = entries(f"{START}{comma.join(texts)}]}}", size, found)
+    new = [json.loads(text) for text in texts if text not in known]
+    assert [entry for entry in given if json.dumps(entry) not in known] == new
+    assert sorted([*passed, *map(json.dumps, given)]) == sorted(texts)
+
+
+@pytest.mark.parametrize("size", [1_000, 65_536])
+def test_of_a_list_that_is_known_next_to_nothing_is_decoded(size: int) -> None:
+    """Wherever its pieces end; the text of what is given is told."""
+    texts = [json.dumps({"schemas": [], "id": number, "to": [{"a": 1}, {"a": 2}]}) for number in range(500)]
+    known = {*texts[:250], *texts[251:]}
+    found = ListAnswer(known.__contains__)
+    text = START + ",".join(texts) + "]}"
+    given = [found.entry for at in range(0, len(text), size) for _ in found.feed(text[at : at + size])]
+    found.close()
+    assert texts[250] in given
+    assert len(given) <= 2 + len(text) // size / 3  # a piece may end between an entry and its comma

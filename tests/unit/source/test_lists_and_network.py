@@ -9,15 +9,17 @@ import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
 import respx
 
 from mail_sender.errors import LedgerFault, ServerFault, ServerFaultKind
-from mail_sender.message import Listing
+from mail_sender.message import Listing, MessageIds
 from mail_sender.names.secret import Secret
 from mail_sender.source import kanidm, wire
+from mail_sender.source.base import Known
 from mail_sender.source.config import SourceConfig
 from mail_sender.source.http_connection import Cut, NotHttp
 from mail_sender.source.kanidm import KanidmSource
@@ -182,6 +184,65 @@ async def test_who_takes_a_part_may_refuse_it(server: respx.MockRouter, source: 
 
     with pytest.raises(LedgerFault):
         await source.list_ready(NOW, take)
+
+
+# What is known
+
+
+async def test_what_the_last_list_had_in_the_same_words_is_not_shown_again(
+    server: respx.MockRouter, source: KanidmSource
+) -> None:
+    """It is there all the same. What is new, or has changed in any place, is shown."""
+    entries = [entry(number) for number in range(300)]
+    entries[5] = entry(5, send_after="2026-11-20T12:00:00Z")
+    server.get(READY).mock(listed(entries, 300))
+    known = Known((await source.list_ready(NOW)).ids)
+    entries[7] = entry(7, mail_destination=[{"primary": True, "value": "other@example.com"}])
+    server.get(READY).mock(listed([*entries[:200], entry(300), *entries[201:]], 300))
+    found = await source.list_ready(NOW, known=known)
+    shown = {message.id.int for message in found.messages}
+    assert shown - {299} == {7, 300}  # the last one of a list is not looked up
+    assert found.ids == MessageIds(UUID(int=number) for number in range(301) if number != 200)
+    assert (found.newest, found.odd) == (datetime(2026, 11, 20, 12, tzinfo=UTC), ())
+
+
+async def test_the_oldest_ones_are_shown_where_that_is_wanted(server: respx.MockRouter, source: KanidmSource) -> None:
+    """By their time, and by their id where that is the same."""
+    entries = [entry(number, send_after=f"2026-11-{20 - number % 2}T00:00:00Z") for number in range(40)]
+    server.get(READY).mock(listed(entries, 40))
+    ids = (await source.list_ready(NOW)).ids
+    for count in (3, 20, 25):
+        found = await source.list_ready(NOW, known=Known(ids, ids.oldest(count)))
+        oldest = [*range(1, 40, 2), *range(0, 40, 2)][:count]
+        assert {message.id.int for message in found.messages} - {39} == set(oldest) - {39}
+        assert len(found.ids) == 40
+
+
+async def test_what_is_strange_held_back_or_too_much_is_never_known(
+    server: respx.MockRouter, source: KanidmSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry that has to be named is named of each list; what is held back by now is not due."""
+    strange = entry(2, mail_destination=[{"value": "u2@example.com"}, {"value": 5}])
+    entries = [entry(1), strange, entry(3), {"id": "x"}, entry(4)]
+    like_kanidm(server, listed(entries, 5))
+    first = await source.list_ready(NOW)
+    again = await source.list_ready(NOW, known=Known(first.ids))
+    assert ([message.id.int for message in again.messages], again.odd) == ([2, 3, 4], first.odd)
+    assert (len(first.odd), again.ids == first.ids) == (2, True)
+    early = await source.list_ready(datetime(2026, 11, 19, tzinfo=UTC), known=Known(first.ids))
+    assert (early.messages, len(early.ids)) == ((), 0)
+    monkeypatch.setattr(wire, "MOST_MESSAGES", 2)
+    assert len((await source.list_ready(NOW, known=Known(first.ids))).ids) == 2
+
+
+async def test_a_page_that_is_known_is_no_end_of_the_list(server: respx.MockRouter, source: KanidmSource) -> None:
+    """What it has is new to this list; only a page that others have had before ends it."""
+    pages = [[entry(number) for number in numbers] for numbers in ((0, 1, 2), (3, 4, 2), (5, 6, 2))]
+    answers = [listed(page, 2_500) for page in pages]
+    paged = like_kanidm(server, BACKEND, [*answers, *answers])
+    known = Known((await source.list_ready(NOW)).ids)
+    found = await source.list_ready(NOW, known=known)
+    assert (found.ids == known.ids, len(paged.calls)) == (True, 6)
 
 
 # The network

@@ -79,7 +79,8 @@ def template(tag: str = "CredentialResetV1", **changes: object) -> dict[str, obj
 def read(entries: Sequence[object], now: datetime | None = NOW) -> Listing:
     """Return the listing of a list of one page."""
     reading = wire.Reading(now)
-    reading.take(entries)
+    for entry in entries:
+        reading.take(entry)
     return reading.listing()
 
 
@@ -334,7 +335,8 @@ def test_a_hundred_thousand_odd_entries_are_passed_over_fast() -> None:
     """Without a model's whole report on each: a fraction of a microsecond's work, not many."""
     began = time.process_time()
     reading = wire.Reading()
-    reading.take([{}] * 100_000)
+    for _ in range(100_000):
+        reading.take({})
     assert reading.listing().more_odd == 99_999
     assert time.process_time() - began < 0.6
 
