@@ -34,7 +34,7 @@ class Wire:
         self.over = threading.Event()
         self._sock = sock
         self._tls = tls
-        self._buffer = b""
+        self._buffer = bytearray()
 
     def tls(self) -> None:
         """Take the client's TLS handshake."""
@@ -50,9 +50,12 @@ class Wire:
 
     def until(self, end: bytes) -> bytes:
         """Return all up to some octets."""
-        while end not in self._buffer:
+        looked_at = 0
+        while (at := self._buffer.find(end, looked_at)) < 0:
+            looked_at = max(0, len(self._buffer) - len(end))
             self._more()
-        found, _, self._buffer = self._buffer.partition(end)
+        found = bytes(self._buffer[:at])
+        del self._buffer[: at + len(end)]
         return found
 
     def heard_for(self, seconds: float) -> bytes:
@@ -61,7 +64,7 @@ class Wire:
         with contextlib.suppress(Gone):
             self._more()
         self._sock.settimeout(_SECONDS)
-        return self._buffer
+        return bytes(self._buffer)
 
     @property
     def has_more(self) -> bool:
@@ -73,7 +76,7 @@ class Wire:
         with contextlib.suppress(Gone):
             while True:
                 self._more()
-        return self._buffer
+        return bytes(self._buffer)
 
     def login(self, ehlo: str = EHLO) -> None:
         """Play a relay in its right mind over implicit TLS, up to and with its 235."""
