@@ -1,10 +1,12 @@
 """The ledger on SQLite: every promise of `base`, in a file of its own or in memory.
 
 Each method hands one job to the `Writer`, which commits it before the caller gets its result; only `begin` does not
-wait for that. `migrations` makes the tables, `admission` takes up messages, `moves` writes what a delivery becomes,
-`due` reads for the dispatcher, `search` and `tally` for the operator.
+wait for that. `company` says what waits a moment for others. `migrations` makes the tables, `admission` takes up
+messages, `moves` writes what a delivery becomes, `due` reads for the dispatcher, `search` and `tally` for the
+operator.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Collection, Container, Mapping, Sequence
 from contextlib import nullcontext
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
-from mail_sender.ledger import admission, due, migrations, moves, rows, search, states
+from mail_sender.ledger import admission, company, due, migrations, moves, rows, search, states
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Imprint, Outcome, Query, Stuck
 from mail_sender.ledger.connection import AsOwner
 from mail_sender.ledger.states import State
@@ -37,6 +39,7 @@ class SqliteLedger:
         self._writer = writer
         self._tally = Tally()
         self._claims = 0
+        self._company = company.Company()
 
     @classmethod
     async def open(cls, path: Path | None, as_owner: AsOwner = nullcontext, *, reads_only: bool = False) -> Self:
@@ -104,17 +107,22 @@ class SqliteLedger:
             await self._writer.do(job, begins=True)
         else:
             self._writer.later(job)
+        self._company.begun(claim)
         return replace(delivery, state=State.PROCESSING, claim=claim)
 
     async def dot(self, delivery: Delivery, imprint: Imprint) -> None:
         """Write that the dot may be out from here on."""
-        await self._writer.do(lambda db: moves.dot(db, delivery, imprint), begins=True)
+        within = self._company.dot(delivery.claim, _now())
+        await self._writer.do(lambda db: moves.dot(db, delivery, imprint), begins=True, within=within)
 
     async def settle(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
     ) -> bool:
         """Write what became of a delivery; say whether its message has become unmarked by it."""
-        return await self._writer.do(lambda db: moves.move(db, delivery, outcome, now, attempt))
+        within = 0.0
+        if delivery.state is State.PROCESSING:
+            within = self._company.outcome(delivery.claim, _now())
+        return await self._writer.do(lambda db: moves.move(db, delivery, outcome, now, attempt), within=within)
 
     async def apply_command(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None
@@ -138,7 +146,7 @@ class SqliteLedger:
 
     async def marked(self, messages: Sequence[UUID], now: datetime) -> None:
         """The server knows; that is not written before the outcome that it follows from."""
-        await self._writer.do(partial(moves.mark, messages=tuple(messages), now=now))
+        await self._writer.do(partial(moves.mark, messages=tuple(messages), now=now), within=company.OUTCOME_WAITS)
 
     async def forget(self, now: datetime, keep: Container[UUID] = frozenset()) -> None:
         """Drop what the server should have deleted more than a day ago."""
@@ -183,3 +191,7 @@ class SqliteLedger:
     async def close(self) -> None:
         """Write what waits and close."""
         await self._writer.close()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

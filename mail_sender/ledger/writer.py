@@ -6,7 +6,7 @@
 3. Nobody gets a result before the commit. A job that raises is undone alone. If SQLite itself fails, the whole
    transaction is rolled back, and every job in it raises `LedgerFault`.
 4. A job for which nobody waits (`later`) rides with the next transaction, before all that is handed over after it. If
-   nothing else is, it has one of its own soon.
+   nothing else is, it has one of its own soon. So does one that can wait so many seconds (`within`).
 """
 
 import asyncio
@@ -42,7 +42,7 @@ _Answered = tuple[asyncio.Future[Any], Any, BaseException | None]
 class Writer:
     """The thread and its connection to the file at `path`, or to memory; the rest is as `Connection` has it.
 
-    `pending` is how many answers are owed.
+    `pending` is how many answers the thread owes.
     """
 
     def __init__(self, path: Path | None, as_owner: AsOwner = nullcontext, *, reads_only: bool = False) -> None:
@@ -62,17 +62,19 @@ class Writer:
         self._thread.start()
         await self.do(lambda _: None)
 
-    async def do(self, job: Job[Result], *, begins: bool = False) -> Result:
+    async def do(self, job: Job[Result], *, begins: bool = False, within: float = 0.0) -> Result:
         """Have a job done, and return its result once that is committed.
 
-        `begins` says that it begins something new, for which the disk must have space left over.
+        `begins` says that it begins something new, for which the disk must have space left over; `within`, for how
+        many seconds it can wait for what is handed over next.
         Raises `LedgerFault`, and what the job raises.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Result] = loop.create_future()
-        self.pending += 1
         self._together.append(_HandedOver(job, begins, done))
-        if self._hands_over is not loop:
+        if within > 0:
+            self._hand_over_within(within)
+        elif self._hands_over is not loop:
             self._hands_over = loop
             loop.call_soon(self._hand_over)
         return await done
@@ -80,9 +82,7 @@ class Writer:
     def later(self, job: Job[object]) -> None:
         """Have a job done that begins something new, with whatever is done next; nobody hears what became of it."""
         self._together.append(_HandedOver(job, begins=True, done=None))
-        loop = asyncio.get_running_loop()
-        if self._soon is None or self._soon.when() <= loop.time():
-            self._soon = loop.call_later(SOON, self._hand_over)
+        self._hand_over_within(SOON)
 
     @property
     def in_doubt(self) -> bool:
@@ -105,10 +105,24 @@ class Writer:
             self._jobs.put(None)
             await asyncio.to_thread(self._thread.join)
 
+    def _hand_over_within(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._soon is None or not now < self._soon.when() <= now + seconds:  # one of a loop that is gone is past
+            self._call_off()
+            self._soon = loop.call_later(seconds, self._hand_over)
+
+    def _call_off(self) -> None:
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+
     def _hand_over(self) -> None:
         self._hands_over = None
+        self._call_off()
         if self._together:
             together, self._together = self._together, []
+            self.pending += sum(one.done is not None for one in together)
             self._jobs.put(together)
 
     def _answer(self, answers: Sequence[_Answered]) -> None:

@@ -62,7 +62,9 @@ class Metrics:
         self._poll = self._histogram("poll", "Time of a poll that succeeded.", _POLL)
         self._render = self._histogram("render", "Time to make one mail.", _RENDER)
         self._stage = self._histogram("smtp_stage", "Time of one step of SMTP, well or not.", _SMTP, "stage")
-        self._commit = self._histogram("commit", "Time of one commit of the ledger.", _COMMIT, "operation")
+        self._commit = self._histogram(
+            "commit", "Time of one commit of the ledger, with the wait for what shares it.", _COMMIT, "operation"
+        )
         self._mark = self._histogram("mark", "Time to mark one message as sent.", _MARK)
         self._accepted = self._histogram(
             "queued_to_accepted", "Time from when a message was to be sent until the relay accepted it.", _ON_THE_WAY

@@ -191,7 +191,7 @@ class Acknowledger:
                 self._records.set()
 
     async def _record(self) -> None:
-        while messages := [*self._to_record]:
+        if messages := [*self._to_record]:
             await self._parts.ledger.marked(messages, self._clock.now())
             for message in messages:
                 del self._to_record[message]

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -411,6 +411,40 @@ async def test_a_claim_waits_for_no_commit_of_its_own(ledger: SqliteLedger) -> N
         await ledger.dot(begun, IMPRINT)
         await ledger.settle(begun, Outcome(State.SENT, NOW, 1, 0), NOW)
     assert commits.count("COMMIT") == 1 + 2 * len(messages)
+
+
+async def test_mails_in_flight_share_the_commits_of_their_dots_and_outcomes(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last of the dots takes the others along, and the outcomes of the mails before them."""
+    for waits in ("company.DOT_WAITS", "company.OUTCOME_WAITS", "writer.SOON"):
+        monkeypatch.setattr(f"mail_sender.ledger.{waits}", 3_600.0)
+    messages = [message() for _ in range(12)]
+    await ledger.admit(messages, NOW, WEEK)
+    found = [(await ledger.deliveries(of.id))[0] for of in messages]
+    commits: list[str] = []
+    waiting: list[asyncio.Future[object]] = []
+
+    async def ask(call: Coroutine[object, object, object]) -> None:
+        waiting.append(asyncio.ensure_future(call))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if ledger._writer.pending:  # it does not wait for others
+            await waiting[-1]
+
+    await ledger._writer.do(lambda db: db.set_trace_callback(commits.append))
+    for start in range(0, 12, 4):
+        begun = [await ledger.begin(one) for one in found[start : start + 4]]
+        for one in begun:
+            await ask(ledger.dot(one, IMPRINT))
+        for one in begun:
+            await ask(ledger.settle(one, Outcome(State.SENT, NOW, 1, 0), NOW))
+    await ask(ledger.marked([messages[0].id], NOW))
+    assert await ledger.count(Query(states=frozenset({State.SENT}))) == {State.SENT: 12}
+    await asyncio.gather(*waiting)
+    # The setting, the first dot and the three behind it, their outcomes, after which no dot has been seen to follow,
+    # the other dots, each time with the outcomes before them, and the question.
+    assert commits.count("COMMIT") == 1 + 2 + 4 + 2 + 1
 
 
 async def test_what_one_mail_costs_does_not_grow_with_what_was_sent_before() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mail_sender.errors import LedgerFault
+from mail_sender.ledger import writer as module
 from mail_sender.ledger.writer import Job, Unreadable, Writer
 
 Rows = list[int]
@@ -99,6 +100,36 @@ async def test_a_job_for_which_nobody_waits_is_done_before_what_comes_after_it(w
     await again.close()
 
 
+async def test_a_job_that_can_wait_shares_the_next_transaction(writer: Writer) -> None:
+    """In its place; and what is handed over next does not wait for it."""
+    statements: list[str] = []
+    await writer.do(lambda db: db.set_trace_callback(statements.append))
+    waiting = asyncio.ensure_future(writer.do(write(1), within=3_600.0))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert writer.pending == 0  # it is not the thread that it waits for
+    assert await writer.do(read) == [1]
+    assert await waiting == 1
+    assert statements.count("BEGIN IMMEDIATE") == 1
+
+
+async def test_a_job_that_can_wait_is_done_in_its_time(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone if need be, and however long what came before it would wait."""
+    monkeypatch.setattr(module, "SOON", 3_600.0)
+    writer.later(write(1))
+    async with asyncio.timeout(10):
+        assert await writer.do(write(2), within=0.001) == 1
+    assert await writer.do(read) == [1, 2]
+
+
+async def test_a_job_that_can_wait_is_done_before_the_close(writer: Writer) -> None:
+    """Whoever awaits it gets its result."""
+    waiting = asyncio.ensure_future(writer.do(write(1), within=3_600.0))
+    await asyncio.sleep(0)
+    await writer.close()
+    assert await waiting == 1
+
+
 async def test_a_writer_is_in_doubt_from_a_fault_until_it_has_written_again(writer: Writer) -> None:
     """A reading that went well proves nothing."""
     assert not writer.in_doubt
@@ -166,6 +197,7 @@ async def test_pending_says_how_many_answers_are_owed(writer: Writer) -> None:
     waiting = asyncio.ensure_future(writer.do(lambda _: hold.wait(10)))
     given_up = asyncio.ensure_future(writer.do(write(1)))
     await asyncio.sleep(0)
+    await asyncio.sleep(0)  # the next turn of the loop hands over
     assert writer.pending == 2
     given_up.cancel()
     hold.set()
