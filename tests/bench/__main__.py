@@ -70,9 +70,11 @@ def _measure(chosen: Sequence[Case], turns: int, messages: int, polls: int) -> l
         tables.insert(0, table.aims(campaign.figures, aims))
     if missing := [who for who in ("smtp-source", "kanidm-mail-sender") if who not in sides()]:
         tables.append([table.not_run(missing)])
+    beside = f"beside {cases.BACKLOG.name}"
     waits = [
-        Waits("idle relay", campaign.idle, {0.5: 30, 0.99: 100}),
-        Waits(f"beside {cases.BACKLOG.name}", campaign.beside_backlog, {0.99: 100}),
+        Waits("its entry, idle relay", [one.from_entry for one in campaign.idle], {0.5: 30, 0.99: 100}),
+        Waits(f"its entry, {beside}", [one.from_entry for one in campaign.beside_backlog], {0.99: 100}),
+        Waits(f"the end of its list, {beside}", [one.from_list for one in campaign.beside_backlog], {0.99: 100}),
     ]
     if found := [one for one in waits if one.seconds]:
         tables.append(table.waits(found))

@@ -16,6 +16,7 @@ from tests.bench import cases, drain, latency, resting
 from tests.bench.cases import Case, Figures
 from tests.bench.doubles import Behaviour, Doubles, running
 from tests.bench.drain import Load, Result
+from tests.bench.latency import Wait
 from tests.bench.resting import Resting
 
 FOLDER = Path(".cache/bench")
@@ -48,8 +49,8 @@ class Campaign:
 
     def __init__(self, chosen: Sequence[Case]) -> None:
         self.chosen = chosen
-        self.idle: list[float] = []
-        self.beside_backlog: list[float] = []
+        self.idle: list[Wait] = []
+        self.beside_backlog: list[Wait] = []
         self.resting: list[Resting] = []
         self._results: defaultdict[tuple[str, str], list[Result]] = defaultdict(list)
 
@@ -75,7 +76,8 @@ class Campaign:
             self.idle += latency.idle(doubles, Load(messages))
         with fresh_doubles(Behaviour()) as doubles:
             self.resting.append(resting.measured(doubles, polls))
-        _say(f"idle: {latency.percentile(self.idle, 0.5) * 1000:.0f} ms, {self.resting[-1].cpu:.2%} of a core")
+        middle = latency.percentile([one.from_entry for one in self.idle], 0.5)
+        _say(f"idle: {middle * 1000:.0f} ms, {self.resting[-1].cpu:.2%} of a core")
 
     def _sender(self, case: Case) -> Drain:
         return self._beside_fresh if case is cases.BACKLOG else drain.by_sender

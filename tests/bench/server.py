@@ -5,7 +5,7 @@
 2. A mark takes `--mark-ms`; all marks together go at `--marks-per-second` at most, one after the other, as in a real
    server, which writes one at a time.
 3. Each mark is a line of `--record`: monotonic nanoseconds, the word `marked`, the message's id. So is each message
-   that was queued by `fresh`, once it has been listed for the first time (`listed`), and each list when all of it has
+   that was queued by `fresh`, when its entry is sent for the first time (`listed`), and each list when all of it has
    been sent (`list`, and the number of messages that it had, the last page's where it had pages).
 4. Standard input takes commands: `queue N` queues N messages at once; `fresh N SECONDS` queues N one by one, each so
    long after the one before.
@@ -23,6 +23,7 @@ import ssl
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
@@ -31,6 +32,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.bench.entries import entry, message_id
 
 MOST_LISTED = 16_383
+_PIECE = 16_384  # octets
 _PAUSE = threading.Event()  # never set
 _STATUS = {200: b"200 OK", 404: b"404 Not Found", 500: b"500 Internal Server Error"}
 _SELF = (
@@ -81,15 +83,18 @@ class Queue:
                 return 500, b'"backend"'
             return 200, _LIST % (len(ids), b",".join(self._unsent.values()))
 
-    def was_listed(self, body: bytes) -> None:
-        """Record that a list, or a page of it, has been sent."""
-        at = time.monotonic_ns()
+    def send_list(self, send: Callable[[bytes], object], body: bytes) -> None:
+        """Send a list, or a page of it, piece by piece, and record when each entry was sent, and all of it."""
         with self._lock:
-            seen = [one for one in self._fresh if one.encode() in body]
-            self._fresh.difference_update(seen)
-        lines = [f"{at} listed {one}\n" for one in seen]
+            found = {one: place for one in self._fresh if (place := body.find(one.encode())) >= 0}
+            self._fresh.difference_update(found)
+        lines = []
+        for start in range(0, len(body), _PIECE):
+            send(body[start : start + _PIECE])
+            at = time.monotonic_ns()
+            lines += [f"{at} listed {one}\n" for one, place in found.items() if start <= place < start + _PIECE]
         if _ends_a_list(body):
-            lines.append(f"{at} list {body.count(b'send_after')}\n")
+            lines.append(f"{time.monotonic_ns()} list {body.count(b'send_after')}\n")
         self._write("".join(lines))
 
     def read(self, message: str) -> tuple[int, bytes]:
@@ -166,9 +171,11 @@ def _exchange(stream: ssl.SSLSocket, queue: Queue) -> None:
         pending = pending[length:]
         method, target, _ = head.partition(b"\r\n")[0].split(b" ")
         status, body = _answer(queue, method, target.decode())
-        stream.sendall(_head(status, len(body)) + body)
         if b'"resources"' in body[:100]:
-            queue.was_listed(body)
+            stream.sendall(_head(status, len(body)))
+            queue.send_list(stream.sendall, body)
+        else:
+            stream.sendall(_head(status, len(body)) + body)
 
 
 def _length(head: bytes) -> int:

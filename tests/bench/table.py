@@ -87,9 +87,7 @@ class Waits:
 
 def waits(rows: Sequence[Waits]) -> Iterator[str]:
     """Yield the lines of the table of latencies."""
-    yield from _head(
-        "from the end of a poll to acceptance", "messages", "median", "90 %", "99 %", "longest", "reach", "reached"
-    )
+    yield from _head("to acceptance, from", "messages", "median", "90 %", "99 %", "longest", "reach", "reached")
     for row in rows:
         found = [_milliseconds(percentile(row.seconds, share)) for share in (0.5, 0.9, 0.99, 1.0)]
         aim = ", ".join(f"{share:.0%}: {most:.0f} ms" for share, most in row.aim.items())

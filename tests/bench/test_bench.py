@@ -73,10 +73,31 @@ def test_a_long_queue_is_listed_in_pages_only(tmp_path: Path) -> None:
         assert queue.listed({}) == (500, b'"backend"')
         for start in (1, MOST_LISTED - 1):
             status, body = queue.listed({"count": ["10"], "startIndex": [str(start)]})
-            queue.was_listed(body)
-            assert status == 200
+            sent: list[bytes] = []
+            queue.send_list(sent.append, body)
+            assert (status, b"".join(sent)) == (200, body)
     words = [line.split()[1:] for line in (tmp_path / "record").read_text().splitlines()]
     assert words == [["listed", message_id(MOST_LISTED)], ["list", "3"]]
+
+
+def test_an_entry_is_sent_before_the_list_that_holds_it(tmp_path: Path) -> None:
+    """It is recorded when its piece of the list has been sent, however long the rest of it takes."""
+    pieces: list[bytes] = []
+    with (tmp_path / "record").open("wb") as record:
+        queue = Queue(record.fileno(), 0, 0)
+        queue.add(1, is_fresh=True)
+        queue.add(300)
+        began: list[int] = []
+
+        def send(piece: bytes) -> None:
+            pieces.append(piece)
+            began.append(time.monotonic_ns())
+
+        queue.send_list(send, queue.listed({})[1])
+    listed, whole = [line.split() for line in (tmp_path / "record").read_text().splitlines()]
+    assert (listed[1:], whole[1:]) == (["listed", message_id(0)], ["list", "301"])
+    assert message_id(0).encode() in pieces[0]
+    assert began[0] <= int(listed[0]) <= began[1] <= began[-1] <= int(whole[0])
 
 
 # Drains
@@ -160,12 +181,12 @@ def test_a_percentile_is_one_of_the_values(share: float, value: int) -> None:
     assert latency.percentile([4, 1, 3, 2], share) == value
 
 
-def test_a_message_waits_from_the_end_of_its_list() -> None:
+def test_a_message_waits_from_its_entry_and_from_the_end_of_its_list() -> None:
     """It was on a page before; who waits for ever is in the percentiles, too."""
     listed = [Event(1.0, [message_id(number)]) for number in (1, 2)]
     lists = [Event(0.5, ["0"]), Event(1.5, ["3"]), Event(2.5, ["3"])]
     accepted = [Event(1.75, [recipient(1), "<1@idm>"])]
-    assert latency.waits(listed, lists, accepted, 3) == [0.25, math.inf, math.inf]
+    assert latency.waits(listed, lists, accepted, 3) == [(0.75, 0.25), *[(math.inf, math.inf)] * 2]
     row = "| idle relay | 2 | 250 ms | not in time | not in time | not in time | 50%: 300 ms, 90%: 900 ms | **no** |"
     assert list(table.waits([table.Waits("idle relay", [0.25, math.inf], {0.5: 300, 0.9: 900})]))[2] == row
 
