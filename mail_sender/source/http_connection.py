@@ -195,9 +195,9 @@ class Connection(asyncio.Protocol):
             self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
-        """Take a head; one of 1xx is passed over."""
+        """Take a head; one of 1xx is passed over, and at 101 the parser stops by itself."""
         status, coding = self._parser.get_status_code(), self._headers.get("transfer-encoding")
-        if self._parser.get_http_version() not in {"1.1", "1.0"} or status < 100 or status == 101:
+        if self._parser.get_http_version() not in {"1.1", "1.0"} or status < 100:
             raise NotHttp("another protocol")
         if coding is not None and coding.lower() != "chunked":
             raise NotHttp("a transfer coding that was not asked for")

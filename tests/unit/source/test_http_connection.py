@@ -141,12 +141,12 @@ async def test_an_answer_that_is_cut_is_none(cut: int) -> None:
 
 async def test_octets_that_nobody_asked_for_are_no_answer() -> None:
     """Before the first request and between two: a server says so that it closes, and an attacker more than that."""
-    for is_used in (False, True):
+    for is_used, octets in ((False, MARKED), (True, MARKED), (True, b"\r\n")):
         connection, transport = opened()
         if is_used:
             await exchanged(connection, MARKED)
         assert connection.is_reusable
-        connection.data_received(MARKED)
+        connection.data_received(octets)
         assert not connection.is_reusable
         with pytest.raises(Cut):
             await connection.ask(REQUEST)
@@ -200,9 +200,10 @@ async def test_a_server_that_says_nothing_is_waited_for_only_so_long() -> None:
 
 
 async def test_headers_are_joined_and_have_small_letters() -> None:
-    """What came several times is one value (RFC 9110, section 5.3); what comes behind the body is left out."""
+    """What came several times is one value (RFC 9110, section 5.3); what comes in other places is left out."""
     connection, _ = opened()
+    interim = b"HTTP/1.1 103 Early Hints\r\nX-A: 0\r\n\r\n"
     trailer = b"4\r\nnull\r\n0\r\nX-A: 3\r\n\r\n"
-    asyncio.get_running_loop().call_soon(connection.data_received, OK + b"X-A: 1\r\nx-a: \xff\r\nTransfer-Encoding: Chunked\r\n\r\n" + trailer)  # fmt: skip
+    asyncio.get_running_loop().call_soon(connection.data_received, interim + OK + b"X-A: 1\r\nx-a: \xff\r\nTransfer-Encoding: Chunked\r\n\r\n" + trailer)  # fmt: skip
     head = await connection.ask(REQUEST)
     assert head == http_connection.Head(200, {"x-a": "1, \xff", "transfer-encoding": "Chunked"})
