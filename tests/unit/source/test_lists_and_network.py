@@ -18,12 +18,12 @@ import respx
 from mail_sender.errors import LedgerFault, ServerFault, ServerFaultKind
 from mail_sender.message import Listing, MessageIds
 from mail_sender.names.secret import Secret
-from mail_sender.source import kanidm, wire
+from mail_sender.source import https, kanidm, wire
 from mail_sender.source.base import Known
 from mail_sender.source.config import SourceConfig
-from mail_sender.source.http_connection import Cut, NotHttp
+from mail_sender.source.http_connection import Connection, Cut, NotHttp
 from mail_sender.source.kanidm import KanidmSource
-from mail_sender.source.network import ConnectTimeout, ProxyRefusal
+from mail_sender.source.network import ConnectTimeout, Network, ProxyRefusal
 from tests.unit.source.answering import (
     BACKEND,
     NOTHING,
@@ -38,6 +38,7 @@ from tests.unit.source.answering import (
     fault_of_list,
     listed,
 )
+from tests.unit.source.routed import connected
 
 # Long lists
 
@@ -297,6 +298,31 @@ async def test_a_request_on_a_connection_that_was_closed_is_made_once_more(
     route.side_effect = [error("closed"), error("closed"), captured("sent")]
     with pytest.raises(ServerFault):
         await source.mark_sent(ONE)
+
+
+@pytest.mark.parametrize(("kept_seconds", "connections"), [(30.0, 1), (-1.0, 3)])
+async def test_a_connection_is_kept_for_the_next_call_but_not_for_ever(
+    server: respx.MockRouter,
+    source: KanidmSource,
+    monkeypatch: pytest.MonkeyPatch,
+    kept_seconds: float,
+    connections: int,
+) -> None:
+    """One that nobody used for long may be dead without a word; it is closed, and another one is made."""
+    made: list[Connection] = []
+
+    async def connect(_: Network) -> Connection:
+        made.append(connected(server))
+        return made[-1]
+
+    monkeypatch.setattr(Network, "connect", connect)
+    monkeypatch.setattr(https, "_KEPT_SECONDS", kept_seconds)
+    server.post(SENT).mock(captured("sent"))
+    for _ in range(3):
+        await source.mark_sent(ONE)
+    assert [one.is_reusable for one in made] == [False] * (connections - 1) + [True]
+    await source.close()
+    assert not made[-1].is_reusable
 
 
 async def test_a_call_has_a_deadline_as_a_whole(
