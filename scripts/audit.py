@@ -31,8 +31,11 @@ FAILED, NOT_ASKED = 1, 75
 ALLOWED = {
     *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "PSF-2.0", "Unlicense", "Zlib"),
     "MPL-2.0",
+    "LGPL-3.0-only",
 }
-"""By SPDX. Permissive ones, and MPL-2.0, which binds only changed files of the package itself (certifi)."""
+"""By SPDX. Permissive ones, and those that bind only changed files of the package itself: MPL-2.0 (certifi), and
+LGPL-3.0 (psycopg, of the extra postgres), which leaves free what imports the package, as long as it can be replaced.
+"""
 
 SPDX = {
     "Apache License 2.0": "Apache-2.0",

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes what the image installs, with hashes, from uv.lock into a folder (requirements/ unless another is named):
-# runtime.lock is the production dependencies, build.lock what makes our own wheel, service-account.lock what that extra
-# adds. Run it after each lock; a test fails while the folder and uv.lock differ.
+# runtime.lock is the production dependencies, build.lock what makes our own wheel, service-account.lock and
+# postgres.lock what these extras add. Run it after each lock; a test fails while the folder and uv.lock differ.
 set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-requirements}
@@ -14,3 +14,4 @@ mkdir -p "$folder"
 export_lock --no-dev >"$folder/runtime.lock"
 export_lock --only-group build >"$folder/build.lock"
 export_lock --only-group service-account >"$folder/service-account.lock"
+export_lock --only-group postgres >"$folder/postgres.lock"

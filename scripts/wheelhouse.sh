@@ -34,7 +34,8 @@ scripts/uv.sh run --quiet --no-project --with pip==26.3 \
     --dest wheelhouse --require-hashes --only-binary=:all: --no-deps \
     --implementation cp --python-version "$python" \
     $platforms --platform "manylinux2014_$machine" \
-    -r requirements/runtime.lock -r requirements/build.lock -r requirements/service-account.lock || {
+    -r requirements/runtime.lock -r requirements/build.lock -r requirements/service-account.lock \
+    -r requirements/postgres.lock || {
     echo "wheelhouse: pip could not fetch every wheel for Python $python on $machine; its reason is above." >&2
     exit 1
 }

@@ -12,7 +12,7 @@ from packaging.utils import parse_wheel_filename
 CLONE = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["runtime.lock", "build.lock", "service-account.lock"])
+@pytest.mark.parametrize("name", ["runtime.lock", "build.lock", "service-account.lock", "postgres.lock"])
 def test_requirements_are_what_uv_exports_from_the_lock(name: str, tmp_path: Path) -> None:
     """Whoever changes uv.lock also runs scripts/requirements.sh; otherwise the image installs something else."""
     subprocess.run([CLONE / "scripts/requirements.sh", tmp_path], check=True, timeout=60)
