@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.support.debian", "tests.support.postfix", "tests.support.process_log", "tests.support.tiers"]
+pytest_plugins = [
+    "tests.support.debian",
+    "tests.support.postfix",
+    "tests.support.postgres",
+    "tests.support.process_log",
+    "tests.support.tiers",
+]
 
 CLONE = Path(__file__).parents[1]
 os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(CLONE / ".cache/hypothesis")

@@ -10,14 +10,14 @@ from mail_sender.ledger.base import Delivery, Imprint
 from mail_sender.ledger.sqlite_faults import Unreadable
 from mail_sender.ledger.states import State
 
-_MICROSECOND = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOGETHER = 500  # values in one statement
 
 
 def micros(when: datetime) -> int:
     """Return a time as the ledger keeps it."""
-    return (when - _EPOCH) // _MICROSECOND
+    return (when - _EPOCH) // MICROSECOND
 
 
 def time(count: int) -> datetime:

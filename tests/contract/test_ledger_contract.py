@@ -15,8 +15,8 @@ from mail_sender.ledger.admission import LAGGING
 from mail_sender.ledger.base import MOST_BEFORE, Attempt, Delivery, Fenced, Ledger, Query, Stuck
 from mail_sender.ledger.sqlite import KEPT_AFTER
 from mail_sender.ledger.states import FINAL, State
-from tests.contract.ledgers import WEEK, admit, become, due, of_one, outcome, states, unmarked
-from tests.support.samples import ELLIE, HOUR, IMPRINT, MINUTE, NOW, SECOND, A, B, C, message, reset
+from tests.contract.ledgers import WEEK, admit, become, claimed, due, of_one, outcome, states, unmarked
+from tests.support.samples import ELLIE, HOUR, IMPRINT, MINUTE, NOW, SECOND, A, B, C, D, crowd, message, reset
 
 # Taking up
 
@@ -211,12 +211,12 @@ async def test_an_old_claim_can_write_nothing(ledger: Ledger) -> None:
 
 async def test_of_two_claims_on_one_reading_only_the_first_can_write(ledger: Ledger) -> None:
     """Nor can one that an operator was faster than, although his command counts up the same number."""
-    of, changed = message(), message()
+    of, changed = crowd(2)
     await admit(ledger, of, changed)
     read, found = await of_one(ledger, of), await of_one(ledger, changed)
-    first, second = await ledger.begin(read), await ledger.begin(read)
+    first, second = await ledger.begin(read), await claimed(ledger, read)
     await ledger.apply_command(found, outcome(State.QUEUED), NOW)
-    late = await ledger.begin(found)
+    late = await claimed(ledger, found)
     assert first.claim != second.claim
     for claim in (second, late, replace(late, claim=1)):
         for write in (ledger.dot(claim, IMPRINT), ledger.settle(claim, outcome(State.FAILED), NOW)):
@@ -239,11 +239,11 @@ async def test_a_claim_is_seen_by_all_that_is_asked_after_it(ledger: Ledger) -> 
 
 async def test_a_write_that_is_refused_disturbs_none_beside_it(ledger: Ledger) -> None:
     """Handed over in the same moment: the fenced one changes nothing, and all others are written."""
-    messages = [message() for _ in range(20)]
+    messages = crowd(20)
     await admit(ledger, *messages)
     found = [await of_one(ledger, of) for of in messages]
     wrong = [replace(one, claim=7) if number % 3 == 0 else one for number, one in enumerate(found)]
-    begun = [await ledger.begin(one) for one in wrong]
+    begun = [await claimed(ledger, one) for one in wrong]
     results = await asyncio.gather(*(ledger.dot(one, IMPRINT) for one in begun), return_exceptions=True)
     assert [isinstance(result, Fenced) for result in results] == [number % 3 == 0 for number in range(20)]
     counts = await ledger.count(Query())
@@ -268,9 +268,9 @@ async def test_a_call_that_is_cancelled_does_no_harm(ledger: Ledger) -> None:
 @pytest.mark.parametrize("last", State)
 async def test_a_message_is_unmarked_when_all_are_final_and_one_is_sent(ledger: Ledger, last: State) -> None:
     """Only the step that makes the last one final says so; what may still become mail holds the mark back."""
-    of, nobody = message(A, B), message(A, B)
+    of, nobody = message(A, B), message(C, D)
     await admit(ledger, of, nobody)
-    for recipient in (A, B):
+    for recipient in (C, D):
         await become(ledger, nobody, State.FAILED if last is State.SENT else last, recipient)
     assert await become(ledger, of, State.SENT, A) is False
     assert await become(ledger, of, last, B) is (last in FINAL)

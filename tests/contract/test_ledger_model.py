@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from hypothesis import settings
+import pytest
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger.admission import LAGGING
-from mail_sender.ledger.base import Delivery, Fenced, Imprint, Outcome, Query
+from mail_sender.ledger.base import Delivery, Fenced, Imprint, Ledger, Outcome, Query
+from mail_sender.ledger.postgres.ledger import PostgresLedger
+from mail_sender.ledger.postgres.target import Target
 from mail_sender.ledger.sqlite import KEPT_AFTER, SqliteLedger
-from mail_sender.ledger.states import COMMANDS, FINAL, MOVES, IllegalMove, State
+from mail_sender.ledger.states import COMMANDS, FINAL, MOVES, ChangedMeanwhile, IllegalMove, State
 from mail_sender.message import Message
+from tests.support.postgres import Postgres
 from tests.support.samples import DAY, MINUTE, NOW, message
 
 PEOPLE = ["a@example.com", "A@Example.com", "b@example.com"]
@@ -106,8 +110,12 @@ class Model:
 class Machine(RuleBasedStateMachine):
     """The rules: every call, with what was read just now or some time ago."""
 
+    is_shared = False
+    """Whether several processes write it: a claim may be refused, and who takes one over must have read its dot."""
+
     def __init__(self) -> None:
         super().__init__()
+        self.left_behind: set[tuple[UUID, str]] = set()
         self.loop = asyncio.new_event_loop()
         self.folder = tempfile.TemporaryDirectory()
         self.model = Model()
@@ -126,15 +134,22 @@ class Machine(RuleBasedStateMachine):
     @initialize(in_file=st.booleans(), listed=st.lists(st.sampled_from(MESSAGES), min_size=1))
     def open(self, in_file: bool, listed: list[Message]) -> None:
         self.path = Path(self.folder.name) / "ledger.db" if in_file else None
-        self.ledger: SqliteLedger = self.run(SqliteLedger.open(self.path))
+        self.ledger: Ledger = self.run(self.opened())
         self.admit_all(listed)
+
+    async def opened(self) -> Ledger:
+        return await SqliteLedger.open(self.path)
 
     @rule()
     def restart(self) -> None:
         if self.path:
             self.run(self.ledger.close())
-            self.ledger = self.run(SqliteLedger.open(self.path))
+            self.ledger = self.run(self.opened())
             self.seen = [one for one in self.seen if one.state is not State.PROCESSING]  # whoever had it is gone
+            self.left_behind = {row.key for row in self.rows() if row.state is State.PROCESSING}
+
+    def rows(self) -> list[Delivery]:
+        return [row for known in self.model.known.values() for row in known.rows.values()]
 
     @rule(minutes=st.sampled_from([1, 16, 16, 45, 24 * 60]))
     def time_passes(self, minutes: int) -> None:
@@ -174,14 +189,27 @@ class Machine(RuleBasedStateMachine):
     def begin_one(self, row: Delivery) -> None:
         if row.state is not State.QUEUED:
             return self.fails(self.ledger.begin(row), IllegalMove)
+        actual = self.actual(row)
+        stands = actual is not None and (actual.claim, actual.state) == (row.claim, row.state)
+        if self.is_shared and not (stands and not self.is_busy(row)):
+            return self.fails(self.ledger.begin(row), Fenced)
         claimed = self.run(self.ledger.begin(row))  # the claim may not hold: the dot and the outcome show it
         assert (claimed.claim > row.claim, claimed.state) == (True, State.PROCESSING)
         assert claimed.claim not in {one.claim for one in self.seen if one.key == row.key}
-        if (actual := self.actual(row)) and (actual.claim, actual.state) == (row.claim, row.state):
+        if actual is not None and stands:
             self.model.known[row.message].rows[row.recipient] = replace(
                 actual, state=claimed.state, claim=claimed.claim
             )
         return self.seen.append(claimed)
+
+    def is_busy(self, row: Delivery) -> bool:
+        """Say whether another delivery for the mailbox is in flight."""
+        return any(
+            other.state is State.PROCESSING
+            and other.key != row.key
+            and other.recipient.lower() == row.recipient.lower()
+            for other in self.rows()
+        )
 
     @rule(pick=st.integers(0, 50), number=st.integers(1, 3))
     def dot(self, pick: int, number: int) -> None:
@@ -192,7 +220,13 @@ class Machine(RuleBasedStateMachine):
         imprint = Imprint(f"<{number}@x>", NOW + number * MINUTE, f"{number}" * 64)
         actual = self.actual(row)
         call = self.ledger.dot(row, imprint)
-        if actual and actual.claim == row.claim and actual.state is State.PROCESSING:
+        is_ours = row.key not in self.left_behind
+        if (
+            actual
+            and actual.claim == row.claim
+            and actual.state is State.PROCESSING
+            and (is_ours or not self.is_shared)
+        ):
             self.run(call)
             self.model.known[row.message].rows[row.recipient] = replace(actual, dot=True, imprint=imprint)
         else:
@@ -210,8 +244,14 @@ class Machine(RuleBasedStateMachine):
 
     def settle_one(self, row: Delivery, outcome: Outcome) -> None:
         call = self.ledger.settle(row, outcome, self.now)
-        if (result := self.may(row, outcome.state, MOVES, call)) is not None:
+        actual, is_over = self.actual(row), row.key in self.left_behind and self.is_shared
+        if self.is_shared and outcome.state is State.PROCESSING:
+            self.fails(call, IllegalMove)
+        elif is_over and actual and actual.claim == row.claim and actual.dot != row.dot:
+            self.fails(call, ChangedMeanwhile)
+        elif (result := self.may(row, outcome.state, MOVES, call)) is not None:
             assert result is self.model.change(self.current(row), outcome, self.now, row.claim)
+            self.left_behind.discard(row.key)
 
     @rule(pick=st.integers(0, 50), new=st.sampled_from([State.QUEUED, State.ABANDONED, State.SENT]))
     def apply_command(self, pick: int, new: State) -> None:
@@ -236,21 +276,26 @@ class Machine(RuleBasedStateMachine):
         old = [id_ for id_, known in self.model.known.items() if known.of.delete_after < self.now - KEPT_AFTER]
         for id_ in old:
             if id_ not in listed:
+                self.left_behind -= {row.key for row in self.model.known[id_].rows.values()}
                 del self.model.known[id_]
 
     @rule(without=st.lists(st.sampled_from(PEOPLE), max_size=2))
     def due(self, without: list[str]) -> None:
         found = [(one.message, one.recipient) for one in self.run(self.ledger.due(self.now, 100, without))]
-        expected = self.model.due(self.now, without)
+        expected = self.model.due(self.now, [*without, *self.others()])
         late = len([one for one in found if self.model.known[one[0]].rows[one[1]].deadline <= self.now])
         assert sorted(found[:late]) + found[late:] == expected
+
+    def others(self) -> list[str]:
+        """Return for whom another process has something in flight."""
+        return [row.recipient for row in self.rows() if row.key in self.left_behind] if self.is_shared else []
 
     @rule(minutes=st.sampled_from([1, 20, 9_999]))
     def fresh(self, minutes: int) -> None:
         """What came since then stands in order, and behind all that is due for its recipient."""
         since = self.now - minutes * MINUTE
         found = [(one.message, one.recipient) for one in self.run(self.ledger.fresh(self.now, since, 100))]
-        rows = [self.model.known[id_].rows[to] for id_, to in self.model.due(self.now, [])]
+        rows = [self.model.known[id_].rows[to] for id_, to in self.model.due(self.now, self.others())]
         rows = [row for row in rows if row.deadline > self.now and row.next_attempt <= self.now]
         new = {row.key for row in rows if not row.claim and row.next_attempt > since}
         assert [key for key in found if key in new] == [row.key for row in rows if row.key in new]
@@ -269,7 +314,7 @@ class Machine(RuleBasedStateMachine):
             known = self.model.known.get(of.id)
             rows = [replace(row, marked=bool(known.marked)) for row in known.rows.values()] if known else []
             assert self.run(self.ledger.deliveries(of.id)) == rows
-        rows = [row for known in self.model.known.values() for row in known.rows.values()]
+        rows = self.rows()
         assert self.run(self.ledger.count(Query())) == {
             state: count for state in State if (count := sum(row.state is state for row in rows))
         }
@@ -290,7 +335,7 @@ class Machine(RuleBasedStateMachine):
 
     def pick(self, number: int) -> Delivery | None:
         """Return what was seen lately, or longer ago."""
-        rows = [row for known in self.model.known.values() for row in known.rows.values()]
+        rows = self.rows()
         choice = [*rows, *self.seen[-9:]]
         return choice[number % len(choice)] if choice else None
 
@@ -323,7 +368,36 @@ class Machine(RuleBasedStateMachine):
         raise AssertionError(f"{kind.__name__} was expected")
 
 
+class PostgresMachine(Machine):
+    """The same of a replica that has the database to itself, and of the next one after it."""
+
+    is_shared = True
+    server: Postgres
+    target: Target
+
+    async def opened(self) -> PostgresLedger:
+        if not hasattr(self, "ledger"):
+            self.server.empty(self.target)
+            self.path = Path(self.folder.name)
+        return await PostgresLedger.open(self.target)
+
+
+@pytest.fixture(scope="class")
+def _server(postgres: Postgres) -> None:
+    PostgresMachine.server, PostgresMachine.target = postgres, postgres.target()
+
+
 Machine.TestCase.settings = settings(
     max_examples=settings().max_examples // 2, stateful_step_count=40, deadline=timedelta(seconds=10)
 )
 TestLedgerAgainstItsModel = Machine.TestCase
+
+PostgresMachine.TestCase.settings = settings(
+    max_examples=settings().max_examples // 16,
+    stateful_step_count=30,
+    deadline=timedelta(seconds=30),
+    phases=[Phase.reuse, Phase.generate],  # each step is a dozen round trips: a failure is told as it was found
+)
+TestPostgresAgainstItsModel = pytest.mark.debian("postgresql")(
+    pytest.mark.usefixtures("_server")(PostgresMachine.TestCase)
+)

@@ -9,7 +9,7 @@ from mail_sender.ledger.states import State
 from mail_sender.ledger.summary import HOURS, QUEUED_AGAIN, Failing
 from mail_sender.message import Message
 from tests.contract.ledgers import admit, become, of_one, outcome
-from tests.support.samples import DAY, HOUR, MINUTE, NOW, SECOND, message
+from tests.support.samples import DAY, HOUR, MINUTE, NOW, SECOND, crowd, message
 
 
 def line(verdict: str, at: datetime = NOW, stage: str = "rcpt") -> Attempt:
@@ -42,7 +42,7 @@ async def test_an_empty_ledger_has_nothing_to_tell(ledger: Ledger) -> None:
 
 async def test_each_delivery_is_counted_once_in_its_state(ledger: Ledger) -> None:
     """Whatever its history is."""
-    await admit(ledger, *(messages := [message() for _ in State]))
+    await admit(ledger, *(messages := crowd(len(State))))
     for of, state in zip(messages, State, strict=True):
         if state is not State.QUEUED:
             await become(ledger, of, state)
@@ -56,7 +56,7 @@ async def test_each_delivery_is_counted_once_in_its_state(ledger: Ledger) -> Non
 
 async def test_what_waits_longest_waits_since_its_message_was_to_be_sent(ledger: Ledger) -> None:
     """Queued, processing and held ones wait; one that an operator queued again waits since then."""
-    waiting = [message(send_after=NOW - hours * HOUR) for hours in (5, 4, 3, 2)]
+    waiting = [message(f"{hours}@example.com", send_after=NOW - hours * HOUR) for hours in (5, 4, 3, 2)]
     await admit(ledger, *waiting)
     for of, state in zip(waiting, (State.SENT, State.PROCESSING, State.HELD, State.FAILED), strict=True):
         await become(ledger, of, state)
