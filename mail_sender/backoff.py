@@ -89,6 +89,8 @@ ALERT_WAITS = Backoff(5.0, 300.0)
 
 LEDGER_WAIT = 5.0
 """Seconds between two tries of a ledger that fails."""
+OTHERS_ENDED = 5.0
+"""Until it is looked again for what other processes have left behind in a ledger that is shared."""
 LAST_WRITES = 5.0
 """Seconds at a stop for which the ledger is offered what it did not take."""
 MARK_WAITS = Backoff(1.0, 30.0)

@@ -19,6 +19,8 @@ from mail_sender.ledger.config import LedgerConfig
 _WITHOUT_A_FILE = ("MAIL_SENDER_LEDGER_PATH", "MAIL_SENDER_MAIL_FROM_ADDRESS")
 """Variables that say where the ledger is, or that the whole configuration may stand in the environment."""
 
+_URLS = ("MAIL_SENDER_LEDGER_URL", "MAIL_SENDER_LEDGER_URL_FILE", "MAIL_SENDER_LEDGER_URL_PATH")
+
 
 def read(path: Path, environment: Mapping[str, str] = os.environ) -> LedgerConfig:
     """Return where a mail-sender config, and the environment over it, say that the ledger is."""
@@ -35,4 +37,10 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> LedgerConfi
     if place is not None and not (place and isinstance(place, str)):
         print_line(f"warning: {path}: ledger.path is not a path; the default state folder is used", err=True)
         place = None
-    return LedgerConfig(Path(place) if place else None, "memory" if kind == "memory" else "sqlite")
+    if any(environment.get(name) for name in _URLS) or {"url", "url_path"} & of_file.keys():
+        kind = "postgresql"
+    folder = Path(place) if place else None
+    match kind:
+        case "memory" | "postgresql":
+            return LedgerConfig(folder, kind)
+    return LedgerConfig(folder)

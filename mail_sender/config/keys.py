@@ -146,7 +146,12 @@ class _RetryTable(_Table):
 
 class _LedgerTable(_Table):
     path: values.OutputFolder = None
-    kind: Literal["sqlite", "memory"] = "sqlite"
+    kind: Literal["sqlite", "memory", "postgresql"] = "sqlite"
+    url: values.DatabaseUrl | None = None
+    url_path: values.InputPath = None
+    password: values.Login | None = None
+    password_path: values.InputPath = None
+    ca_path: values.InputPath = None
 
 
 class _AlertTable(_Table):

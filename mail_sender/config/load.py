@@ -24,6 +24,7 @@ from mail_sender.config import (
     fallback,
     headers,
     ignored,
+    ledger,
     oauth,
     proxy,
     relay,
@@ -41,7 +42,6 @@ from mail_sender.config.toml_file import TomlFile
 from mail_sender.doctor import nameserver
 from mail_sender.doctor.config import DoctorConfig
 from mail_sender.errors import ConfigError, ConfigFault
-from mail_sender.ledger.config import LedgerConfig
 from mail_sender.names.characters import visible
 from mail_sender.names.secret import Secret
 from mail_sender.observe import place
@@ -88,6 +88,7 @@ def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
         *fallback.faults(sender_file),
         *reputation.faults(sender_file),
         *(alerts.faults(sender_file, sender) if sender else ()),
+        *(ledger.faults(sender_file, sender) if sender else ()),
         *headers.faults(sender_file),
         *certificates.faults(client_file, sender_file),
     ]
@@ -105,7 +106,7 @@ def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
     if faults:
         raise ConfigError(faults, warnings, files)
     relay_config, fallbacks = relay.relay_config(sender), fallback.configs(sender)
-    alert_config = alerts.alert_config(sender)
+    alert_config, ledger_config = alerts.alert_config(sender), ledger.ledger_config(sender)
     warnings += [
         *security_warnings.warnings(client, sender, relay_config, sender_file),
         *(relay.warnings(sender_file) if isinstance(relay_config, RelayConfig) else ()),
@@ -113,6 +114,7 @@ def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
         *fallback.warnings(sender_file, fallbacks),
         *reputation.warnings(sender, protection),
         *alerts.warnings(alert_config),
+        *ledger.warnings(ledger_config),
         *ignored.warnings(client_file, sender_file),
         *certificates.warnings(),
     ]
@@ -127,14 +129,16 @@ def of_sources(found: Sources, dry_run: Path | None = None) -> Config:
             stop_grace_seconds=sender.worker.stop_grace_seconds,
             reputation=protection,
         ),
-        ledger=ledger_config(sender),
+        ledger=ledger_config,
         observe=ObserveConfig(place.parse(sender.observe.listen) if sender.observe.listen else None),
         doctor=doctor_config(sender),
         alert=alert_config,
         files=files,
         log_format=sender.observe.log_format,
         warnings=tuple(map(visible, warnings)),
-        secrets=secrets.of_all(client_file.values, sender_file.values) | alert_secrets.all_of(alert_config),
+        secrets=secrets.of_all(client_file.values, sender_file.values).union(
+            alert_secrets.all_of(alert_config), ledger.secrets(ledger_config)
+        ),
     )
 
 
@@ -187,13 +191,6 @@ def source_config(client: ClientFile, sender: SenderFile) -> SourceConfig:
         connect_timeout=float(client.connect_timeout),
         proxy=Secret(proxy_url) if proxy_url else None,
     )
-
-
-def ledger_config(sender: SenderFile) -> LedgerConfig:
-    """Return the slice of the ledger."""
-    if relay.is_dry(sender):
-        return LedgerConfig(None, "memory")  # nothing is sent, so there is nothing to remember
-    return LedgerConfig(**sender.ledger.model_dump())
 
 
 def doctor_config(sender: SenderFile) -> DoctorConfig:

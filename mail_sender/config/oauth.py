@@ -104,7 +104,7 @@ def _read_again(path: Path) -> tuple[ServiceAccount, str]:
 
 
 def _state(sender: SenderFile) -> state_folder.StateFolder | None:
-    return None if sender.ledger.kind == "memory" else state_folder.place(LedgerConfig(**sender.ledger.model_dump()))
+    return None if sender.ledger.kind == "memory" else state_folder.place(LedgerConfig(sender.ledger.path))
 
 
 def _of_flow(file: TomlFile, flow: Flow) -> Iterator[ConfigFault]:

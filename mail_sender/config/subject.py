@@ -7,7 +7,18 @@ alone, and the checks that need it ask for it (`Reading.is_faulty`).
 from collections.abc import Iterable
 from pathlib import Path
 
-from mail_sender.config import appearance, fallback, load, proxy, relay, sample_check, secrets, sources, stand_ins
+from mail_sender.config import (
+    appearance,
+    fallback,
+    ledger,
+    load,
+    proxy,
+    relay,
+    sample_check,
+    secrets,
+    sources,
+    stand_ins,
+)
 from mail_sender.config.keys import ClientFile, SenderFile
 from mail_sender.config.origin import ENVIRONMENT
 from mail_sender.config.sources import Sources
@@ -26,7 +37,7 @@ _OF_RELAY = (
     *(f"relay.{key}" for key in ("kind", "preset", "region", "path", "ca_path")),
     *(f"relay.{key}" for key in ("client_cert_path", "client_key_path", "local_name")),
 )
-_OF_LEDGER = ("ledger.path", "ledger.kind")
+_OF_LEDGER = ("ledger.path", "ledger.kind", "ledger.url", "ledger.password", "ledger.ca_path")
 _OF_TEMPLATES = ("templates", "brand")
 
 
@@ -69,7 +80,7 @@ def _in_part(error: ConfigError, client_file: TomlFile, sender_file: TomlFile) -
         relay=_relay(sender) if has_relay else None,
         fallbacks=tuple(one.relay for one in fallback.configs(sender)),
         mail=mail if "mail_from_address" not in faulty else None,
-        ledger=load.ledger_config(sender) if faulty.isdisjoint(_OF_LEDGER) else None,
+        ledger=ledger.ledger_config(sender) if faulty.isdisjoint(_OF_LEDGER) else None,
         doctor=load.doctor_config(sender),
         reading=Reading(
             files=files,

@@ -153,6 +153,15 @@ def _webhook_url(secret: Secret) -> Secret:
     return Secret(url)
 
 
+def _database_url(secret: Secret) -> Secret:
+    text = without_line_ends(secret.get_secret_value())
+    if not re.match("postgres(ql)?://", text):  # a message would have to repeat it
+        raise _expected("is not a URL of PostgreSQL", "expected postgresql://ROLE@HOST/DATABASE")
+    if any(map(placeholders.is_placeholder, re.split(r"[/?&=:@]+", text))):
+        raise _expected("still holds a placeholder", "write the database's own")
+    return Secret(text)
+
+
 def _words(text: str) -> list[str]:
     return [word for word in re.split(r"[/?&=\s]+", text) if word]
 
@@ -282,6 +291,7 @@ Color = Annotated[str, AfterValidator(_color)]
 Command = Annotated[list[Secret], AfterValidator(_command)]
 Cron = Annotated[str, AfterValidator(_cron)]
 DkimSelectors = Annotated[list[str], Field(max_length=20), AfterValidator(_selectors)]
+DatabaseUrl = Annotated[Secret, AfterValidator(_database_url)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 HttpHeaders = Annotated[dict[str, Secret], AfterValidator(_http_headers)]
 InputPath = Annotated[Path | None, BeforeValidator(_path), IsRead]

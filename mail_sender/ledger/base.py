@@ -157,8 +157,11 @@ class Stuck:
 class Ledger(Protocol):
     """Every delivery's state, kept as long as its message lives, and a day longer.
 
+    `is_shared` says that other processes write it, and may leave something behind at any time.
     Every call may raise `errors.LedgerFault`: then nothing of it is written, but for the pieces of a long list.
     """
+
+    is_shared: bool
 
     async def admit(self, messages: Sequence[Message], now: datetime, max_age: timedelta) -> Sequence[UUID]:
         """Take up what is new of these messages, queued and due at once; what is known stays as it is.

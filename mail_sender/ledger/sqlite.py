@@ -35,6 +35,8 @@ KEPT_AFTER = timedelta(days=1)
 class SqliteLedger:
     """Deliveries in SQLite. `open` makes one."""
 
+    is_shared = False
+
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._tally = Tally()

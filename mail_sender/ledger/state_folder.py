@@ -197,6 +197,9 @@ def ready(config: LedgerConfig, environment: Mapping[str, str] = os.environ) -> 
     except OSError as error:
         if not may_do_without(state, error):
             raise unusable(state, error) from None
+        if config.kind == "postgresql":
+            _log.warning("no_state_folder", message=f"{state.path} cannot be written: {NO_FOLDER}")
+            return None
         why = f"{state.path} cannot be written ({_reason(error)}), and no other folder is set"
         _log.warning("ledger_in_memory", message=f"{why}: {NOT_PROMISED}; set [ledger] path to a writable folder")
         return None
@@ -283,6 +286,11 @@ def _reason(error: OSError) -> str:
     return (error.strerror or "unknown error").lower()
 
 
+NO_FOLDER = (
+    "nothing keeps a second process from running beside this one, and `mail-sender queue` does not reach it; "
+    "set [ledger] path to a writable folder"
+)
+"""What is missing without a state folder, where the ledger is in a database."""
 NOT_PROMISED = (
     "what was sent is forgotten at a stop; a restart may repeat mail, and `mail-sender queue` shows nothing"
 )

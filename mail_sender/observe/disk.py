@@ -3,14 +3,19 @@
 import os
 from pathlib import Path
 
+from mail_sender.ledger import database
+from mail_sender.ledger.config import LedgerConfig
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.observe.status import LedgerStatus
 
 _FILES = ("", "-wal", "-shm")
 
 
-def ledger_status(state: StateFolder | None) -> LedgerStatus:
+def ledger_status(state: StateFolder | None, config: LedgerConfig | None = None) -> LedgerStatus:
     """Return where the ledger is, and its sizes; without a folder it is in memory."""
+    if config is not None and config.kind == "postgresql":
+        place = database.target_of(config).place
+        return LedgerStatus(kind="postgresql", place=place, size_bytes=None, free_bytes=None)
     if state is None:
         return LedgerStatus(kind="memory", place=None, size_bytes=None, free_bytes=None)
     return LedgerStatus(

@@ -87,7 +87,7 @@ class Dispatcher:
                     await self._parts.relays.close()
                 if not stop.is_set():
                     self._heartbeat.within(wait)
-                    await self._clock.wait(self.bell, wait)
+                    await self._clock.wait(self.bell, min(wait, self._gates.ledger.looks_again_after))
             self._heartbeat.ended()
         await self._gates.ledger.finish()
 

@@ -5,15 +5,15 @@
    again before anything new begins, and for a few seconds at a stop. If the mail was sent and its message has no
    other recipient, the message is marked on the server meanwhile.
 3. A fault may leave a claim in the ledger that no attempt works on. Such claims are searched when the ledger answers
-   again, and at the start of the process. A mail before its dot is queued again and not counted; a mail at its dot
-   may have arrived.
+   again, and at the start of the process; of a ledger that is shared, every few seconds. A mail before its dot is
+   queued again and not counted; a mail at its dot may have arrived.
 """
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from mail_sender.backoff import LAST_WRITES, LEDGER_WAIT
+from mail_sender.backoff import LAST_WRITES, LEDGER_WAIT, OTHERS_ENDED
 from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.states import ChangedMeanwhile
@@ -31,7 +31,7 @@ class LedgerGate:
         self._parts = parts
         self._acknowledger = acknowledger
         self._clock = clock
-        self._closed_until = float("-inf")
+        self._closed_until = self._recovered_at = float("-inf")
 
     @property
     def closed_for(self) -> float:
@@ -94,14 +94,21 @@ class LedgerGate:
 
     async def recover(self) -> None:
         """Settle what was begun and nobody works on any more, where there may be such. Raises `LedgerFault`."""
-        if not self._parts.in_flight.needs_recovery:
+        since = self._clock.monotonic() - self._recovered_at
+        if not self._parts.in_flight.needs_recovery and since < self.looks_again_after:
             return
+        self._recovered_at = self._clock.monotonic()
         self._parts.in_flight.needs_recovery = False  # now: a fault during this makes another recovery necessary
         ours = self._parts.in_flight.keys  # before the answer comes, some of it may have ended
         for delivery in await self._parts.ledger.interrupted():
             if delivery.key not in ours:
                 with suppress(ChangedMeanwhile):
                     await self._write(attempt_end.interrupted(delivery, self._clock.now()))
+
+    @property
+    def looks_again_after(self) -> float:
+        """The seconds after which it is looked again for what another process has left behind."""
+        return OTHERS_ENDED if self._parts.ledger.is_shared else float("inf")
 
     async def _write(self, ended: End) -> None:
         with self.measured("outcome"):

@@ -11,7 +11,7 @@ from mail_sender.condition import Conditions
 from mail_sender.config.config import Config
 from mail_sender.control.handler import Handler
 from mail_sender.control.server import Control
-from mail_sender.ledger import state_folder
+from mail_sender.ledger import database, state_folder
 from mail_sender.ledger.base import Ledger
 from mail_sender.ledger.dry_run import DryRunLedger
 from mail_sender.ledger.state_folder import StateFolder
@@ -66,13 +66,12 @@ class Lasting:
     ) -> AsyncIterator[Self]:
         """Open it; whoever does has the lock. Raises `MailSenderError` if the ledger cannot be used."""
         async with AsyncExitStack() as opened:
-            is_dry = isinstance(config.relay, FolderConfig)
-            ledger = await (DryRunLedger.open(None) if is_dry else state_folder.open_ledger(state))
+            ledger = await _ledger(config, state)
             opened.push_async_callback(ledger.close)
             opened.callback(listener.close)  # before the ledger, which it reads
             tally = Tally()
             observers = Observers(clock.now(), listener.observe, tally.observe)
-            reporter = Reporter(ledger, observers, clock, partial(disk.ledger_status, state))
+            reporter = Reporter(ledger, observers, clock, partial(disk.ledger_status, state, config.ledger))
             listener.watched = Watched(reporter.late, reporter.status, reporter.last)
             alerting = Alerting(state, tally, clock, reporter.status)
             opened.push_async_callback(alerting.close)
@@ -83,6 +82,14 @@ class Lasting:
             watching = DomainWatch(reporter.advisories, clock)
             opened.push_async_callback(watching.close)
             yield cls(ledger, control, listener, alerting, clock, observers, reporter, watching)
+
+
+async def _ledger(config: Config, state: StateFolder | None) -> Ledger:
+    if isinstance(config.relay, FolderConfig):
+        return await DryRunLedger.open(None)
+    if config.ledger.kind == "postgresql":
+        return await database.open_ledger(config.ledger)
+    return await state_folder.open_ledger(state)
 
 
 def _alerts(config: Config) -> Plan | None:

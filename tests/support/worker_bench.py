@@ -282,6 +282,10 @@ class _Faulty:
         self._ledger = ledger
         self._faults = faults
 
+    @property
+    def is_shared(self) -> bool:
+        return self._ledger.is_shared
+
     def __getattr__(self, name: str) -> Any:
         async def call(*given: Any, **named: Any) -> Any:
             self._faults.calls.append(name)

@@ -46,6 +46,8 @@ _SETTLED = frozenset(move for move in states.MOVES if move[1] is not State.PROCE
 class PostgresLedger:
     """Deliveries in PostgreSQL. `open` makes one, which is one replica."""
 
+    is_shared = True
+
     def __init__(self, database: Database, replica: UUID) -> None:
         self._database = database
         self._replica = replica

@@ -4,7 +4,7 @@ import pytest
 
 from mail_sender.config import reference
 
-CA_TABLES = ("relay", "relay.oauth", "relay.fallback", "alert")
+CA_TABLES = ("relay", "relay.oauth", "relay.fallback", "ledger", "alert")
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ CA_TABLES = ("relay", "relay.oauth", "relay.fallback", "alert")
         ("uri", ["client.uri"]),
         ("token", ["token"]),
         ("ca_path", ["client.ca_path", *(f"{table}.ca_path" for table in CA_TABLES)]),
-        ("[ledger]", ["ledger.path", "ledger.kind"]),
+        ("[worker]", ["worker.stop_grace_seconds"]),
         ("relay.warm_up", ["relay.warm_up"]),
         ("start", ["relay.warm_up.start"]),
         ("nonsense", []),

@@ -126,8 +126,9 @@ def test_the_secrets_of_the_configuration_are_known_to_the_log(files: Files) -> 
 def test_every_key_that_may_hold_a_secret_is_one() -> None:
     """Whatever its type is wrapped in: what stands there is never repeated, not even a number."""
     assert {key for key in SenderFile.model_fields if is_secret(key)} == {
-        "token", "mail_relay", "mail_username", "mail_password", "alert",
+        "token", "mail_relay", "mail_username", "mail_password", "ledger", "alert",
     }  # fmt: skip
+    assert [key for key in ("path", "kind", "url", "password") if is_secret("ledger", key)] == ["url", "password"]
     assert [key for key in ("url", "command", "headers", "format", "nothing") if is_secret("alert", key)] == [
         "url", "command", "headers",
     ]  # fmt: skip

@@ -259,3 +259,20 @@ class _Late:
         if self._settlings == 2:
             await self._settled.wait()
         return done
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+async def test_what_another_process_leaves_behind_is_found_without_a_fault(is_shared: bool) -> None:
+    """In a ledger that is shared it is looked for every few seconds: the other one may end at any time."""
+    of = message(A)
+    async with bench(of) as table:
+        await table.run(1)
+        assert len(table.transport.tried) == 1
+        other = message(B)
+        await table.ledger.admit([other], table.clock.now(), HOUR)
+        table.ledger.is_shared = is_shared
+        (found,) = await table.ledger.deliveries(other.id)
+        await table.ledger.begin(found)
+        await table.run(30)
+        (found,) = await table.ledger.deliveries(other.id)
+        assert (found.state is State.PROCESSING) is not is_shared

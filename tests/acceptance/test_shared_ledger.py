@@ -1,0 +1,101 @@
+"""Senders that share a ledger in PostgreSQL: all carry mail, none carries another one's, and the living go on."""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from mail_sender.ledger.base import Entry, Query
+from mail_sender.ledger.postgres.ledger import PostgresLedger
+from mail_sender.ledger.states import State
+from tests.support import configs
+from tests.support.postgres import Postgres
+from tests.support.sender import Sender, run_here
+from tests.support.stub import Stub
+
+pytestmark = pytest.mark.debian("postgresql")
+
+PEOPLE = [f"person-{number}@example.com" for number in range(60)]
+
+
+def entries(server: Postgres) -> Sequence[Entry]:
+    """Return all deliveries of the ledger that the senders share."""
+
+    async def read() -> Sequence[Entry]:
+        ledger = await PostgresLedger.open(server.target("mail_sender"), reads_only=True)
+        try:
+            return await ledger.find(Query(), 1_000)
+        finally:
+            await ledger.close()
+
+    return asyncio.run(read())
+
+
+def is_settled(entry: Entry) -> bool:
+    """Say whether a delivery is sent and marked, or waits to be sent again because it may have arrived."""
+    if entry.delivery.state is State.SENT:
+        return entry.marked_at is not None
+    return entry.delivery.state is State.QUEUED and entry.delivery.ambiguous > 0
+
+
+@pytest.fixture
+def shared(tmp_path: Path, postgres: Postgres) -> Iterator[Stub]:
+    """Give a stub whose relay takes half a second for each mail, and whose sender config names the database."""
+    rules = tmp_path / "misbehave.toml"
+    rules.write_text('[[relay]]\nat = "dot"\nstall = 0.5\n')
+    postgres.execute("DROP SCHEMA IF EXISTS mail_sender CASCADE")
+    with Stub(tmp_path / "stub", "--misbehave", str(rules)) as stub:
+        url = f"postgresql://mail@/mail?host={postgres.folder}&port={postgres.port}"
+        configs.change(stub.sender_config, schedule="* * * * * *", ledger={"url": url})
+        yield stub
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_of_three_senders_the_living_carry_what_another_one_left(
+    shared: Stub, postgres: Postgres, tmp_path: Path, how: signal.Signals
+) -> None:
+    """In the middle: nothing is lost, no mail goes twice, and one that comes back says what the relay has taken."""
+    content = {"TestMessageV1": {"display_name": "Ellie"}}
+    shared.queue(
+        [{"message_template": content, "mail_destination": [{"primary": True, "value": to}]} for to in PEOPLE]
+    )
+    with ExitStack() as running:
+        senders = [
+            running.enter_context(
+                Sender(
+                    shared.client_config, shared.sender_config, "-d", env={"STATE_DIRECTORY": str(tmp_path / name)}
+                )
+            )
+            for name in ("first", "second", "third")
+        ]
+        for sender in senders:
+            sender.wait_for("sent")
+        senders[0].signal(how)
+        until(senders[1], lambda: all(map(is_settled, entries(postgres))))
+        assert any(one.delivery.ambiguous for one in entries(postgres)), (
+            "nothing was at its dot: that shows too little"
+        )
+        if how is signal.SIGSTOP:
+            senders[0].signal(signal.SIGCONT)
+            until(senders[1], lambda: all(one.marked_at is not None for one in entries(postgres)))
+        assert [sender.stop() for sender in senders[how is signal.SIGKILL :]] == [0] * (2 + (how is signal.SIGSTOP))
+    found = entries(postgres)
+    doctor = run_here("-m", shared.sender_config, "-c", shared.client_config, "doctor")
+    assert "can be read; deliveries: " in doctor.stdout
+    assert sorted(one.delivery.recipient for one in found) == sorted(PEOPLE)
+    arrived = Counter(str(mail["to"]) for mail in shared.mails())
+    for one in found:
+        assert arrived[one.delivery.recipient] <= 1
+        assert arrived[one.delivery.recipient] == 1 or one.delivery.ambiguous
+    sent = {str(one.delivery.message) for one in found if one.delivery.state is State.SENT}
+    assert sent == {message["id"] for message in shared.messages() if "sent_at" in message}
+
+
+def until(sender: Sender, is_so: Callable[[], bool]) -> None:
+    """Wait until something is so, as long as a sender polls."""
+    while not is_so():
+        sender.wait_for("polled", len(sender.events("polled")) + 1)
