@@ -1,4 +1,4 @@
-"""Dispatch: starts an attempt for each delivery that is due, up to four at a time.
+"""Dispatch: starts an attempt for each delivery that is due, as many at a time as the relay has connections.
 
     due -> plan -> attempt (current message -> mail -> claim -> handover -> end)
 
