@@ -30,7 +30,7 @@ storage="--root $home/root --runroot $home/run --storage-driver $(cat "$home/dri
 
 # The limits are such as a root without CAP_SYS_RESOURCE may set, too. That of files is this process's own: runc sets it twice,
 # and cannot raise again what it has lowered.
-cat >"$home/containers.conf" <<END
+cat >"$home/containers.conf.$$" <<END
 [network]
 network_backend = "cni"
 network_config_dir = "$home/net"
@@ -42,4 +42,5 @@ lock_type = "file"
 [containers]
 default_ulimits = ["nofile=$(ulimit -Sn):$(ulimit -Hn)", "nproc=1024:4096"]
 END
+mv "$home/containers.conf.$$" "$home/containers.conf" # whole at any time: other commands read it now
 export TMPDIR="$home/tmp" CONTAINERS_CONF="$home/containers.conf"

@@ -17,6 +17,7 @@ import py_compile
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 _LATE = (
     *("_strptime", "encodings.idna", "encodings.ascii", "encodings.latin_1", "stringprep"),
@@ -41,15 +42,25 @@ def _loaded() -> Iterator[Path]:
     """Yield the sources of all that is loaded when everything is imported that mail_sender imports anywhere."""
     package = importlib.import_module("mail_sender")
     for module in pkgutil.walk_packages(package.__path__, "mail_sender."):
-        found = importlib.import_module(module.name)
-        for name in _imported(Path(found.__file__ or "")):
-            importlib.import_module(name)
+        found = _loaded_module(module.name)
+        for name in _imported(Path(found.__file__ or "")) if found else ():
+            _loaded_module(name)
     for name in _LATE:
         importlib.import_module(name)
     for loaded in list(sys.modules.values()):
         origin = getattr(getattr(loaded, "__spec__", None), "origin", None) or ""
         if origin.endswith(".py") and loaded.__name__ != "__main__":
             yield Path(origin)
+
+
+def _loaded_module(name: str) -> ModuleType | None:
+    """Import a module and return it; one of ours that needs an extra which is not installed is left out."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if not name.startswith("mail_sender.") or (error.name or "mail_sender").startswith("mail_sender"):
+            raise
+        return None
 
 
 def _imported(source: Path) -> Iterator[str]:

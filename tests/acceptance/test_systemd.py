@@ -49,7 +49,7 @@ HANGS = """
 import asyncio
 from mail_sender.sender import heartbeat, poll
 
-async def hang(self):
+async def hang(self, *_):
     self._heartbeat.within(0.1)
     await asyncio.sleep(3600)
 
