@@ -43,16 +43,20 @@ class ConnectProxy:
             threading.Thread(target=self._tunnel, args=(client,), daemon=True).start()
 
     def _tunnel(self, client: socket.socket) -> None:
+        try:
+            self._serve_one(client)
+        except OSError:  # whoever asked has gone, or nobody is there where the tunnel was to lead
+            _end(client)
+
+    def _serve_one(self, client: socket.socket) -> None:
         if self._tls is not None:
-            try:
-                client = self._tls.wrap_socket(client, server_side=True)
-            except OSError:
-                _end(client)
-                return
+            client = self._tls.wrap_socket(client, server_side=True)
         self._open.append(client)
         request = b""
         while b"\r\n\r\n" not in request:
-            request += client.recv(4096)
+            if not (chunk := client.recv(4096)):
+                raise ConnectionError
+            request += chunk
         self.requests.append(request)
         target = request.split()[1].decode()
         self.targets.append(target)
