@@ -54,6 +54,8 @@ def shared(tmp_path: Path, postgres: Postgres) -> Iterator[Stub]:
         yield stub
 
 
+@pytest.mark.soak  # the marks that one left are looked for once a minute
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_of_three_senders_the_living_carry_what_another_one_left(
     shared: Stub, postgres: Postgres, tmp_path: Path, how: signal.Signals
