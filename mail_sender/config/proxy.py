@@ -19,13 +19,13 @@ from urllib.request import getproxies
 from mail_sender.config.origin import ENVIRONMENT
 from mail_sender.errors import ConfigFault
 from mail_sender.names import hostname
+from mail_sender.source.config import DEFAULT_PORTS
 
 _PROXY = re.compile(
     r"(?P<scheme>https?)://(?P<login>[^\s/]*@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(?::(?P<port>\d{1,5}))?/?",
     re.IGNORECASE,
 )
 _ENTRY = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>\d+))?")
-_DEFAULT_PORT = {"https": 443, "http": 80}
 
 
 class BadProxy(ValueError):
@@ -37,7 +37,7 @@ def proxy_for(uri: str) -> str | None:
     parts = urlsplit(uri)
     known = getproxies()
     text = known.get(parts.scheme, "").strip()
-    if not text or _is_exempt(parts.hostname or "", parts.port or _DEFAULT_PORT[parts.scheme], known.get("no", "")):
+    if not text or _is_exempt(parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme], known.get("no", "")):
         return None
     return _url(text)
 
@@ -50,7 +50,7 @@ def faults(uri: object) -> Iterator[ConfigFault]:
     if not isinstance(uri, str):
         return
     try:
-        if urlsplit(uri).scheme in _DEFAULT_PORT:
+        if urlsplit(uri).scheme in DEFAULT_PORTS:
             proxy_for(uri)
     except BadProxy as error:
         expected = "expected http://host:port (SOCKS is not supported), or no variable"

@@ -1,18 +1,19 @@
 """Rows of the ledger as values, and values as what SQLite keeps: times are whole microseconds, UTC."""
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from mail_sender.ledger.base import Delivery, Imprint
+from mail_sender.ledger.base import Attempt, Delivery, Entry, Imprint
 from mail_sender.ledger.sqlite_faults import Unreadable
 from mail_sender.ledger.states import State
 
 MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOGETHER = 500  # values in one statement
+_Value = TypeVar("_Value")
 
 
 def micros(when: datetime) -> int:
@@ -42,6 +43,8 @@ COLUMNS = (  # in the order of the fields of `Delivery`
 )
 WIDTH = COLUMNS.count(",") + 1
 """How many they are: what else a row holds comes after them."""
+OF_AN_ENTRY = "d.number, m.admitted_at, d.changed_at, m.marked_at, m.unsent_at, d.queue_id"
+OF_A_LINE = "delivery, at, stage, verdict, code, reply, seconds, NULL, relay"  # a queue id stands with its delivery
 
 
 def delivery(row: Sequence[Any]) -> Delivery:
@@ -78,7 +81,28 @@ def listed(values: Collection[object]) -> str:
     return f"({','.join('?' * len(values))})"
 
 
-def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield values in bundles that one statement can take."""
-    for start in range(0, len(values), _TOGETHER):
-        yield values[start : start + _TOGETHER]
+def chunks(values: Sequence[_Value], most: int = _TOGETHER) -> Iterator[Sequence[_Value]]:
+    """Yield values in bundles of so many, which one statement can take if nothing else is said."""
+    for start in range(0, len(values), most):
+        yield values[start : start + most]
+
+
+def entry(row: Sequence[Any], history: tuple[Attempt, ...]) -> Entry:
+    """Return the entry that stands in a row of `COLUMNS` and `OF_AN_ENTRY`. Raises `Unreadable`."""
+    number, admitted, changed, *others, queue_id = row[WIDTH:]
+    marked, unsent = (None if at is None else time(at) for at in others)
+    times = time(admitted), time(changed), marked, unsent
+    return Entry(number, delivery(row), *times, queue_id, history)
+
+
+def histories(lines: Iterable[Sequence[Any]]) -> dict[int, tuple[Attempt, ...]]:
+    """Return the lines of history that stand in rows of `OF_A_LINE`, by the number of their delivery."""
+    found: dict[int, list[Attempt]] = {}
+    for number, at, *rest in lines:
+        found.setdefault(number, []).append(Attempt(time(at), *rest))
+    return {number: tuple(attempts) for number, attempts in found.items()}
+
+
+def ends(found: Iterable[Sequence[Any]]) -> list[tuple[str, datetime]]:
+    """Return recipients, and when the attempts ended of which rows name the beginning and the seconds."""
+    return [(recipient, time(at) + timedelta(seconds=seconds)) for recipient, at, seconds in found]

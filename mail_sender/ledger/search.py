@@ -2,8 +2,8 @@
 
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from mail_sender.ledger import rows
@@ -42,12 +42,12 @@ def find(db: sqlite3.Connection, query: Query, limit: int, before: int | None) -
     """Return the deliveries that a query means, newest first."""
     condition, values = where(query, before)
     found = db.execute(
-        f"SELECT {rows.COLUMNS}, d.number, m.admitted_at, d.changed_at, m.marked_at, m.unsent_at, d.queue_id "
+        f"SELECT {rows.COLUMNS}, {rows.OF_AN_ENTRY} "
         f"FROM delivery d JOIN message m ON m.number = d.message {condition} ORDER BY d.number DESC LIMIT ?",
         [*values, limit],
     ).fetchall()
     histories = _histories(db, [row[rows.WIDTH] for row in found])
-    return [_entry(row, histories.get(row[rows.WIDTH], ())) for row in found]
+    return [rows.entry(row, histories.get(row[rows.WIDTH], ())) for row in found]
 
 
 def accepted(db: sqlite3.Connection, since: datetime) -> list[tuple[str, datetime]]:
@@ -57,23 +57,12 @@ def accepted(db: sqlite3.Connection, since: datetime) -> list[tuple[str, datetim
         "WHERE a.at >= ? AND a.verdict IN ('accepted', 'uncertain') ORDER BY a.at, a.number",
         (rows.micros(since),),
     )
-    return [(recipient, rows.time(at) + timedelta(seconds=seconds)) for recipient, at, seconds in found]
-
-
-def _entry(row: Sequence[Any], history: tuple[Attempt, ...]) -> Entry:
-    number, admitted, changed, *others, queue_id = row[rows.WIDTH :]
-    marked, unsent = (None if at is None else rows.time(at) for at in others)
-    times = rows.time(admitted), rows.time(changed), marked, unsent
-    return Entry(number, rows.delivery(row), *times, queue_id, history)
+    return rows.ends(found)
 
 
 def _histories(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, tuple[Attempt, ...]]:
     found: dict[int, tuple[Attempt, ...]] = {}
     for chunk in rows.chunks([str(number) for number in numbers]):
-        lines = db.execute(  # a queue id stands with its delivery
-            "SELECT delivery, at, stage, verdict, code, reply, seconds, NULL, relay FROM attempt "
-            f"WHERE delivery IN ({','.join(chunk)}) ORDER BY number"
-        )
-        for delivery, at, *rest in lines:
-            found[delivery] = (*found.get(delivery, ()), Attempt(rows.time(at), *rest))
+        select = f"SELECT {rows.OF_A_LINE} FROM attempt WHERE delivery IN ({','.join(chunk)}) ORDER BY number"
+        found |= rows.histories(db.execute(select))
     return found

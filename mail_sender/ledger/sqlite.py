@@ -57,8 +57,7 @@ class SqliteLedger:
     async def admit(self, messages: Sequence[Message], now: datetime, max_age: timedelta) -> Sequence[UUID]:
         """Take up what is new of these messages; return those newly found un-sent."""
         unsent: list[UUID] = []
-        for start in range(0, len(messages), ADMITTED_TOGETHER):
-            piece = messages[start : start + ADMITTED_TOGETHER]
+        for piece in rows.chunks(messages, ADMITTED_TOGETHER):
             unsent += await self._writer.do(
                 partial(admission.admit, messages=piece, now=now, max_age=max_age), begins=True
             )

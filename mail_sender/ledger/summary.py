@@ -9,9 +9,10 @@
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from mail_sender.ledger.states import State
 
@@ -61,3 +62,32 @@ class Summary:
         for hour in self.hours[-hours:]:
             found.update(hour)
         return {verdict: found[verdict] for verdict in ATTEMPTS if found[verdict]}
+
+
+# What every ledger makes of its answers
+
+
+def by_kind(found: Iterable[Sequence[Any]]) -> dict[str, dict[State, int]]:
+    """Return how many deliveries there are by kind and state, from rows of these three. Raises `ValueError`."""
+    kinds: dict[str, dict[State, int]] = {}
+    for kind, state, number in found:
+        kinds.setdefault(kind, {})[State(state)] = number
+    return kinds
+
+
+def by_state(kinds: Mapping[str, Mapping[State, int]]) -> dict[State, int]:
+    """Return how many deliveries there are in every state."""
+    return {state: sum(states.get(state, 0) for states in kinds.values()) for state in State}
+
+
+def by_hour(found: Iterable[Sequence[Any]]) -> tuple[Mapping[str, int], ...]:
+    """Return the attempts of each hour by verdict, from rows of how many hours ago, the verdict, the number."""
+    hours: list[dict[str, int]] = [{} for _ in range(HOURS)]
+    for ago, verdict, number in found:
+        hours[HOURS - 1 - ago][verdict] = number
+    return tuple(hours)
+
+
+def by_domain(found: Iterable[Sequence[Any]]) -> tuple[Failing, ...]:
+    """Return the domains that fail, from rows of the domain, what was given up of it, and all of it."""
+    return tuple(Failing(domain, failed, every - failed) for domain, failed, every in found)

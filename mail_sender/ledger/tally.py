@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from mail_sender.ledger import rows
+from mail_sender.ledger import rows, summary
 from mail_sender.ledger.sqlite_faults import Unreadable
 from mail_sender.ledger.states import FINAL, OPEN, State
 from mail_sender.ledger.summary import ATTEMPTS, HOUR, HOURS, MOST_DOMAINS, QUEUED_AGAIN, Failing, Summary
@@ -32,7 +32,7 @@ class Tally:
             self._kinds, self._of = _kinds(db), of
         return Summary(
             now,
-            {state: sum(states.get(state, 0) for states in self._kinds.values()) for state in State},
+            summary.by_state(self._kinds),
             self._kinds,
             _unmarked(db, now),
             _oldest_waiting_at(db),
@@ -44,14 +44,11 @@ class Tally:
 
 
 def _kinds(db: sqlite3.Connection) -> dict[str, dict[State, int]]:
-    found: dict[str, dict[State, int]] = {}
     of = "FROM delivery JOIN message ON message.number = message"
     try:
-        for kind, state, number in db.execute(f"SELECT kind, state, count(*) {of} GROUP BY 1, 2"):
-            found.setdefault(kind, {})[State(state)] = number
+        return summary.by_kind(db.execute(f"SELECT kind, state, count(*) {of} GROUP BY 1, 2"))
     except ValueError:
         raise Unreadable("a row is damaged") from None
-    return found
 
 
 def _unmarked(db: sqlite3.Connection, now: datetime) -> int:
@@ -78,15 +75,12 @@ def _last_accepted_at(db: sqlite3.Connection) -> datetime | None:
 
 
 def _hours(db: sqlite3.Connection, now: datetime) -> tuple[Mapping[str, int], ...]:
-    hours: list[dict[str, int]] = [{} for _ in range(HOURS)]
     end, hour = rows.micros(now), HOUR // timedelta(microseconds=1)
     select = (
         f"SELECT (? - at) / ?, verdict, count(*) FROM attempt WHERE verdict IN {rows.listed(ATTEMPTS)} "
         "AND at > ? AND at <= ? GROUP BY 1, 2"
     )
-    for ago, verdict, number in db.execute(select, (end, hour, *ATTEMPTS, end - HOURS * hour, end)):
-        hours[HOURS - 1 - ago][verdict] = number
-    return tuple(hours)
+    return summary.by_hour(db.execute(select, (end, hour, *ATTEMPTS, end - HOURS * hour, end)))
 
 
 def _failing(db: sqlite3.Connection, now: datetime) -> tuple[Failing, ...]:
@@ -107,7 +101,7 @@ def _failing(db: sqlite3.Connection, now: datetime) -> tuple[Failing, ...]:
         "GROUP BY 1 ORDER BY all_of_it DESC, failed DESC, 1 LIMIT ?"
     )
     values = (*FINAL, rows.micros(now - HOURS * HOUR), *_ABOUT_THE_DOMAIN, MOST_DOMAINS)
-    return tuple(Failing(domain, failed, every - failed) for domain, failed, every in db.execute(select, values))
+    return summary.by_domain(db.execute(select, values))
 
 
 def _time(count: int | None) -> datetime | None:

@@ -59,6 +59,11 @@ def mask(address: str) -> str:
     return f"{local.lstrip(_NOT_SHOWN)[:1]}***@{host[:64]}" if local else "***"
 
 
+def mailbox(recipient: str) -> str:
+    """Return an address in the form in which two spellings of one mailbox are the same."""
+    return recipient.casefold()
+
+
 _NOT_SHOWN = '"\\ @'
 
 

@@ -7,8 +7,8 @@ parts run, and they do not take its delivery for one that was left behind.
 import asyncio
 
 from mail_sender.ledger.base import Delivery, Key
+from mail_sender.names.address import mailbox
 from mail_sender.sender.attempt_end import End
-from mail_sender.sender.plan import mailbox
 
 
 class InFlight:

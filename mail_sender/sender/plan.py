@@ -21,6 +21,7 @@ from datetime import datetime
 from itertools import chain, zip_longest
 
 from mail_sender.ledger.base import Delivery
+from mail_sender.names.address import mailbox
 from mail_sender.sender.disposable import Disposable
 from mail_sender.sender.limits import Allowance, Hold, Limit, longest_bearable
 
@@ -113,8 +114,3 @@ def in_turn(due: Iterable[Delivery], fresh: Iterable[Delivery], *, fresh_goes: b
         if delivery is not None and delivery.key not in seen:
             seen.add(delivery.key)
             yield delivery
-
-
-def mailbox(recipient: str) -> str:
-    """Return an address in the form in which two spellings of one mailbox are the same."""
-    return recipient.casefold()

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 
 from mail_sender.ledger.base import Delivery, Key, Ledger
-from mail_sender.sender.plan import mailbox
+from mail_sender.names.address import mailbox
 
 FRESH_FOR = timedelta(minutes=1)
 """How long a message is fresh: whoever asked for it still waits."""

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 
 from mail_sender.ledger.base import Delivery, Key
+from mail_sender.names.address import mailbox
 from mail_sender.sender.limits import HOUR, MINUTE
-from mail_sender.sender.plan import mailbox
 
 _DAYS_KEPT = 2
 

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from mail_sender.names.secret import Secret
 
+DEFAULT_PORTS = {"https": 443, "http": 80}
+"""The ports of the schemes that the URL of a server or of a proxy may have."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:

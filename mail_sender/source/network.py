@@ -15,13 +15,12 @@ from typing import Self, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 from mail_sender.names.secret import Secret
-from mail_sender.source.config import SourceConfig
+from mail_sender.source.config import DEFAULT_PORTS, SourceConfig
 from mail_sender.source.http_connection import Connection
 from mail_sender.tls import contexts
 
 _EYEBALLS = 0.25  # seconds, as RFC 8305 recommends (section 5)
 _SILENT_SECONDS = 30.0
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _Result = TypeVar("_Result")
 
 
@@ -46,7 +45,7 @@ class _Place:
     @classmethod
     def of(cls, url: str) -> Self:
         parts = urlsplit(url)
-        return cls(parts.scheme == "https", parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme])
+        return cls(parts.scheme == "https", parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme])
 
     @property
     def authority(self) -> bytes:

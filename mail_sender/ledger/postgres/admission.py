@@ -14,6 +14,7 @@ from mail_sender.ledger import rows
 from mail_sender.ledger.admission import LAGGING
 from mail_sender.ledger.postgres.statement import Rows, Statement, asked
 from mail_sender.message import Message
+from mail_sender.names.address import mailbox
 
 _TOGETHER = 1_000  # messages in one transaction
 
@@ -49,16 +50,9 @@ _OLD = "SELECT number, id FROM message WHERE delete_after < %(before)s"
 _FORGET = "DELETE FROM message WHERE number = ANY(%(numbers)s::bigint[])"
 
 
-def mailbox(recipient: str) -> str:
-    """Return an address in the form in which two spellings of one mailbox are the same."""
-    return recipient.casefold()
-
-
-def parts(messages: Sequence[Message]) -> Iterator[list[Message]]:
+def parts(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
     """Yield messages, each once, in bundles that one transaction takes up."""
-    each = list({message.id: message for message in messages}.values())
-    for start in range(0, len(each), _TOGETHER):
-        yield each[start : start + _TOGETHER]
+    yield from rows.chunks(list({message.id: message for message in messages}.values()), _TOGETHER)
 
 
 def admit(messages: Sequence[Message], now: datetime, max_age: timedelta) -> list[Statement]:

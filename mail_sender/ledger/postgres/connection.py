@@ -108,8 +108,7 @@ class Connection:
         """Do statements in one transaction; return what each of them did.
 
         With `snapshot` all of them see one state of the ledger. After so many seconds the connection is given up.
-        Raises `psycopg.Error`, and `LedgerFault` if the
-        server does not answer.
+        Raises `psycopg.Error`, and `LedgerFault` if the server does not answer.
         """
         begin = _BEGIN[snapshot, snapshot or reads]
         before = [begin] if self._settings is None else [begin, self._settings]

@@ -19,9 +19,9 @@ from uuid import UUID
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger import rows
 from mail_sender.ledger.base import MOST_BEFORE, Stuck
-from mail_sender.ledger.postgres.admission import mailbox
 from mail_sender.ledger.postgres.reading import COLUMNS, FROM
 from mail_sender.ledger.postgres.statement import Statement
+from mail_sender.names.address import mailbox
 
 STALE = timedelta(seconds=30)
 """What has been due for so long is read by replicas to whose share it does not belong, too."""

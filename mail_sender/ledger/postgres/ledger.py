@@ -34,8 +34,8 @@ _MARKED = (
     "AND EXISTS (SELECT FROM delivery d WHERE d.message = m.number AND d.state = 'sent')"
 )
 _BEGAN = [
-    ("INSERT INTO beginning (name, at) VALUES (%(name)s, %(at)s) ON CONFLICT (name) DO NOTHING"),
-    ("SELECT at FROM beginning WHERE name = %(name)s"),
+    "INSERT INTO beginning (name, at) VALUES (%(name)s, %(at)s) ON CONFLICT (name) DO NOTHING",
+    "SELECT at FROM beginning WHERE name = %(name)s",
 ]
 
 
@@ -160,7 +160,7 @@ class PostgresLedger:
 
     async def accepted(self, since: datetime) -> Sequence[tuple[str, datetime]]:
         """Return to whom mails went by attempts since then, and when these ended."""
-        return reading.ends(await self._read(reading.accepted(since)))
+        return rows.ends(await self._read(reading.accepted(since)))
 
     async def began(self, name: str, now: datetime) -> datetime:
         """Return when something of that name began, which the first to ask decides."""

@@ -21,7 +21,7 @@ from mail_sender.ledger.postgres.statement import Statement
 from mail_sender.ledger.postgres.target import Target
 
 _SCRIPTS = [
-    [(part) for part in re.split(r";$", file.read_text(), flags=re.MULTILINE) if part.strip()]
+    [part for part in re.split(r";$", file.read_text(), flags=re.MULTILINE) if part.strip()]
     for file in sorted(Path(__file__).with_name("schema").glob("*.sql"))
 ]
 _OLDEST = 130000

@@ -1,24 +1,20 @@
 """What is read of the ledger: one message, what is to be marked, and what the operator asks for."""
 
 import re
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from mail_sender.ledger import rows
-from mail_sender.ledger.base import Attempt, Delivery, Entry, Query
+from mail_sender.ledger.base import Delivery, Entry, Query
 from mail_sender.ledger.postgres import claims
-from mail_sender.ledger.postgres.admission import mailbox
 from mail_sender.ledger.postgres.statement import Rows, Statement
 from mail_sender.ledger.states import State
+from mail_sender.names.address import mailbox
 
 COLUMNS = rows.COLUMNS.replace("m.id", "m.id::text")
 FROM = "FROM delivery d JOIN message m ON m.number = d.message"
-_LINES = (  # a queue id stands with its delivery
-    "SELECT delivery, at, stage, verdict, code, reply, seconds, NULL, relay FROM attempt "
-    "WHERE delivery = ANY(%(numbers)s::bigint[]) ORDER BY number"
-)
+_LINES = f"SELECT {rows.OF_A_LINE} FROM attempt WHERE delivery = ANY(%(numbers)s::bigint[]) ORDER BY number"
 _ACCEPTED = (
     "SELECT d.recipient, a.at, a.seconds FROM attempt a JOIN delivery d ON d.number = a.delivery "
     "WHERE a.at >= %(since)s AND a.verdict IN ('accepted', 'uncertain') ORDER BY a.at, a.number"
@@ -59,9 +55,8 @@ def accepted(since: datetime) -> Statement:
 def find(query: Query, limit: int, before: int | None) -> Statement:
     """Read the deliveries that a query means, newest first."""
     condition, values = _where(query, before)
-    more = "d.number, m.admitted_at, d.changed_at, m.marked_at, m.unsent_at, d.queue_id"
-    text = f"SELECT {COLUMNS}, {more} {FROM} WHERE {condition} ORDER BY d.number DESC LIMIT %(limit)s"
-    return Statement((text), {**values, "limit": limit})
+    text = f"SELECT {COLUMNS}, {rows.OF_AN_ENTRY} {FROM} WHERE {condition} ORDER BY d.number DESC LIMIT %(limit)s"
+    return Statement(text, {**values, "limit": limit})
 
 
 def histories(found: Rows) -> Statement:
@@ -72,7 +67,7 @@ def histories(found: Rows) -> Statement:
 def count(query: Query) -> Statement:
     """Count the deliveries that a query means, by state."""
     condition, values = _where(query, None)
-    return Statement((f"SELECT d.state, count(*) {FROM} WHERE {condition} GROUP BY d.state"), values)
+    return Statement(f"SELECT d.state, count(*) {FROM} WHERE {condition} GROUP BY d.state", values)
 
 
 def deliveries(found: Rows) -> list[Delivery]:
@@ -82,22 +77,8 @@ def deliveries(found: Rows) -> list[Delivery]:
 
 def entries(found: Rows, lines: Rows) -> list[Entry]:
     """Return deliveries with their histories."""
-    history: dict[int, list[Attempt]] = {}
-    for delivery, at, *rest in lines:
-        history.setdefault(delivery, []).append(Attempt(rows.time(at), *rest))
-    return [_entry(row, history.get(row[rows.WIDTH], ())) for row in found]
-
-
-def _entry(row: Sequence[Any], history: Iterable[Attempt]) -> Entry:
-    number, admitted, changed, *others, queue_id = row[rows.WIDTH :]
-    marked, unsent = (None if at is None else rows.time(at) for at in others)
-    times = rows.time(admitted), rows.time(changed), marked, unsent
-    return Entry(number, rows.delivery(row), *times, queue_id, tuple(history))
-
-
-def ends(found: Rows) -> list[tuple[str, datetime]]:
-    """Return recipients, and when the attempts ended that rows name."""
-    return [(recipient, rows.time(at) + timedelta(seconds=seconds)) for recipient, at, seconds in found]
+    histories = rows.histories(lines)
+    return [rows.entry(row, histories.get(row[rows.WIDTH], ())) for row in found]
 
 
 def _where(query: Query, before: int | None) -> tuple[str, dict[str, Any]]:

@@ -1,12 +1,23 @@
 """The tally: how PostgreSQL makes the summary of a ledger, all of it from one snapshot and in one round trip."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from mail_sender.ledger import rows
 from mail_sender.ledger.postgres.statement import Rows, Statement, words
-from mail_sender.ledger.states import FINAL, OPEN, State
-from mail_sender.ledger.summary import ATTEMPTS, HOUR, HOURS, MOST_DOMAINS, QUEUED_AGAIN, Failing, Summary
+from mail_sender.ledger.states import FINAL, OPEN
+from mail_sender.ledger.summary import (
+    ATTEMPTS,
+    HOUR,
+    HOURS,
+    MOST_DOMAINS,
+    QUEUED_AGAIN,
+    Summary,
+    by_domain,
+    by_hour,
+    by_kind,
+    by_state,
+)
 
 _HOUR = HOUR // rows.MICROSECOND
 _KINDS = "SELECT m.kind, d.state, count(*) FROM delivery d JOIN message m ON m.number = d.message GROUP BY 1, 2"
@@ -57,13 +68,6 @@ def statements(now: datetime) -> list[Statement]:
 def summary(found: Sequence[Rows], now: datetime) -> Summary:
     """Return the summary that the answers make."""
     of_kinds, ((unmarked,),), ((oldest,),), ((held,),), ((last,),), of_hours, failing = found
-    kinds: dict[str, dict[State, int]] = {}
-    for kind, state, number in of_kinds:
-        kinds.setdefault(kind, {})[State(state)] = number
-    hours: list[dict[str, int]] = [{} for _ in range(HOURS)]
-    for ago, verdict, number in of_hours:
-        hours[HOURS - 1 - ago][verdict] = number
-    states: Mapping[State, int] = {state: sum(of.get(state, 0) for of in kinds.values()) for state in State}
+    kinds, hours, domains = by_kind(of_kinds), by_hour(of_hours), by_domain(failing)
     first, since, latest = (None if at is None else rows.time(at) for at in (oldest, held, last))
-    domains = tuple(Failing(domain, failed, every - failed) for domain, failed, every in failing)
-    return Summary(now, states, kinds, unmarked, first, since, latest, tuple(hours), domains)
+    return Summary(now, by_state(kinds), kinds, unmarked, first, since, latest, hours, domains)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from mail_sender.ledger.base import Delivery
 from mail_sender.ledger.states import State
-from mail_sender.sender.plan import Expire, Send, in_turn, mailbox, plan
+from mail_sender.names.address import mailbox
+from mail_sender.sender.plan import Expire, Send, in_turn, plan
 from tests.support.samples import ELLIE, NOW, SECOND, delivery, message
 
 NOBODY: frozenset[str] = frozenset()
