@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ from tests.support.mailbox import Mailbox
 from tests.support.stub import Stub
 
 DEADLINE_SECONDS = 20
+_QUEUES = ("maildrop", "incoming", "active", "deferred")
 
 _MAIN_CF = """\
 compatibility_level = 3.6
@@ -143,6 +145,13 @@ class Postfix:
     def delivered(self, at_least: int = 0, within: float = 10.0) -> list[bytes]:
         """The mails that arrived, each once, in order, as soon as there are `at_least` so many."""
         return self.mailbox.mails(at_least, within)
+
+    def handed_over(self, within: float = DEADLINE_SECONDS) -> None:
+        """Wait until its queue is empty. Raises AssertionError when it is not `within` so many seconds."""
+        end = time.monotonic() + within
+        while left := sum(file.is_file() for part in _QUEUES for file in (self.folder / "queue" / part).rglob("*")):
+            assert time.monotonic() < end, f"{left} mails are still in Postfix's queue after {within:g} s"
+            time.sleep(0.05)
 
     def queue_id_lines(self) -> list[str]:
         """The log's lines about queue entries, from the id on: one `ID: client=` for each acceptance."""
