@@ -36,6 +36,7 @@ class SqliteLedger:
     """Deliveries in SQLite. `open` makes one."""
 
     is_shared = False
+    replicas = None
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer

@@ -36,8 +36,7 @@ class Pair:
     async def open(self) -> PostgresLedger:
         """Open one more."""
         ledger = await PostgresLedger.open(self.target)
-        assert ledger._beating
-        ledger._beating.cancel()
+        await ledger.replicas.stop_beating()
         return ledger
 
     async def passes(self, time: timedelta, *living: PostgresLedger) -> None:

@@ -74,14 +74,13 @@ class Machine(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.database.execute("TRUNCATE message, delivery, attempt, replica RESTART IDENTITY")
+        self.database.execute("TRUNCATE message, delivery, attempt, replica, poller RESTART IDENTITY")
         self.replicas = [self.run(self.opened()) for _ in range(2)]
         self.run(self.replicas[0].admit(MESSAGES, NOW, DAY))
 
     async def opened(self) -> PostgresLedger:
         ledger = await PostgresLedger.open(self.target)
-        assert ledger._beating
-        ledger._beating.cancel()  # the machine says when
+        await ledger.replicas.stop_beating()  # the machine says when
         return ledger
 
     def teardown(self) -> None:

@@ -2,8 +2,8 @@
 
 1. A claim is a row in the state processing with a number, the replica that has it, and a lease on the database's
    clock. Whose row another transaction holds is passed over (SKIP LOCKED). No second claim is given for a mailbox.
-2. `beat` prolongs all leases of a replica at once, every `BEAT`. What another transaction holds is passed over: that
-   transaction ends it, or the next beat prolongs it.
+2. Each beat (`replicas`) prolongs all leases of a replica at once, every `BEAT`. What another transaction holds is
+   passed over: that transaction ends it, or the next beat prolongs it.
 3. The dot is written only where claim, replica and lease stand, and the lease for `MARGIN` more: all of that is in
    the one row that is locked, so that it is looked at as it is when the lock is had, and never as it was.
 4. A lease that ran out, or that a clock wrote which ran ahead, may be taken over. `moves` looks at it again, and
@@ -25,10 +25,11 @@ BEAT = 3.0
 """Seconds between two beats."""
 MARGIN = 5.0
 """Seconds that a lease must still have when the dot is written: within them the dot goes out, or never."""
-_GAP = 2 * BEAT
+GAP = 2 * BEAT
+"""Seconds without a beat after which a replica counts as one that was away."""
 
 NOW = "clock_timestamp()"
-_SECONDS = {"lease": LEASE, "margin": MARGIN, "gap": _GAP}
+_SECONDS = {"lease": LEASE, "margin": MARGIN, "gap": GAP}
 
 
 def _later(name: str) -> str:
@@ -73,24 +74,13 @@ DOT = f"""
         AND d.state = 'processing' AND d.claim = asked.claim AND d.replica = %(replica)s AND {LASTS}
     RETURNING asked.n
     """
-_BEAT = f"""
-    WITH known AS (
-        INSERT INTO replica AS r (id, name, version, since, seen_at)
-        VALUES (%(replica)s, %(name)s, %(version)s, {NOW}, {NOW})
-        ON CONFLICT (id) DO UPDATE SET seen_at = {NOW}, since = CASE
-            WHEN r.seen_at BETWEEN {_earlier("gap")} AND {NOW} THEN r.since ELSE {NOW} END
-    ), prolonged AS (
-        UPDATE delivery SET lease_until = {_later("lease")} WHERE number IN (
-            SELECT number FROM delivery WHERE state = 'processing' AND replica = %(replica)s
-            FOR NO KEY UPDATE SKIP LOCKED
-        ) AND replica = %(replica)s
-    ), gone AS (
-        DELETE FROM replica WHERE seen_at < {NOW} - interval '1 day'
-    )
-    SELECT id FROM replica WHERE seen_at > {_earlier("lease")}
+_PROLONG = f"""
+    UPDATE delivery SET lease_until = {_later("lease")} WHERE number IN (
+        SELECT number FROM delivery WHERE state = 'processing' AND replica = %(replica)s
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AND replica = %(replica)s
     """
 _RELEASE = "UPDATE delivery SET lease_until = '-infinity' WHERE state = 'processing' AND replica = %(replica)s"
-_LEAVE = "DELETE FROM replica WHERE id = %(replica)s"
 INTERRUPTED = (
     f"d.state = 'processing' AND (d.replica = %(replica)s OR d.lease_until = '-infinity' OR {IS_OVER} AND EXISTS ("
     f"SELECT FROM replica WHERE id = %(replica)s AND seen_at > {_earlier('gap')} AND since <= {_earlier('lease')}))"
@@ -130,11 +120,11 @@ def keys(deliveries: Sequence[tuple[int, Delivery]]) -> dict[str, list[object]]:
     }
 
 
-def beat(replica: UUID, name: str, version: str) -> Statement:
-    """Say that a replica lives, and prolong its leases; which ones live is returned."""
-    return Statement(_BEAT, {**values(replica), "name": name, "version": version})
+def prolong(replica: UUID) -> Statement:
+    """Prolong all leases of a replica."""
+    return Statement(_PROLONG, values(replica))
 
 
-def leave(replica: UUID) -> list[Statement]:
+def release(replica: UUID) -> Statement:
     """Give back what a replica has claimed and did not settle: another one may take it over at once."""
-    return [Statement(_RELEASE, {"replica": replica}), Statement(_LEAVE, {"replica": replica})]
+    return Statement(_RELEASE, {"replica": replica})

@@ -3,7 +3,7 @@
 1. Each replica has a share of the mailboxes, by a hash of them: as large as the others', and known without a word
    between them. So they do not all try the same, and what waits for one mailbox goes by one replica, in its order.
 2. After its own share a replica reads what has been due for `STALE` in those of others: they may be slow, or cut off
-   from the relay. A replica that is not seen any more has no share.
+   from the relay. A replica that is not seen any more, or says that it cannot mail now, has no share.
 3. What waits for a mailbox that another replica has in flight is left out.
 
 Shares spare work; while replicas come and go, two of them may read the same. That no mail goes twice is for the
@@ -40,17 +40,17 @@ _CHOSEN = f"chosen AS (SELECT * FROM ({_UNION}) u ORDER BY part, first, second, 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads: a replica, and its share: which one it is (from 0) of how many."""
+    """Who reads: a replica, and its share: which one it is (from 0) of how many; -1: it has none."""
 
     replica: UUID
     place: int = 0
     replicas: int = 1
 
     @classmethod
-    def among(cls, replica: UUID, living: Iterable[UUID]) -> Self:
-        """Return a replica among all that live."""
-        each = sorted({replica, *living})
-        return cls(replica, each.index(replica), len(each))
+    def among(cls, replica: UUID, carrying: Collection[UUID]) -> Self:
+        """Return a replica among all that can mail now, of which there is one at least."""
+        each = sorted(carrying)
+        return cls(replica, each.index(replica) if replica in carrying else -1, len(each))
 
     def statement(self, parts: Iterable[str], values: dict[str, Any]) -> Statement:
         """Return the deliveries that the last of these parts has chosen, in its order."""

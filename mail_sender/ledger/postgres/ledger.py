@@ -1,11 +1,10 @@
 """The ledger on PostgreSQL: every promise of `base`, for one replica of several.
 
 `writer` puts what is written together, `claims`, `moves` and `admission` have its statements, `reading` and `tally`
-those that read. A beat every few seconds says that this replica lives.
+those that read. `replicas` says that this replica lives, and knows of the others.
 """
 
 import asyncio
-import socket
 from collections.abc import Collection, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,14 +12,14 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID, uuid4
 
-from mail_sender import __version__
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger import rows, states
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Imprint, Outcome, Query, Stuck
-from mail_sender.ledger.postgres import admission, claims, due, migrations, moves, reading, tally
+from mail_sender.ledger.postgres import admission, due, migrations, moves, reading, tally
 from mail_sender.ledger.postgres.database import Database
 from mail_sender.ledger.postgres.due import Reader
 from mail_sender.ledger.postgres.moves import Move
+from mail_sender.ledger.postgres.replicas import PostgresReplicas
 from mail_sender.ledger.postgres.statement import Rows, Statement
 from mail_sender.ledger.postgres.target import Target
 from mail_sender.ledger.postgres.writer import Begin, Dot, Writer, deadline
@@ -48,12 +47,11 @@ class PostgresLedger:
 
     is_shared = True
 
-    def __init__(self, database: Database, replica: UUID) -> None:
+    def __init__(self, database: Database, *, reads_only: bool) -> None:
         self._database = database
-        self._replica = replica
-        self._writer = Writer(database, replica)
-        self._reader = Reader(replica)
-        self._beating: asyncio.Task[None] | None = None
+        self._reads_only = reads_only
+        self.replicas = PostgresReplicas(database, uuid4())
+        self._writer = Writer(database, self.replicas.id)
 
     @classmethod
     async def open(cls, target: Target, *, reads_only: bool = False) -> Self:
@@ -62,16 +60,16 @@ class PostgresLedger:
         A ledger that `reads_only` changes nothing, and is no replica. Raises `LedgerFault`.
         """
         database = Database(target, reads_only=reads_only)
-        ledger = cls(database, uuid4())
+        ledger = cls(database, reads_only=reads_only)
         try:
             await migrations.prepare(database, reads_only=reads_only)
             if not reads_only:
-                await ledger.beat()
+                await ledger.replicas.beat()
         except BaseException:
             await database.close()
             raise
         if not reads_only:
-            ledger._beating = asyncio.get_running_loop().create_task(ledger._beat())
+            ledger.replicas.keep_beating()
         return ledger
 
     async def admit(self, messages: Sequence[Message], now: datetime, max_age: timedelta) -> Sequence[UUID]:
@@ -135,7 +133,7 @@ class PostgresLedger:
 
     async def interrupted(self) -> Sequence[Delivery]:
         """Return what is processing with a lease that ran out, and all that this replica has claimed."""
-        return reading.deliveries(await self._read(reading.interrupted(self._replica)))
+        return reading.deliveries(await self._read(reading.interrupted(self.replicas.id)))
 
     async def unmarked(self, now: datetime, limit: int | None = None) -> Sequence[UUID]:
         """Return the messages to mark as sent."""
@@ -178,25 +176,21 @@ class PostgresLedger:
 
     async def close(self) -> None:
         """Write what waits, give back what is not settled, and close."""
-        beating, self._beating = self._beating, None
-        if beating is not None:
-            beating.cancel()
-            await asyncio.wait({beating})
+        if not self._reads_only:
+            self._reads_only = True
+            await self.replicas.stop_beating()
             await self._writer.close()
             with suppress(LedgerFault):
-                await self._database.run(claims.leave(self._replica))
+                await self.replicas.leave()
         await self._database.close()
 
     async def beat(self) -> None:
         """Say that this replica lives, and prolong its leases. Raises `LedgerFault`."""
-        living = await self._write(claims.beat(self._replica, socket.gethostname(), __version__))
-        self._reader = Reader.among(self._replica, (id_ for (id_,) in living))
+        await self.replicas.beat()
 
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(claims.BEAT)
-            with suppress(LedgerFault):  # whoever writes next is told
-                await self.beat()
+    @property
+    def _reader(self) -> Reader:
+        return Reader.among(self.replicas.id, self.replicas.carrying)
 
     async def _read(self, statement: Statement) -> Rows:
         (found,) = await self._database.read([statement])

@@ -1,0 +1,193 @@
+"""The replicas in the database: each has a row, which its beats keep alive, and one of them has the row `poller`.
+
+1. A beat is one transaction: it says that the replica lives, and what it tells of itself, prolongs its leases and its
+   turn as the poller, takes that where nobody has it and it stands for it, and reads who lives.
+2. Whoever polls has a lease, on the database's clock; where it ran out, or was given back, the next beat of any other
+   takes it. Here the lease counts from before the beat went out: this replica stops before another one begins.
+3. A replica that leaves gives back what it has, and takes its row along.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from uuid import UUID
+
+from mail_sender import __version__
+from mail_sender.errors import LedgerFault
+from mail_sender.ledger import rows
+from mail_sender.ledger.postgres import claims
+from mail_sender.ledger.postgres.claims import GAP, LEASE, NOW
+from mail_sender.ledger.postgres.database import Database
+from mail_sender.ledger.postgres.statement import Rows, Statement
+from mail_sender.ledger.replicas import Hear, News, Replica, Said
+
+_KEPT = "1 day"
+
+_LIVES = f"""
+    INSERT INTO replica AS r (id, name, pid, version, digest, carries, since, seen_at)
+    VALUES (%(replica)s, %(host)s, %(pid)s, %(version)s, %(digest)s, %(carries)s, {NOW}, {NOW})
+    ON CONFLICT (id) DO UPDATE SET seen_at = {NOW}, digest = excluded.digest, carries = excluded.carries, since = CASE
+        WHEN r.seen_at BETWEEN {NOW} - make_interval(secs => {GAP}) AND {NOW} THEN r.since ELSE {NOW} END
+    """
+_GONE = f"DELETE FROM replica WHERE seen_at < {NOW} - interval '{_KEPT}'"
+_POLLS = f"""
+    INSERT INTO poller AS p (replica, since, lease_until)
+    VALUES (%(replica)s, {NOW}, {NOW} + make_interval(secs => {LEASE}))
+    ON CONFLICT (one) DO UPDATE SET replica = excluded.replica, lease_until = excluded.lease_until,
+        since = CASE WHEN p.replica = excluded.replica THEN p.since ELSE excluded.since END
+    WHERE p.replica = excluded.replica AND p.lease_until > {NOW}
+        OR p.lease_until <= {NOW} - make_interval(secs => %(patience)s)
+        OR p.lease_until > {NOW} + make_interval(secs => {LEASE})
+    """
+_KNOWN = f"""
+    SELECT id, name, pid, version, since, seen_at, digest, carries, EXISTS (
+        SELECT FROM poller WHERE replica = r.id AND lease_until > {NOW}
+    )
+    FROM replica r WHERE seen_at > {NOW} - make_interval(secs => {LEASE}) ORDER BY since, id
+    """
+_TAKING_UP = "UPDATE replica SET taking_up = %(at)s WHERE id = %(replica)s"
+_GIVE_UP = f"UPDATE poller SET lease_until = {NOW} WHERE replica = %(replica)s AND lease_until > {NOW}"
+_GIVE_BACK = "UPDATE poller SET lease_until = '-infinity' WHERE replica = %(replica)s"
+_NEWS = "SELECT pg_notify(%(channel)s, %(news)s)"
+_LEAVE = "DELETE FROM replica WHERE id = %(replica)s"
+
+
+class PostgresReplicas:
+    """The replicas of one database, as one of them sees them."""
+
+    def __init__(self, database: Database, replica: UUID) -> None:
+        self._database = database
+        self._id = replica
+        self._known: Sequence[Replica] = ()
+        self._said = Said()
+        self._patience: Callable[[], float | None] = _stands_not
+        self._polls_until = float("-inf")
+        self._beating: asyncio.Task[None] | None = None
+        self._hear: list[Hear] = []
+        self._one_at_a_time = asyncio.Lock()  # a beat that is on its way would take back what is given up
+
+    @property
+    def id(self) -> UUID:
+        """Who we are among them."""
+        return self._id
+
+    @property
+    def known(self) -> Sequence[Replica]:
+        """All that lived at the last beat."""
+        return self._known
+
+    @property
+    def carrying(self) -> set[UUID]:
+        """Those among whom what is due is shared: all that can mail now; all, where none can."""
+        others = [one for one in self._known if one.id != self._id]
+        ours = {self._id} if self._said.carries else set()
+        return ours.union(one.id for one in others if one.said.carries) or {self._id, *(one.id for one in others)}
+
+    @property
+    def polls(self) -> bool:
+        """Whether it is this replica that polls."""
+        return asyncio.get_running_loop().time() < self._polls_until
+
+    def describe(self, said: Said) -> None:
+        """Tell this of ourselves from the next beat on."""
+        self._said = said
+
+    def stand(self, patience: Callable[[], float | None]) -> None:
+        """Stand for being the one that polls."""
+        self._patience = patience
+
+    async def beat(self) -> None:
+        """Say that we live, prolong our leases, and hear who else lives. Raises `LedgerFault`."""
+        async with self._one_at_a_time:
+            began, before = asyncio.get_running_loop().time(), self._known
+            self._known = _replicas((await self._database.run(self._beat(self._patience())))[-1])
+            is_ours = any(one.polls and one.id == self._id for one in self._known)
+            self._polls_until = began + LEASE if is_ours else float("-inf")
+        if [_shown(one) for one in before] != [_shown(one) for one in self._known]:
+            self._let_hear(News.REPLICAS)
+
+    def keep_beating(self) -> None:
+        """Beat by ourselves from now on."""
+        self._beating = asyncio.get_running_loop().create_task(self._keep_beating())
+
+    async def give_up_polling(self) -> None:
+        """Let another one poll, at once. Raises `LedgerFault`."""
+        async with self._one_at_a_time:
+            self._polls_until = float("-inf")
+            await self._database.run([Statement(_GIVE_UP, {"replica": self._id})])
+
+    async def taking_up(self, at: datetime | None) -> None:
+        """Take in that a list comes in parts, or that all of it is there. Raises `LedgerFault`."""
+        micros = None if at is None else rows.micros(at)
+        await self._database.run([Statement(_TAKING_UP, {"replica": self._id, "at": micros})])
+
+    async def announce(self, news: News) -> None:
+        """Give news to all who hear. Raises `LedgerFault`."""
+        await self._database.run([self._news(news)])
+
+    def _news(self, news: News) -> Statement:
+        """Return the statement that gives news when its transaction is committed."""
+        return Statement(_NEWS, {"channel": self._database.target.schema, "news": f"{news} {self._id}"})
+
+    @contextmanager
+    def hearing(self, hear: Hear) -> Iterator[None]:
+        """Have `hear` called with news while the context lasts."""
+        self._hear.append(hear)
+        try:
+            yield
+        finally:
+            self._hear.remove(hear)
+
+    async def read(self) -> Sequence[Replica]:
+        """Read which replicas live now. Raises `LedgerFault`."""
+        return _replicas((await self._database.read([Statement(_KNOWN)]))[0])
+
+    async def stop_beating(self) -> None:
+        """Beat no more."""
+        beating, self._beating = self._beating, None
+        if beating is not None:
+            beating.cancel()
+            await asyncio.wait({beating})
+
+    async def leave(self) -> None:
+        """Give back what we have, and be no replica any more. Raises `LedgerFault`."""
+        self._polls_until = float("-inf")
+        ours = {"replica": self._id}
+        await self._database.run([claims.release(self._id), Statement(_GIVE_BACK, ours), Statement(_LEAVE, ours)])
+
+    def _beat(self, patience: float | None) -> list[Statement]:
+        ours: dict[str, object] = {"replica": self._id, "patience": patience}
+        names = {"host": socket.gethostname(), "pid": os.getpid(), "version": __version__}
+        said = {"digest": self._said.digest, "carries": self._said.carries}
+        polls = [] if patience is None else [Statement(_POLLS, ours)]
+        lives = Statement(_LIVES, {**ours, **names, **said})
+        return [lives, claims.prolong(self._id), Statement(_GONE), *polls, Statement(_KNOWN)]
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await asyncio.sleep(claims.BEAT)
+            with suppress(LedgerFault):  # whoever writes next is told
+                await self.beat()
+
+    def _let_hear(self, news: News) -> None:
+        for hear in tuple(self._hear):
+            hear(news)
+
+
+def _stands_not() -> None:
+    """Stand for nothing: only what polls on a schedule does."""
+
+
+def _replicas(found: Rows) -> Sequence[Replica]:
+    return [
+        Replica(id_, host, pid, version, since, seen_at, Said(digest, carries), polls)
+        for id_, host, pid, version, since, seen_at, digest, carries, polls in found
+    ]
+
+
+def _shown(one: Replica) -> tuple[UUID, Said, bool]:
+    """Return what of a replica is worth to be looked at when it changes."""
+    return one.id, one.said, one.polls
