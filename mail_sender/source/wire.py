@@ -6,11 +6,10 @@ of its message. A message about a strange entry names the place of the fault, ne
 """
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
-
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from mail_sender.message import (
     Content,
@@ -25,6 +24,7 @@ from mail_sender.message import (
     UnknownContent,
 )
 from mail_sender.names import address
+from mail_sender.source import fields
 from mail_sender.source.base import NOTHING, Known
 from mail_sender.source.decoding import UNREADABLE
 
@@ -43,41 +43,38 @@ class Unread(ValueError):
     """An entry cannot be read; the text says where the fault is."""
 
 
-def _in_utc(time: datetime) -> datetime:
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("out of the calendar") from None
-
-
-_Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-
-
-class _Wire(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Destination(_Wire):
-    value: Annotated[str, Field(min_length=1)]
-
-
-class _Entry(_Wire):
+@dataclass(frozen=True, slots=True)
+class _Entry:
     id: UUID
-    send_after: _Time
-    delete_after: _Time
-    sent_at: _Time | None = None
-    mail_destination: Annotated[list[Any], Field(min_length=1)]
-    message_template: Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]
+    send_after: datetime
+    delete_after: datetime
+    sent_at: datetime | None
+    mail_destination: list[Any]
+    message_template: tuple[str, dict[str, Any]]
 
 
-class _TestMessageV1(_Wire):
-    display_name: str
+_ENTRY: dict[str, fields.Check] = {
+    "id": fields.uuid,
+    "send_after": fields.time,
+    "delete_after": fields.time,
+    "sent_at": fields.optional(fields.time),
+    "mail_destination": fields.items,
+    "message_template": fields.tagged,
+}
+_TEST_MESSAGE_V1: dict[str, fields.Check] = {"display_name": fields.text}
 
 
-class _CredentialResetV1(_Wire):
-    display_name: str
-    intent_id: Annotated[str, Field(pattern=r"^[!-~]{1,256}$", repr=False)]
-    expiry_time: Annotated[int, Field(strict=True, ge=0, le=_LATEST)]  # unix seconds
+def _intent_id(value: object) -> str:
+    if not re.fullmatch(r"[!-~]{1,256}", fields.text(value)):
+        raise fields.Odd("string_pattern_mismatch")
+    return str(value)
+
+
+_CREDENTIAL_RESET_V1: dict[str, fields.Check] = {
+    "display_name": fields.text,
+    "intent_id": _intent_id,
+    "expiry_time": fields.integer(0, _LATEST),  # unix seconds
+}
 
 
 class Reading:
@@ -174,9 +171,9 @@ def _entry(raw: object) -> _Entry:
     if raw is UNREADABLE:
         raise Unread("entry (too large or too deep)")
     try:
-        return _Entry.model_validate(raw)
-    except ValidationError as error:
-        raise Unread(_place(error)) from None
+        return _Entry(**fields.checked(raw, _ENTRY))
+    except fields.Odd as fault:
+        raise Unread(_place(fault)) from None
 
 
 def _message(entry: _Entry) -> tuple[Message, str]:
@@ -185,9 +182,9 @@ def _message(entry: _Entry) -> tuple[Message, str]:
     if not recipients:
         raise Unread(strange)
     try:
-        content = _content(*next(iter(entry.message_template.items())))
-    except ValidationError as error:
-        raise Unread(_place(error)) from None
+        content = _content(*entry.message_template)
+    except fields.Odd as fault:
+        raise Unread(_place(fault)) from None
     return Message(entry.id, entry.send_after, entry.delete_after, recipients, content), strange
 
 
@@ -196,10 +193,18 @@ def _recipients(destinations: list[Any]) -> tuple[tuple[str, ...], str]:
     strange: list[str] = []
     for index, destination in enumerate(destinations):
         try:
-            good.append(_Destination.model_validate(destination).value)
-        except ValidationError as error:
-            strange.append(f"mail_destination.{index} ({error.errors(include_url=False)[0]['type']})")
-    return _each_once(good), ", ".join(strange[:_MOST_PLACES])
+            good.append(_recipient(destination))
+        except fields.Odd as fault:
+            strange.append(f"mail_destination.{index} ({fault})")
+    return _each_once(good), ", ".join(strange[: fields.MOST_FAULTS])
+
+
+def _recipient(destination: object) -> str:
+    if not isinstance(destination, dict):
+        raise fields.Odd("object_type")
+    if "value" not in destination:
+        raise fields.Odd("missing")
+    return fields.filled_text(destination["value"])
 
 
 def _each_once(recipients: list[str]) -> tuple[str, ...]:
@@ -219,16 +224,16 @@ def _mailbox(recipient: str) -> str:
         return recipient
 
 
-def _content(tag: str, fields: dict[str, Any]) -> Content:
+def _content(tag: str, found: dict[str, Any]) -> Content:
     match tag:
         case "TestMessageV1":
-            return TestMessage(_TestMessageV1.model_validate(fields).display_name)
+            return TestMessage(fields.checked(found, _TEST_MESSAGE_V1)["display_name"])
         case "CredentialResetV1":
-            reset = _CredentialResetV1.model_validate(fields)
-            expires_at = datetime.fromtimestamp(reset.expiry_time, UTC)
-            return CredentialReset(reset.display_name, IntentId(reset.intent_id), expires_at)
+            reset = fields.checked(found, _CREDENTIAL_RESET_V1)
+            expires_at = datetime.fromtimestamp(reset["expiry_time"], UTC)
+            return CredentialReset(reset["display_name"], IntentId(reset["intent_id"]), expires_at)
         case _ if _TAG.match(tag):
-            return UnknownContent(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", tag).lower(), fields)
+            return UnknownContent(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", tag).lower(), found)
         case _:
             return UnknownContent("a_name_that_is_none")
 
@@ -250,15 +255,9 @@ def _shown(name: str) -> str:
         return _NAMELESS
 
 
-def _place(error: ValidationError) -> str:
+def _place(fault: fields.Odd) -> str:
     """Say which fields are wrong and how, without their values."""
-    faults = error.errors(include_url=False, include_input=False, include_context=False)
-    return ", ".join(f"{_known(fault['loc'])} ({fault['type']})" for fault in faults[:_MOST_PLACES])
-
-
-def _known(location: tuple[int | str, ...]) -> str:
-    """Return the part of a location that is ours: keys that an entry brought along may be secrets, too."""
-    return ".".join(str(part) for part in location if isinstance(part, int) or part in _FIELDS) or "entry"
+    return str(fault) if isinstance(fault, fields.OddFields) else f"entry ({fault})"
 
 
 def _octets(time: datetime) -> bytes:
@@ -280,6 +279,4 @@ _MICROSECOND = timedelta(microseconds=1)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _UNKNOWN = bytes(8)
 _NAMELESS = "(without an id)"
-_MOST_PLACES = 3
-_REQUIRED = frozenset(name for name, field in _Entry.model_fields.items() if field.is_required())
-_FIELDS = frozenset(name for model in (_Entry, _TestMessageV1, _CredentialResetV1) for name in model.model_fields)
+_REQUIRED = _ENTRY.keys() - {"sent_at"}
