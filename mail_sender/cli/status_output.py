@@ -4,6 +4,7 @@ On a terminal the headline is coloured, and `--watch` draws over the last screen
 below the one before.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -23,7 +24,7 @@ from mail_sender.ledger import state_folder
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.ledger.state_folder import NoLedger
 from mail_sender.observe import ledger_alone
-from mail_sender.observe.status import Status
+from mail_sender.observe.status import Status, ready_for_json
 
 Draw = Callable[[str], None]
 
@@ -84,7 +85,7 @@ class StatusOutput:
     def _shown(self, status: Status) -> str:
         self._code = int(exit_code(status))
         if self._form == "json":
-            return status.model_dump_json()
+            return json.dumps(ready_for_json(status), ensure_ascii=False, separators=(",", ":"))
         width = shutil.get_terminal_size().columns if self._out.isatty() else status_text.WIDTH
         headline, *rest = status_text.screen(status, width)
         if os.environ.get("TERM") != "dumb":

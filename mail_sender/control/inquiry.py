@@ -7,7 +7,10 @@
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+
+from pydantic import TypeAdapter
 
 from mail_sender.control.client import Client
 from mail_sender.control.command import Command
@@ -54,7 +57,7 @@ def _read(lines: list[ResponseLine]) -> Status:
     if found is None:
         raise NoStatus(end["message"], end["exit"])
     try:
-        return Status.model_validate(found)
+        return TypeAdapter(Status).validate_python(found)  # a newer sender may say more
     except ValueError:
         message = "the running sender is of another version, and its status cannot be read: restart it"
         raise NoStatus(message, Exit.FAILED) from None
@@ -70,4 +73,4 @@ def _unanswered(state: StateFolder, why: str) -> Status:
             found = _read([*local.answer(_ASKED)])
     finally:
         local.close()
-    return found.model_copy(update={"unanswered": why})
+    return replace(found, unanswered=why)

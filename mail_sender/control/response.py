@@ -21,6 +21,7 @@ from mail_sender.errors import Exit
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.names import address
+from mail_sender.observe.status import ready_for_json
 
 if TYPE_CHECKING:
     from mail_sender.observe.health import Health
@@ -103,7 +104,7 @@ def no_sender() -> ResponseLine:
 
 def status(found: "Status") -> ResponseLine:
     """Return the status, of the running sender or of the ledger alone."""
-    return {"status": found.model_dump(mode="json")}
+    return {"status": ready_for_json(found)}
 
 
 def health(found: "Health") -> ResponseLine:

@@ -3,26 +3,25 @@
 `mail-sender status -o json` prints it; the page, the metrics, health, alerts and systemd's line are made of it. The
 field `version` changes when a field changes its meaning or goes; new fields do not change it. There is no secret and
 no mail address in it. Times are aware, in UTC.
+
+The parts are plain dataclasses, since a sender makes them; only who reads them needs pydantic (`control.inquiry`).
 """
 
-from datetime import datetime
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")  # a newer sender may say more
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 
-class LateLoop(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateLoop:
     """A loop of the sender that hangs, and for how long (seconds)."""
 
     loop: str
     late_seconds: float
 
 
-class SenderStatus(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderStatus:
     """The running process. It is alive while its loops turn, ready while polls succeed and mail goes to a relay."""
 
     version: str
@@ -34,7 +33,8 @@ class SenderStatus(_Part):
     late_loops: list[LateLoop]
 
 
-class ServerStatus(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStatus:
     """The identity server: its polls, and how many messages it listed last; nothing of a poll before the first."""
 
     uri: str
@@ -45,7 +45,8 @@ class ServerStatus(_Part):
     malformed: int
 
 
-class RelayStatus(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayStatus:
     """The relay, its circuit breaker, and how fast it takes mail.
 
     `security` says in words how TLS starts; it is `folder` in a dry run. `breaker_since` is None while the
@@ -66,7 +67,8 @@ class RelayStatus(_Part):
     token_expires_at: datetime | None = None
 
 
-class LedgerStatus(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerStatus:
     """The ledger: `kind` is `sqlite` or `memory`; sizes are in bytes, None where they cannot be known."""
 
     kind: str
@@ -75,7 +77,8 @@ class LedgerStatus(_Part):
     free_bytes: int | None
 
 
-class ConditionStatus(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionStatus:
     """What is wrong since when, and what to do about it; `blocks` says whether it stands in the way of mail.
 
     `name` says whose it is: `server`, `relay`, `fallback` (a relay that stands in for it), `ledger`, `clock`,
@@ -93,7 +96,8 @@ class ConditionStatus(_Part):
     next_try_in_seconds: float | None = None
 
 
-class QueueStatus(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStatus:
     """The deliveries by state, each state named; by kind of message and state; and what of them matters most."""
 
     states: dict[str, int]
@@ -103,7 +107,8 @@ class QueueStatus(_Part):
     last_accepted_at: datetime | None
 
 
-class AttemptsStatus(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptsStatus:
     """Attempts by verdict within the last hour and the last day, and in each of the last 24 hours, the latest last.
 
     A verdict without any attempt is left out. The verdicts are `accepted`, `refused`, `deferred`, `throttled`,
@@ -115,7 +120,8 @@ class AttemptsStatus(_Part):
     by_hour: list[dict[str, int]]
 
 
-class FailingDomain(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingDomain:
     """A recipient domain, and its deliveries of the last day that were given up, or are tried again."""
 
     domain: str
@@ -123,7 +129,8 @@ class FailingDomain(_Part):
     deferred: int
 
 
-class Expiry(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiry:
     """When `token`, `server_certificate`, `relay_certificate` or `client_certificate` ends.
 
     The certificates of the first fallback have names that begin with `fallback_1_`.
@@ -133,7 +140,8 @@ class Expiry(_Part):
     expires_at: datetime
 
 
-class HeldBack(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
     """Deliveries that a limit of the configuration holds back."""
 
     reason: str
@@ -141,7 +149,8 @@ class HeldBack(_Part):
     until: datetime | None
 
 
-class Status(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
     """The whole status.
 
     `sender`, `server` and `relay` are None where the ledger alone has answered: no sender runs, or none that answers.
@@ -166,9 +175,22 @@ class Status(_Part):
     failing_domains: list[FailingDomain]
     expiries: list[Expiry]
     held_back: list[HeldBack]
-    fallbacks: list[RelayStatus] = []
+    fallbacks: list[RelayStatus] = field(default_factory=list)
 
     @property
     def stand_in(self) -> str | None:
         """The place of the fallback through which mail goes now; None where it goes through none of them."""
         return next((relay.place for relay in self.fallbacks if relay.carries), None)
+
+
+def ready_for_json(part: object) -> Any:
+    """Return the status, or a part of it, as objects, lists, texts and numbers; times are RFC 3339, in UTC."""
+    if isinstance(part, datetime):
+        return part.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(part, dict):
+        return {name: ready_for_json(value) for name, value in part.items()}
+    if isinstance(part, list):
+        return [ready_for_json(value) for value in part]
+    if is_dataclass(part):
+        return {one.name: ready_for_json(getattr(part, one.name)) for one in fields(part)}
+    return part

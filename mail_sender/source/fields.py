@@ -80,6 +80,24 @@ def integer(least: int, most: float) -> Check:
     return check
 
 
+def flag(value: object) -> bool:
+    """Check a truth value."""
+    if not isinstance(value, bool):
+        raise Odd("bool_type")
+    return value
+
+
+def mapping(check: Check) -> Check:
+    """Return the check of an object whose values are all of one kind."""
+
+    def each(value: object) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise Odd("object_type")
+        return {text(name): check(one) for name, one in value.items()}
+
+    return each
+
+
 def uuid(value: object) -> UUID:
     """Check an id (RFC 9562, section 4)."""
     if not isinstance(value, str):

@@ -9,12 +9,14 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from pydantic import TypeAdapter
 
 from mail_sender.observe.status import Status
 from tests.support import configs
 from tests.support.sender import MAIL_SENDER, Sender, run
 from tests.support.stub import Stub
 
+READ = TypeAdapter(Status)
 BOUND = 25.0
 """Seconds within which a command about a sender that hangs ends: 5 for the answer, and a busy machine's start."""
 
@@ -36,7 +38,7 @@ def ask(stub: Stub, *words: str, **env: str) -> CompletedProcess[str]:
 def as_json(stub: Stub) -> tuple[int, Status]:
     """Return the exit code, and the status."""
     done = ask(stub, "status", "-o", "json")
-    return done.returncode, Status.model_validate(json.loads(done.stdout))
+    return done.returncode, READ.validate_json(done.stdout)
 
 
 def test_all_is_well_until_the_sender_hangs_or_is_killed(brisk: Stub, state: Path) -> None:
@@ -111,7 +113,7 @@ def test_a_status_that_goes_on_ends_on_ctrl_c_with_its_own_code(brisk: Stub, sta
             command = [str(MAIL_SENDER), "-m", str(brisk.sender_config), *words]
             watching = subprocess.Popen(command, stdout=writing)
             os.close(writing)
-            looks = [Status.model_validate_json(lines.readline()) for _ in range(3)]
+            looks = [READ.validate_json(lines.readline()) for _ in range(3)]
             watching.send_signal(signal.SIGINT)
             assert watching.wait(20) == (0 if looks[-1].healthy else 1)
     assert looks[0].at < looks[-1].at

@@ -1,7 +1,7 @@
 """The page of a running sender in a real browser: it refreshes itself, keeps what is unfolded, and fits any screen."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import pytest_asyncio
@@ -64,7 +64,7 @@ async def sender(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sender]:
         listener.watched = Watched(list, found.answer, found.last)
         await listener.follow(ObserveConfig(TcpPlace("127.0.0.1", 0)))
         found.origin = f"http://{log[-1]['at']}"
-        found.status = found.status.model_copy(update={"attempts": BUSY})
+        found.status = replace(found.status, attempts=BUSY)
         found.deliveries = [entry(number, state) for number, state in enumerate(State, 1)]
         yield found
         listener.close()
@@ -90,7 +90,7 @@ async def test_the_page_follows_the_sender(page: Page, sender: Sender) -> None:
 
     failing = [FailingDomain(domain="slow.example", failed=2, deferred=3)]
     down = status(ready=False, breaker="open", fault="auth")
-    sender.status = down.model_copy(update={"attempts": BUSY, "failing_domains": failing})
+    sender.status = replace(down, attempts=BUSY, failing_domains=failing)
     await page.clock.run_for(6_000)
     await expect(page.get_by_role("heading", name="Mail is held up")).to_be_visible()
     await expect(page.get_by_role("region", name="Conditions")).to_contain_text("correct mail_password")
@@ -115,7 +115,7 @@ async def test_a_sender_that_is_gone_is_said(page: Page, sender: Sender) -> None
 @pytest.mark.parametrize(("width", "colours"), [(360, "dark"), (1280, "dark"), (360, "light")])
 async def test_the_page_fits_the_screen(page: Page, sender: Sender, width: int, colours: str) -> None:
     """Nothing has to be scrolled sideways for, and each word can be said from what is behind it."""
-    sender.status = status(ready=False, breaker="open", fault="auth").model_copy(update={"attempts": BUSY})
+    sender.status = replace(status(ready=False, breaker="open", fault="auth"), attempts=BUSY)
     await page.set_viewport_size({"width": width, "height": 800})
     await page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
     await page.goto("/")

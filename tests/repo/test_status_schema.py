@@ -3,6 +3,8 @@
 import json
 import os
 
+from pydantic import TypeAdapter
+
 from mail_sender.observe.status import Status
 from tests.repo.checkout import ROOT
 
@@ -11,7 +13,7 @@ SCHEMA = ROOT / "docs" / "status.schema.json"
 
 def test_the_schema_of_the_status_is_current() -> None:
     """Whoever reads `status -o json` relies on it; GOLDEN=write writes it anew."""
-    current = json.dumps(Status.model_json_schema(mode="serialization"), indent=2) + "\n"
+    current = json.dumps(TypeAdapter(Status).json_schema(mode="serialization"), indent=2) + "\n"
     if os.environ.get("GOLDEN") == "write":
         SCHEMA.write_text(current)
     assert SCHEMA.read_text() == current

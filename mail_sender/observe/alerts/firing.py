@@ -14,8 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pydantic import AwareDatetime
-
 from mail_sender.observe.alerts.alert import Alert, Severity
 from mail_sender.observe.alerts.config import AlertConfig
 from mail_sender.observe.alerts.rules import Cause
@@ -42,15 +40,15 @@ class Known:
 
     key: str
     severity: Severity
-    since: AwareDatetime
-    due_at: AwareDatetime
-    seen_at: AwareDatetime
+    since: datetime
+    due_at: datetime
+    seen_at: datetime
     summary: str
     advice: str
     count: int | None = None
     counts_up: bool = False
     is_there: bool = True
-    alerted_at: AwareDatetime | None = None
+    alerted_at: datetime | None = None
     alerted_count: int | None = None
 
 
@@ -59,7 +57,7 @@ class Memory:
     """What one receiver should know and has been sent: causes by key, and when it took those of the last hour."""
 
     known: Mapping[str, Known] = field(default_factory=dict)
-    sent_at: tuple[AwareDatetime, ...] = ()
+    sent_at: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

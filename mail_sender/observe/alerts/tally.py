@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pydantic import AwareDatetime
-
 from mail_sender.ledger.states import State
 from mail_sender.sender.observation import Observation, Recorded
 
@@ -25,8 +23,8 @@ class Count:
     """So many deliveries, the first and the last of them at these times."""
 
     number: int
-    first: AwareDatetime
-    last: AwareDatetime
+    first: datetime
+    last: datetime
 
 
 @dataclass(slots=True)

@@ -1,7 +1,9 @@
 """The screen of the status: pure text, of which a person sees the headline first."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from mail_sender.cli import status_text
 from mail_sender.cli.status_output import exit_code
@@ -13,7 +15,6 @@ from mail_sender.observe.status import (
     HeldBack,
     LedgerStatus,
     QueueStatus,
-    RelayStatus,
     Status,
 )
 from tests.support.samples import DAY, HOUR, MINUTE, NOW, SECOND
@@ -29,7 +30,7 @@ def screen(status: Status, width: int = 80) -> str:
 
 def relay_down(**changes: object) -> ConditionStatus:
     """Return the condition of a relay that refuses the login."""
-    values = {
+    values: dict[str, Any] = {
         "name": "relay",
         "kind": "login",
         "since": NOW - 12 * MINUTE,
@@ -38,15 +39,14 @@ def relay_down(**changes: object) -> ConditionStatus:
         "blocks": True,
         "next_try_in_seconds": 240.0,
     }
-    return ConditionStatus.model_validate({**values, **changes})
+    return ConditionStatus(**{**values, **changes})
 
 
-USUAL = of().model_copy(
-    update={
-        "ledger": LedgerStatus(
-            kind="sqlite", place="/var/lib/mail-sender/ledger.db", size_bytes=52_300_000, free_bytes=13 * GB
-        )
-    }
+USUAL = replace(
+    of(),
+    ledger=LedgerStatus(
+        kind="sqlite", place="/var/lib/mail-sender/ledger.db", size_bytes=52_300_000, free_bytes=13 * GB
+    ),
 )
 
 
@@ -74,7 +74,7 @@ expires    token SOON in 24 h (2026-11-22)"""
 
 def test_what_stands_in_the_way_comes_first_with_its_cure() -> None:
     """One condition gives the headline; since when, why, what to do and when it is tried again follow."""
-    found = USUAL.model_copy(update={"healthy": False, "conditions": [relay_down()]})
+    found = replace(USUAL, healthy=False, conditions=[relay_down()])
     assert status_text.screen(found)[:5] == [
         "mail waits: the relay cannot be used",
         "  relay (login) for 12 min, since 2026-11-21 11:48:00 UTC: auth: the relay",
@@ -83,74 +83,67 @@ def test_what_stands_in_the_way_comes_first_with_its_cure() -> None:
         "sender     ready; runs for 24 h, since 2026-11-20 12:00:00 UTC",
     ]
     clock = relay_down(name="clock", blocks=False, next_try_in_seconds=None)
-    assert status_text.screen(USUAL.model_copy(update={"conditions": [clock]}))[0] == "mail flows"
-    both = found.model_copy(update={"conditions": [relay_down(name="server"), relay_down(), clock]})
+    assert status_text.screen(replace(USUAL, conditions=[clock]))[0] == "mail flows"
+    both = replace(found, conditions=[relay_down(name="server"), relay_down(), clock])
     assert status_text.screen(both)[0] == "mail waits: the identity server cannot be used, and 1 more"
 
 
 def test_what_servers_wrote_is_shown_and_not_obeyed() -> None:
     """A control character in a reply moves no cursor."""
-    found = USUAL.model_copy(update={"conditions": [relay_down(detail="550 \x1b[2J no")]})
+    found = replace(USUAL, conditions=[relay_down(detail="550 \x1b[2J no")])
     assert "\x1b" not in screen(found)
     assert "550" in screen(found)
 
 
 def test_without_a_sender_the_ledger_says_what_it_can() -> None:
     """And nothing is said of server and relay; a ledger that hangs or is not there has its words."""
-    alone = USUAL.model_copy(update={"sender": None, "server": None, "relay": None, "healthy": False})
+    alone = replace(USUAL, sender=None, server=None, relay=None, healthy=False)
     assert status_text.screen(alone)[:3] == [
         "no sender runs: mail waits until one starts",
         "sender     none answers; the ledger shows the rest",
         "ledger     /var/lib/mail-sender/ledger.db: 52.3 MB, 13.0 GB free",
     ]
-    hangs = alone.model_copy(update={"unanswered": "process 7 on host (it takes too long)"})
+    hangs = replace(alone, unanswered="process 7 on host (it takes too long)")
     assert status_text.screen(hangs)[0] == "a sender does not answer: process 7 on host (it takes too long)"
     no_file = LedgerStatus(kind="sqlite", place="/x/ledger.db", size_bytes=0, free_bytes=GB)
-    none = alone.model_copy(update={"ledger": no_file, "queue": None, "attempts": None})
+    none = replace(alone, ledger=no_file, queue=None, attempts=None)
     assert "/x/ledger.db: there is none" in screen(none)
     assert "none answers; more is not known" in screen(none)
     memory = LedgerStatus(kind="memory", place=None, size_bytes=None, free_bytes=None)
-    assert "in memory: what was sent is forgotten" in screen(alone.model_copy(update={"ledger": memory}))
+    assert "in memory: what was sent is forgotten" in screen(replace(alone, ledger=memory))
 
 
 def test_a_poll_that_is_late_is_not_the_next_one() -> None:
     """A server that does not answer keeps the next poll waiting: "next 12 s ago" would make no sense."""
     assert USUAL.server is not None
-    late = USUAL.server.model_copy(update={"next_poll_at": NOW - 12 * SECOND})
-    assert ", next was due 12 s ago; 5 ready" in screen(USUAL.model_copy(update={"server": late}), 200)
+    late = replace(USUAL.server, next_poll_at=NOW - 12 * SECOND)
+    assert ", next was due 12 s ago; 5 ready" in screen(replace(USUAL, server=late), 200)
 
 
 def test_the_rarer_facts_have_their_words() -> None:
     """A breaker that opened, a slow pace, entries that cannot be read, what is held back, what has expired."""
     assert USUAL.relay is not None
     assert USUAL.server is not None
-    relay = RelayStatus.model_validate(
-        {
-            **USUAL.relay.model_dump(),
-            "breaker": "open",
-            "breaker_since": NOW - MINUTE,
-            "between_seconds": 1.5,
-            "token_expires_at": NOW + HOUR,
-        }
+    relay = replace(
+        USUAL.relay,
+        breaker="open",
+        breaker_since=NOW - MINUTE,
+        between_seconds=1.5,
+        token_expires_at=NOW + HOUR,
     )
-    server = USUAL.server.model_copy(
-        update={"malformed": 2, "last_poll_at": NOW - SECOND, "last_good_poll_at": NOW - HOUR}
-    )
+    server = replace(USUAL.server, malformed=2, last_poll_at=NOW - SECOND, last_good_poll_at=NOW - HOUR)
     text = screen(
-        USUAL.model_copy(
-            update={
-                "relay": relay,
-                "server": server,
-                "queue": QueueStatus.model_validate(
-                    {"states": {}, "kinds": {}, "unmarked": 0, "oldest_waiting_at": None, "last_accepted_at": None}
-                ),
-                "failing_domains": [FailingDomain(domain="a.example", failed=0, deferred=4)],
-                "expiries": [
-                    Expiry(name="relay_certificate", expires_at=NOW - DAY),
-                    Expiry(name="token", expires_at=NOW + timedelta(days=30)),
-                ],
-                "held_back": [HeldBack(reason="per_minute", deliveries=3, until=NOW + MINUTE)],
-            }
+        replace(
+            USUAL,
+            relay=relay,
+            server=server,
+            queue=QueueStatus(states={}, kinds={}, unmarked=0, oldest_waiting_at=None, last_accepted_at=None),
+            failing_domains=[FailingDomain(domain="a.example", failed=0, deferred=4)],
+            expiries=[
+                Expiry(name="relay_certificate", expires_at=NOW - DAY),
+                Expiry(name="token", expires_at=NOW + timedelta(days=30)),
+            ],
+            held_back=[HeldBack(reason="per_minute", deliveries=3, until=NOW + MINUTE)],
         ),
         200,
     )
@@ -167,15 +160,15 @@ def test_the_rarer_facts_have_their_words() -> None:
         "held back  3 (per_minute) until 2026-11-21 12:01:00 UTC (in 60 s)",
     ):
         assert words in text, words
-    folder = relay.model_copy(update={"security": "folder", "place": "/tmp/mails"})
-    assert "the folder /tmp/mails: a dry run" in screen(USUAL.model_copy(update={"relay": folder}))
+    folder = replace(relay, security="folder", place="/tmp/mails")
+    assert "the folder /tmp/mails: a dry run" in screen(replace(USUAL, relay=folder))
 
 
 def test_the_exit_code_says_the_same() -> None:
     """0 all is well, 1 something is in the way or the sender does not answer, 3 no sender runs."""
-    down = USUAL.model_copy(update={"healthy": False})
-    alone = down.model_copy(update={"sender": None})
-    hangs = alone.model_copy(update={"unanswered": "process 7"})
+    down = replace(USUAL, healthy=False)
+    alone = replace(down, sender=None)
+    hangs = replace(alone, unanswered="process 7")
     assert [exit_code(one) for one in (USUAL, down, hangs, alone)] == [
         Exit.DONE,
         Exit.FAILED,

@@ -1,5 +1,6 @@
 """What is observed is counted under the right labels, and the series are known beforehand, bounded, and name nobody."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -127,7 +128,7 @@ def test_what_is_not_known_has_no_series_and_what_is_over_goes() -> None:
     """Rather than a 0 that would be wrong: before the first poll, while the ledger cannot be read, standing by."""
     metrics = Metrics()
     full = read(metrics, status(fault="auth"))
-    unread = read(metrics, status().model_copy(update={"queue": None, "server": None, "relay": None}))
+    unread = read(metrics, replace(status(), queue=None, server=None, relay=None))
     assert {
         "oldest_waiting_seconds",
         "last_poll_timestamp_seconds",
@@ -140,8 +141,8 @@ def test_what_is_not_known_has_no_series_and_what_is_over_goes() -> None:
     assert read(metrics)["standing_by"] == 0
     nothing_waits = status().queue
     assert nothing_waits is not None
-    empty = nothing_waits.model_copy(update={"oldest_waiting_at": None})
-    assert read(metrics, status().model_copy(update={"queue": empty}))["oldest_waiting_seconds"] == 0
+    empty = replace(nothing_waits, oldest_waiting_at=None)
+    assert read(metrics, replace(status(), queue=empty))["oldest_waiting_seconds"] == 0
 
 
 def test_the_number_of_series_is_bounded_whatever_the_server_lists() -> None:
@@ -154,14 +155,11 @@ def test_the_number_of_series_is_bounded_whatever_the_server_lists() -> None:
     assert found.sender is not None
     kinds = {f"kind_{number}": {"queued": 1} for number in range(10 * MOST_UNKNOWN)}
     late = [LateLoop(loop=loop, late_seconds=1.0) for loop in ("poll", "dispatch", "mark")]
-    full = found.model_copy(
-        update={
-            "queue": found.queue.model_copy(update={"kinds": kinds}),
-            "sender": found.sender.model_copy(update={"late_loops": late}),
-            "expiries": [
-                Expiry(name=f"{name}_certificate", expires_at=NOW) for name in ("server", "relay", "client")
-            ],
-        }
+    full = replace(
+        found,
+        queue=replace(found.queue, kinds=kinds),
+        sender=replace(found.sender, late_loops=late),
+        expiries=[Expiry(name=f"{name}_certificate", expires_at=NOW) for name in ("server", "relay", "client")],
     )
     samples = read(metrics, full)
     assert samples[f"deliveries {OTHER} queued"] == samples[f"deliveries_finished_total {OTHER} sent"]

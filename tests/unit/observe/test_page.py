@@ -58,11 +58,9 @@ def test_each_relay_has_its_facts() -> None:
     found = status()
     assert found.relay is not None
     assert "mail goes through it" not in html(found, [])
-    second = found.relay.model_copy(update={"place": "second.example.net:465"})
-    first = found.relay.model_copy(update={"carries": False, "breaker": "open"})
-    shown = " ".join(
-        Elements(html(found.model_copy(update={"relay": first, "fallbacks": [second]}), [])).text.split()
-    )
+    second = replace(found.relay, place="second.example.net:465")
+    first = replace(found.relay, carries=False, breaker="open")
+    shown = " ".join(Elements(html(replace(found, relay=first, fallbacks=[second]), [])).text.split())
     assert "Relay addressrelay.example.com:465 (implicit) mail goes through itno circuit breakeropen" in shown
     assert "Fallback addresssecond.example.net:465 (implicit) mail goes through ityes circuit breakerclosed" in shown
 
@@ -80,8 +78,8 @@ def test_what_nobody_got_has_a_tile() -> None:
         ("Mail is held up", html(status(ready=False, breaker="open", fault="auth"), [])),
         ("There is none yet", html(status(), [])),
         ("stands by", html_standing_by("another mail-sender uses the ledger", NOW)),
-        ("The ledger cannot be read", html(status().model_copy(update={"queue": None, "attempts": None}), [])),
-        ("Mail flows", html(status().model_copy(update={"server": None, "relay": None, "sender": None}), [])),
+        ("The ledger cannot be read", html(replace(status(), queue=None, attempts=None), [])),
+        ("Mail flows", html(replace(status(), server=None, relay=None, sender=None), [])),
     ],
 )
 def test_what_stands_in_the_way_is_told(said: str, shown: str) -> None:
@@ -104,18 +102,17 @@ def test_what_relays_and_queues_wrote_is_text_and_nothing_else() -> None:
 def test_no_text_of_others_anywhere_becomes_an_element() -> None:
     """Addresses, kinds, domains, the server's and the relay's names, and what is said of a fault."""
     plain = status(ready=False, breaker="open", fault="auth")
-    fault = plain.conditions[0].model_copy(update={"detail": HOSTILE, "advice": HOSTILE, "kind": HOSTILE})
+    fault = replace(plain.conditions[0], detail=HOSTILE, advice=HOSTILE, kind=HOSTILE)
     assert plain.server is not None
     assert plain.relay is not None
-    hostile = plain.model_copy(
-        update={
-            "conditions": [fault],
-            "server": plain.server.model_copy(update={"uri": HOSTILE}),
-            "relay": plain.relay.model_copy(update={"place": HOSTILE}),
-            "failing_domains": [FailingDomain(domain=HOSTILE, failed=1, deferred=0)],
-        }
+    hostile = replace(
+        plain,
+        conditions=[fault],
+        server=replace(plain.server, uri=HOSTILE),
+        relay=replace(plain.relay, place=HOSTILE),
+        failing_domains=[FailingDomain(domain=HOSTILE, failed=1, deferred=0)],
     )
-    harmless = plain.model_copy(update={"failing_domains": [FailingDomain(domain="x", failed=1, deferred=0)]})
+    harmless = replace(plain, failing_domains=[FailingDomain(domain="x", failed=1, deferred=0)])
     of = replace(entry(reply=HOSTILE), queue_id=HOSTILE)
     of = replace(of, delivery=replace(of.delivery, recipient=f"{HOSTILE}@{HOSTILE}", kind=HOSTILE))
     names = [[name for name, _ in Elements(page).found] for page in (html(harmless, [entry()]), html(hostile, [of]))]

@@ -180,4 +180,4 @@ async def test_the_line_names_faults_and_their_start_but_no_detail() -> None:
     line = f"fault: relay (auth) since {NOW:%Y-%m-%d %H:%M} UTC"
     assert SECRET in found.conditions[0].detail
     assert status_line(found) == f"{line}; 2 queued"
-    assert status_line(found.model_copy(update={"queue": None})) == line
+    assert status_line(replace(found, queue=None)) == line

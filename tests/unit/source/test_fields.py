@@ -48,9 +48,9 @@ def test_a_fault_is_named_by_its_kind(check: fields.Check, value: object, kind: 
 
 def test_three_faults_of_an_object_are_told_each_with_its_field() -> None:
     """A field that is missing is one, too; unknown keys are ignored."""
-    checks: dict[str, fields.Check] = {name: fields.text for name in "abcd"}
+    checks: dict[str, fields.Check] = dict.fromkeys("abcd", fields.text)
     assert fields.checked({**dict.fromkeys("abcd", "x"), "more": 1}, checks) == dict.fromkeys("abcd", "x")
     with pytest.raises(fields.OddFields, match=r"^a \(missing\), b \(string_type\), c \(string_type\)$"):
         fields.checked({"b": None, "c": 5, "d": 5}, checks)
-    with pytest.raises(fields.Odd, match="^object_type$"):
+    with pytest.raises(fields.Odd, match=r"^object_type$"):
         fields.checked([], checks)
