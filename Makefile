@@ -43,9 +43,9 @@ soak: $(ready) packages ## what takes an hour or more: long queues, an image fro
 	@$(MAKE) fuzz
 	@$(MAKE) faults
 
-faults: $(ready) ## the whole fault campaign, about an hour; make faults FAMILY=F5 SEED=7 CONNECTIONS=16 JOBS=2 runs a part
+faults: $(ready) ## the whole fault campaign, about an hour; make faults FAMILY=F5 SEED=7 CONNECTIONS=16 JOBS=2 LEDGER=postgresql runs a part
 	@.venv/bin/python -m tests.faults $(if $(FAMILY),--family $(FAMILY)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(JOBS),--jobs $(JOBS))
+		$(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(LEDGER),--ledger $(LEDGER))
 
 fuzz: $(ready) ## 50,000 configurations, answers and replies at random, in minutes; make fuzz SEED=7 TARGET=replies COUNT=100
 	@.venv/bin/python -m tests.fuzz $(if $(TARGET),--target $(TARGET)) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))

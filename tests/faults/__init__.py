@@ -4,6 +4,7 @@ r"""The fault campaign: everything that can go wrong does, and what relay and AP
     make faults FAMILY=F2 SEED=7        one family
     python -m tests.faults --family F2 --seed 7 --case 'down-00123-RST'     one case; with its log, if it fails
     make faults CONNECTIONS=16          the same with 16 connections to each relay, which offers PIPELINING (`setting`)
+    make faults LEDGER=postgresql       the same with the ledgers in a PostgreSQL, which is started for it (`rig_ledger`)
     python -m tests.faults --slice      what make test runs (test_campaign.py), in one setting
 
 How a family is written
@@ -31,10 +32,10 @@ checks I1 to I13 (`oracle`). So a play need not drain by itself, unless its faul
   the stub's `exchange`, or a function of an `Exchange`. `rig.api.store` is the stub's own.
 - Around the Protocols: before the start, `rig.wraps.ledger = lambda ledger: tapped(ledger, before=hook)`; the same for
   `source` and `transport`. A hook gets the method's name and arguments, and may wait, raise, or kill the process.
-- Death: `await rig.crash()` leaves the ledger's files as kill -9 does; `await rig.start()` starts the next process. For a
+- Death: `await rig.crash()` leaves the ledger as kill -9 does; `await rig.start()` starts the next process. For a
   process of its own: hand it `rig.place.to_json()`, there `assemble(Place.from_json(text), wraps)`, and run its
   `worker`; relay, API and clock are the same ones. What it prints goes into `rig.texts`, which is searched for secrets.
-- The rows: `rig.place.ledger` is the file; `dataclasses.replace(rig.place, ...)` for other settings before the start.
+- The rows: `await rig.rows()`, wherever they lie (`rig.home`); `rig.place.ledger` is the file; `dataclasses.replace(rig.place, ...)` for other settings before the start.
 - What a case knows better: `rig.queued[-1] = replace(queued, may_fail=True)` where a fault is an answer for good,
   `rig.aimed.add(id)` for messages that a fault is meant for (I8).
 - What an operator runs beside it: `await rig.test_mail()` sends a `-t` mail and keeps its exit code (I12).

@@ -8,6 +8,8 @@ import asyncio
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from tests.faults import setting, table
@@ -17,6 +19,8 @@ from tests.faults.plan import families
 from tests.faults.setting import Setting
 from tests.faults.shares import run_shared
 from tests.faults.tally import Breach, Tally
+from tests.support import postgres
+from tests.support.postgres import Postgres
 
 _ALIKE = 3
 _reported: Counter[tuple[str, str, str]] = Counter()
@@ -25,19 +29,35 @@ _reported: Counter[tuple[str, str, str]] = Counter()
 def main() -> int:
     """Run what the command line asks for."""
     asked = _arguments()
-    with setting.using(Setting(asked.connections, pipelining=asked.connections > setting.USUAL.connections)):
+    pipelining = asked.connections > setting.USUAL.connections
+    with _server(asked.ledger) as server, setting.using(Setting(asked.connections, pipelining, server)):
         return _run_all(asked)
+
+
+@contextmanager
+def _server(ledger: str) -> Iterator[Postgres | None]:
+    """Run a PostgreSQL for all processes of the campaign, if it is about that ledger."""
+    if ledger == setting.USUAL.ledger:
+        yield None
+        return
+    with postgres.running(**postgres.FOR_MANY) as server:
+        yield server
 
 
 def _run_all(asked: argparse.Namespace) -> int:
     known = families()
-    keys = asked.family or list(known)
+    keys = asked.family or [key for key, family in known.items() if family.is_for(asked.ledger)]
     if missing := [key for key in keys if key not in known]:
         return _usage(f"there is no family {missing[0]}: {' '.join(known)}")
     chosen = [known[key] for key in keys]
+    if wrong := [family for family in chosen if not family.is_for(asked.ledger)]:
+        return _usage(f"{wrong[0].key} is not for {asked.ledger}: {wrong[0].elsewhere}")
     work = [(family, _cases(family, asked)) for family in chosen]
     if not all(cases for _, cases in work):
         return _usage(f"there is no case {asked.case}")
+    for family in known.values():
+        if not family.is_for(asked.ledger) and not asked.family:
+            _say(f"{family.key} ({family.title}) is not for {asked.ledger}: {family.elsewhere}")
     _say(table.head())
     tallies = [_run(family, cases, asked) for family, cases in work]
     _say(table.total(tallies))
@@ -54,6 +74,9 @@ def _arguments() -> argparse.Namespace:
         type=int,
         default=usual,
         help=f"how many the sender may open to a relay ({usual}); with more, its relays offer PIPELINING",
+    )
+    parser.add_argument(
+        "--ledger", choices=["sqlite", "postgresql"], default="sqlite", help="where it is kept (sqlite)"
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side (the cores)")
     parser.add_argument("--case", help="this case alone; where it fails, with its log")

@@ -24,6 +24,7 @@ from tests.faults.oracle import INVARIANTS, Evidence
 from tests.faults.rig import Rig, secrets_in
 from tests.faults.rig_api import ApiServer
 from tests.faults.rig_deadlines import deadlines
+from tests.faults.rig_ledger import Homes, homes
 from tests.faults.rig_record import Heard
 from tests.faults.rig_tls import Certificates
 from tests.faults.tally import Breach, Tally
@@ -40,12 +41,14 @@ class Ground:
     certificates: Certificates
     folder: Path
     pages: rig_log.Pages
+    homes: Homes
 
     def rig(self, case: str, seed: int) -> Rig:
         """Return a fresh rig for the case of that name."""
         number = next(_numbers)
         dice = zlib.crc32(f"{seed} {case}".encode())
-        return Rig(self.folder / f"case-{number}", self.server, self.certificates, dice)
+        folder = self.folder / f"case-{number}"
+        return Rig(self.homes(folder), folder, self.server, self.certificates, dice)
 
 
 _numbers = itertools.count(1)
@@ -60,18 +63,18 @@ async def ground() -> AsyncIterator[Ground]:
         certificates = Certificates(folder)
         # Loading the system's roots anew for each case would take most of the time.
         with patch.dict(os.environ, {"SSL_CERT_FILE": str(certificates.ca), "SSL_CERT_DIR": name}):
-            async with ApiServer() as server:
-                yield Ground(server, certificates, folder, pages)
+            async with ApiServer() as server, homes(setting.current().server) as found:
+                yield Ground(server, certificates, folder, pages, found)
 
 
 async def run(family: Family, cases: Sequence[Case], seed: int, report: Callable[[Breach], None]) -> Tally:
     """Run cases of a family, and report each breach as it is found."""
     began = time.monotonic()
-    tally, connections = Tally(family.key, seed), setting.current().connections
+    tally, of = Tally(family.key, seed), setting.current()
 
     def note(case: str, findings: Iterable[Finding], log: str) -> None:
         for invariant, facts in findings:
-            tally.breaches.append(Breach(family.key, case, seed, invariant, facts, log, connections))
+            tally.breaches.append(Breach(family.key, case, seed, invariant, facts, log, of.connections, of.ledger))
             report(tally.breaches[-1])
 
     async with ground() as shared:

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from mail_sender.errors import LedgerFault
+from mail_sender.ledger.sqlite import SqliteLedger
 from tests.faults.rig import Rig
 
 _MOST_PAGES = 2**30
@@ -72,10 +73,11 @@ def _make_room(db: sqlite3.Connection) -> None:
 
 async def _have_done(rig: Rig, job: Callable[[sqlite3.Connection], object]) -> None:
     """Have the ledger's thread do a job; one that is committed together with it may spoil it, so it is tried again."""
-    assert rig._sender is not None
+    ledger = rig.ledger
+    assert isinstance(ledger, SqliteLedger)
     for _ in range(100):
         with contextlib.suppress(LedgerFault):
-            await rig._sender.ledger._writer.do(job)
+            await ledger._writer.do(job)
             return
     raise AssertionError("the ledger's thread does not do it")
 

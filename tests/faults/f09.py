@@ -14,7 +14,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 from uuid import uuid4
 
 from mail_sender.errors import LedgerFault
@@ -22,28 +21,15 @@ from mail_sender.ledger.base import Attempt, Imprint, Outcome
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
 from mail_sender.message import Message, TestMessage
-from tests.faults.api_faults import pause
 from tests.faults.disk_faults import DISK_FAULTS, can_mount, fill, read_only, small_disk
 from tests.faults.family import Case, Family, Play
 from tests.faults.installed import flags
 from tests.faults.killing import Point
+from tests.faults.ledger_faults import POINTS, require_dots, require_peace, while_it_fails
 from tests.faults.lives import is_marked, lived
 from tests.faults.rig import NAME, NotDrained, Rig
-from tests.faults.rig_tap import tapped
 from tests.support.sender import MAIL_SENDER
 
-POINTS = tuple(
-    Point(f"ledger.{method}", "before", nth)
-    for method, nths in {
-        "admit": (1,),
-        "due": (2, 4),
-        "begin": (1, 4),
-        "dot": (1, 4),
-        "settle": (1, 4),
-        "marked": (2,),
-    }.items()
-    for nth in nths
-)
 _WRITES = tuple(at for at in POINTS if at.method != "ledger.due")
 """Points at which something is written; after a reading of what is due that can take a while."""
 PAGES = 50
@@ -78,11 +64,11 @@ def cases(_seed: int) -> Sequence[Case]:
 async def disk_fault(rig: Rig, name: str, at: Point) -> None:
     """Have a fault begin before a call, and end a while later."""
     fault = DISK_FAULTS[name](rig)
-    dots = await _while_it_runs(rig, at, fault.begin)
+    dots = await while_it_fails(rig, at, fault.begin)
     await fault.end()
     await rig.drained()
-    _require_peace(rig)
-    _require_dots(rig, dots)
+    require_peace(rig)
+    require_dots(rig, dots)
 
 
 async def full_disk(rig: Rig, at: Point) -> None:
@@ -93,48 +79,12 @@ async def full_disk(rig: Rig, at: Point) -> None:
         fillers.append(fill(rig.folder))
 
     with small_disk(rig.folder, SMALL_DISK):
-        dots = await _while_it_runs(rig, at, begin)
+        dots = await while_it_fails(rig, at, begin)
         fillers[0].unlink()
         await rig.drained()
         await rig.stop()
-    _require_peace(rig)
-    _require_dots(rig, dots)
-
-
-async def _while_it_runs(rig: Rig, at: Point, begin: Callable[[], Any]) -> set[str]:
-    """Let the sender run until a fault has begun before a call, and see that it stops mailing.
-
-    Returns the Message-IDs of the mails whose dots are committed; more may come.
-    """
-    calls = [0]
-    met = asyncio.Event()
-    dots: set[str] = set()
-
-    async def before(name: str, _arguments: tuple[Any, ...]) -> None:
-        if f"ledger.{name}" == at.method:
-            calls[0] += 1
-            if calls[0] == at.nth:
-                await begin()
-                met.set()
-                rig.changes.ring()
-
-    async def after(name: str, arguments: tuple[Any, ...]) -> None:
-        if name == "dot":
-            dots.add(arguments[1].message_id)
-
-    rig.wraps.ledger = lambda ledger: tapped(ledger, before=before, after=after)
-    for number in range(8):
-        rig.mail(reset=number % 2 == 0)
-    await rig.start()
-    assert await rig.changes.until(met.is_set), f"{at} was not met"
-    rig.mail()  # something new to do
-    await rig.changes.until(lambda: "ledger_down" in rig.log, 5.0)
-    assert "ledger_down" in rig.log, "nothing is said of the disk"
-    await pause(rig, 200)  # what was past its dot may end
-    mails = len(rig.relay.mails)
-    await pause(rig, 900)
-    assert len(rig.relay.mails) == mails, "mail went out that the ledger could not write down"
-    return dots
+    require_peace(rig)
+    require_dots(rig, dots)
 
 
 async def limited(rig: Rig, at: Point) -> None:
@@ -147,19 +97,6 @@ async def limited(rig: Rig, at: Point) -> None:
     assert is_marked(rig)
     log = next(text for name, text in rig.texts.items() if name.startswith("the log of life"))
     assert b"ledger_down" in log, "nothing is said of the disk"
-
-
-def _require_dots(rig: Rig, dots: set[str]) -> None:
-    without = [mail.recipient for mail in rig.relay.mails if mail.message_id not in dots]
-    assert not without, f"mailed without its dot's commit: {without}"
-
-
-def _require_peace(rig: Rig) -> None:
-    assert "Traceback" not in rig.log, rig.log[-2000:]
-    assert " internal_error " not in rig.log, next(
-        line for line in rig.log.splitlines() if " internal_error " in line
-    )
-    assert rig.log.count("ledger_down") < 10, "the fault is said over and over"
 
 
 # Damage
@@ -183,7 +120,7 @@ async def flipped(rig: Rig, number: int) -> None:
         return
     goes_on = await rig.changes.until(lambda: is_marked(rig) or "ledger_down" in rig.log, 20.0)
     assert goes_on, "it stands still, and does not say why"
-    _require_peace(rig)
+    require_peace(rig)
     try:
         await rig.drained(5.0)
     except (LedgerFault, NotDrained):
@@ -256,7 +193,7 @@ async def torn(rig: Rig, nth: int) -> None:
             file.truncate(rig.random.randrange(end.wal, whole))
     await rig.start()
     await rig.drained()
-    _require_peace(rig)
+    require_peace(rig)
 
 
 _LIES: Mapping[str, Callable[[Path], object]] = MappingProxyType(
@@ -283,7 +220,7 @@ async def forgetful(rig: Rig, spoil: Callable[[Path], object]) -> None:
     assert await rig.changes.until(lambda: rig.api.sent_at(later.id) is not None), "it does not go on"
     await rig.linger()
     assert len(rig.relay.mails) == mails + 1, "what was sent and marked was mailed again"
-    _require_peace(rig)
+    require_peace(rig)
     rig.queued = [later]  # of the others the ledger knows no more
 
 
@@ -431,4 +368,5 @@ def _seen(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() if file.is_file() else b"(a folder)" for file in files}
 
 
-FAMILY = Family("F9", "the disk", cases, slice_size=18, together=8)
+_ELSEWHERE = "it is about the ledger's file; F20 does the like to a database"
+FAMILY = Family("F9", "the disk", cases, slice_size=18, together=8, ledger="sqlite", elsewhere=_ELSEWHERE)

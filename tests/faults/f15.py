@@ -102,7 +102,7 @@ async def quoted(rig: Rig, step: Step, code: int, lines: Sequence[str], mail: in
     rig.queued = [replace(queued, may_fail=code >= 500) for queued in rig.queued]
     await rig.start()
     await rig.drained()
-    _require_no_piece(rig)
+    await _require_no_piece(rig)
 
 
 # The server
@@ -146,7 +146,7 @@ async def server_quotes(rig: Rig, path: str, code: int, words: Callable[[Rig], b
     rig.api.mend()
     await rig.drained()
     assert path != SENT or rig.api.marks(rig.queued[0].id)
-    _require_no_piece(rig)
+    await _require_no_piece(rig)
 
 
 def _saying(code: int, body: bytes) -> Fault:
@@ -162,7 +162,7 @@ async def odd_id(rig: Rig) -> None:
     rig.mail()
     await rig.start()
     await rig.drained()
-    _require_no_piece(rig)
+    await _require_no_piece(rig)
 
 
 # Exceptions
@@ -194,7 +194,7 @@ async def crashed(rig: Rig, part: str, method: str) -> None:
     await rig.stop()  # what was held is tried again at the next start
     await rig.start()
     await rig.drained()
-    _require_no_piece(rig)
+    await _require_no_piece(rig)
 
 
 # The commands
@@ -215,7 +215,7 @@ async def commands(rig: Rig) -> None:
     await _run(rig, "the sender", "-d", *files, until=" failed ")
     for verb in (["list"], ["list", "-o", "json"], ["show", str(queued.id)], ["show", str(queued.id), "-o", "json"]):
         await _run(rig, f"queue {' '.join(verb)}", *files, "queue", *verb)
-    _require_no_piece(rig)
+    await _require_no_piece(rig)
     rig.queued.clear()  # its rows are dated by the real clock, which tells the oracle nothing
 
 
@@ -238,9 +238,9 @@ async def _run(rig: Rig, name: str, *words: str | Path, until: str | None = None
     assert until is None or until.encode() in said, said.decode()[-1000:]
 
 
-def _require_no_piece(rig: Rig) -> None:
+async def _require_no_piece(rig: Rig) -> None:
     """Look for pieces of the secrets in what was written so far; a name is looked for as a whole, in any case."""
-    texts = {**rig.texts, "log": rig.log.encode()} | {file.name: file.read_bytes() for file in rig.ledger_files()}
+    texts = {**rig.texts, "log": rig.log.encode(), **await rig.home.texts()}
     for where, text in texts.items():
         for secret in (PASSWORD, f"{INTENT}-1", rig.api.token.rpartition(".")[2]):
             for start in range(len(secret) - SHORTEST_PIECE + 1):

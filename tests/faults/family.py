@@ -31,7 +31,8 @@ class Case:
 class Family:
     """A kind of fault: its key in the fault plan, its title, and its cases for a seed.
 
-    `slice_size` is how many of them `make test` runs, `together` how many run side by side.
+    `slice_size` is how many of them `make test` runs, `together` how many run side by side. `elsewhere` says why there
+    are none on another ledger than `ledger`, where it is about that one alone.
     """
 
     key: str
@@ -39,6 +40,12 @@ class Family:
     cases: Callable[[int], Sequence[Case]]
     slice_size: int = 20
     together: int = 8
+    ledger: str = ""
+    elsewhere: str = ""
+
+    def is_for(self, ledger: str) -> bool:
+        """Say whether it has something to show of a ledger."""
+        return self.ledger in {"", ledger}
 
     def slice(self, seed: int) -> Sequence[Case]:
         """Return a few cases from all over the family, the same for the same seed, besides those that always run."""

@@ -18,9 +18,14 @@ def flags(rig: Rig, state: Path) -> list[str | Path]:
         mail_password=PASSWORD,
         schedule="* * * * * *",
         relay={"ca_path": rig.certificates.ca},
-        ledger={"path": state},
+        ledger={"path": state, **_database(rig.place.database)},
     )
     return ["-s", "-c", configs.client(rig.folder, uri=rig.place.api), "-m", sender]
+
+
+def _database(of: str | None) -> dict[str, str]:
+    """Return the key for a ledger in a database; the path is still where the command's socket lies."""
+    return {} if of is None else {"url": of}
 
 
 def command_line(pid: int) -> bytes:

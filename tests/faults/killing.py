@@ -32,6 +32,7 @@ from typing import Any, Self, TypeVarTuple, cast
 
 from mail_sender import log
 from mail_sender.ledger.base import Ledger
+from mail_sender.ledger.postgres.connection import Connection
 from mail_sender.mail.mail import Mail
 from mail_sender.relay.transport import BeforeDot, Transport
 from mail_sender.source.base import Source
@@ -198,10 +199,18 @@ class SteppingLoop(asyncio.SelectorEventLoop):
         return super().call_soon(step, context=context)
 
 
-def _meet_commits(fate: Fate, journal: Journal, wal: Path) -> None:
-    """Have SQLite's commits be points, too, and write down how long the -wal is before each."""
+def _meet_commits(fate: Fate, journal: Journal, place: Place) -> None:
+    """Have the commits of the ledger be points, too. Nobody else lives in this process."""
+    if place.database is None:
+        _meet_commits_of_sqlite(fate, journal, Path(f"{place.ledger}-wal"))
+    else:
+        _meet_commits_of_postgresql(fate)
 
-    class Connection(sqlite3.Connection):
+
+def _meet_commits_of_sqlite(fate: Fate, journal: Journal, wal: Path) -> None:
+    """Write down as well how long the -wal is before each."""
+
+    class Meeting(sqlite3.Connection):
         def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
             if sql != "COMMIT":
                 return super().execute(sql, parameters)
@@ -211,8 +220,22 @@ def _meet_commits(fate: Fate, journal: Journal, wal: Path) -> None:
             fate.meet("disk.commit", "after")
             return done
 
-    # Nobody else lives in this process.
-    sqlite3.connect = partial(sqlite3.connect, factory=Connection)  # type: ignore[assignment]
+    sqlite3.connect = partial(sqlite3.connect, factory=Meeting)  # type: ignore[assignment]  # see above
+
+
+def _meet_commits_of_postgresql(fate: Fate) -> None:
+    """A transaction goes out whole, its COMMIT with it: in between, the steps of the event loop are points."""
+    run = Connection.run
+
+    async def meeting(connection: Connection, *statements: Any, reads: bool = False, **how: Any) -> Any:
+        if reads:
+            return await run(connection, *statements, reads=reads, **how)
+        fate.meet("disk.commit", "before")
+        done = await run(connection, *statements, **how)
+        fate.meet("disk.commit", "after")
+        return done
+
+    Connection.run = meeting  # type: ignore[assignment, method-assign]  # see above
 
 
 async def _send(life: Life, fate: Fate) -> None:
@@ -237,7 +260,7 @@ def live(life: Life) -> int:
     place = Place.from_json(life.place)
     os.environ |= {"SSL_CERT_FILE": str(place.ca), "SSL_CERT_DIR": str(place.ca.parent)}
     log.configure(debug=True, form="text")
-    _meet_commits(fate, journal, Path(f"{place.ledger}-wal"))
+    _meet_commits(fate, journal, place)
     with asyncio.Runner(loop_factory=partial(SteppingLoop, fate)) as runner:
         runner.run(_send(life, fate))
     journal.write("counts", json.dumps(fate.counts))

@@ -22,7 +22,6 @@ then looks (`evidence`).
 import asyncio
 import contextlib
 import shutil
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,7 +31,8 @@ from random import Random
 from typing import Any, Self
 from uuid import UUID
 
-from mail_sender.ledger.base import Entry, Key, Query
+from mail_sender.ledger.base import Entry, Key
+from mail_sender.ledger.postgres.ledger import PostgresLedger
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import FINAL, State
 from mail_sender.relay.relay_url import Security
@@ -43,12 +43,14 @@ from tests.faults.rig_api import ApiServer
 from tests.faults.rig_behaviour import HEALTHY
 from tests.faults.rig_changes import Changes
 from tests.faults.rig_clock import Epoch, FastClock
+from tests.faults.rig_ledger import Home, InDatabase
 from tests.faults.rig_place import MAIL, PASSWORD, USERNAME, Place, Sender, Wraps, assemble
 from tests.faults.rig_proxy import Proxy
 from tests.faults.rig_record import Heard, Mail
 from tests.faults.rig_relay import ChaosRelay
 from tests.faults.rig_tap import tapped
 from tests.faults.rig_tls import Certificates
+from tests.support import postgres
 
 NAME = "MARKED display name"
 INTENT = "MARKED-intent-id"
@@ -66,7 +68,9 @@ class NotDrained(Exception):
 class Rig:
     """A world for one case; an asynchronous context manager."""
 
-    def __init__(self, folder: Path, server: ApiServer, certificates: Certificates, seed: int) -> None:
+    def __init__(self, home: Home, folder: Path, server: ApiServer, certificates: Certificates, seed: int) -> None:
+        self.home = home
+        self.cleanup = contextlib.AsyncExitStack()
         self.folder = folder
         self.random = Random(seed)
         self.certificates = certificates
@@ -88,9 +92,10 @@ class Rig:
             0,
             Security.IMPLICIT,
             certificates.ca,
-            folder / "ledger.db",
+            home.path,
             self.clock.epoch,
             connections=self._setting.connections,
+            database=home.database,
         )
         self.fallback: ChaosRelay | None = None
         self.proxy: Proxy | None = None
@@ -102,6 +107,7 @@ class Rig:
 
     async def __aenter__(self) -> Self:
         self.folder.mkdir(parents=True)
+        await self.home.begin()
         await self.listen(implicit=True)
         return self
 
@@ -112,6 +118,8 @@ class Rig:
         for relay in self._relays:
             await relay.down()
         self._server.close_queue(self.api)
+        await self.home.end()
+        await self.cleanup.aclose()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
@@ -130,6 +138,16 @@ class Rig:
         await self.relay.listen()
         security = Security.IMPLICIT if implicit else Security.STARTTLS
         self.place = replace(self.place, relay_port=self.relay.port, security=security)
+
+    async def use_server_of_its_own(self) -> None:
+        """Have the ledger lie on a server that no other case uses, until the end of this one."""
+        assert isinstance(self.home, InDatabase)
+        running = postgres.running(**postgres.FOR_MANY)
+        server = await asyncio.to_thread(running.__enter__)
+        self.cleanup.push_async_callback(asyncio.to_thread, running.__exit__, None, None, None)
+        await self.home.end()
+        self.home = await self.home.on(server)
+        await self.home.begin()
 
     async def stand_by(self) -> ChaosRelay:
         """Put a second relay beside the first one, and return it; the sender is told of it."""
@@ -181,7 +199,8 @@ class Rig:
             watched = replace(
                 self.wraps, ledger=lambda ledger: self.wraps.ledger(tapped(ledger, self._note_dot, self._ring))
             )
-            self._sender = await assemble(self.place, watched, self.clock)
+            place = replace(self.place, database=self.home.for_next_sender(self.place.database))
+            self._sender = await assemble(place, watched, self.clock)
 
     async def stop(self) -> None:
         """Stop the sender as SIGTERM does, and close its parts."""
@@ -199,23 +218,18 @@ class Rig:
         running, self._running = self._running, None
         if sender is None:
             return
-        saved = self.folder / f"saved-{time.monotonic_ns()}"
-        # Nothing is awaited up to the copy: what the sender has not said or written by now, it never will.
+        # Nothing is awaited up to the freezing: what the sender has not said or written by now, it never will.
         self._set_deaf(True)
         for relay in self._relays:
             relay.sever()
         self.killed()
-        _copy(self.ledger_files(), saved)
+        put_back = self.home.freeze()
         if running is not None:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
         with contextlib.suppress(Exception):  # nobody is there any more to hear of it
             await sender.close()
-        for file in self.ledger_files():
-            file.unlink()
-        for file in saved.iterdir():
-            file.rename(self.folder / file.name)
-        saved.rmdir()
+        put_back()
         self._set_deaf(False)
 
     def _set_deaf(self, deaf: bool) -> None:
@@ -228,7 +242,7 @@ class Rig:
         self._kills.append(self.clock.now())
 
     @property
-    def ledger(self) -> SqliteLedger:
+    def ledger(self) -> SqliteLedger | PostgresLedger:
         """The running sender's ledger, as an operator's command reaches it."""
         assert self._sender is not None
         return self._sender.ledger
@@ -240,12 +254,7 @@ class Rig:
 
     async def rows(self) -> Sequence[Entry]:
         """Return what the ledger holds, oldest first; it is opened for that where no sender has it open."""
-        if self._sender is not None:
-            found = await self._sender.ledger.find(Query(), 100_000)
-        else:
-            ledger = await SqliteLedger.open(self.place.ledger)
-            found = await ledger.find(Query(), 100_000)
-            await ledger.close()
+        found = await self.home.rows(None if self._sender is None else self._sender.ledger)
         return found[::-1]
 
     async def state(self, queued: Queued) -> State:
@@ -282,8 +291,7 @@ class Rig:
     async def evidence(self, *, exactly_once: bool) -> Evidence:
         """Return what relay, API, ledger and files say now."""
         rows = tuple(await self.rows())
-        for file in self.ledger_files():
-            self.texts[file.name] = file.read_bytes()
+        self.texts |= await self.home.texts()
         self.texts["log"] = self.log.encode()
         return Evidence(
             queued=tuple(self.queued),
@@ -306,7 +314,7 @@ class Rig:
     async def test_mail(self) -> None:
         """Send a test mail as `-t` does, and keep its exit code beside what the relay says."""
         before = len(self.relay.mails)
-        sender = await assemble(replace(self.place, ledger=None), clock=self.clock)
+        sender = await assemble(replace(self.place, ledger=None, database=None), clock=self.clock)
         result = await TestMail(sender.source, sender.transport, MAIL, self.clock).send(
             "operator@example.com", Progress()
         )
@@ -359,11 +367,3 @@ def secrets_in(text: str) -> list[str]:
 
 def _instant(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _copy(files: Sequence[Path], saved: Path) -> None:
-    """Copy the ledger as it lies there; its index in shared memory is made anew by whoever opens it."""
-    saved.mkdir()
-    for file in files:
-        if not file.name.endswith("-shm"):
-            shutil.copy2(file, saved / file.name)

@@ -14,6 +14,8 @@ from typing import Self
 from mail_sender.clock import Clock
 from mail_sender.condition import Condition, Conditions
 from mail_sender.ledger.base import Ledger
+from mail_sender.ledger.postgres import target
+from mail_sender.ledger.postgres.ledger import PostgresLedger
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.mail.config import MailConfig
 from mail_sender.names.secret import Secret
@@ -50,7 +52,8 @@ class Place:
 
     `connect_timeout` is in real seconds, `poll` a schedule in the clock's time. With `per_minute`, the sender keeps to
     limits: this one, and a warm-up that allows more. With a `fallback_port`, a second relay stands there. To each relay go
-    at most so many `connections`. `templates` is a folder of the operator's own.
+    at most so many `connections`. `templates` is a folder of the operator's own. With a `database`, by libpq's parameters, the
+    ledger lies there.
     """
 
     api: str
@@ -68,6 +71,7 @@ class Place:
     fallback_port: int | None = None
     connections: int = 4
     templates: Path | None = None
+    database: str | None = None
 
     def to_json(self) -> str:
         """Return the place as text."""
@@ -123,7 +127,7 @@ class Sender:
     """The assembled product; `ledger` is the bare one, for those who look at it."""
 
     worker: Worker
-    ledger: SqliteLedger
+    ledger: SqliteLedger | PostgresLedger
     source: KanidmSource
     transport: SmtpTransport
     relays: Relays
@@ -138,7 +142,7 @@ class Sender:
 async def assemble(place: Place, wraps: Wraps | None = None, clock: Clock | None = None) -> Sender:
     """Return the real parts, put together. Raises `LedgerTrouble`."""
     wraps = wraps or Wraps()
-    ledger = await SqliteLedger.open(place.ledger)
+    ledger = await _ledger(place)
     source = KanidmSource(SourceConfig(place.api, Secret(place.token), connect_timeout=place.connect_timeout))
     transport, conditions = SmtpTransport(_relay(place), lambda _: None), Conditions()
     relays = Relays(
@@ -157,6 +161,12 @@ async def assemble(place: Place, wraps: Wraps | None = None, clock: Clock | None
     config = SenderConfig(Schedule(place.poll), retry, reputation=_reputation(place))
     worker = Worker(parts, config, _mail(place), clock or FastClock(place.epoch))
     return Sender(worker, ledger, source, transport, relays)
+
+
+async def _ledger(place: Place) -> SqliteLedger | PostgresLedger:
+    if place.database is None:
+        return await SqliteLedger.open(place.ledger)
+    return await PostgresLedger.open(target.of(place.database, environment={}))
 
 
 def _mail(place: Place) -> MailConfig:

@@ -16,10 +16,12 @@ class Breach:
     facts: str
     log: str = field(default="", repr=False)
     connections: int = USUAL.connections
+    ledger: str = USUAL.ledger
 
     def __str__(self) -> str:
         """Give the line of the report, and how to repeat it."""
         how = "" if self.connections == USUAL.connections else f" --connections {self.connections}"
+        how += "" if self.ledger == USUAL.ledger else f" --ledger {self.ledger}"
         again = f"python -m tests.faults --family {self.family} --seed {self.seed}{how} --case '{self.case}'"
         return f"{self.family} {self.case} seed={self.seed} {self.invariant}: {self.facts}  [{again}]"
 

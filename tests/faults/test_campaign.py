@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.faults.family import Case, Family
 from tests.faults.plan import families
 from tests.faults.setting import PIPELINED, USUAL, Setting
 from tests.faults.tally import Breach
+from tests.support.postgres import Postgres
 
 # A connection that a case cut, or a process that it killed, is closed when asyncio gets to it, perhaps after the end.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -22,13 +24,28 @@ _HALVES: Mapping[str, Mapping[Setting, slice]] = {"F5": {PIPELINED: slice(None)}
 """The same for families whose cases have to be counted in each setting first, which takes seconds."""
 
 
+OF_FILES = {key: family for key, family in families().items() if family.is_for("sqlite")}
+IN_A_DATABASE: Mapping[str, int] = {"F0": 2, "F6": 3, "F11": 2, "F19": 1, "F20": 4}
+"""Of how many cases of which families the ledgers lie in a PostgreSQL; `make faults LEDGER=postgresql` plays all of them."""
+
+
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("family", families().values(), ids=families().keys())
+@pytest.mark.parametrize("family", OF_FILES.values(), ids=OF_FILES.keys())
 def test_no_fault_of_the_slice_breaks_an_invariant(family: Family) -> None:
     """Whatever breaks, mail is neither lost nor doubled, marks are true, and no secret leaves (I1 to I13)."""
     for of, half in _HALVES.get(family.key, _EACH_HALF).items():
         with setting.using(of):
             _require_peace(family, list(family.slice(SEED))[half])
+
+
+@pytest.mark.debian("postgresql")
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("key", IN_A_DATABASE)
+def test_no_fault_breaks_an_invariant_of_a_ledger_in_a_database(key: str, postgres: Postgres) -> None:
+    """Nor what is done to the database, nor a replica that is back when its lease is over."""
+    family = replace(families()[key], slice_size=IN_A_DATABASE[key])
+    with setting.using(Setting(server=postgres)):
+        _require_peace(family, family.slice(SEED))
 
 
 def _require_peace(family: Family, cases: Sequence[Case]) -> None:

@@ -11,11 +11,28 @@ import pytest
 
 from mail_sender.errors import LedgerFault, ServerFault
 from mail_sender.ledger.base import Delivery, Imprint, Ledger
+from mail_sender.ledger.postgres import claims
 from mail_sender.mail import display_name, render
 from mail_sender.relay import redaction
 from mail_sender.source.base import Source, Standing
 from server_stub.misbehaviour.exchange import status
-from tests.faults import f02, f05, f09, f10, f11, f12, f14, f15, f17, f19, rig_tap, saboteurs
+from tests.faults import (
+    f02,
+    f05,
+    f09,
+    f10,
+    f11,
+    f12,
+    f14,
+    f15,
+    f17,
+    f19,
+    f20,
+    ledger_faults,
+    rig_tap,
+    saboteurs,
+    setting,
+)
 from tests.faults.api_faults import READY
 from tests.faults.broken import broken_by
 from tests.faults.family import Family, Play
@@ -26,6 +43,8 @@ from tests.faults.rig import Rig
 from tests.faults.rig_clock import FastClock
 from tests.faults.rig_tap import overridden
 from tests.faults.rig_wire import Cut, How
+from tests.faults.setting import Setting
+from tests.support.postgres import Postgres
 
 # A connection that a case cut, or a process that it killed, is closed when asyncio gets to it, perhaps after the end.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -77,7 +96,7 @@ def test_f9_finds_a_mail_whose_dot_the_disk_did_not_take() -> None:
 
     async def play(rig: Rig) -> None:
         original = rig_tap.tapped
-        with patch.object(f09, "tapped", lambda *of, **hooks: careless(original(*of, **hooks))):
+        with patch.object(ledger_faults, "tapped", lambda *of, **hooks: careless(original(*of, **hooks))):
             await f09.disk_fault(rig, "gone", Point("ledger.dot", "before", 1))
 
     found = broken_by(play, exactly_once=True).get("end", "")
@@ -214,3 +233,19 @@ def test_f19_finds_claims_that_are_counted_as_attempts() -> None:
         await _killed_with_claims(rig)
 
     assert "an attempt without a verdict is counted" in broken_by(play).get("end", "")
+
+
+@pytest.mark.debian("postgresql")
+def test_f20_finds_a_dot_without_its_fence(postgres: Postgres) -> None:
+    """A replica that comes back after another one took over sends what that one has sent."""
+    wherever = claims.DOT.replace("d.state = 'processing' AND d.claim = asked.claim", "true")
+    assert wherever != claims.DOT
+    unfenced = wherever.replace("d.replica = %(replica)s", "true").replace(claims.LASTS, "true")
+    unfenced = unfenced.replace("SET dot = true,", "SET")  # of a row that is settled that would be refused
+
+    async def play(rig: Rig) -> None:
+        with patch.object(claims, "DOT", unfenced):
+            await case_of(f20.FAMILY, "a replica is back with its dots")(rig)
+
+    with setting.using(Setting(server=postgres)):
+        assert {"I2", "end"} <= broken_by(play, exactly_once=True).keys()

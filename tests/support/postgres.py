@@ -13,7 +13,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import count
@@ -40,6 +41,8 @@ _SETTINGS = {  # what is written is thrown away at the end, and a crash of the m
     "shared_buffers": "16MB",
     "deadlock_timeout": "50ms",
 }
+FOR_MANY = {"max_connections": "400", "shared_buffers": "64MB", "autovacuum": "off"}
+"""Settings of a server for hundreds of ledgers that live for seconds."""
 _HBA = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
 _BOUNCER = """\
 [databases]
@@ -106,6 +109,14 @@ class Postgres:
         if process is not None:
             process.send_signal(how)
             process.wait(DEADLINE_SECONDS)
+
+    def wait_for_end_of(self, processes: Iterable[int]) -> None:
+        """Wait until processes of the server have ended whose first one was killed: another one does not start before."""
+        for _ in range(DEADLINE_SECONDS * 20):
+            if not any(map(_lives, processes)):
+                return
+            threading.Event().wait(0.05)
+        pytest.fail("PostgreSQL did not end")
 
     def execute(self, statement: str, role: str = "postgres", database: str = "mail", **values: Any) -> list[Any]:
         """Do a statement as a superuser, or as another role."""
@@ -175,6 +186,14 @@ class Postgres:
         return subprocess.run(
             [_program(name), *arguments], capture_output=True, cwd=self.folder, user=self.user, check=False
         )
+
+
+def _lives(process: int) -> bool:
+    """Say whether a process has not ended; one that has may still be listed, as a zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _program(name: str) -> str:
