@@ -3,21 +3,26 @@
 Time passes by `passes`, as in the tests of claims.
 """
 
+import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from mail_sender import __version__
 from mail_sender.ledger.postgres import claims
+from mail_sender.ledger.postgres import listening as listening_module
 from mail_sender.ledger.postgres.ledger import PostgresLedger
 from mail_sender.ledger.replicas import News, Said
-from tests.contract.ledgers import admit, due
+from mail_sender.ledger.states import State
+from tests.contract.ledgers import admit, due, of_one, outcome
 from tests.contract.test_ledger_replicas import BEAT, LEASE, Pair
-from tests.support.postgres import Postgres
-from tests.support.samples import SECOND, crowd
+from tests.support.postgres import Postgres, bouncing
+from tests.support.samples import NOW, SECOND, crowd, message
 
 pytestmark = pytest.mark.debian("postgresql")
 
@@ -39,9 +44,11 @@ class Three(Pair):
 
 @pytest.fixture
 async def three(postgres: Postgres) -> AsyncIterator[tuple[Three, list[PostgresLedger]]]:
-    """Give them; the first one polls."""
+    """Give them, each of which knows of the others; the first one polls."""
     made = Three(postgres)
     ledgers = [await made.stand(await made.open()) for _ in range(3)]
+    for ledger in ledgers:
+        await ledger.beat()
     yield made, ledgers
     for ledger in ledgers:
         await ledger.close()
@@ -151,29 +158,6 @@ async def test_a_clock_that_was_set_back_keeps_nobody_polling(three: Given) -> N
     assert ledgers[1].replicas.polls
 
 
-async def test_a_change_is_heard_of_with_the_next_beat(three: Given) -> None:
-    """Who comes, goes, polls or says something else; not that all is as it was."""
-    _, ledgers = three
-    heard: list[News] = []
-    first, second, third = ledgers
-    with second.replicas.hearing(heard.append):
-        await second.beat()
-        heard.clear()
-        await second.beat()
-        assert heard == []
-        first.replicas.describe(Said("another"))
-        await first.beat()
-        await second.beat()
-        assert heard == [News.REPLICAS]
-        await third.close()
-        await second.beat()
-        assert heard == [News.REPLICAS] * 2
-    await first.close()
-    await second.beat()
-    assert heard == [News.REPLICAS] * 2
-    assert [one.id for one in second.replicas.known] == [second.replicas.id]
-
-
 async def test_who_cannot_mail_has_no_share_of_what_is_due(three: Given) -> None:
     """The others have it at once; where nobody can, each has its share again."""
     _, ledgers = three
@@ -192,3 +176,143 @@ async def test_who_cannot_mail_has_no_share_of_what_is_due(three: Given) -> None
     shares = [{*await due(ledger)} for ledger in ledgers]
     assert all(shares)
     assert set.union(*shares) == everything
+
+
+class Ear:
+    """What a replica hears, without what it takes for news when it begins to listen."""
+
+    def __init__(self) -> None:
+        self.heard: list[News] = []
+        self._more = asyncio.Event()
+
+    def hear(self, news: News) -> None:
+        """Take news."""
+        self.heard.append(news)
+        self._more.set()
+
+    async def until(self, *news: News) -> None:
+        """Wait until that was heard, and nothing else before it; then forget it."""
+        async with asyncio.timeout(30):
+            while len(self.heard) < len(news):
+                self._more.clear()
+                await self._more.wait()
+        assert self.heard == list(news)
+        self.heard.clear()
+
+
+@contextmanager
+def listening(*ledgers: PostgresLedger) -> Iterator[list[Ear]]:
+    """Have them listen."""
+    with ExitStack() as opened:
+        ears = [Ear() for _ in ledgers]
+        for ledger, ear in zip(ledgers, ears, strict=True):
+            opened.enter_context(ledger.replicas.hearing(ear.hear))
+        yield ears
+
+
+async def test_what_is_taken_up_is_news_to_the_others(three: Given) -> None:
+    """Once for a transaction, and only where something is new; who took it up needs no news of it."""
+    _, ledgers = three
+    messages = crowd(5)
+    with listening(*ledgers) as ears:
+        for ear in ears:
+            await ear.until(*News)  # it has just begun to listen
+        await admit(ledgers[0], *messages)
+        await ears[1].until(News.QUEUE)
+        await admit(ledgers[0], *messages)
+        await ledgers[1].replicas.announce(News.REPLICAS)
+        await ears[2].until(News.QUEUE, News.REPLICAS)
+        await ears[0].until(News.REPLICAS)
+
+
+async def test_an_operators_command_is_news_to_the_others(three: Given) -> None:
+    """Whichever replica, or command of its own, carries it out; what the flow itself writes is none."""
+    made, ledgers = three
+    of = message()
+    await admit(ledgers[0], of)
+    alone = await PostgresLedger.open(made.target)
+    with listening(*ledgers[:2]) as ears:
+        for ear in ears:
+            await ear.until(*News)
+        found = await ledgers[0].begin(await of_one(ledgers[0], of))
+        await ledgers[0].settle(found, outcome(State.ABANDONED), NOW)
+        await alone.apply_command(await of_one(alone, of), outcome(State.QUEUED), NOW)
+        for ear in ears:
+            await ear.until(News.COMMAND)
+    await alone.close()
+
+
+async def test_who_leaves_or_gives_up_polling_is_news(three: Given) -> None:
+    """So that another one takes it at once."""
+    _, (first, second, third) = three
+    with listening(second) as (ear,):
+        await ear.until(*News)
+        await first.replicas.give_up_polling()
+        await ear.until(News.REPLICAS)
+        await third.close()
+        await ear.until(News.REPLICAS)
+
+
+async def test_what_comes_in_parts_is_not_due_before_all_of_it_is_there(three: Given) -> None:
+    """For no replica: it goes in its order. What was due before goes on, and a replica that is gone holds up nothing."""
+    made, ledgers = three
+    first, *others = ledgers
+    earlier, *parts = crowd(5)
+    await admit(first, earlier, now=NOW - SECOND)
+    await first.replicas.taking_up(NOW)
+    await first.beat()
+    await admit(first, *parts)
+    for ledger in ledgers:
+        assert {*await due(ledger)} <= {earlier.id}
+        assert {one.message for one in await ledger.fresh(NOW, NOW - 2 * SECOND, 100)} <= {earlier.id}
+    with listening(others[0]) as (ear,):
+        await ear.until(*News)
+        await first.replicas.taking_up(None)
+        await ear.until(News.QUEUE)
+    everything = {earlier.id, *(of.id for of in parts)}
+    assert {id_ for ledger in ledgers for id_ in await due(ledger)} == everything
+    await first.replicas.taking_up(NOW)
+    await made.passes(LEASE + BEAT, *others)
+    assert {id_ for ledger in others for id_ in await due(ledger)} == everything
+
+
+@pytest.mark.debian("pgbouncer")
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+async def test_where_no_notifications_come_through_there_may_be_news_every_second(
+    postgres: Postgres, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PgBouncer takes a LISTEN and drops what comes, unless a session is one: found out by trying, and said once."""
+    if mode == "transaction":
+        monkeypatch.setattr(listening_module, "PROBED_FOR", 0.2)
+    with bouncing(postgres, mode) as folder, capture_logs() as events:
+        here = postgres.target()
+        ledger = await PostgresLedger.open(postgres.target(here.schema, host=folder))
+        other = await PostgresLedger.open(here)
+        await ledger.replicas.stop_beating()
+        with listening(ledger) as (ear,):
+            if mode == "session":
+                await ear.until(*News)
+                await admit(other, message())
+                await ear.until(News.QUEUE)
+            else:
+                await ear.until(*News)
+                await ear.until(*News)
+        await ledger.close()
+        await other.close()
+    assert [event["event"] for event in events] == ["not_notified"] * (mode == "transaction")
+
+
+async def test_a_change_is_heard_of_with_the_next_beat(three: Given) -> None:
+    """Who comes, goes, polls or says something else; not that all is as it was."""
+    made, (first, second, third) = three
+    with listening(second) as (ear,):
+        await ear.until(*News)
+        await second.beat()
+        first.replicas.describe(Said("another"))
+        await first.beat()
+        assert ear.heard == []
+        await second.beat()
+        assert ear.heard == [News.REPLICAS]
+        await made.passes(LEASE + BEAT, second, third)
+        assert ear.heard == [News.REPLICAS] * 2
+        assert [one.id for one in second.replicas.known] == [second.replicas.id, third.replicas.id]

@@ -1,12 +1,12 @@
 """Admission, as on SQLite (`ledger.admission`), in three statements: messages, their deliveries, those un-sent.
 
 1. A message that is not known gets a row, and one delivery for each recipient, in the order in which they came. What
-   another replica takes up at the same time is left to it.
+   another replica takes up at the same time is left to it. If anything is new, the others get news of it.
 2. A message that is still listed long after it was marked, or after all its deliveries were withdrawn, was un-sent by
    somebody. Those that are newly found so are returned.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -28,14 +28,18 @@ _MESSAGES = f"""
     """
 _DELIVERIES = (  # a message has its deliveries from its first transaction on: one without any is new
     f"""
-    INSERT INTO delivery
-        (message, recipient, mailbox, state, send_after, deadline, next_attempt, changed_at)
-    SELECT m.number, recipient, mailbox, 'queued', send_after, deadline, %(now)s, %(now)s
-    FROM {asked(n="int", id="uuid", recipient="text", mailbox="text", send_after="bigint", deadline="bigint")}
-    JOIN message m ON m.id = asked.id
-    WHERE NOT EXISTS (SELECT FROM delivery known WHERE known.message = m.number)
-    ORDER BY n
-    ON CONFLICT (message, recipient) DO NOTHING
+    WITH new AS (
+        INSERT INTO delivery
+            (message, recipient, mailbox, state, send_after, deadline, next_attempt, changed_at)
+        SELECT m.number, recipient, mailbox, 'queued', send_after, deadline, %(now)s, %(now)s
+        FROM {asked(n="int", id="uuid", recipient="text", mailbox="text", send_after="bigint", deadline="bigint")}
+        JOIN message m ON m.id = asked.id
+        WHERE NOT EXISTS (SELECT FROM delivery known WHERE known.message = m.number)
+        ORDER BY n
+        ON CONFLICT (message, recipient) DO NOTHING
+        RETURNING message
+    )
+    SELECT pg_notify(%(channel)s, %(news)s) FROM new LIMIT 1
     """
 )
 _UNSENT = """
@@ -55,8 +59,10 @@ def parts(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
     yield from rows.chunks(list({message.id: message for message in messages}.values()), _TOGETHER)
 
 
-def admit(messages: Sequence[Message], now: datetime, max_age: timedelta) -> list[Statement]:
-    """Write what is new of these messages; the last statement returns those newly found un-sent."""
+def admit(
+    messages: Sequence[Message], now: datetime, max_age: timedelta, news: Mapping[str, object]
+) -> list[Statement]:
+    """Write what is new of these messages, with `news` of it; the last statement returns what is newly un-sent."""
     at, aged = rows.micros(now), now + max_age
     new = {
         "now": at,
@@ -67,6 +73,7 @@ def admit(messages: Sequence[Message], now: datetime, max_age: timedelta) -> lis
     }
     each = [(message, recipient) for message in messages for recipient in message.recipients]
     deliveries = {
+        **news,
         "now": at,
         "n": list(range(len(each))),
         "id": [message.id for message, _ in each],

@@ -4,7 +4,8 @@
    between them. So they do not all try the same, and what waits for one mailbox goes by one replica, in its order.
 2. After its own share a replica reads what has been due for `STALE` in those of others: they may be slow, or cut off
    from the relay. A replica that is not seen any more, or says that it cannot mail now, has no share.
-3. What waits for a mailbox that another replica has in flight is left out.
+3. What waits for a mailbox that another replica has in flight is left out, and so is what belongs to a list that a
+   replica takes up in parts, until all of it is there.
 
 Shares spare work; while replicas come and go, two of them may read the same. That no mail goes twice is for the
 claims to see to.
@@ -19,6 +20,7 @@ from uuid import UUID
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger import rows
 from mail_sender.ledger.base import MOST_BEFORE, Stuck
+from mail_sender.ledger.postgres.claims import LEASE, NOW
 from mail_sender.ledger.postgres.reading import COLUMNS, FROM
 from mail_sender.ledger.postgres.statement import Statement
 from mail_sender.names.address import mailbox
@@ -32,6 +34,11 @@ _FREE = (
 )
 # Of an equation PostgreSQL would think that it holds for one row of 200, and give up the index that is in order.
 _IS_OURS = "abs((hashtext(d.mailbox) & 2147483647) %% %(replicas)s - %(place)s) < 1"
+# A list of whose parts all are not there yet: what it has goes in its order only together.
+_IS_THERE = (
+    "AND d.next_attempt < coalesce((SELECT min(r.taking_up) FROM replica r "
+    f"WHERE r.taking_up IS NOT NULL AND r.seen_at > {NOW} - make_interval(secs => {LEASE})), {2**63 - 1})"
+)
 _LIVES = "d.deadline + 0 > %(now)s"  # it is true of nearly all: the index of deadlines is of no help
 _PARTS = ("late", "own", "stale", "ahead")
 _UNION = " UNION ALL ".join(f"SELECT * FROM {part}" for part in _PARTS)
@@ -87,7 +94,7 @@ def due(
         which += f" AND (d.ambiguous = 0 OR NOT {own_relay} = ANY(%(take_none)s::text[]))"
         values |= {"relays": list(stuck.relays), "first": stuck.relays[0], "take_none": list(stuck.take_none)}
     late = f"d.state IN ('queued', 'held') AND d.deadline <= %(now)s AND ({_IS_OURS} OR d.deadline <= %(stale)s)"
-    queued = f"d.state = 'queued' AND {_LIVES} {which} {_FREE}"
+    queued = f"d.state = 'queued' AND {_LIVES} {which} {_FREE} {_IS_THERE}"
     parts = [
         _part("late", "d.deadline", late),
         _part("own", "d.next_attempt", f"{queued} AND d.next_attempt <= %(now)s AND {_IS_OURS}"),
@@ -114,7 +121,7 @@ def fresh(reader: Reader, now: datetime, since: datetime, limit: int) -> Stateme
     new = (
         f"new AS (SELECT row_number() OVER (ORDER BY {place}) AS part, d.* FROM delivery d WHERE d.state = 'queued' "
         "AND d.claim = 0 AND d.next_attempt > %(since)s AND d.next_attempt <= %(now)s "
-        f"AND {_LIVES} AND {_IS_OURS} {_FREE} ORDER BY {place} LIMIT %(limit)s)"
+        f"AND {_LIVES} AND {_IS_OURS} {_FREE} {_IS_THERE} ORDER BY {place} LIMIT %(limit)s)"
     )
     before = (
         "SELECT d.number, d.next_attempt, d.send_after FROM delivery d "

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger import rows, states
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Imprint, Outcome, Query, Stuck
-from mail_sender.ledger.postgres import admission, due, migrations, moves, reading, tally
+from mail_sender.ledger.postgres import admission, due, listening, migrations, moves, reading, tally
 from mail_sender.ledger.postgres.database import Database
 from mail_sender.ledger.postgres.due import Reader
 from mail_sender.ledger.postgres.moves import Move
@@ -23,6 +23,7 @@ from mail_sender.ledger.postgres.replicas import PostgresReplicas
 from mail_sender.ledger.postgres.statement import Rows, Statement
 from mail_sender.ledger.postgres.target import Target
 from mail_sender.ledger.postgres.writer import Begin, Dot, Writer, deadline
+from mail_sender.ledger.replicas import News
 from mail_sender.ledger.sqlite import KEPT_AFTER
 from mail_sender.ledger.states import State
 from mail_sender.ledger.summary import Summary
@@ -51,7 +52,9 @@ class PostgresLedger:
         self._database = database
         self._reads_only = reads_only
         self.replicas = PostgresReplicas(database, uuid4())
-        self._writer = Writer(database, self.replicas.id)
+        self._news = listening.values(database.target, self.replicas.id, News.QUEUE)
+        command = listening.notify(database.target, self.replicas.id, News.COMMAND)
+        self._writer = Writer(database, self.replicas.id, command)
 
     @classmethod
     async def open(cls, target: Target, *, reads_only: bool = False) -> Self:
@@ -76,7 +79,8 @@ class PostgresLedger:
         """Take up what is new of these messages; return those newly found un-sent."""
         unsent: list[UUID] = []
         for part in admission.parts(messages):
-            unsent += [id_ for (id_,) in (await self._database.run(admission.admit(part, now, max_age)))[-1]]
+            done = await self._database.run(admission.admit(part, now, max_age, self._news))
+            unsent += [id_ for (id_,) in done[-1]]
         return unsent
 
     async def due(

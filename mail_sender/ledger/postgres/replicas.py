@@ -4,7 +4,9 @@
    turn as the poller, takes that where nobody has it and it stands for it, and reads who lives.
 2. Whoever polls has a lease, on the database's clock; where it ran out, or was given back, the next beat of any other
    takes it. Here the lease counts from before the beat went out: this replica stops before another one begins.
-3. A replica that leaves gives back what it has, and takes its row along.
+3. A replica that leaves gives back what it has, and takes its row along. Whoever hears of it beats at once.
+4. A list that comes in parts is said to do so before its first part is admitted: what it has is not due meanwhile
+   (`due`), for as long as its replica lives.
 """
 
 import asyncio
@@ -18,19 +20,23 @@ from uuid import UUID
 from mail_sender import __version__
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger import rows
-from mail_sender.ledger.postgres import claims
+from mail_sender.ledger.postgres import claims, listening
 from mail_sender.ledger.postgres.claims import GAP, LEASE, NOW
 from mail_sender.ledger.postgres.database import Database
+from mail_sender.ledger.postgres.listening import Listening
 from mail_sender.ledger.postgres.statement import Rows, Statement
 from mail_sender.ledger.replicas import Hear, News, Replica, Said
 
 _KEPT = "1 day"
 
 _LIVES = f"""
-    INSERT INTO replica AS r (id, name, pid, version, digest, carries, since, seen_at)
-    VALUES (%(replica)s, %(host)s, %(pid)s, %(version)s, %(digest)s, %(carries)s, {NOW}, {NOW})
-    ON CONFLICT (id) DO UPDATE SET seen_at = {NOW}, digest = excluded.digest, carries = excluded.carries, since = CASE
-        WHEN r.seen_at BETWEEN {NOW} - make_interval(secs => {GAP}) AND {NOW} THEN r.since ELSE {NOW} END
+    INSERT INTO replica AS r (id, name, pid, version, digest, carries, taking_up, since, seen_at)
+    VALUES (
+        %(replica)s, %(host)s, %(pid)s, %(version)s, %(digest)s, %(carries)s, %(taking_up)s, {NOW}, {NOW}
+    )
+    ON CONFLICT (id) DO UPDATE SET seen_at = {NOW}, digest = excluded.digest, carries = excluded.carries,
+        taking_up = excluded.taking_up, since = CASE
+            WHEN r.seen_at BETWEEN {NOW} - make_interval(secs => {GAP}) AND {NOW} THEN r.since ELSE {NOW} END
     """
 _GONE = f"DELETE FROM replica WHERE seen_at < {NOW} - interval '{_KEPT}'"
 _POLLS = f"""
@@ -48,10 +54,9 @@ _KNOWN = f"""
     )
     FROM replica r WHERE seen_at > {NOW} - make_interval(secs => {LEASE}) ORDER BY since, id
     """
-_TAKING_UP = "UPDATE replica SET taking_up = %(at)s WHERE id = %(replica)s"
+_TAKING_UP = "UPDATE replica SET taking_up = %(taking_up)s WHERE id = %(replica)s"
 _GIVE_UP = f"UPDATE poller SET lease_until = {NOW} WHERE replica = %(replica)s AND lease_until > {NOW}"
 _GIVE_BACK = "UPDATE poller SET lease_until = '-infinity' WHERE replica = %(replica)s"
-_NEWS = "SELECT pg_notify(%(channel)s, %(news)s)"
 _LEAVE = "DELETE FROM replica WHERE id = %(replica)s"
 
 
@@ -66,7 +71,9 @@ class PostgresReplicas:
         self._patience: Callable[[], float | None] = _stands_not
         self._polls_until = float("-inf")
         self._beating: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
         self._hear: list[Hear] = []
+        self._taking_up: datetime | None = None
         self._one_at_a_time = asyncio.Lock()  # a beat that is on its way would take back what is given up
 
     @property
@@ -117,25 +124,32 @@ class PostgresReplicas:
         """Let another one poll, at once. Raises `LedgerFault`."""
         async with self._one_at_a_time:
             self._polls_until = float("-inf")
-            await self._database.run([Statement(_GIVE_UP, {"replica": self._id})])
+            await self._database.run([Statement(_GIVE_UP, {"replica": self._id}), self._news(News.REPLICAS)])
 
     async def taking_up(self, at: datetime | None) -> None:
         """Take in that a list comes in parts, or that all of it is there. Raises `LedgerFault`."""
-        micros = None if at is None else rows.micros(at)
-        await self._database.run([Statement(_TAKING_UP, {"replica": self._id, "at": micros})])
+        self._taking_up = at  # the next beat says so, too, if this fails
+        values = {"replica": self._id, "taking_up": self._taking_up_micros}
+        await self._database.run([Statement(_TAKING_UP, values), *([self._news(News.QUEUE)] if at is None else [])])
+
+    @property
+    def _taking_up_micros(self) -> int | None:
+        return None if self._taking_up is None else rows.micros(self._taking_up)
 
     async def announce(self, news: News) -> None:
         """Give news to all who hear. Raises `LedgerFault`."""
         await self._database.run([self._news(news)])
 
     def _news(self, news: News) -> Statement:
-        """Return the statement that gives news when its transaction is committed."""
-        return Statement(_NEWS, {"channel": self._database.target.schema, "news": f"{news} {self._id}"})
+        return listening.notify(self._database.target, self._id, news)
 
     @contextmanager
     def hearing(self, hear: Hear) -> Iterator[None]:
         """Have `hear` called with news while the context lasts."""
         self._hear.append(hear)
+        if self._listening is None:
+            listener = Listening(self._database.target, self._id, self._do, self._let_hear)
+            self._listening = asyncio.get_running_loop().create_task(listener.run())
         try:
             yield
         finally:
@@ -146,22 +160,29 @@ class PostgresReplicas:
         return _replicas((await self._database.read([Statement(_KNOWN)]))[0])
 
     async def stop_beating(self) -> None:
-        """Beat no more."""
-        beating, self._beating = self._beating, None
-        if beating is not None:
-            beating.cancel()
-            await asyncio.wait({beating})
+        """Beat and listen no more."""
+        ending = {task for task in (self._beating, self._listening) if task is not None}
+        self._beating = self._listening = None
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending)
 
     async def leave(self) -> None:
         """Give back what we have, and be no replica any more. Raises `LedgerFault`."""
         self._polls_until = float("-inf")
         ours = {"replica": self._id}
-        await self._database.run([claims.release(self._id), Statement(_GIVE_BACK, ours), Statement(_LEAVE, ours)])
+        leaves = [claims.release(self._id), Statement(_GIVE_BACK, ours), Statement(_LEAVE, ours)]
+        await self._database.run([*leaves, self._news(News.REPLICAS)])
 
     def _beat(self, patience: float | None) -> list[Statement]:
         ours: dict[str, object] = {"replica": self._id, "patience": patience}
         names = {"host": socket.gethostname(), "pid": os.getpid(), "version": __version__}
-        said = {"digest": self._said.digest, "carries": self._said.carries}
+        said = {
+            "digest": self._said.digest,
+            "carries": self._said.carries,
+            "taking_up": self._taking_up_micros,
+        }
         polls = [] if patience is None else [Statement(_POLLS, ours)]
         lives = Statement(_LIVES, {**ours, **names, **said})
         return [lives, claims.prolong(self._id), Statement(_GONE), *polls, Statement(_KNOWN)]
@@ -171,6 +192,9 @@ class PostgresReplicas:
             await asyncio.sleep(claims.BEAT)
             with suppress(LedgerFault):  # whoever writes next is told
                 await self.beat()
+
+    async def _do(self, statement: Statement) -> None:
+        await self._database.run([statement])
 
     def _let_hear(self, news: News) -> None:
         for hear in tuple(self._hear):

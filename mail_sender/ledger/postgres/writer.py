@@ -46,11 +46,12 @@ Write = Begin | Dot | Move
 
 
 class Writer:
-    """Writes into one database what one replica does."""
+    """Writes into one database what one replica does; `command` gives the others news of what an operator does."""
 
-    def __init__(self, database: Database, replica: UUID) -> None:
+    def __init__(self, database: Database, replica: UUID, command: Statement) -> None:
         self._database = database
         self._replica = replica
+        self._command = command
         self._waiting: list[tuple[Write, asyncio.Future[Any]]] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -101,7 +102,8 @@ class Writer:
     async def _answers(self, writes: Sequence[Write]) -> Sequence[bool | BaseException]:
         batch = Batch(writes, self._replica)
         try:
-            done = batch.done(await self._database.run(batch.statements))
+            found = await self._database.run([*batch.statements, *([self._command] if batch.has_commands else [])])
+            done = batch.done(found[: len(batch.statements)])
             late = batch.late(asyncio.get_running_loop().time())
         except LedgerFault as fault:
             return [LedgerFault(fault.kind, fault.detail, fault.advice) for _ in writes]
@@ -120,6 +122,11 @@ class Batch:
         self._dots = [(n, write) for n, write in each if isinstance(write, Dot)]
         self._begins = [(n, write) for n, write in each if isinstance(write, Begin)]
         self._replica = replica
+
+    @property
+    def has_commands(self) -> bool:
+        """Whether an operator wants any of it."""
+        return any(move.is_command for _, move in self._moves)
 
     @property
     def statements(self) -> list[Statement]:
