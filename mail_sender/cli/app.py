@@ -19,6 +19,7 @@ from mail_sender.cli import (
     config,
     default_paths,
     doctor,
+    ledger,
     privilege,
     queue,
     status,
@@ -47,6 +48,7 @@ app.command(short_help="Show whether mail flows.")(status.status)
 app.command(short_help="Find what stands in the way of mail.")(doctor.doctor)
 app.add_typer(alert.app, name="alert")
 app.add_typer(config.app, name="config")
+app.add_typer(ledger.app, name="ledger")
 app.command(short_help="Ask a running sender whether it is alive.")(status.healthcheck)
 app.command(short_help="Print the script that makes a shell complete commands.")(completion.completion)
 

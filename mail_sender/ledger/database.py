@@ -9,7 +9,7 @@ from mail_sender.ledger.config import LedgerConfig
 if TYPE_CHECKING:
     from mail_sender.ledger.postgres.target import Target
 
-_TO_BE_MENDED = frozenset({"newer", "older", "foreign", "encoding", "too_old", "not_allowed"})
+_TO_BE_MENDED = frozenset({"newer", "older", "foreign", "encoding", "too_old", "not_allowed", "unfinished"})
 """The kinds of faults that no waiting mends."""
 
 

@@ -5,6 +5,7 @@
 2. The numbered files in `schema` make the tables, in a schema of their own. Each is run in a transaction that first
    takes the advisory lock, and writes its number before all else: of several replicas that start together, one runs
    it, and the others find the number there. The lock ends with the transaction, so that PgBouncer does not matter.
+3. A ledger that is just being copied (`gate`), and an unfinished copy, are no ledgers to anybody but the copy itself.
 """
 
 import re
@@ -15,7 +16,7 @@ import psycopg
 from psycopg import errors
 
 from mail_sender.errors import LedgerFault
-from mail_sender.ledger.postgres import faults
+from mail_sender.ledger.postgres import faults, gate
 from mail_sender.ledger.postgres.database import Database
 from mail_sender.ledger.postgres.statement import Statement
 from mail_sender.ledger.postgres.target import Target
@@ -28,12 +29,18 @@ _OLDEST = 130000
 _SECONDS = 600.0  # for one step: an index on a long table takes its time
 _LOCK = 0x6D61696C  # "mail", as in the header of the ledger's file
 
-_STATE = """
+UNFINISHED = "unfinished_copy"
+"""The table that makes a ledger an unfinished copy (`copying`)."""
+
+_STATE = f"""
     SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_is_in_recovery(),
         to_regnamespace(quote_ident(%(schema)s)) IS NOT NULL,
         coalesce((SELECT bool_or(relname = 'version') FROM pg_catalog.pg_class
             WHERE relnamespace = to_regnamespace(quote_ident(%(schema)s)) AND relkind = 'r'), false),
-        EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = to_regnamespace(quote_ident(%(schema)s)))
+        EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = to_regnamespace(quote_ident(%(schema)s))),
+        EXISTS (SELECT FROM pg_catalog.pg_class
+            WHERE relnamespace = to_regnamespace(quote_ident(%(schema)s)) AND relname = '{UNFINISHED}'),
+        CASE WHEN %(looks)s THEN {gate.IS_OPEN} ELSE true END
     """
 _VERSION = "SELECT coalesce(max(number), 0) FROM version"
 _WAIT = (
@@ -44,11 +51,21 @@ _TABLE = "CREATE TABLE IF NOT EXISTS version (number integer PRIMARY KEY)"
 _INSERT = "INSERT INTO version (number) VALUES (%(number)s)"
 
 
-async def prepare(database: Database, *, reads_only: bool = False) -> None:
-    """Make the tables, or bring them up to date. Raises `LedgerFault`."""
+async def prepare(database: Database, *, reads_only: bool = False, copies: bool = False) -> None:
+    """Make the tables, or bring them up to date. Raises `LedgerFault`.
+
+    Whoever `copies` holds the gate, may go on with an unfinished copy, and brings no tables up to date.
+    """
     target = database.target
-    ((state, *_),) = await database.read([Statement(_STATE, {"schema": target.schema})])
-    has_schema, has_version = _checked(state, target, reads_only=reads_only)
+    values = {**gate.values(target.schema), "looks": not (reads_only or copies)}
+    ((state, *_),) = await database.read([Statement(_STATE, values)])
+    *found, is_unfinished, is_open = state
+    if not is_open:
+        raise gate.closed(target.place)
+    if is_unfinished and not copies:
+        detail = f"{target.place}: the ledger is a copy, and not finished"
+        raise LedgerFault("unfinished", detail, "run the same `mail-sender ledger copy` again: it goes on")
+    has_schema, has_version = _checked(tuple(found), target, reads_only=reads_only)
     version = await _version(database) if has_version else 0
     if version > len(_SCRIPTS):
         detail = f"{target.place}: the ledger was written by a newer mail-sender (schema {version})"
@@ -56,6 +73,9 @@ async def prepare(database: Database, *, reads_only: bool = False) -> None:
     if reads_only and version < len(_SCRIPTS):
         detail = f"{target.place}: there is no ledger yet, or one of an older mail-sender"
         raise LedgerFault("older", detail, "start mail-sender once: it makes the tables")
+    if copies and 0 < version < len(_SCRIPTS):
+        detail = f"{target.place}: the ledger was written by an older mail-sender (schema {version})"
+        raise LedgerFault("older", detail, "start this version on it once: it brings the tables up to date")
     while version < len(_SCRIPTS):
         await _step(database, version + 1, make_schema=not has_schema)
         version, has_schema = await _version(database), True
