@@ -10,6 +10,11 @@ TOLERANCE = timedelta(seconds=60)
 _BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
+def elapsed() -> float:
+    """Return seconds that never jump; those while the process was stopped count, and while the machine slept."""
+    return time.clock_gettime(_BOOT) if _BOOT is not None else time.monotonic()
+
+
 class Clock(Protocol):
     """A wall clock, a monotonic clock and a wait."""
 
@@ -58,7 +63,7 @@ class SteadyClock:
 
     def monotonic(self) -> float:
         """Return seconds that never jump; those while the machine slept count."""
-        return time.clock_gettime(_BOOT) if _BOOT is not None else time.monotonic()
+        return elapsed()
 
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:
         """Wait for the event, at most so many seconds; say whether it was set."""

@@ -213,8 +213,11 @@ class Ledger(Protocol):
         `Fenced` itself. So does any ledger that has failed, until it has written again.
         """
 
-    async def dot(self, delivery: Delivery, imprint: Imprint) -> None:
+    async def dot(self, delivery: Delivery, imprint: Imprint) -> float | None:
         """All but the final dot is written; from here on the mail may have arrived.
+
+        Returns until when the dot may go out, on `clock.elapsed`: afterwards another replica may have taken over.
+        None: at any time, because no other process writes the ledger.
 
         Raises `Fenced` if the claim does not stand any more: the dot must not be written then.
         """

@@ -113,7 +113,7 @@ class SqliteLedger:
         return replace(delivery, state=State.PROCESSING, claim=claim)
 
     async def dot(self, delivery: Delivery, imprint: Imprint) -> None:
-        """Write that the dot may be out from here on."""
+        """Write that the dot may be out from here on, at any time."""
         within = self._company.dot(delivery.claim, _now())
         await self._writer.do(lambda db: moves.dot(db, delivery, imprint), begins=True, within=within)
 

@@ -5,12 +5,15 @@
 3. A reply that the step does not need raises `Rejected`. What the network or the TLS library raises passes through.
 4. A reply that nobody asked for raises `ConnectionError`.
 5. Several commands may be said at once (`write`); their replies are read one after the other (`answer`).
+6. A dot that may go out until some time is written only if the kernel takes it at once, and the clock is looked at
+   last. What waited in this process would go out whenever the process goes on after a stop.
 
 After any exception but `Rejected` only `abort` may be called.
 """
 
+import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from aiosmtplib.errors import SMTPResponseException
 from aiosmtplib.response import SMTPResponse
@@ -21,6 +24,7 @@ from mail_sender.relay.ehlo import Offer, offer
 from mail_sender.relay.known import KnownRelay
 from mail_sender.relay.opening import Opening
 from mail_sender.relay.protocol import Rejected, RelayProtocol, is_expected
+from mail_sender.relay.transport import BeforeDot, require_in_time
 from mail_sender.tls import certificate, shown
 from mail_sender.tls.certificate import Certificate
 from mail_sender.tls.shown import Shown
@@ -29,6 +33,7 @@ from mail_sender.verdict import Reply, Stage
 __all__ = ["Channel", "NoStartTls", "Rejected"]
 
 _UNASKED = "the relay said something that answers nothing"
+_ROOM_PAUSE = 0.02  # seconds after which it is looked again whether the kernel would take the dot
 
 
 class NoStartTls(Exception):
@@ -109,10 +114,11 @@ class Channel:
             raise Rejected(self._reply(response))
         return response
 
-    async def content(self, stuffed: bytes, before_dot: Callable[[], Awaitable[None]]) -> Reply:
+    async def content(self, stuffed: bytes, before_dot: BeforeDot) -> Reply:
         """Write the body (CRLF at its end, dots doubled), then the dot; return the reply to that.
 
         What comes before the dot is read: a relay may refuse half-way through. A yes before the dot is none.
+        Raises `DotLate` if the dot's time has passed: the caller drops the connection, and the relay the mail.
         """
         protocol = self._open_protocol
         if protocol.has_unasked:
@@ -123,12 +129,20 @@ class Channel:
             if not rest:
                 async with deadlines.within(deadlines.of(Stage.BODY)):
                     await protocol.drained()
-        if not self._is_interrupted:
-            await before_dot()
+        until = None if self._is_interrupted else await before_dot()
+        if until is not None:
+            await self._room_for_dot(until)
         if self._is_interrupted:
             raise Rejected(self._reply(await self._open_protocol.read_response(deadlines.of(Stage.BODY))))
+        require_in_time(until)
         protocol.write(rest + b".\r\n")
         return self._reply(await self.answer(Stage.DOT))
+
+    async def _room_for_dot(self, until: float) -> None:
+        """Return when the kernel would take the dot at once, or the relay has said something."""
+        while not (self._is_interrupted or self._open_protocol.has_room):
+            require_in_time(until)
+            await asyncio.sleep(_ROOM_PAUSE)
 
     def abort(self) -> None:
         """Drop the connection at once."""

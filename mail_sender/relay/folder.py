@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from mail_sender.mail.mail import Mail
-from mail_sender.relay.transport import BeforeDot
+from mail_sender.relay.transport import BeforeDot, require_in_time
 from mail_sender.verdict import Accepted, RelayDown, Reply, Stage, Verdict
 
 _LONGEST_NAME = 200  # characters before the suffix; most file systems take 255 octets
@@ -31,7 +31,7 @@ class FolderTransport:
         except OSError as error:
             return self._refusal(error)
         try:
-            await before_dot()
+            require_in_time(await before_dot())
             return self._named(partial, target)
         finally:
             partial.unlink(missing_ok=True)

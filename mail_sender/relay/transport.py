@@ -3,10 +3,22 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from mail_sender import clock
 from mail_sender.mail.mail import Mail
 from mail_sender.verdict import Verdict
 
-BeforeDot = Callable[[], Awaitable[None]]
+BeforeDot = Callable[[], Awaitable[float | None]]
+"""Returns until when the dot may go out, on `clock.elapsed`; None: at any time."""
+
+
+class DotLate(Exception):
+    """The time in which the dot might go out had passed: the mail has certainly not been handed over."""
+
+
+def require_in_time(until: float | None) -> None:
+    """Raise `DotLate` if a dot may not go out any more. It is the last thing to be done before the dot."""
+    if until is not None and clock.elapsed() >= until:
+        raise DotLate
 
 
 class Transport(Protocol):
@@ -17,7 +29,7 @@ class Transport(Protocol):
 
         `before_dot` is awaited when all but the final dot is written, before each dot: a relay that certainly did not
         take the mail may be asked once more. What it raises stops the mail, which has then certainly not been handed
-        over.
+        over. So does the end of the time that it returns: `DotLate` is raised.
         """
 
     async def close(self) -> None:

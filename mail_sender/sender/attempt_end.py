@@ -95,6 +95,11 @@ def stopped(claimed: Delivery, at: datetime, relay: str) -> End:
     return End(claimed, settle.put_off(claimed, at), settle.not_written(at, relay), is_kept=True)
 
 
+def late(claimed: Delivery, at: datetime, relay: str) -> End:
+    """The dot's time had passed: the mail was stopped before it, and is due at once, if nobody has taken it over."""
+    return End(claimed, settle.put_off(claimed, at), settle.too_late(at, relay), is_kept=True)
+
+
 def interrupted(delivery: Delivery, now: datetime) -> End:
     """The process that made the attempt is gone, or has lost track of it."""
     outcome = settle.interrupted(delivery, now)

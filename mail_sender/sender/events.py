@@ -136,6 +136,12 @@ def changed(delivery: Delivery) -> None:
     _log.warning("mail_changed", **_facts(delivery), message=text)
 
 
+def dot_late(delivery: Delivery) -> None:
+    """Log that a mail was stopped before its dot, since another sender may have taken it over."""
+    text = "stood still before the final dot for longer than the claim lasts: not sent; it goes again, by any sender"
+    _log.warning("dot_late", **_facts(delivery), message=text)
+
+
 def held(delivery: Delivery, reason: str) -> None:
     """Log that a message waits until its template is repaired."""
     _log.error("held", **_facts(delivery), message=f"{reason}; left in the queue; other mail goes on")

@@ -1,7 +1,8 @@
 """The handover of one mail to the relay: what the relay answers, whose fault a refusal is, and what follows.
 
 1. The ledger commits the dot, with the mail's imprint, before the dot goes out: after a crash the ledger says that
-   the mail may have arrived. If the commit fails, the mail is stopped before its dot.
+   the mail may have arrived. If the commit fails, the mail is stopped before its dot. So it is where the ledger is
+   shared and the claim may have been taken over by the time at which the dot would go out.
 2. The relay gate judges the verdict: the relay or our configuration may have caused a refusal, not this mail.
 3. The verdict is reported at once, because it is true even if the ledger fails next. `settle` says what the delivery
    becomes.
@@ -14,6 +15,7 @@ from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Delivery, Imprint, Outcome
 from mail_sender.mail.mail import Mail
+from mail_sender.relay.transport import DotLate
 from mail_sender.sender import attempt_end, events, settle
 from mail_sender.sender.attempt_end import End
 from mail_sender.sender.config import RetryConfig
@@ -43,6 +45,9 @@ class Handover:
         except LedgerFault as fault:
             self._ledger_gate.close(fault)
             return attempt_end.stopped(claimed, at, relay.place)
+        except DotLate:
+            events.dot_late(claimed)
+            return attempt_end.late(claimed, at, relay.place)
         if isinstance(verdict, Accepted | Uncertain):
             self._parts.recent_mails.went(claimed, self._clock.now())
         judged = relay.gate.judge(granted.permit, verdict, self._clock.monotonic())
@@ -52,13 +57,14 @@ class Handover:
         line = settle.attempt(judged, at, self._clock.monotonic() - started)
         return End(claimed, outcome, replace(line, relay=relay.place), is_kept=True)
 
-    async def _before_dot(self, claimed: Delivery, mail: Mail, granted: Grant) -> None:
+    async def _before_dot(self, claimed: Delivery, mail: Mail, granted: Grant) -> float | None:
         imprint = Imprint(mail.message_id, mail.date, mail.digest, granted.relay.place)
         with self._ledger_gate.measured("dot"):
-            await self._parts.ledger.dot(claimed, imprint)
+            until = await self._parts.ledger.dot(claimed, imprint)
         self._ledger_gate.works()
         self._parts.in_flight.put(replace(claimed, dot=True, imprint=imprint))
         granted.relay.gate.reached_dot(granted.permit, self._clock.monotonic())
+        return until
 
     def _report(self, verdict: Verdict, delivery: Delivery, outcome: Outcome, relay: Relay) -> None:
         now, condition = self._clock.now(), relay.condition

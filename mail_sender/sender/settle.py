@@ -106,6 +106,15 @@ def lost_track(delivery: Delivery, now: datetime) -> Attempt:
 def not_written(at: datetime, relay: str) -> Attempt:
     """Return the line of history of a mail that was stopped before its dot, as the ledger could not be written."""
     text = "the ledger could not be written: it was not sent"
+    return _stopped(at, text, relay)
+
+
+def too_late(at: datetime, relay: str) -> Attempt:
+    """Return the line of history of a mail that was stopped before its dot, as another sender may have taken over."""
+    return _stopped(at, "mail-sender stood still before the dot for too long: it was not sent", relay)
+
+
+def _stopped(at: datetime, text: str, relay: str) -> Attempt:
     return Attempt(at, Stage.BODY, "interrupted", None, text, 0.0, relay=relay)
 
 

@@ -1,7 +1,9 @@
 """Senders that share a ledger in PostgreSQL: all carry mail, none carries another one's, and the living go on."""
 
 import asyncio
+import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -95,6 +97,29 @@ def test_of_three_senders_the_living_carry_what_another_one_left(
         assert arrived[one.delivery.recipient] == 1 or one.delivery.ambiguous
     sent = {str(one.delivery.message) for one in found if one.delivery.state is State.SENT}
     assert sent == {message["id"] for message in shared.messages() if "sent_at" in message}
+
+
+def test_a_sender_that_was_stopped_before_a_dot_does_not_send_it_after_another_took_over(
+    shared: Stub, postgres: Postgres, tmp_path: Path
+) -> None:
+    """It is stopped after the commit, for longer than its claim lasts: the relay gets the mail once, from the other."""
+    shared.send_test("ellie")
+
+    def hasty(name: str, **env: str) -> Sender:
+        state = {"STATE_DIRECTORY": str(tmp_path / name)}
+        program = (sys.executable, "-m", "tests.support.hasty_sender")
+        return Sender(shared.client_config, shared.sender_config, "-d", env={**state, **env}, program=program)
+
+    with hasty("first", STOP_AT_DOT="1") as first:
+        os.waitid(os.P_PID, first.process.pid, os.WSTOPPED)
+        with hasty("second") as second:
+            second.wait_for("sent")
+            first.signal(signal.SIGCONT)
+            first.wait_for("dot_late")
+            assert [sender.stop() for sender in (first, second)] == [0, 0]
+    (one,) = entries(postgres)
+    assert (one.delivery.state, one.delivery.ambiguous) == (State.SENT, 1)
+    assert len(shared.mails()) == 1
 
 
 def until(sender: Sender, is_so: Callable[[], bool]) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from mail_sender import clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Attempt, Delivery, Fenced
 from mail_sender.ledger.postgres import claims
@@ -105,7 +106,8 @@ async def test_a_dot_needs_a_lease_that_lasts(pair: Given) -> None:
     with pytest.raises(Fenced):
         await first.dot(of, IMPRINT)
     await first.beat()
-    await first.dot(of, IMPRINT)
+    began = clock.elapsed()
+    assert began < await first.dot(of, IMPRINT) - claims.MARGIN < clock.elapsed()
 
 
 async def test_a_dot_that_is_answered_too_late_must_not_go_out(pair: Given, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 Each replica is a worker in small: it claims what is due, writes the dot, hands the mail over if that is not too late,
 settles, and takes over what was interrupted. Time passes only where the machine says so: it moves the leases instead
-of the clock. A replica that does nothing while time passes is one that was stopped, or cut off.
+of the database's clock, and is the clock by which a dot is late. A replica that does nothing while time passes is one that was stopped, or cut off.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
@@ -26,12 +26,14 @@ from hypothesis.stateful import (
 )
 from psycopg.conninfo import make_conninfo
 
+from mail_sender import clock
 from mail_sender.ledger.base import Delivery, Key, Outcome
 from mail_sender.ledger.postgres import claims
 from mail_sender.ledger.postgres.due import STALE
 from mail_sender.ledger.postgres.ledger import PostgresLedger
 from mail_sender.ledger.postgres.target import Target
 from mail_sender.ledger.states import ChangedMeanwhile, State
+from mail_sender.relay import transport
 from mail_sender.sender import settle
 from tests.support.postgres import Postgres
 from tests.support.samples import IMPRINT, NOW, A, message
@@ -53,13 +55,14 @@ REPLICAS = st.sampled_from([0, 1])
 class Machine(RuleBasedStateMachine):
     """What two workers do, in any order."""
 
+    now: ClassVar[float]
     database: psycopg.Connection[tuple[Any, ...]]
     target: Target
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.now = 0.0
+        Machine.now = 0.0
         self.held: list[dict[Key, Delivery]] = [{}, {}]
         """What each replica works on."""
         self.dots: list[dict[Key, float]] = [{}, {}]
@@ -92,7 +95,7 @@ class Machine(RuleBasedStateMachine):
     def time_passes(self, steps: int, living: tuple[int, ...]) -> None:
         """The replicas that live say so; another one is stopped, or cut off from the database."""
         for _ in range(steps):
-            self.now += claims.BEAT
+            Machine.now += claims.BEAT
             self.database.execute(MOVE_CLOCKS)
             for who in living:
                 self.run(self.replicas[who].beat())
@@ -156,19 +159,23 @@ class Machine(RuleBasedStateMachine):
 
     def dot(self, who: int, found: Delivery) -> None:
         """Write the dot; a replica that may not lets its claim go."""
-        self.dots[who][found.key] = self.now + claims.MARGIN
-        if self.tried(self.replicas[who].dot(found, IMPRINT), default=True) is None:
+        until = self.tried(self.replicas[who].dot(found, IMPRINT))
+        if until is None:
             self.let_go(who, found.key)
+        else:
+            self.dots[who][found.key] = until
 
     def hand_over(self, who: int, found: Delivery) -> None:
         """Send the mail, if it is not too late; its claim must stand at that moment."""
-        if self.now < self.dots[who][found.key]:
-            _, claim, has_dot, _ = self.rows()[found.key]
-            assert (claim, has_dot) == (found.claim, True), "it was taken over"
-            self.mails[found.key] += 1
-            self.accepted[who].add(found.key)
-        else:
+        try:
+            transport.require_in_time(self.dots[who][found.key])
+        except transport.DotLate:
             self.settled(who, found, found.queued(NOW))
+            return
+        _, claim, has_dot, _ = self.rows()[found.key]
+        assert (claim, has_dot) == (found.claim, True), "it was taken over"
+        self.mails[found.key] += 1
+        self.accepted[who].add(found.key)
 
     @invariant()
     def a_mail_goes_once(self) -> None:
@@ -192,12 +199,11 @@ class Machine(RuleBasedStateMachine):
         self.dots[who].pop(key, None)
         self.accepted[who].discard(key)
 
-    def tried(self, call: Coroutine[Any, Any, Any], default: Any = None) -> Any:
+    def tried(self, call: Coroutine[Any, Any, Any]) -> Any:
         try:
-            found = self.run(call)
+            return self.run(call)
         except ChangedMeanwhile:
             return None
-        return default if found is None else found
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +211,11 @@ def machine(postgres: Postgres) -> Iterator[type[Machine]]:
     """The machine, on a ledger of its own."""
     Machine.target = postgres.target()
     asyncio.run(made(Machine.target))
-    with psycopg.connect(make_conninfo(**Machine.target.parameters), autocommit=True) as database:
+    with (
+        psycopg.connect(make_conninfo(**Machine.target.parameters), autocommit=True) as database,
+        pytest.MonkeyPatch.context() as patched,
+    ):
+        patched.setattr(clock, "elapsed", lambda: Machine.now)
         database.execute(f'SET search_path TO "{Machine.target.schema}"')
         Machine.database = database
         yield Machine
@@ -236,5 +246,15 @@ def test_without_the_fence_the_machine_finds_a_copy(machine: type[Machine], monk
     fence = f"AND d.claim = asked.claim AND d.replica = %(replica)s AND {claims.LASTS}"
     assert fence in claims.DOT
     monkeypatch.setattr(claims, "DOT", claims.DOT.replace(fence, ""))
+    with pytest.raises(AssertionError, match="it was taken over"):
+        ran(machine, examples=settings().max_examples)
+
+
+@pytest.mark.debian("postgresql")
+def test_without_the_dots_time_the_machine_finds_a_copy(
+    machine: type[Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would find a transport that writes a dot after the time that the ledger gave for it."""
+    monkeypatch.setattr(transport, "require_in_time", lambda _until: None)
     with pytest.raises(AssertionError, match="it was taken over"):
         ran(machine, examples=settings().max_examples)

@@ -10,13 +10,14 @@ from typing import Protocol
 import pytest
 import tomli
 
+from mail_sender import clock
 from mail_sender.mail.mail import Mail
 from mail_sender.names.secret import Secret
 from mail_sender.relay.config import RelayConfig
 from mail_sender.relay.folder import FolderTransport
 from mail_sender.relay.pool import SmtpTransport
 from mail_sender.relay.relay_url import Security
-from mail_sender.relay.transport import Transport
+from mail_sender.relay.transport import DotLate, Transport
 from mail_sender.verdict import Accepted, Deferred, Refused, RelayDown, Reply, Stage, Verdict
 from tests.support.recording_transport import RecordingTransport
 from tests.support.stub import Stub
@@ -236,6 +237,20 @@ async def test_what_before_dot_raises_stops_the_mail(world: World) -> None:
         await world.transport.send(mail("a@example.com"), fail)
     assert world.arrived() == []
     assert isinstance(await send(world.transport, "b@example.com"), Accepted)
+    assert [recipient for recipient, _ in world.arrived()] == ["b@example.com"]
+
+
+@every_way
+async def test_a_dot_whose_time_has_passed_does_not_go_out(world: World) -> None:
+    """Somebody else may have taken the mail over: nothing is handed over, and a later mail goes in its time."""
+
+    async def until(seconds: float) -> float:
+        return clock.elapsed() + seconds
+
+    with pytest.raises(DotLate):
+        await world.transport.send(mail("a@example.com"), lambda: until(-1.0))
+    assert world.arrived() == []
+    assert isinstance(await world.transport.send(mail("b@example.com"), lambda: until(60.0)), Accepted)
     assert [recipient for recipient, _ in world.arrived()] == ["b@example.com"]
 
 

@@ -154,10 +154,11 @@ class Fate:
 
     def _with_dots(self, transport: Transport) -> Transport:
         async def send(mail: Mail, before_dot: BeforeDot) -> Verdict:
-            async def met() -> None:
+            async def met() -> float | None:
                 self.meet("transport.before_dot", "before")
-                await before_dot()
+                until = await before_dot()
                 self.meet("transport.before_dot", "after")
+                return until
 
             return await transport.send(mail, met)
 

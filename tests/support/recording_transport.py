@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from mail_sender.mail.mail import Mail
-from mail_sender.relay.transport import BeforeDot
+from mail_sender.relay.transport import BeforeDot, require_in_time
 from mail_sender.verdict import Accepted, Deferred, Refused, Reply, Stage, Uncertain, Verdict
 from tests.support.memory_source import dawdle
 
@@ -84,7 +84,7 @@ class RecordingTransport:
         if stage is not Stage.DOT:
             await dawdle(seconds)
         if _reaches_the_dot(verdict):
-            await before_dot()
+            require_in_time(await before_dot())
             if isinstance(verdict, Accepted | Uncertain):
                 self.arrived.append(mail)
                 self.arrivals.append(asyncio.get_running_loop().time())

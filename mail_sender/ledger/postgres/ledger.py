@@ -4,7 +4,6 @@
 those that read. `replicas` says that this replica lives, and knows of the others.
 """
 
-import asyncio
 from collections.abc import Collection, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,17 +11,18 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID, uuid4
 
+from mail_sender import clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger import rows, states
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Imprint, Outcome, Query, Stuck
-from mail_sender.ledger.postgres import admission, due, listening, migrations, moves, reading, tally
+from mail_sender.ledger.postgres import admission, claims, due, listening, migrations, moves, reading, tally
 from mail_sender.ledger.postgres.database import Database
 from mail_sender.ledger.postgres.due import Reader
 from mail_sender.ledger.postgres.moves import Move
 from mail_sender.ledger.postgres.replicas import PostgresReplicas
 from mail_sender.ledger.postgres.statement import Rows, Statement
 from mail_sender.ledger.postgres.target import Target
-from mail_sender.ledger.postgres.writer import Begin, Dot, Writer, deadline
+from mail_sender.ledger.postgres.writer import Begin, Dot, Writer
 from mail_sender.ledger.replicas import News
 from mail_sender.ledger.sqlite import KEPT_AFTER
 from mail_sender.ledger.states import State
@@ -114,12 +114,14 @@ class PostgresLedger:
         await self._writer.do(Begin(delivery))
         return replace(delivery, state=State.PROCESSING, claim=delivery.claim + 1)
 
-    async def dot(self, delivery: Delivery, imprint: Imprint) -> None:
-        """Write that the dot may be out from here on.
+    async def dot(self, delivery: Delivery, imprint: Imprint) -> float:
+        """Write that the dot may be out from here on, until the time that is returned.
 
         Raises `LedgerFault` also where the answer comes so late that another replica may take over soon.
         """
-        await self._writer.do(Dot(delivery, imprint, deadline(asyncio.get_running_loop().time())))
+        until = clock.elapsed() + claims.MARGIN  # from before the ledger looked at the lease, so never too long
+        await self._writer.do(Dot(delivery, imprint, until))
+        return until
 
     async def settle(
         self, delivery: Delivery, outcome: Outcome, now: datetime, attempt: Attempt | None = None

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from mail_sender import clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Delivery, Fenced, Imprint, Key
 from mail_sender.ledger.postgres import claims, faults, moves
@@ -35,7 +36,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A delivery's dot is to be written; `until` is when it is too late, on the loop's clock."""
+    """A delivery's dot is to be written; `until` is when it is too late, on `clock.elapsed`."""
 
     delivery: Delivery
     imprint: Imprint
@@ -104,7 +105,7 @@ class Writer:
         try:
             found = await self._database.run([*batch.statements, *([self._command] if batch.has_commands else [])])
             done = batch.done(found[: len(batch.statements)])
-            late = batch.late(asyncio.get_running_loop().time())
+            late = batch.late(clock.elapsed())
         except LedgerFault as fault:
             return [LedgerFault(fault.kind, fault.detail, fault.advice) for _ in writes]
         except Exception as error:  # noqa: BLE001 - whoever waits gets it; the writer goes on
@@ -159,8 +160,3 @@ class Batch:
     def late(self, now: float) -> set[int]:
         """Return the numbers of the dots that must not go out any more: another replica may soon take over."""
         return {n for n, dot in self._dots if now > dot.until}
-
-
-def deadline(now: float) -> float:
-    """Return until when a dot that is handed over now may go out, on the same clock."""
-    return now + claims.MARGIN

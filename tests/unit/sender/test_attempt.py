@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from mail_sender import clock
+from mail_sender.ledger.base import Query
 from mail_sender.ledger.states import State
 from mail_sender.mail.render import render as original
 from mail_sender.message import Message, UnknownContent
@@ -121,6 +123,28 @@ async def test_a_fault_in_one_mail_holds_that_one_and_the_others_go_on(monkeypat
             patch.undo()
             await table.run(10)
             assert await table.states(bad) == [State.SENT]
+
+
+async def test_a_dot_that_is_late_was_not_sent_and_the_mail_goes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, as it certainly did not arrive; log and history say why, and neither relay nor ledger is at fault."""
+    of = message(A)
+    async with bench(of, schedule=HOURLY) as table:
+        dot, untils = table.ledger.dot, iter([clock.elapsed() - 1.0])
+
+        async def late(*args: Any) -> float | None:
+            await dot(*args)
+            return next(untils, None)
+
+        monkeypatch.setattr(table.ledger, "dot", late)
+        await table.run(10)
+        assert (len(table.transport.tried), len(table.transport.arrived)) == (2, 1)
+        assert table.said("dot_late", "sent", "relay_down", "ledger_down") == ["dot_late", "sent"]
+        ((entry,),) = [await table.ledger.find(Query(), 10)]
+        assert (entry.delivery.state, entry.delivery.ambiguous) == (State.SENT, 0)
+        assert [(line.verdict, line.stage) for line in entry.history] == [
+            ("interrupted", "body"),
+            ("accepted", "dot"),
+        ]
 
 
 @pytest.mark.parametrize("stage", [Stage.RCPT, Stage.DOT])
