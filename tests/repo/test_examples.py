@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
@@ -24,9 +25,12 @@ from tests.repo.commands import Command
 from tests.support.certificates import Authority
 
 EXAMPLES = checkout.ROOT / "examples"
-FOLDERS = ("compose", "kubernetes", "quadlet", "systemd")
+FOLDERS = ("compose", "kubernetes", "kubernetes-replicas", "quadlet", "systemd")
 COMPOSE = EXAMPLES / "compose/compose.yaml"
+COMPOSE_REPLICAS = EXAMPLES / "compose/replicas.yaml"
 KUBERNETES = EXAMPLES / "kubernetes"
+REPLICAS = EXAMPLES / "kubernetes-replicas"
+of_each = pytest.mark.parametrize("folder", [KUBERNETES, REPLICAS], ids=lambda folder: str(folder.name))
 QUADLET = EXAMPLES / "quadlet/mail-sender.container"
 IMAGE = (checkout.ROOT / "Containerfile").read_text()
 QUADLET_KEYS = {
@@ -102,43 +106,54 @@ def test_the_examples_use_the_folders_and_the_user_of_the_image() -> None:
     assert service["user"] == "10001:10001"
     assert {volume.split(":")[1] for volume in container()["Volume"]} == {state, config}
     assert (container()["User"], container()["Group"]) == (["10001"], ["10001"])
-    (pod,) = (one["spec"]["template"]["spec"] for one in manifests() if one["kind"] == "Deployment")
-    assert {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]} >= {state, config}
-    assert pod["securityContext"]["runAsUser"] == 10001
     grace = 8
-    assert pod["terminationGracePeriodSeconds"] > grace
+    for folder in (KUBERNETES, REPLICAS):
+        pod = deployment(folder)["spec"]["template"]["spec"]
+        assert {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]} >= {state, config}
+        assert pod["securityContext"]["runAsUser"] == 10001
+        assert pod["terminationGracePeriodSeconds"] > grace
     assert int(service["stop_grace_period"].removesuffix("s")) > grace
     assert int(re.findall(r"TimeoutStopSec=(\d+)", QUADLET.read_text())[0]) > grace
 
 
-@pytest.mark.parametrize("folder", ["compose", "kubernetes"])
+@pytest.mark.parametrize("folder", ["compose", "kubernetes", "kubernetes-replicas"])
 def test_the_configuration_of_an_example_loads(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the secrets from where the example says; its CA is one that exists."""
+    """With the secrets from where the example says; its CA is one that exists. What has replicas names a database."""
     Authority.make(tmp_path)
     for name in ("config", "mail-sender"):
         (tmp_path / name).write_text((EXAMPLES / folder / name).read_text().replace("/ca/", f"{tmp_path}/"))
     for name, value in (("TOKEN", "a.b.c"), ("MAIL_PASSWORD", "secret")):
         (tmp_path / name).write_text(value)
-        if name == "TOKEN" or folder == "kubernetes":
+        if name == "TOKEN" or folder != "compose":
             monkeypatch.setenv(f"MAIL_SENDER_{name}_FILE", str(tmp_path / name))
+    if folder.endswith("replicas"):
+        monkeypatch.setenv("MAIL_SENDER_LEDGER_PASSWORD_FILE", str(tmp_path / "MAIL_PASSWORD"))
     loaded = load.load(tmp_path / "config", tmp_path / "mail-sender")
     assert loaded.source.uri.startswith("https://idm.example.com")
+    assert (loaded.ledger.kind == "postgresql") == folder.endswith("replicas")
+    assert not [warning for warning in loaded.warnings if "[ledger]" in warning]
+    if folder == "compose":
+        for name, value in compose(COMPOSE_REPLICAS)["services"]["mail-sender"]["environment"].items():
+            monkeypatch.setenv(name, re.sub("^(/ca|/run/secrets)/.*", "", value) or str(tmp_path / "ca.pem"))
+        loaded = load.load(tmp_path / "config", tmp_path / "mail-sender")
+        assert (loaded.ledger.kind, loaded.ledger.ca_path) == ("postgresql", tmp_path / "ca.pem")
 
 
 # Compose
 
 
-def compose() -> Mapping[str, Any]:
-    return dict(yaml.safe_load(COMPOSE.read_text()))
+def compose(file: Path = COMPOSE) -> Mapping[str, Any]:
+    return dict(yaml.safe_load(file.read_text()))
 
 
-def test_the_compose_file_keeps_to_the_compose_specification() -> None:
+@pytest.mark.parametrize("file", [COMPOSE, COMPOSE_REPLICAS], ids=lambda file: str(file.name))
+def test_the_compose_file_keeps_to_the_compose_specification(file: Path) -> None:
     """Every key is one of the specification's, as its schema has it."""
     command = [
         str(checkout.ROOT / ".venv/bin/check-jsonschema"),
         "--builtin-schema",
         "vendor.compose-spec",
-        str(COMPOSE),
+        str(file),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -157,6 +172,28 @@ def test_the_compose_file_uses_what_it_declares_and_confines_the_sender() -> Non
     assert (sender["read_only"], sender["cap_drop"]) == (True, ["ALL"])
     assert sender["security_opt"] == ["no-new-privileges:true"]
     assert sender["environment"]["MAIL_SENDER_TOKEN_FILE"] == "/run/secrets/token"
+
+
+def test_each_sender_of_the_replicas_has_a_state_folder_of_its_own_and_the_database() -> None:
+    """In a shared folder one of them would stand by; the rest of the second sender is what the first one has."""
+    over, under = compose(COMPOSE_REPLICAS), compose()
+    first, second = over["services"]["mail-sender"], over["services"]["mail-sender-2"]
+    assert second["extends"] == {"file": COMPOSE.name, "service": "mail-sender"}
+    assert {key: value for key, value in second.items() if key not in {"extends", "volumes"}} == first
+    state = str(state_folder.DEFAULT)
+    volumes = [*under["services"]["mail-sender"]["volumes"], *second["volumes"]]
+    of_state = [volume.split(":")[0] for volume in volumes if volume.split(":")[1] == state]
+    assert len(set(of_state)) == len(of_state) == 2
+    assert {volume.split(":")[0] for volume in second["volumes"]} <= set(over["volumes"])
+    assert first["secrets"] == over["services"]["postgres"]["secrets"] == list(over["secrets"])
+    server = over["services"]["postgres"]
+    url = urlsplit(first["environment"]["MAIL_SENDER_LEDGER_URL"])
+    assert (url.hostname, url.username, url.path) == (
+        "postgres", server["environment"]["POSTGRES_USER"], f"/{server['environment']['POSTGRES_DB']}",
+    )  # fmt: skip
+    (made,) = re.findall(r"for name in (.*); do", under["services"]["certificates"]["command"][0])
+    assert f"ssl_cert_file=/tls/{url.hostname}.pem" in server["command"]
+    assert url.hostname in made.split()
 
 
 # Quadlet
@@ -205,16 +242,22 @@ def test_systemd_finds_nothing_wrong_with_the_other_sections_of_the_quadlet_unit
 # Kubernetes
 
 
-def manifests() -> list[Mapping[str, Any]]:
-    """Return the resources that the kustomization names."""
-    names = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())["resources"]
-    return [yaml.safe_load((KUBERNETES / name).read_text()) for name in names]
+def manifests(folder: Path = KUBERNETES) -> list[Mapping[str, Any]]:
+    """Return the resources that a kustomization names."""
+    names = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+    return [yaml.safe_load((folder / name).read_text()) for name in names]
 
 
-def test_the_manifests_keep_to_the_api_of_kubernetes() -> None:
+def deployment(folder: Path) -> Mapping[str, Any]:
+    (found,) = (one for one in manifests(folder) if one["kind"] == "Deployment")
+    return found
+
+
+@of_each
+def test_the_manifests_keep_to_the_api_of_kubernetes(folder: Path) -> None:
     """Every field is one of the API's, of the right type; unknown ones are faults."""
     schema = json.loads((checkout.ROOT / "tests/repo/kubernetes.schema.json").read_text())
-    for manifest in manifests():
+    for manifest in manifests(folder):
         (name,) = (
             name
             for name in schema["$defs"]
@@ -223,35 +266,56 @@ def test_the_manifests_keep_to_the_api_of_kubernetes() -> None:
         jsonschema.validate(manifest, {"$defs": schema["$defs"], "$ref": f"#/$defs/{name}"})
 
 
-def test_the_kustomization_names_every_file_and_its_names_meet() -> None:
+@of_each
+def test_the_kustomization_names_every_file_and_its_names_meet(folder: Path) -> None:
     """What the pod mounts is made by the kustomization, or by the command in its comment."""
-    text = (KUBERNETES / "kustomization.yaml").read_text()
+    text = (folder / "kustomization.yaml").read_text()
     found = yaml.safe_load(text)
     generated = {one["name"]: one["files"] for one in found["configMapGenerator"]}
     listed = {*found["resources"], *(name for names in generated.values() for name in names), "kustomization.yaml"}
-    assert listed == {file.name for file in KUBERNETES.iterdir()}
-    by_kind = {manifest["kind"]: manifest for manifest in manifests()}
+    assert listed == {file.name for file in folder.iterdir()}
+    by_kind = {manifest["kind"]: manifest for manifest in manifests(folder)}
     pod = by_kind["Deployment"]["spec"]["template"]
     volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
     (one,) = pod["spec"]["containers"]
     assert {mount["name"] for mount in one["volumeMounts"]} == set(volumes)
     assert volumes["config"]["configMap"]["name"] in generated
-    assert f"create secret generic {volumes['secrets']['secret']['secretName']} --from-file=token " in text
-    claim = by_kind["PersistentVolumeClaim"]["metadata"]["name"]
-    assert volumes["state"]["persistentVolumeClaim"]["claimName"] == claim
+    (given,) = re.findall(
+        rf"create secret generic {volumes['secrets']['secret']['secretName']}((?: --from-file=\w+)+)$",
+        text,
+        re.MULTILINE,
+    )
+    if claim := by_kind.get("PersistentVolumeClaim"):
+        assert volumes["state"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     labels = by_kind["Deployment"]["spec"]["selector"]["matchLabels"]
     assert pod["metadata"]["labels"] == labels == by_kind["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"]
     assert one["image"] in {image["name"] for image in found["images"]}
     at = next(mount["mountPath"] for mount in one["volumeMounts"] if mount["name"] == "secrets")
-    assert all(variable["value"].startswith(f"{at}/") for variable in one["env"])
+    assert [variable["value"] for variable in one["env"]] == [
+        f"{at}/{name}" for name in re.findall(r"file=(\w+)", given)
+    ]
 
 
-def test_the_pod_is_one_and_confined() -> None:
+def test_the_pod_is_one_or_shares_its_ledger_with_others() -> None:
+    """One with a disk of its own, the old one ended before the new one begins; or several, of which some always work."""
+    one, several = deployment(KUBERNETES)["spec"], deployment(REPLICAS)["spec"]
+    assert (one["replicas"], one["strategy"]) == (1, {"type": "Recreate"})
+    volumes = {volume["name"]: volume for volume in several["template"]["spec"]["volumes"]}
+    assert set(volumes["state"]) == {"name", "emptyDir"}
+    (budget,) = (one for one in manifests(REPLICAS) if one["kind"] == "PodDisruptionBudget")
+    left = several["replicas"] - several["strategy"]["rollingUpdate"]["maxUnavailable"]
+    assert 0 < budget["spec"]["minAvailable"] <= left < several["replicas"]
+    labels = several["selector"]
+    spread = several["template"]["spec"]["topologySpreadConstraints"]
+    assert [budget["spec"]["selector"], *(constraint["labelSelector"] for constraint in spread)] == [labels] * 3
+    egress = next(one for one in manifests(REPLICAS) if one["kind"] == "NetworkPolicy")["spec"]["egress"]
+    assert 5432 in {port["port"] for rule in egress for port in rule["ports"]}
+
+
+@of_each
+def test_the_pod_is_confined(folder: Path) -> None:
     """As the strictest of Kubernetes' Pod Security Standards asks ("restricted"), and with a read-only root."""
-    (deployment,) = (one for one in manifests() if one["kind"] == "Deployment")
-    assert deployment["spec"]["replicas"] == 1
-    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
-    pod = deployment["spec"]["template"]["spec"]
+    pod = deployment(folder)["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert pod["automountServiceAccountToken"] is False
