@@ -37,6 +37,7 @@ class SqliteLedger:
 
     is_shared = False
     replicas = None
+    outages = None
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer

@@ -12,7 +12,7 @@ states in the ledger, marks at the source, log events. Open `worker` first: it m
       relays       the relay and those that stand in for it; `route` says which one a mail may go by (pure)
       relay_gate   decides whether the relay gets one more mail, and learns from each verdict; it asks `own_fault`
                    (whose fault), `breaker` (closed, open, half-open), `in_flight_limit` (how many at a time), `pace`
-                   (how fast one after the other)
+                   (how fast one after the other), and `shared_breaker` (what other senders know of the relay)
       attempt      one mail: message -> mail -> claim -> relay -> verdict -> outcome
         settle       what a delivery becomes after a verdict or a crash (pure)
     acknowledge  loop: marks messages as sent at the identity server

@@ -20,6 +20,9 @@ the same length. The end of either probe counts.
 A failure at RCPT or later may be the fault of the recipient's domain, unless the reply says that it is the account's,
 a quota's or our pace's. While that is in doubt, mails to other domains do not wait for their turn: up to ten domains
 probe, one mail after the other.
+
+Senders that share a ledger share what concerns all of them (`sender.shared_breaker`): the breaker opens and closes,
+too, when another one has found the relay down, or has had its probe accepted.
 """
 
 from dataclasses import dataclass, replace
@@ -113,6 +116,11 @@ class Breaker:
             return "closed"
         return "open" if self._state.probe is None else "half-open"
 
+    @property
+    def wait(self) -> float:
+        """The last wait for a probe, in seconds; 0 while it is closed."""
+        return self._state.wait if isinstance(self._state, Open) else 0.0
+
     def lasts(self, now: float) -> float | None:
         """Return the seconds since it was opened or closed again last, None if it never was."""
         return None if self._since is None else now - self._since
@@ -129,6 +137,25 @@ class Breaker:
         """End the wait: the next mail may go as the probe."""
         if isinstance(self._state, Open):
             self._state = replace(self._state, probe_at=None)
+
+    def open_for(self, wait: float, retry_in: float, now: float) -> None:
+        """Wait for so long, as the others do: one of them has found the relay down. A probe in flight goes on."""
+        if isinstance(self._state, Closed):
+            self._since = now
+            self._state = Open(wait, now + retry_in, suspected=False)
+        elif self._state.probe is None:
+            self._state = replace(self._state, wait=wait, probe_at=now + retry_in, in_doubt=False)
+
+    def close(self, now: float) -> None:
+        """Let mails go again: the relay has accepted another sender's."""
+        if isinstance(self._state, Open):
+            self._state, self._since = Closed(), now
+            self._period += 1
+
+    def lets_go(self, key: Key, now: float) -> bool:
+        """Say whether `acquire` gives the permission to send a mail."""
+        probe = Permit(self._period, key, is_probe=True)
+        return isinstance(self._state, Closed) or self._state.lets_probe(probe, now)
 
     def acquire(self, key: Key, now: float) -> Permit | None:
         """Return the permission to send a mail, or None if it has to wait."""

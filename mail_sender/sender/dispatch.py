@@ -6,7 +6,7 @@
    are queued again.
 2. The plan takes as many due deliveries as the relay has capacity for, and as the operator's limits let go
    (`reputation_gate`). They are read ahead (`read_ahead`). While the breaker is open, one goes as a probe when its
-   time comes.
+   time comes; where senders share a ledger, one for all of them (`shared_breakers`).
 3. Every attempt is its own task (`attempt`), so that a hanging attempt delays no other.
 4. When the relay has answered, the next mail begins while the outcome is being written. An address is free again once
    that is done. No more outcomes are owed than there are connections, as the next dot is written after them.
@@ -89,6 +89,7 @@ class Dispatcher:
                     self._heartbeat.within(wait)
                     await self._clock.wait(self.bell, min(wait, self._gates.ledger.looks_again_after))
             self._heartbeat.ended()
+        await self._gates.breakers.finish()
         await self._gates.ledger.finish()
 
     async def _turn(self, group: asyncio.TaskGroup) -> float:
@@ -101,6 +102,7 @@ class Dispatcher:
                     await gate.recover()
                     await self._queue_held()
                     await self._gates.reputation.prepare()
+                await self._gates.breakers.exchange()
             wait = await self._start(group)
         except LedgerFault as fault:
             gate.close(fault)
@@ -142,6 +144,8 @@ class Dispatcher:
                     return self._gates.ledger.closed_for
                 if await self._take(step, group):
                     taken.append(step)
+            if len(taken) < len(steps) and await self._gates.breakers.ask():
+                continue
             if not steps or len(taken) < len(steps):
                 return await self._pause(refused=bool(steps))
             if self._room == 0 and any(isinstance(step, Send) for step in taken):

@@ -30,6 +30,7 @@ from mail_sender.sender.parts import Parts
 from mail_sender.sender.poll import Poller
 from mail_sender.sender.relay_view import RelayView
 from mail_sender.sender.reputation_gate import ReputationGate
+from mail_sender.sender.shared_breakers import SharedBreakers
 from mail_sender.sender.snapshot import Snapshot
 
 
@@ -46,7 +47,8 @@ class Worker:
         handover = Handover(parts, gate, config.retry, clock)
         attempts = Attempts(parts, snapshot, mail, gate, handover, clock)
         self._reputation_gate = ReputationGate(config.reputation, parts, clock)
-        gates = Gates(gate, self._reputation_gate)
+        breakers = SharedBreakers(self._relays, parts.ledger.outages, clock)
+        gates = Gates(gate, self._reputation_gate, breakers)
         self._dispatcher = Dispatcher(attempts, gates, parts, snapshot, clock)
         self._poller = Poller(parts, snapshot, config, clock, self._ring)
 

@@ -16,6 +16,7 @@ from mail_sender.condition import Condition
 from mail_sender.config.config import Config
 from mail_sender.config.watch import Watch
 from mail_sender.errors import Exit, MailSenderError
+from mail_sender.relay import digest
 from mail_sender.relay.config import FolderConfig, RelayConfig
 from mail_sender.relay.folder import FolderTransport
 from mail_sender.relay.pool import SmtpTransport
@@ -55,11 +56,16 @@ class Ends:
     def relays(self, condition: Condition) -> Relays:
         """Return the relays; the first one's condition outlives this configuration."""
         first, *others = self.transports
-        found = [Relay(self.config.relay.place, first, condition, gate=RelayGate(self.config.relay.connections))]
+        found = [Relay(self.config.relay.place, first, condition, gate=self._gate(self.config.relay))]
         for fallback, transport in zip(self.config.fallbacks, others, strict=True):
-            place, gate = fallback.relay.place, RelayGate(fallback.relay.connections)
+            place, gate = fallback.relay.place, self._gate(fallback.relay)
             found.append(Relay(place, transport, Condition("fallback", place=place), fallback.after, gate))
         return Relays(found)
+
+    def _gate(self, relay: RelayConfig | FolderConfig) -> RelayGate:
+        if isinstance(relay, FolderConfig) or self.config.ledger.kind != "postgresql":
+            return RelayGate(relay.connections)
+        return RelayGate(relay.connections, digest.of(relay, self.config.source.token))
 
     @classmethod
     async def next(cls, watch: Watch, clock: Clock, observe: Observe) -> Self:

@@ -148,7 +148,7 @@ class Postgres:
 
     def empty(self, of: Target) -> None:
         """Empty a ledger, as far as there is one."""
-        tables = "message, delivery, attempt, beginning, replica, poller"
+        tables = "message, delivery, attempt, beginning, replica, poller, relay"
         with suppress(errors.UndefinedTable, errors.InvalidSchemaName):
             names = ", ".join(f'"{of.schema}".{table}' for table in tables.split(", "))
             self.execute(f"TRUNCATE {names} RESTART IDENTITY")
@@ -156,6 +156,7 @@ class Postgres:
     def move_clock(self, of: Target, by: timedelta) -> None:
         """Move all that the database's clock has written into a ledger, as if the clock had gone the other way."""
         columns = {"delivery": ["lease_until"], "replica": ["since", "seen_at"], "poller": ["since", "lease_until"]}
+        columns["relay"] = ["failed_at", "retry_at", "worked_at", "try_until", "reported_at"]
         updates = [
             f'UPDATE "{of.schema}".{table} SET {column} = {column} + %(by)s'  # noqa: S608 - names of ours
             for table in columns for column in columns[table]

@@ -19,6 +19,7 @@ from mail_sender.ledger.postgres import admission, claims, due, listening, migra
 from mail_sender.ledger.postgres.database import Database
 from mail_sender.ledger.postgres.due import Reader
 from mail_sender.ledger.postgres.moves import Move
+from mail_sender.ledger.postgres.outages import PostgresOutages
 from mail_sender.ledger.postgres.replicas import PostgresReplicas
 from mail_sender.ledger.postgres.statement import Rows, Statement
 from mail_sender.ledger.postgres.target import Target
@@ -52,6 +53,7 @@ class PostgresLedger:
         self._database = database
         self._reads_only = reads_only
         self.replicas = PostgresReplicas(database, uuid4())
+        self.outages = PostgresOutages(database, self.replicas.id)
         self._news = listening.values(database.target, self.replicas.id, News.QUEUE)
         command = listening.notify(database.target, self.replicas.id, News.COMMAND)
         self._writer = Writer(database, self.replicas.id, command)
