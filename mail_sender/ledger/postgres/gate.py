@@ -6,6 +6,7 @@ no rows up, nor VACUUM.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Self
 
 import psycopg
@@ -72,5 +73,7 @@ class Gate:
             raise faults.of(error, self._place) from None
 
     async def open(self) -> None:
-        """Open it."""
+        """Open it; who looks at it from here on finds it open."""
+        with suppress(psycopg.Error):
+            await self._connection.rollback()  # the server takes its time to see that a connection is closed
         await self._connection.close()
