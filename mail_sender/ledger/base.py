@@ -8,7 +8,7 @@
 3. `interrupted` names what was begun by somebody who is gone. With one process that is all that is in flight when it
    starts; with replicas it is what outlived its lease.
 4. A message is `unmarked` as soon as all its deliveries are final and one of them is sent, until `marked` says that
-   the server knows.
+   the server knows. Of several replicas, the one that wrote its last outcome is `to_mark` it, as long as it is there.
 """
 
 from collections.abc import Collection, Container, Mapping, Sequence
@@ -240,6 +240,12 @@ class Ledger(Protocol):
 
     async def unmarked(self, now: datetime, limit: int | None = None) -> Sequence[UUID]:
         """Return the messages to mark as sent that the server should still know, oldest first."""
+
+    async def to_mark(self, now: datetime, limit: int) -> Sequence[UUID]:
+        """Return what of the `unmarked` this process is to mark; with one process that is all.
+
+        What a replica has in hand that is gone is shared by the others. So is what is unmarked for very long.
+        """
 
     async def marked(self, messages: Sequence[UUID], now: datetime) -> None:
         """The server knows that the messages are sent, or does not want to know any more.

@@ -147,6 +147,10 @@ class SqliteLedger:
         values = rows.micros(now), -1 if limit is None else limit
         return await self._writer.do(lambda db: [rows.uuid(id_) for (id_,) in db.execute(select, values)])
 
+    async def to_mark(self, now: datetime, limit: int) -> Sequence[UUID]:
+        """Return the messages that are unmarked: no other process marks any."""
+        return await self.unmarked(now, limit)
+
     async def marked(self, messages: Sequence[UUID], now: datetime) -> None:
         """The server knows; that is not written before the outcome that it follows from."""
         await self._writer.do(partial(moves.mark, messages=tuple(messages), now=now), within=company.OUTCOME_WAITS)

@@ -14,7 +14,8 @@
 5. A message whose outcome the ledger has not taken is marked on the server alone. The ledger gets the mark after the
    outcome: a row that has the mark and not the outcome would be mailed again after a kill.
 
-Messages that are unmarked when the program ends are marked after the next start, because the ledger knows them.
+Messages that are unmarked when the program ends are marked after the next start, because the ledger knows them. Where
+several senders share it, another one marks them: it is looked every few seconds for what one has left behind.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from uuid import UUID
 
 import structlog
 
-from mail_sender.backoff import IDLE_WAIT, MARK_WAITS
+from mail_sender.backoff import IDLE_WAIT, MARK_WAITS, OTHERS_ENDED
 from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault, MessageGone, ServerFault, ServerFaultKind
 from mail_sender.sender.heartbeat import Heartbeat
@@ -124,12 +125,13 @@ class Acknowledger:
         except LedgerFault:
             return MARK_WAITS.first  # the poller reports it
         waits = [wait.until - self._clock.monotonic() for wait in self._put_off.values()]
-        return max(min(waits, default=IDLE_WAIT), 0.1)
+        idle = OTHERS_ENDED if self._parts.ledger.is_shared else IDLE_WAIT
+        return max(min([*waits, idle]), 0.1)
 
     async def _fill(self) -> None:
         """Put into the queue what the ledger calls unmarked, as far as it does not wait. Raises `LedgerFault`."""
         most = MOST_QUEUED + len(self._in_hand) + len(self._put_off) + len(self._to_record)
-        found = await self._parts.ledger.unmarked(self._clock.now(), most)
+        found = await self._parts.ledger.to_mark(self._clock.now(), most)
         self._is_more = len(found) == most
         again = [message for message in self._put_off if self._is_due(message)] if self._is_more else []
         if not self._is_more:  # the others are marked by now, or the server has deleted them

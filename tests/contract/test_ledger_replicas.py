@@ -5,14 +5,15 @@ Time passes by `passes`, which moves what the database's clock has written inste
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from mail_sender import clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Attempt, Delivery, Fenced
-from mail_sender.ledger.postgres import claims
+from mail_sender.ledger.postgres import claims, marks
 from mail_sender.ledger.postgres.connection import Connection
 from mail_sender.ledger.postgres.due import STALE
 from mail_sender.ledger.postgres.ledger import PostgresLedger
@@ -261,6 +262,37 @@ _STOP_AT_THE_COMMIT = """
     CREATE CONSTRAINT TRIGGER stop AFTER INSERT ON {schema}.attempt DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION {schema}.stop();
 """
+
+
+async def test_what_one_has_mailed_is_marked_by_itself_or_once_it_is_gone_by_the_others(pair: Given) -> None:
+    """Each its part, and soon: nobody asks the server for what another one asks for, unless that takes very long."""
+    made, first, second = pair
+    third = await made.open()
+    await admit(first, *(messages := crowd(20)))
+    for of in messages:
+        await first.settle(await first.begin(await of_one(first, of)), outcome(State.SENT), NOW)
+
+    async def parts(now: datetime = NOW) -> list[set[UUID]]:
+        await second.replicas.beat()
+        return [{*await ledger.to_mark(now, 100)} for ledger in (first, second, third)]
+
+    everything, none = {of.id for of in messages}, set[UUID]()
+    assert await parts() == [everything, none, none]
+    _, *shared = await parts(NOW + marks.LONG)
+    assert all(none < part < everything for part in shared)
+    await made.passes(LEASE + BEAT, second, third)
+    _, *shared = await parts()
+    assert all(none < part < everything for part in shared)
+    assert not shared[0] & shared[1]
+    assert shared[0] | shared[1] == everything
+    await first.replicas.beat()
+    assert await parts() == [everything, none, none]
+    await first.close()
+    for ledger in (second, third):
+        await ledger.beat()
+    assert {*await second.to_mark(NOW, 100), *await third.to_mark(NOW, 100)} == everything
+    assert {*await second.unmarked(NOW)} == everything
+    await third.close()
 
 
 async def test_replicas_read_different_parts_of_what_is_due(pair: Given) -> None:

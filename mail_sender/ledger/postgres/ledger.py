@@ -1,7 +1,8 @@
 """The ledger on PostgreSQL: every promise of `base`, for one replica of several.
 
 `writer` puts what is written together, `claims`, `moves` and `admission` have its statements, `reading` and `tally`
-those that read. `replicas` says that this replica lives, and knows of the others.
+those that read, `marks` those of what is to be marked. `replicas` says that this replica lives, and knows of the
+others.
 """
 
 from collections.abc import Collection, Container, Mapping, Sequence
@@ -15,7 +16,7 @@ from mail_sender import clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger import rows, states
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Imprint, Outcome, Query, Stuck
-from mail_sender.ledger.postgres import admission, claims, due, listening, migrations, moves, reading, tally
+from mail_sender.ledger.postgres import admission, claims, due, listening, marks, migrations, moves, reading, tally
 from mail_sender.ledger.postgres.database import Database
 from mail_sender.ledger.postgres.due import Reader
 from mail_sender.ledger.postgres.moves import Move
@@ -30,10 +31,6 @@ from mail_sender.ledger.states import State
 from mail_sender.ledger.summary import Summary
 from mail_sender.message import Message
 
-_MARKED = (
-    "UPDATE message m SET marked_at = %(now)s, unsent_at = NULL WHERE id = ANY(%(ids)s::uuid[]) "
-    "AND EXISTS (SELECT FROM delivery d WHERE d.message = m.number AND d.state = 'sent')"
-)
 _BEGAN = [
     "INSERT INTO beginning (name, at) VALUES (%(name)s, %(at)s) ON CONFLICT (name) DO NOTHING",
     "SELECT at FROM beginning WHERE name = %(name)s",
@@ -145,13 +142,15 @@ class PostgresLedger:
 
     async def unmarked(self, now: datetime, limit: int | None = None) -> Sequence[UUID]:
         """Return the messages to mark as sent."""
-        return [id_ for (id_,) in await self._read(reading.unmarked(now, limit))]
+        return [id_ for (id_,) in await self._read(marks.unmarked(now, limit))]
+
+    async def to_mark(self, now: datetime, limit: int) -> Sequence[UUID]:
+        """Return the messages that this replica is to mark."""
+        return [id_ for (id_,) in await self._read(marks.to_mark(self._reader, now, limit))]
 
     async def marked(self, messages: Sequence[UUID], now: datetime) -> None:
         """The server knows; that is not written before the outcome that it follows from."""
-        await self._database.run(
-            [moves.lock(messages), Statement(_MARKED, {"now": rows.micros(now), "ids": list(messages)})]
-        )
+        await self._database.run([moves.lock(messages), marks.marked(messages, now)])
 
     async def forget(self, now: datetime, keep: Container[UUID] = frozenset()) -> None:
         """Drop what the server should have deleted more than a day ago."""

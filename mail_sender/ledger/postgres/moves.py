@@ -96,7 +96,7 @@ _COMPLETE = f"""
         FROM asked JOIN message m ON m.id = asked.message JOIN delivery d ON d.message = m.number
         GROUP BY m.number, asked.now
     ), changed AS (
-        UPDATE message m SET complete_at = CASE WHEN found.complete THEN found.now END
+        UPDATE message m SET complete_at = CASE WHEN found.complete THEN found.now END, completed_by = %(replica)s
         FROM found WHERE m.number = found.number AND found.complete <> (m.complete_at IS NOT NULL)
     )
     SELECT id FROM found WHERE complete AND is_new
@@ -133,7 +133,11 @@ def move(moves: Sequence[tuple[int, Move]], replica: UUID, *, are_commands: bool
 _OF_A_LINE = ("queue_id", "stage", "verdict", "code", "reply", "seconds", "relay")
 
 
-def complete(moves: Sequence[Move]) -> Statement:
-    """Keep `complete_at` true; the messages that are to be marked as sent from now on are returned."""
+def complete(moves: Sequence[Move], replica: UUID) -> Statement:
+    """Keep `complete_at` true; the messages that are to be marked as sent from now on are returned.
+
+    This replica has them in hand (`marks`).
+    """
     messages = [move.delivery.message for move in moves]
-    return Statement(_COMPLETE, {"message": messages, "now": [rows.micros(move.now) for move in moves]})
+    times = [rows.micros(move.now) for move in moves]
+    return Statement(_COMPLETE, {"message": messages, "now": times, "replica": replica})

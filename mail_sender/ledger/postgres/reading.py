@@ -19,10 +19,6 @@ _ACCEPTED = (
     "SELECT d.recipient, a.at, a.seconds FROM attempt a JOIN delivery d ON d.number = a.delivery "
     "WHERE a.at >= %(since)s AND a.verdict IN ('accepted', 'uncertain') ORDER BY a.at, a.number"
 )
-_UNMARKED = (
-    "SELECT id FROM message WHERE complete_at IS NOT NULL AND marked_at IS NULL AND delete_after > %(now)s "
-    "ORDER BY complete_at, number LIMIT %(limit)s"
-)
 _NEXT_DUE = "SELECT min(next_attempt) FROM delivery WHERE state = 'queued' AND next_attempt > %(now)s"
 
 
@@ -40,11 +36,6 @@ def interrupted(replica: UUID) -> Statement:
 def next_due(now: datetime) -> Statement:
     """Read when the next delivery will be due."""
     return Statement(_NEXT_DUE, {"now": rows.micros(now)})
-
-
-def unmarked(now: datetime, limit: int | None) -> Statement:
-    """Read the messages to mark as sent."""
-    return Statement(_UNMARKED, {"now": rows.micros(now), "limit": limit})
 
 
 def accepted(since: datetime) -> Statement:

@@ -140,7 +140,7 @@ class Batch:
             if some := [(n, move) for n, move in self._moves if move.is_command is are_commands]:
                 found.append(moves.move(some, self._replica, are_commands=are_commands))
         if every:
-            found.append(moves.complete(every))
+            found.append(moves.complete(every, self._replica))
         if self._dots:
             found.append(claims.dot([(n, dot.delivery, dot.imprint) for n, dot in self._dots], self._replica))
         if self._begins:

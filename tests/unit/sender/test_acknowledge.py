@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from mail_sender.backoff import MARK_WAITS
+from mail_sender.backoff import IDLE_WAIT, MARK_WAITS, OTHERS_ENDED
 from mail_sender.errors import MessageGone, ServerFaultKind
 from mail_sender.message import Message
 from mail_sender.sender import acknowledge
@@ -46,6 +46,23 @@ async def test_a_mark_that_fails_is_tried_again_until_the_server_takes_it(kind: 
         assert [later - earlier for earlier, later in pairwise(times)] == [1, 2, 4, 8, 16, 30]
         assert table.source.sent == {of.id}
         assert len(table.transport.tried) == 1
+
+
+async def test_what_another_sender_left_behind_is_marked_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where senders share a ledger, nothing rings when one of them is gone."""
+    async with bench(of := message(A), schedule="@hourly") as table:
+        left: list[UUID] = []
+
+        async def to_mark(_now: datetime, _limit: int) -> Sequence[UUID]:
+            return left
+
+        monkeypatch.setattr(table.ledger, "is_shared", True)
+        monkeypatch.setattr(table.ledger, "to_mark", to_mark)
+        await table.run(2 * IDLE_WAIT)
+        assert table.source.marks == [of.id]
+        left.append(of.id)
+        await table.run(OTHERS_ENDED)
+        assert table.source.marks == [of.id] * 2
 
 
 async def test_a_server_that_is_away_gets_four_marks_at_a_time_and_not_the_whole_backlog() -> None:
