@@ -32,6 +32,10 @@ def main() -> None:
             from mail_sender.cli import health_output  # noqa: PLC0415 - see above
 
             health_output.main(wants_ready="--ready" in sys.argv)
+        from mail_sender.cli import plain_start  # noqa: PLC0415 - see above
+
+        if (start := plain_start.of(sys.argv[1:], os.environ)) is not None:
+            start.run()
         from mail_sender.cli import app  # noqa: PLC0415 - see above
 
         app.main()

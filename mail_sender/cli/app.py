@@ -6,7 +6,6 @@ imported inside it, so that `--help` and `--version` answer at once.
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +18,7 @@ from mail_sender.cli import (
     config,
     default_paths,
     doctor,
+    leaving,
     ledger,
     privilege,
     queue,
@@ -28,7 +28,7 @@ from mail_sender.cli import (
 )
 from mail_sender.cli.debug_level import wants_debug
 from mail_sender.cli.init import command as init
-from mail_sender.errors import ConfigError, ConfigFault, Exit, MailSenderError, UsageError
+from mail_sender.errors import ConfigError, ConfigFault, Exit, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,23 +57,21 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     terminal.prepare()
     completion.prepare()
+    leaving.leave_with(_run_words)
+
+
+def _run_words() -> int | None:
     try:
-        sys.exit(app(prog_name="mail-sender", standalone_mode=False))
+        code: int | None = app(prog_name="mail-sender", standalone_mode=False)
     except typer.TyperException as error:
         from mail_sender.cli import usage  # noqa: PLC0415 - see the module's text
 
         terminal.print_line(usage.explanation(error, "mail-sender"), err=True)
-        sys.exit(Exit.USAGE)
+        return Exit.USAGE
     except typer.Abort:  # at a question
         terminal.print_line("mail-sender: stopped; nothing was changed", err=True)
-        sys.exit(Exit.FAILED)
-    except MailSenderError as error:
-        terminal.print_line(f"mail-sender: {error}", err=True)
-        sys.exit(error.exit_code)
-    except OSError as error:  # a command's output, into a full disk or a closed pipe
-        terminal.discard(1)
-        terminal.print_line(f"mail-sender: cannot write its output: {error.strerror}", err=True)
-        sys.exit(Exit.FAILED)
+        return Exit.FAILED
+    return code
 
 
 def _show_version(wanted: bool) -> None:

@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 
 import typer
 
-VARIABLE = "_MAIL_SENDER_COMPLETE"
+from mail_sender.cli import plain_start
+
+VARIABLE = plain_start.COMPLETION_VARIABLE
 PROGRAM = "mail-sender"
 SHELLS = ("bash", "zsh", "fish")
 

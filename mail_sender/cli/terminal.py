@@ -6,8 +6,6 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-import typer
-
 Form = Literal["text", "json"]
 """In which form a command prints: for a person, or one JSON object a line."""
 
@@ -22,7 +20,7 @@ def prepare() -> None:
 def print_line(text: str, *, err: bool = False) -> None:
     """Print, and go on where that fails: what was asked for decides the exit code, not whether it can be printed."""
     try:
-        typer.echo(text, err=err)
+        print(text, file=sys.stderr if err else sys.stdout, flush=True)
     except OSError:
         discard(2 if err else 1)
 
@@ -35,7 +33,11 @@ def discard(descriptor: int) -> None:
 def styled(text: str, **style: Any) -> str:
     """Return a text in one of typer's styles if it goes to a terminal; NO_COLOR forbids it (no-color.org)."""
     has_colour = stream(sys.stdout).isatty() and not os.environ.get("NO_COLOR")
-    return typer.style(text, **style) if has_colour else text
+    if not has_colour:
+        return text
+    import typer  # noqa: PLC0415 - a sender and its health check show no colours, and need none of it
+
+    return typer.style(text, **style)
 
 
 def stream(standard: TextIO | None) -> TextIO:

@@ -17,6 +17,7 @@ rooms own their slices (`relay/config.py`, `mail/config.py`, ...); this room onl
                       one topic each: its faults, and its slice
     security_warnings settings that work, but weaken security
     ignored           parts of a URL that have no effect
+    child             has another process read the files for a sender, which never imports the rest
     watch             reads the files again when one changes
 
 Read `load` first. A new key begins in `keys`, and is described in `descriptions.toml`.

@@ -63,13 +63,13 @@ class Watch:
         while True:
             # The files named by a configuration differ from those of the one before: each is watched anew.
             states = await self._changed_or_asked(clock)
-            if (changed := self._answer(states)) is not None:
+            if (changed := await self._answer(states)) is not None:
                 return changed
 
-    def _answer(self, states: _States) -> Config | None:
+    async def _answer(self, states: _States) -> Config | None:
         with self._reading():
             if states != self._seen or self.is_rejected:
-                return self._read(states)
+                return await asyncio.to_thread(self._read, states)  # mails go on meanwhile
             _log.info(
                 "config_unchanged", message="SIGHUP: no file of the configuration has changed; all stays as it is"
             )

@@ -38,7 +38,12 @@ _TURN = 0.1
 """Seconds of a wait that are counted at a time: the time in which this process was stopped counts for no more."""
 
 _LENGTH = struct.Struct(">I")
-_MAIN = "import sys; sys.path[:] = {path!r}; from mail_sender.templating import process_main; process_main.main()"
+
+
+def python(code: str) -> list[str]:
+    """Return the command that runs code in another Python, which finds modules and bytecode where this one does."""
+    bytecode = ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
+    return [sys.executable, "-I", *bytecode, "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"]
 
 
 def run(files: Mapping[str, str], name: str, variables: Mapping[str, Any], *, page: bool = False) -> str:
@@ -65,7 +70,7 @@ class _Child:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - this program itself
-            [sys.executable, "-I", "-c", _MAIN.format(path=sys.path)],
+            python("from mail_sender.templating import process_main; process_main.main()"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -141,6 +146,11 @@ def _child() -> _Child:
         except (OSError, EOFError) as error:
             raise Failed(f"the process for templates cannot be started ({type(error).__name__})") from None
     return _kept[0]
+
+
+def end() -> None:
+    """End the child, if there is one: for a process that ends without Python's own end."""
+    _kept.clear()
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 
 from mail_sender.ledger import state_folder
 from mail_sender.ledger.config import LedgerConfig
+from tests.support import configs
 from tests.support.config_files import Files
+from tests.support.sender import Sender
+from tests.support.stub import Stub
 
 SLOW = [
     "aiosmtplib", "babel", "croniter", "css_inline", "http.server", "httpx", "jinja2", "rich", "starlette", "uvicorn",
@@ -18,6 +22,10 @@ SLOW = [
 NEVER_IN_A_SENDER = [
     "click", "ctypes", "h11", "http.cookiejar", "httpcore", "httpx", "multiprocessing", "mail_sender.config.reference", "mail_sender.config.schema", "mail_sender.preview", "mail_sender.templating.check", "mail_sender.wiring.once", "pygments", "rich",
     "starlette", "uvicorn",
+]  # fmt: skip
+ONLY_AT_ITS_START = [
+    "http.client", "mail_sender.cli.app", "mail_sender.config.load", "mail_sender.config.keys", "pydantic", "pydantic_core", "typer",
+    "urllib.request",
 ]  # fmt: skip
 SLOWER_THAN_HELP = ["asyncio", "sqlite3", "structlog", "mail_sender.ledger.base", "mail_sender.preview"]
 RUN = """
@@ -75,6 +83,21 @@ def test_a_sender_imports_nothing_that_only_other_commands_need(tmp_path: Path) 
     assert modules & set(NEVER_IN_A_SENDER) == set()
     assert {"ClientFile", "SenderFile"} <= built
     assert built & {"RelayTable", "OAuthTable", "Status", "RelayStatus"} == set()
+
+
+def test_a_sender_that_rests_holds_nothing_that_only_its_start_needed(brisk: Stub, tmp_path: Path) -> None:
+    """Its configuration was read by another process, also after a change, and its command line without typer."""
+    configs.change(brisk.sender_config, ledger={"path": tmp_path / "state"})
+    brisk.send_test("ellie")
+    with Sender(brisk.client_config, brisk.sender_config, program=(sys.executable, "-c", RUN)) as sender:
+        sender.wait_for("marked")
+        configs.change(brisk.sender_config, retry={"message_retries": 4})
+        sender.signal(signal.SIGHUP)
+        sender.wait_for("config_reloaded")
+        assert sender.stop() == 0
+    modules = set(json.loads(sender.lines[-2]))
+    assert {"mail_sender.wiring.serve", "jinja2", "css_inline", "babel"} <= modules
+    assert modules & {*NEVER_IN_A_SENDER, *ONLY_AT_ITS_START} == set()
 
 
 async def _empty_ledger(path: Path) -> None:

@@ -11,11 +11,12 @@ SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """Its CPU as a share of one core, its memory in MB, and how long it took to start, in seconds."""
+    """Its CPU as a share of one core, its memory in MB, and how long it took to start and how much CPU, in seconds."""
 
     cpu: float
     resident: float
     started_after: float
+    started_cpu: float
 
 
 def measured(doubles: Doubles, polls: int) -> Resting:
@@ -25,5 +26,8 @@ def measured(doubles: Doubles, polls: int) -> Resting:
         before = sender.cpu_of_threads()
         sender.wait_for_lists(polls)
         return Resting(
-            (sender.cpu_of_threads() - before) / (polls * SECONDS), sender.resident(), sender.started_after
+            (sender.cpu_of_threads() - before) / (polls * SECONDS),
+            sender.resident(),
+            sender.started_after,
+            sender.started_cpu,
         )

@@ -22,7 +22,8 @@ STOP_SECONDS = 60.0
 class RunningSender:
     """A sender that has sent one mail, and waits for the next tick of its schedule.
 
-    `started_after` is how long it took from its start until it had read its first list, in seconds.
+    `started_after` is how long it took from its start until it had read its first list, in seconds; `started_cpu` the
+    CPU time until its first mail was marked, with that of the process that read its configuration.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class RunningSender:
             self._end()
             raise
         self.started_after = self._doubles.lists[0].at - began
+        self.started_cpu = usage.cpu_with_children(self._process.pid)
         return self
 
     def __exit__(self, *_: object) -> None:

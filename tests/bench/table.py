@@ -101,6 +101,7 @@ def resting(found: Sequence[Resting]) -> Iterator[str]:
     yield _row("CPU, of a core", f"{cpu:.2%}", "under 0.3 %", _yes(is_reached=cpu < 0.003))
     yield _row("memory", f"{memory:.0f} MB", "under 50 MB", _yes(is_reached=memory < 50))
     yield _row("from its start to its first list", f"{median(one.started_after for one in found):.2f} s", "-", "-")
+    yield _row("CPU, from its start to its first mail", f"{median(one.started_cpu for one in found):.2f} s", "-", "-")
 
 
 def built(found: Sequence[building.Result], most: float) -> Iterator[str]:

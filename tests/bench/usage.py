@@ -12,6 +12,11 @@ def cpu(pids: Iterable[int]) -> float:
     return sum(_cpu(Path(f"/proc/{pid}/stat").read_text()) for pid in pids)
 
 
+def cpu_with_children(pid: int) -> float:
+    """Return the CPU time of a process and of those that it has started and waited for, in seconds."""
+    return sum(map(int, _fields(Path(f"/proc/{pid}/stat").read_text())[11:15])) / _TICKS
+
+
 def cpu_of_threads(pid: int) -> float:
     """Return the CPU time of the threads that a process has now, in seconds: to the nanosecond, where ticks are too long."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
@@ -19,8 +24,11 @@ def cpu_of_threads(pid: int) -> float:
 
 
 def _cpu(stat: str) -> float:
-    fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return sum(map(int, _fields(stat)[11:13])) / _TICKS
+
+
+def _fields(stat: str) -> list[str]:
+    return stat.rpartition(")")[2].split()  # the name before it may hold anything
 
 
 def peak(pid: int) -> float:

@@ -93,12 +93,14 @@ class Watched:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
+        before = self.reads
         yield
         self._answered.set()
+        if self.reads > before:
+            self._was_read.set()
 
-    def _load(self) -> Config:
+    def _load(self) -> Config:  # in another thread
         self.reads += 1
-        self._was_read.set()
         return self._read_now()
 
 
