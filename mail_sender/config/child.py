@@ -52,12 +52,16 @@ def main() -> None:
 
 
 def _read(ask: "Callable[[Files, Config | None], bytes]", files: Files, before: Config | None) -> Config:
-    with suppress(OSError, EOFError, pickle.UnpicklingError, subprocess.SubprocessError):
+    answer: Any = None
+    with suppress(Exception):  # another version may be installed by now, and answer in its own classes
         answer = pickle.loads(ask(files, before))  # noqa: S301 - as above
-        if isinstance(answer, Config):
+    match answer:
+        case Config():
             return answer
-        raise ConfigError(*answer)
-    return _read_here(files, before)
+        case (_, _, _):
+            raise ConfigError(*answer)
+        case _:
+            return _read_here(files, before)
 
 
 def _read_here(files: Files, before: Config | None) -> Config:

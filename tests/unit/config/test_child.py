@@ -92,8 +92,23 @@ def test_without_another_process_this_one_reads(files: Files, monkeypatch: pytes
         monkeypatch.setattr(name, refused)
     assert plain(child.load(asked)) == expected
     assert plain(child.load_anew(asked, reading.load(*asked))) == expected
-    monkeypatch.setattr(child, "_forked", lambda *_: b"")
-    assert plain(child.load(asked)) == expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"no pickle",
+        b"cmail_sender.config.config\nNoSuchClass\n.",
+        b"cmail_sender.no_such_module\nConfig\n.",
+        b"N.",
+    ],
+)
+def test_an_answer_that_is_none_is_not_used(files: Files, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+    """The other process was ended, or it is of a version that was installed meanwhile."""
+    asked = (files.client, files.sender, None)
+    monkeypatch.setattr(child, "_forked", lambda *_: answer)
+    assert plain(child.load(asked)) == plain(reading.load(*asked))
 
 
 def own_children() -> set[str]:
