@@ -22,6 +22,17 @@ _WITHOUT_A_FILE = ("MAIL_SENDER_LEDGER_PATH", "MAIL_SENDER_MAIL_FROM_ADDRESS")
 _URLS = ("MAIL_SENDER_LEDGER_URL", "MAIL_SENDER_LEDGER_URL_FILE", "MAIL_SENDER_LEDGER_URL_PATH")
 
 
+def shared(client_config: Path, sender_config: Path) -> LedgerConfig:
+    """Return how the database is reached that the configuration names, whatever else is wrong with that.
+
+    Raises `ConfigError` if what is said of the ledger has faults.
+    """
+    from mail_sender.config import load, subject  # noqa: PLC0415 - a health check, and a sender here, need no more
+
+    found = subject.read(client_config, sender_config).ledger
+    return load.load(client_config, sender_config).ledger if found is None else found
+
+
 def read(path: Path, environment: Mapping[str, str] = os.environ) -> LedgerConfig:
     """Return where a mail-sender config, and the environment over it, say that the ledger is."""
     file = TomlFile(path)

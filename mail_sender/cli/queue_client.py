@@ -1,7 +1,7 @@
 """Makes the client of the queue verbs from the configuration.
 
 The verbs need only the place of the ledger, so that a broken configuration does not hide the queue. Only `resend`
-without a running sender needs the whole configuration.
+without a sender that runs here needs the whole configuration.
 """
 
 from functools import partial
@@ -25,7 +25,11 @@ def client(context: typer.Context, *, with_source: bool = False) -> Client:
     given = context.find_root().params
     client_config, sender_config = given["client_config"], given["sender_config"]
     source = partial(_source, client_config, sender_config) if with_source else None
-    return Client(state_folder.existing(ledger_place.read(sender_config)), source)
+    place = ledger_place.read(sender_config)
+    if place.kind == "postgresql":
+        shared = partial(ledger_place.shared, client_config, sender_config)
+        return Client(state_folder.place(place), source, shared)
+    return Client(state_folder.existing(place), source)
 
 
 def _source(client_config: Path, sender_config: Path) -> Source:

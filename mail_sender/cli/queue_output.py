@@ -111,17 +111,19 @@ class Screen:
             page = None if before is None or left == 0 else replace(page, before=before, limit=left)
 
     def _ask(self, command: Command) -> Iterator[ResponseLine]:
-        """Yield the lines of the response, without those that say what is wrong: they are printed at once.
+        """Yield the lines of the response, without those that say where, and what is wrong: they are printed.
 
         As JSON they are data, as text they are a remark.
         """
         for line in self._client.ask(command):
-            if "condition" not in line:
+            if not {"condition", "ledger"} & line.keys():
                 yield line
-            elif self._text:
-                _say(queue_text.condition(line["condition"], datetime.now(UTC)))
-            else:
+            elif not self._text:
                 self._print(json.dumps(line))
+            elif "ledger" in line:
+                _say(queue_text.ledger(line["ledger"]))
+            else:
+                _say(queue_text.condition(line["condition"], datetime.now(UTC)))
 
     @contextmanager
     def _progress(self) -> Iterator[Advance]:

@@ -64,6 +64,13 @@ def result(line: ResponseLine) -> str:
     return f"{line['message_id'][:_ID]}  {printable(line['recipient'])}  {printable(line['message'])}"
 
 
+def ledger(line: ResponseLine) -> str:
+    """Return on which database a command is carried out, beside how many senders."""
+    number = line["senders"]
+    who = "1 sender runs" if number == 1 else f"{number} senders run"
+    return f"ledger: {printable(line['place'])}{f'; {who}, none answers here' if number else ''}"
+
+
 def condition(line: ResponseLine, now: datetime) -> str:
     """Return what is wrong with the relay, the server or the ledger: since when, why, and when it is tried again.
 

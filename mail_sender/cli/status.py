@@ -1,5 +1,6 @@
 """`mail-sender status` and `mail-sender healthcheck`: their options; what they do is imported inside, as in `app`."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,10 +28,11 @@ def status(
 ) -> None:
     """Show whether mail flows, and what stands in its way: sender, server, relay, ledger and queue on one screen.
 
-    A running sender answers; without one the ledger does, as far as it can.
+    A running sender answers; without one the ledger does, as far as it can. A ledger in PostgreSQL knows of all that
+    share it.
 
     Exit codes: 0 all is well; 1 something stands in the way of mail, or the sender does not answer; 2 wrong usage;
-    3 no sender runs; 75 try again later; 77 not allowed; 78 the ledger cannot be used.
+    3 no sender runs, here or elsewhere; 75 try again later; 77 not allowed; 78 the ledger cannot be used.
     """
     if seconds is not None and not watch:
         raise UsageError("SECONDS is for --watch: `mail-sender status --watch 5`")
@@ -40,7 +42,7 @@ def status(
     from mail_sender.cli.status_output import StatusOutput  # noqa: PLC0415 - as above
 
     log.configure(debug=False, form="text")
-    shown = StatusOutput(_ledger_config(context), output)
+    shown = StatusOutput(_ledger_config(context), output, partial(_shared, context))
     raise typer.Exit(shown.watch(seconds or EVERY) if watch else shown.once())
 
 
@@ -66,3 +68,10 @@ def _ledger_config(context: typer.Context) -> "LedgerConfig":
     from mail_sender.cli import ledger_place  # noqa: PLC0415 - see the module's text
 
     return ledger_place.read(context.find_root().params["sender_config"])
+
+
+def _shared(context: typer.Context) -> "LedgerConfig":
+    from mail_sender.cli import ledger_place  # noqa: PLC0415 - see the module's text
+
+    files = context.find_root().params
+    return ledger_place.shared(files["client_config"], files["sender_config"])

@@ -35,10 +35,11 @@ _IN_MEMORY = (
 
 
 class StatusOutput:
-    """The output of one command; `config` says where the ledger is."""
+    """The output of one command; `config` says where the ledger is, and `shared` how it is reached in a database."""
 
-    def __init__(self, config: LedgerConfig, form: Form) -> None:
+    def __init__(self, config: LedgerConfig, form: Form, shared: Callable[[], LedgerConfig]) -> None:
         self._config = config
+        self._shared = shared
         self._form = form
         self._out = stream(sys.stdout)
         self._code = int(Exit.DONE)
@@ -76,6 +77,8 @@ class StatusOutput:
     def _asked(self) -> Status:
         if self._config.kind == "memory":
             raise NoStatus(_IN_MEMORY, Exit.NO_SENDER)
+        if self._config.kind == "postgresql":
+            return inquiry.status(state_folder.place(self._config), self._shared)
         try:
             state = state_folder.existing(self._config)
         except NoLedger:
@@ -94,7 +97,8 @@ class StatusOutput:
 
 
 def exit_code(status: Status) -> Exit:
-    """Return 0 if all is well, 3 if no sender runs, else 1."""
+    """Return 0 if all is well, 3 if no sender runs, here or elsewhere, else 1."""
     if status.healthy:
         return Exit.DONE
-    return Exit.NO_SENDER if status.sender is None and status.unanswered is None else Exit.FAILED
+    runs = status.sender or status.unanswered or status.replicas
+    return Exit.FAILED if runs else Exit.NO_SENDER

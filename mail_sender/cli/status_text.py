@@ -5,7 +5,8 @@ is shown with its control characters made visible.
 """
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from mail_sender.log import printable
@@ -16,6 +17,7 @@ from mail_sender.observe.status import (
     LedgerStatus,
     QueueStatus,
     RelayStatus,
+    ReplicaStatus,
     SenderStatus,
     ServerStatus,
     Status,
@@ -24,6 +26,8 @@ from mail_sender.observe.words import ago, span
 
 WIDTH = 80
 _LABEL = 11
+_LONGEST_NAME = 40
+_SEEN_LATELY = timedelta(seconds=8)  # a sender says every 3 s that it lives, and counts as gone after 15
 _EXPIRES_SOON = timedelta(days=14)
 _ENDS = {
     "token": "token",
@@ -68,7 +72,9 @@ def _rows(status: Status) -> Iterator[tuple[str, str]]:
         yield "sender", _sender(status.sender, now)
         yield "", f"mail-sender {status.sender.version}, process {status.sender.pid} on {status.sender.host}"
     else:
-        yield "sender", f"none answers; {'the ledger shows the rest' if status.queue else 'more is not known'}"
+        rest = "the ledger shows the rest" if status.queue else "more is not known"
+        yield "sender", f"none answers{' here' if status.replicas else ''}; {rest}"
+    yield from _replicas(status.replicas, now)
     if status.server:
         yield "server", _server(status.server, now)
     if status.relay:
@@ -97,6 +103,23 @@ def _rows(status: Status) -> Iterator[tuple[str, str]]:
 def _sender(sender: SenderStatus, now: datetime) -> str:
     state = "ready" if sender.ready else "alive, not ready" if sender.alive else "hangs"
     return f"{state}; runs for {span(now - sender.started_at)}, since {_clock(sender.started_at)}"
+
+
+def _replicas(replicas: Sequence[ReplicaStatus], now: datetime) -> Iterator[tuple[str, str]]:
+    """Yield the senders that share the ledger, one a line, with names that tell them apart."""
+    hosts = Counter(one.host for one in replicas)
+    names = [f"{one.host} ({one.pid})" if hosts[one.host] > 1 else one.host for one in replicas]
+    width = min(max(map(len, names), default=0), _LONGEST_NAME)
+    for number, (name, one) in enumerate(zip(names, replicas, strict=True)):
+        seen = f"seen {ago(one.seen_at, now)}" if now - one.seen_at > _SEEN_LATELY else ""
+        notes = [
+            seen,
+            "polls" if one.polls else "",
+            "" if one.carries else "CANNOT MAIL",
+            "answers here" if one.answers else "",
+        ]
+        said = ", ".join(note for note in (f"for {span(now - one.since)}", *notes) if note)
+        yield "" if number else "senders", f"{name:{width}}  {one.version}  {said}"
 
 
 def _server(server: ServerStatus, now: datetime) -> str:
@@ -129,6 +152,8 @@ def _relay(relay: RelayStatus, now: datetime) -> str:
 def _ledger(ledger: LedgerStatus) -> str:
     if ledger.place is None:
         return "in memory: what was sent is forgotten at a stop"
+    if ledger.kind == "postgresql":
+        return ledger.place
     if not ledger.size_bytes:
         return f"{ledger.place}: there is none"
     free = "" if ledger.free_bytes is None else f", {_size(ledger.free_bytes)} free"

@@ -6,6 +6,7 @@
    an hour keeps no sender from starting.
 3. Somebody has the lock, but does not answer: a sender that is starting, or another queue verb. After a few seconds
    the client says so, and the operator may try again.
+4. A ledger in a database is opened beside all senders that share it: no lock is asked for.
 
 If the user is root, socket, lock and ledger are opened as the folder's owner.
 """
@@ -24,6 +25,7 @@ from mail_sender.ledger.state_folder import BusyLedger, StateFolder
 
 if TYPE_CHECKING:
     from mail_sender.control.local_access import LocalAccess
+    from mail_sender.ledger.config import LedgerConfig
     from mail_sender.source.base import Source
 
 PATIENCE = 3.0
@@ -34,12 +36,19 @@ _TRY_EVERY = 0.1
 class Client(AbstractContextManager["Client", None]):
     """The way to the ledger of a folder, used as a context manager.
 
-    `source` makes what a message is read from, where that is needed and no sender does it.
+    `source` makes what a message is read from, where that is needed and no sender does it. `shared` names the
+    database that the ledger is in: then the folder has only the socket of a sender, if there is one here.
     """
 
-    def __init__(self, state: StateFolder, source: "Callable[[], Source] | None" = None) -> None:
+    def __init__(
+        self,
+        state: StateFolder,
+        source: "Callable[[], Source] | None" = None,
+        shared: "Callable[[], LedgerConfig] | None" = None,
+    ) -> None:
         self._state = state
         self._make_source = source
+        self._shared = shared
         self._lock = Lock(state)
         self._local: LocalAccess | None = None
         self._opened = ExitStack()
@@ -54,7 +63,7 @@ class Client(AbstractContextManager["Client", None]):
         Raises `MailSenderError` if nobody can answer.
         """
         if self._local is None:
-            found = self._connection_or_lock()
+            found = connection.connect(self._state) if self._shared else self._connection_or_lock()
             if found is not None:
                 return connection.ask(found, command)
             self._local = self._open(command)
@@ -80,7 +89,8 @@ class Client(AbstractContextManager["Client", None]):
         from mail_sender.control.local_access import LocalAccess  # noqa: PLC0415 - beside a sender nobody needs it
 
         source = self._make_source() if self._make_source else None
-        local = LocalAccess(self._state, source, reads_only=command.row.reads_only)
+        shared = self._shared() if self._shared else None
+        local = LocalAccess(self._state, source, reads_only=command.row.reads_only, shared=shared)
         self._opened.callback(local.close)
         local.open()
         if command.row.reads_only:

@@ -18,28 +18,31 @@ from mail_sender.control.command import Command
 from mail_sender.control.flush import Flush, Flushed
 from mail_sender.control.lookup import CannotCarryOut
 from mail_sender.control.response import ResponseLine
+from mail_sender.control.verbs import IN_FLIGHT
 from mail_sender.errors import Exit, LedgerFault, MessageGone, ServerFault
 from mail_sender.ledger.base import Delivery, Entry, Ledger, Outcome, Query
+from mail_sender.observe.ledger_alone import LedgerAlone
 from mail_sender.observe.words import deliveries
 from mail_sender.sender import events
 from mail_sender.sender.holding import HeldBack
 from mail_sender.source.base import Source
 
 if TYPE_CHECKING:
-    from mail_sender.observe.ledger_alone import LedgerAlone
     from mail_sender.observe.reporter import Reporter
     from mail_sender.sender.worker import Worker
 
 Lines = AsyncGenerator[ResponseLine, None]
 
 _NOTHING_FITS = "nothing in the ledger matches"
+_LEFT = "was in flight when its sender ended: start one, which finds out what became of it"
 
 
 class Handler:
     """Carries out commands.
 
-    Without a source nothing can be sent again, without a worker nothing is sent now, without a reporter no status is
-    known.
+    Without a source nothing can be sent again, without a worker nothing is sent by this process, without a reporter
+    no status is known. With `LedgerAlone` the ledger was opened for the command; senders that share it may run
+    elsewhere.
     """
 
     def __init__(
@@ -55,6 +58,8 @@ class Handler:
         self._clock = clock
         self._worker = worker
         self._reporter = reporter
+        self._elsewhere = 0
+        """How many senders run elsewhere, as far as that matters: none of them was asked."""
 
     async def answer(self, command: Command) -> Lines:
         """Carry out a command, and yield the lines of its response; the last one is its `end`."""
@@ -67,9 +72,11 @@ class Handler:
             "health": self._health,
         }
         carry_out = special.get(command.verb, self._change)
-        if self._is_alone and command.before is None and command.row.is_of_queue:
-            yield response.no_sender()
         try:
+            if isinstance(self._reporter, LedgerAlone) and command.row.is_of_queue:
+                for line in await self._who_sends(self._reporter):
+                    if command.before is None:
+                        yield line
             async with aclosing(carry_out(command)) as lines:
                 async for line in lines:
                     yield line
@@ -80,10 +87,15 @@ class Handler:
         except CannotCarryOut as error:
             yield response.end(Exit.FAILED, str(error))
 
+    async def _who_sends(self, alone: LedgerAlone) -> list[ResponseLine]:
+        """Find out whether a sender runs, and return what is to be said of it."""
+        self._elsewhere = len(await alone.replicas())
+        of_ledger = [response.ledger(alone.place, self._elsewhere)] if self._ledger.is_shared else []
+        return of_ledger if self._elsewhere else [*of_ledger, response.no_sender()]
+
     @property
-    def _is_alone(self) -> bool:
-        """Whether no sender runs: the ledger was opened for the command."""
-        return self._reporter is not None and self._reporter.health() is None
+    def _has_sender(self) -> bool:
+        return self._worker is not None or self._elsewhere > 0
 
     async def _list(self, command: Command) -> Lines:
         if command.before is None:
@@ -110,7 +122,7 @@ class Handler:
             entry,
             show_addresses=command.show_addresses,
             whole=whole,
-            has_sender=self._worker is not None,
+            has_sender=self._has_sender,
             held_back=held_back.of(entry, self._held_back(), self._clock.now()),
         )
 
@@ -128,7 +140,8 @@ class Handler:
             for delivery, outcome in await asyncio.gather(*changes):
                 changed = isinstance(outcome, Outcome)
                 done, left = done + changed, left + (not changed)
-                yield response.result(delivery, outcome, show_addresses=command.show_addresses)
+                said = _LEFT if outcome == IN_FLIGHT and self._ledger.is_shared and not self._has_sender else outcome
+                yield response.result(delivery, said, show_addresses=command.show_addresses)
         if done and self._worker:
             events.operator_command(command.verb, query.message, deliveries(done))
             self._worker.wake()
@@ -140,7 +153,7 @@ class Handler:
         if not done:
             return "nothing was changed" if left else _NOTHING_FITS
         rest = f", {left} left as they were" if left else ""
-        when = "" if self._worker else "; no sender runs: it takes effect when one starts"
+        when = "" if self._has_sender else "; no sender runs: it takes effect when one starts"
         return f"{deliveries(done)} changed{rest}{when}"
 
     async def _resend(self, command: Command) -> Lines:
@@ -177,16 +190,17 @@ class Handler:
             yield response.progress(0, len(waiting))
         if not waiting:
             yield response.end(Exit.DONE, f"nothing is queued or held{self._probe_next()}")
-        elif self._worker is None:
+        elif not self._has_sender:
             due = f"{deliveries(len(waiting))} made due"
             yield response.end(Exit.TEMPORARY, f"{due}; no sender runs: mail goes out when one starts")
         else:
-            events.operator_command(command.verb, None, deliveries(len(waiting)))
-            self._worker.probe()
+            if self._worker:
+                events.operator_command(command.verb, None, deliveries(len(waiting)))
+                self._worker.probe()
             flush = Flush(self._ledger, self._clock, waiting, self._held_back)
             async for step in flush.watch():
                 yield step
-            result = self._explained(flush.result, self._worker)
+            result = self._explained(flush.result)
             yield response.end(result.exit_code, str(result))
 
     def _probe_next(self) -> str:
@@ -210,9 +224,10 @@ class Handler:
             yield response.health(health)
             yield response.end(Exit.DONE)
 
-    def _explained(self, result: Flushed, worker: "Worker") -> Flushed:
+    def _explained(self, result: Flushed) -> Flushed:
         """Return the result, with what makes the relay unusable also where none of these deliveries has met it."""
-        known = [f"{fault.kind}: {fault.detail}" for fault in worker.faults() if fault.name == "relay"]
+        faults = self._worker.faults() if self._worker else []
+        known = [f"{fault.kind}: {fault.detail}" for fault in faults if fault.name == "relay"]
         return replace(result, relay_fault=result.relay_fault or next(iter(known), None))
 
     def _conditions(self) -> Iterator[ResponseLine]:

@@ -1,11 +1,13 @@
 """The inquiry after the status: of the running sender, or of what its ledger shows where none answers.
 
 1. A sender answers: the status is its own.
-2. None runs: the ledger is read here, and nothing in it is changed. Where there is none yet, that is the status.
+2. None runs here: the ledger is read, and nothing in it is changed. Where there is none yet, that is the status. A
+   ledger in a database says which senders run elsewhere.
 3. Somebody has the ledger, and does not answer in time: it hangs, starts or stops. The status says so, with what the
    ledger shows beside it.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ from mail_sender.control.connection import NoAnswer
 from mail_sender.control.local_access import LocalAccess
 from mail_sender.control.response import ResponseLine
 from mail_sender.errors import Exit, MailSenderError
+from mail_sender.ledger.config import LedgerConfig
 from mail_sender.ledger.lock import Lock
 from mail_sender.ledger.state_folder import BusyLedger, StateFolder
 from mail_sender.observe import ledger_alone
@@ -35,18 +38,18 @@ class NoStatus(MailSenderError):
         self.exit_code = Exit(code)
 
 
-def status(state: StateFolder) -> Status:
-    """Return the status of a folder that has a ledger.
+def status(state: StateFolder, shared: Callable[[], LedgerConfig] | None = None) -> Status:
+    """Return the status of a folder that has a ledger, or of the database that `shared` names.
 
     Raises `NoStatus`, and `MailSenderError` for a ledger that cannot be used.
     """
     try:
-        with Client(state) as client:
+        with Client(state, shared=shared) as client:
             return _read([*client.ask(_ASKED)])
     except NoAnswer as error:
-        return _unanswered(state, f"{Lock(state).holder()} ({error.reason}); {_ADVICE}")
+        return _unanswered(state, f"{Lock(state).holder()} ({error.reason}); {_ADVICE}", shared)
     except BusyLedger as error:
-        return _unanswered(state, str(error))
+        return _unanswered(state, str(error), shared)
 
 
 def _read(lines: list[ResponseLine]) -> Status:
@@ -63,10 +66,11 @@ def _read(lines: list[ResponseLine]) -> Status:
         raise NoStatus(message, Exit.FAILED) from None
 
 
-def _unanswered(state: StateFolder, why: str) -> Status:
+def _unanswered(state: StateFolder, why: str, shared: Callable[[], LedgerConfig] | None) -> Status:
     """Return what the ledger shows, or as much as can be had beside a sender that has it, and hangs."""
-    found = ledger_alone.without_ledger(state, datetime.now(UTC))
-    local = LocalAccess(state, None, reads_only=True)
+    database = shared() if shared else None
+    found = ledger_alone.without_ledger(state, datetime.now(UTC), database)
+    local = LocalAccess(state, None, reads_only=True, shared=database)
     try:
         with suppress(MailSenderError):
             local.open()

@@ -1,6 +1,8 @@
 """What a command is answered with: lines that are ready for JSON, the same whether they cross the socket or not.
 
     {"entry": {...}}        a delivery, for `list` and `show`; addresses are masked unless asked for
+    {"ledger": {...}}       for a command that was carried out on a ledger in a database: its `place`, and how many
+                            `senders` that share it live; none of them was asked
     {"result": {...}}       what became of one delivery that the command means: `done`, and `message`, a sentence
     {"condition": {...}}    what is wrong with relay, server or ledger, or held back by a limit: `since`, `message`,
                             `next_try_in` (seconds); first of all, that no sender runs
@@ -94,6 +96,11 @@ def held_back(held: "HeldBack", now: datetime) -> ResponseLine:
     waits = "1 delivery waits" if held.deliveries == 1 else f"{held.deliveries} deliveries wait"
     seconds = (held.until - now).total_seconds()
     return condition(Fault("limit", held.limit, held.since, held.reason, waits), seconds)
+
+
+def ledger(place: str, senders: int) -> ResponseLine:
+    """Return on which database a command is carried out, and how many senders that share it live."""
+    return {"ledger": {"place": place, "senders": senders}}
 
 
 def no_sender() -> ResponseLine:

@@ -38,11 +38,11 @@ def target_of(config: LedgerConfig) -> "Target":
     )
 
 
-async def open_ledger(config: LedgerConfig, *, reads_only: bool = False) -> Ledger:
-    """Open the ledger in the database. Raises `NoSharedLedger`."""
+async def open_ledger(config: LedgerConfig, *, reads_only: bool = False, joins: bool = True) -> Ledger:
+    """Open the ledger in the database; one that does not join is no replica. Raises `NoSharedLedger`."""
     from mail_sender.ledger.postgres.ledger import PostgresLedger  # noqa: PLC0415 - see the module's text
 
     try:
-        return await PostgresLedger.open(target_of(config), reads_only=reads_only)
+        return await PostgresLedger.open(target_of(config), reads_only=reads_only, joins=joins)
     except LedgerFault as fault:
         raise NoSharedLedger(fault) from None

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from mail_sender.condition import Fault
+from mail_sender.ledger.replicas import Replica
 from mail_sender.ledger.summary import HOURS, Summary
 from mail_sender.observe import conditions
 from mail_sender.observe.activity import Activity
@@ -20,6 +22,7 @@ from mail_sender.observe.status import (
     LedgerStatus,
     QueueStatus,
     RelayStatus,
+    ReplicaStatus,
     SenderStatus,
     ServerStatus,
     Status,
@@ -42,11 +45,16 @@ class SeenSender:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen; `summary` is None where the ledger cannot be read, `sender` where none answers."""
+    """What was seen; `summary` is None where the ledger cannot be read, `sender` where none answers.
+
+    `replicas` are those that share the ledger and live, and `ours` is the one that answers.
+    """
 
     ledger: LedgerStatus
     summary: Summary | None
     sender: SeenSender | None = None
+    replicas: Sequence[Replica] = ()
+    ours: UUID | None = None
 
 
 def status(seen: Seen, now: datetime) -> Status:
@@ -56,11 +64,13 @@ def status(seen: Seen, now: datetime) -> Status:
     found = [
         *(_sender_conditions(sender, now) if sender else ()),
         *(conditions.of_ledger(summary) if summary else ()),
+        *conditions.of_replicas(seen.replicas),
     ]
+    is_ready = sender.health.is_ready if sender else any(one.said.carries for one in seen.replicas)
     return Status(
         at=now,
         answered_by="sender" if sender else "ledger",
-        healthy=sender is not None and sender.health.is_ready and not any(one.blocks for one in found),
+        healthy=is_ready and not any(one.blocks for one in found),
         sender=_sender(sender) if sender else None,
         server=_server(sender.facts, sender.activity) if sender and sender.facts else None,
         relay=next(iter(relays), None),
@@ -72,6 +82,20 @@ def status(seen: Seen, now: datetime) -> Status:
         expiries=_expiries(sender.facts) if sender and sender.facts else [],
         held_back=[_held_back(one) for one in sender.held_back] if sender else [],
         fallbacks=relays[1:],
+        replicas=[_replica(one, seen.ours) for one in seen.replicas],
+    )
+
+
+def _replica(one: Replica, ours: UUID | None) -> ReplicaStatus:
+    return ReplicaStatus(
+        host=one.host,
+        pid=one.pid,
+        version=one.version,
+        since=one.since,
+        seen_at=one.seen_at,
+        polls=one.polls,
+        carries=one.said.carries,
+        answers=one.id == ours,
     )
 
 

@@ -23,6 +23,7 @@ CONDITIONS = (
     "ledger",
     "clock",
     "configuration",
+    "replicas",
     "domain",
     "loop",
     "template",
@@ -147,6 +148,14 @@ def _oldest(status: Status) -> Samples:
     return [((), max(0.0, (status.at - at).total_seconds()) if at else 0.0)]
 
 
+def _replicas(status: Status) -> Samples:
+    return [((), float(len(status.replicas)))] if status.replicas else []
+
+
+def _polling(status: Status) -> Samples:
+    return [((), float(one.polls)) for one in status.replicas if one.answers]
+
+
 def _held_back(status: Status) -> Samples:
     return [((), float(sum(one.deliveries for one in status.held_back)))]
 
@@ -160,6 +169,12 @@ _OF_EACH = "1 for the state of this relay's breaker; the relays are first, fallb
 COMPUTED: dict[str, tuple[tuple[str, ...], str, Callable[[Status], Samples]]] = {
     "oldest_waiting_seconds": ((), "How long the oldest delivery waits that is not final; 0: none waits.", _oldest),
     "held_back_deliveries": ((), "Deliveries that a limit of the configuration holds back.", _held_back),
+    "replicas": ((), "Senders that share the ledger and live, this one with them.", _replicas),
+    "polling": (
+        (),
+        "1 while this sender polls for all that share the ledger; 0 while another one does.",
+        _polling,
+    ),
     "loop_late_seconds": (("loop",), "By how much a loop that hangs is late.", _loops),
     "condition_up": (("condition",), "1 while all is well with it; 0 while it has a fault.", _conditions),
     "fault_since_timestamp_seconds": (("condition", "kind"), "Since when there is this fault.", _faults),

@@ -22,13 +22,27 @@ def headline(status: Status) -> str:
     """Return the sentence; the conditions have the details."""
     if status.unanswered is not None:
         return f"a sender does not answer: {status.unanswered}"
-    if status.sender is None:
+    if status.sender is None and not status.replicas:
         return NO_SENDER
     blocking = [one for one in status.conditions if one.blocks]
     if not blocking:
-        return f"{MAIL_FLOWS}{_round(status)}" if status.healthy else "mail waits: the sender is not ready"
+        return f"{MAIL_FLOWS}{_round(status)}{_elsewhere(status)}" if status.healthy else _not_ready(status)
     more = f", and {len(blocking) - 1} more" if len(blocking) > 1 else ""
     return f"mail waits: {what(blocking[0])}{more}"
+
+
+def _elsewhere(status: Status) -> str:
+    """Say who carries mail, where no sender answers here."""
+    if status.sender is not None:
+        return ""
+    number = len(status.replicas)
+    return ": 1 sender runs elsewhere" if number == 1 else f": {number} senders run elsewhere"
+
+
+def _not_ready(status: Status) -> str:
+    if status.sender is not None:
+        return "mail waits: the sender is not ready"
+    return "mail waits: no sender can mail now; `mail-sender status` on one of their hosts says why"
 
 
 def _round(status: Status) -> str:

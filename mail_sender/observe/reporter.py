@@ -45,6 +45,7 @@ class Reporter:
         self._clock = clock
         self._ledger_status = ledger_status
         self._process = Process()
+        self._replicas = ledger.replicas
         self._summary = Reading(lambda: ledger.summary(clock.now()), clock)
         self._last = Reading(lambda: ledger.find(Query(), MOST_LAST), clock)
         self._unreadable: Fault | None = None
@@ -64,7 +65,8 @@ class Reporter:
         facts = self.in_use.facts if self.in_use else None
         held_back = self.in_use.worker.held_back() if self.in_use else ()
         sender = SeenSender(self._process, self._observers.activity, self.health(), self._faults(), facts, held_back)
-        return compose.status(Seen(self._ledger_status(), summary, sender), self._clock.now())
+        known, ours = (self._replicas.known, self._replicas.id) if self._replicas else ((), None)
+        return compose.status(Seen(self._ledger_status(), summary, sender, known, ours), self._clock.now())
 
     async def last(self) -> Sequence[Entry]:
         """Return the last deliveries that were taken up, the latest first; none if they cannot be read in time."""

@@ -69,7 +69,7 @@ class RelayStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerStatus:
-    """The ledger: `kind` is `sqlite` or `memory`; sizes are in bytes, None where they cannot be known."""
+    """The ledger: `kind` is `sqlite`, `memory` or `postgresql`; sizes are in bytes, None where they are not known."""
 
     kind: str
     place: str | None
@@ -82,7 +82,8 @@ class ConditionStatus:
     """What is wrong since when, and what to do about it; `blocks` says whether it stands in the way of mail.
 
     `name` says whose it is: `server`, `relay`, `fallback` (a relay that stands in for it), `ledger`, `clock`,
-    `configuration`, `domain` (the DNS of the From domain), `loop` (one hangs, `kind` names it), `template`
+    `configuration`, `replicas` (the senders that share the ledger are not alike), `domain` (the DNS of the From
+    domain), `loop` (one hangs, `kind` names it), `template`
     (deliveries are held) or `alerts` (they cannot be delivered). `next_try_in_seconds` is None where nothing waits
     for a try.
     """
@@ -150,14 +151,34 @@ class HeldBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaStatus:
+    """A living sender that shares the ledger: host, process and version, since when it was seen, and when last.
+
+    `polls` says that it polls the identity server for all, `carries` that it can mail now, as far as that is up to
+    itself, `answers` that it is the one whose status this is. The times are of the database's clock.
+    """
+
+    host: str
+    pid: int
+    version: str
+    since: datetime
+    seen_at: datetime
+    polls: bool
+    carries: bool
+    answers: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The whole status.
 
     `sender`, `server` and `relay` are None where the ledger alone has answered: no sender runs, or none that answers.
     In the latter case `unanswered` says who has the ledger, and does not answer. `fallbacks` are the relays that
-    stand in for `relay`, in their order.
+    stand in for `relay`, in their order. `replicas` are the senders that share the ledger and live, the oldest first;
+    none where it is not shared.
     `queue` and `attempts` are None where the ledger cannot be read. `healthy` says that nothing stands in the way of
-    mail: a sender is alive and ready, and no condition blocks.
+    mail: a sender is alive and ready, and no condition blocks. Where the ledger alone has answered, senders that
+    share it live elsewhere, and one of them can mail.
     """
 
     version: Literal[1] = 1
@@ -176,6 +197,7 @@ class Status:
     expiries: list[Expiry]
     held_back: list[HeldBack]
     fallbacks: list[RelayStatus] = field(default_factory=list)
+    replicas: list[ReplicaStatus] = field(default_factory=list)
 
     @property
     def stand_in(self) -> str | None:

@@ -122,6 +122,52 @@ def test_a_sender_that_was_stopped_before_a_dot_does_not_send_it_after_another_t
     assert len(shared.mails()) == 1
 
 
+def test_an_operator_works_from_a_machine_without_a_sender(shared: Stub, postgres: Postgres, tmp_path: Path) -> None:
+    """He sees all senders, and what he queues again goes out through them; with none of them he is told so."""
+
+    def operate(*command: str) -> tuple[int, str, str]:
+        files = ("-m", shared.sender_config, "-c", shared.client_config)
+        done = run_here(*files, *command, env={"STATE_DIRECTORY": str(tmp_path / "elsewhere")})
+        return done.returncode, done.stdout, done.stderr
+
+    code, _, err = operate("status")
+    assert (code, "there is no ledger yet" in err) == (78, True)
+    content = {"TestMessageV1": {"display_name": "Ellie"}}
+    entry = {"message_template": content, "mail_destination": [{"primary": True, "value": PEOPLE[0]}]}
+    (id_,) = shared.queue([entry])
+    with ExitStack() as running:
+        senders = [
+            running.enter_context(
+                Sender(
+                    shared.client_config, shared.sender_config, "-d", env={"STATE_DIRECTORY": str(tmp_path / name)}
+                )
+            )
+            for name in ("first", "second")
+        ]
+        for sender in senders:
+            sender.wait_for("started")
+        asyncio.run(postgres.until("SELECT 1 FROM mail_sender.message WHERE marked_at IS NOT NULL"))
+        code, out, _ = operate("status")
+        assert (code, out.splitlines()[0]) == (0, "mail flows: 2 senders run elsewhere")
+        assert [f"({sender.process.pid})" in out for sender in senders] == [True, True]
+        here = run_here("-m", shared.sender_config, "status", env={"STATE_DIRECTORY": str(tmp_path / "second")})
+        assert (here.returncode, "answers here" in here.stdout) == (0, True)
+        code, out, err = operate("queue", "list")
+        assert (code, id_[:8] in out) == (0, True)
+        assert "2 senders run, none answers here" in err
+        code, out, _ = operate("queue", "resend", "-y", id_)
+        assert (code, "was sent; a copy is queued" in out) == (0, True)
+        code, out, _ = operate("queue", "flush")
+        assert (code, out) in {(0, "1 delivery: 1 sent\n"), (0, "nothing is queued or held\n")}
+        asyncio.run(postgres.until("SELECT 1 FROM mail_sender.delivery WHERE copy = 1 AND state = 'sent'"))
+        assert len(shared.mails()) == 2
+        assert operate("healthcheck")[0] == 3
+        assert [sender.stop() for sender in senders] == [0, 0]
+    code, out, _ = operate("status")
+    assert (code, out.splitlines()[0]) == (3, "no sender runs: mail waits until one starts")
+    assert "no sender runs" in operate("queue", "list")[2]
+
+
 def until(sender: Sender, is_so: Callable[[], bool]) -> None:
     """Wait until something is so, as long as a sender polls."""
     while not is_so():

@@ -33,6 +33,7 @@ RUN = {"docs/start.md", "docs/operating.md", "docs/debian.md"}
 
 NOT_SHOWN = {
     "docs/alerts.md: mail-sender alert test": "asks Slack; tests/acceptance/test_alerts.py has the same line of a webhook here",
+    "docs/replicas.md: mail-sender status": "needs three machines; tests/unit/cli/test_status_text.py has these lines",
     "docs/backup.md: mail-sender doctor --only ledger": "tests/acceptance/test_doctor.py has these lines",
 }
 """Commands after a prompt on other pages, and why what they show is not compared."""

@@ -11,6 +11,7 @@ from mail_sender.observe.status import (
     LedgerStatus,
     QueueStatus,
     RelayStatus,
+    ReplicaStatus,
     SenderStatus,
     ServerStatus,
     Status,
@@ -66,6 +67,23 @@ def status(
         expiries=[Expiry(name="token", expires_at=NOW + timedelta(days=30))],
         held_back=[],
     )
+
+
+def replicas(*hosts: str, answers: int | None = 0) -> list[ReplicaStatus]:
+    """Return the senders on a shared ledger, of which the first one polls, and that one answers, if any."""
+    return [
+        ReplicaStatus(
+            host=host,
+            pid=number + 7,
+            version="1.2.3",
+            since=NOW - timedelta(hours=3 + number),
+            seen_at=NOW - timedelta(seconds=number % 3),
+            polls=number == 0,
+            carries=True,
+            answers=number == answers,
+        )
+        for number, host in enumerate(hosts)
+    ]
 
 
 def _condition(kind: str) -> ConditionStatus:

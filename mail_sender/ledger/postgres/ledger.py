@@ -46,9 +46,9 @@ class PostgresLedger:
 
     is_shared = True
 
-    def __init__(self, database: Database, *, reads_only: bool) -> None:
+    def __init__(self, database: Database, *, joins: bool) -> None:
         self._database = database
-        self._reads_only = reads_only
+        self._has_joined = joins
         self.replicas = PostgresReplicas(database, uuid4())
         self.outages = PostgresOutages(database, self.replicas.id)
         self._news = listening.values(database.target, self.replicas.id, News.QUEUE)
@@ -56,21 +56,23 @@ class PostgresLedger:
         self._writer = Writer(database, self.replicas.id, command)
 
     @classmethod
-    async def open(cls, target: Target, *, reads_only: bool = False) -> Self:
+    async def open(cls, target: Target, *, reads_only: bool = False, joins: bool = True) -> Self:
         """Connect to the ledger, making its tables if there are none.
 
-        A ledger that `reads_only` changes nothing, and is no replica. Raises `LedgerFault`.
+        A ledger that `reads_only` changes nothing, and is no replica. One that does not join is none either: it can
+        write what an operator wants, and makes no tables. Raises `LedgerFault`.
         """
+        joins = joins and not reads_only
         database = Database(target, reads_only=reads_only)
-        ledger = cls(database, reads_only=reads_only)
+        ledger = cls(database, joins=joins)
         try:
-            await migrations.prepare(database, reads_only=reads_only)
-            if not reads_only:
+            await migrations.prepare(database, reads_only=reads_only, makes=joins)
+            if joins:
                 await ledger.replicas.beat()
         except BaseException:
             await database.close()
             raise
-        if not reads_only:
+        if joins:
             ledger.replicas.keep_beating()
         return ledger
 
@@ -183,10 +185,10 @@ class PostgresLedger:
 
     async def close(self) -> None:
         """Write what waits, give back what is not settled, and close."""
-        if not self._reads_only:
-            self._reads_only = True
-            await self.replicas.stop_beating()
-            await self._writer.close()
+        await self.replicas.stop_beating()
+        await self._writer.close()
+        if self._has_joined:
+            self._has_joined = False
             with suppress(LedgerFault):
                 await self.replicas.leave()
         await self._database.close()

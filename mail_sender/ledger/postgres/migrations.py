@@ -51,8 +51,8 @@ _TABLE = "CREATE TABLE IF NOT EXISTS version (number integer PRIMARY KEY)"
 _INSERT = "INSERT INTO version (number) VALUES (%(number)s)"
 
 
-async def prepare(database: Database, *, reads_only: bool = False, copies: bool = False) -> None:
-    """Make the tables, or bring them up to date. Raises `LedgerFault`.
+async def prepare(database: Database, *, reads_only: bool = False, copies: bool = False, makes: bool = True) -> None:
+    """Make the tables, or bring them up to date; unless it `makes` any, see that they are. Raises `LedgerFault`.
 
     Whoever `copies` holds the gate, may go on with an unfinished copy, and brings no tables up to date.
     """
@@ -70,7 +70,7 @@ async def prepare(database: Database, *, reads_only: bool = False, copies: bool 
     if version > len(_SCRIPTS):
         detail = f"{target.place}: the ledger was written by a newer mail-sender (schema {version})"
         raise LedgerFault("newer", detail, "run that version or a newer one")
-    if reads_only and version < len(_SCRIPTS):
+    if version < len(_SCRIPTS) and (reads_only or not makes):
         detail = f"{target.place}: there is no ledger yet, or one of an older mail-sender"
         raise LedgerFault("older", detail, "start mail-sender once: it makes the tables")
     if copies and 0 < version < len(_SCRIPTS):

@@ -33,6 +33,7 @@ CONDITIONS: Mapping[str, tuple[Severity, str]] = {
     "reading": (Severity.WARNING, "messages cannot be read one by one"),
     "clock": (Severity.WARNING, "the clocks of this machine and of the server differ"),
     "configuration": (Severity.WARNING, "the configuration has faults"),
+    "replicas": (Severity.WARNING, "the senders that share the ledger differ"),
     "domain": (Severity.WARNING, "the DNS of the From domain may keep mail from arriving"),
 }
 """How bad each condition is, and what it is, in words."""

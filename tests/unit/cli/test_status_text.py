@@ -18,6 +18,7 @@ from mail_sender.observe.status import (
     Status,
 )
 from tests.support.samples import DAY, HOUR, MINUTE, NOW, SECOND
+from tests.support.statuses import replicas
 from tests.unit.observe.test_compose import STANDS_IN, of
 
 GB = 10**9
@@ -183,3 +184,45 @@ def test_a_screen_has_a_line_for_each_relay() -> None:
     assert text.startswith("mail flows through the fallback b.example.net:465: the relay cannot be used\n")
     assert re.search(r"(?m)^relay      relay\.example\.com:465 .*breaker open", text)
     assert re.search(r"(?m)^fallback   b\.example\.net:465 .*breaker closed.*; mail goes through it$", text)
+
+
+SHARED = replace(
+    USUAL,
+    ledger=LedgerStatus(kind="postgresql", place="PostgreSQL at db, database mail", size_bytes=None, free_bytes=None),
+)
+
+
+def senders(*hosts: str, **changes: Any) -> list[str]:
+    """Return the lines about the senders; `changes` are the last one's."""
+    *rest, last = replicas(*hosts, answers=None)
+    found = screen(replace(SHARED, replicas=[*rest, replace(last, **changes)])).splitlines()
+    begins = next(number for number, line in enumerate(found) if line.startswith("senders"))
+    assert found[begins + len(hosts)].startswith("server")
+    return found[begins : begins + len(hosts)]
+
+
+def test_each_sender_that_shares_the_ledger_has_a_line() -> None:
+    """Whatever their number; what is odd about one stands out, and processes are named where hosts do not tell them apart."""
+    assert senders("idm-a") == ["senders    idm-a  1.2.3  for 3 h, polls"]
+    assert senders("idm-a", "idm-long", "idm-a", carries=False, seen_at=NOW - 12 * SECOND, answers=True) == [
+        "senders    idm-a (7)  1.2.3  for 3 h, polls",
+        "           idm-long   1.2.3  for 4 h",
+        "           idm-a (9)  1.2.3  for 5 h, seen 12 s ago, CANNOT MAIL, answers here",
+    ]
+    assert len(senders(*(f"mail-sender-7f9c8d5b6c-x2xz{number}" for number in range(9)))) == 9
+    assert "ledger     PostgreSQL at db, database mail\n" in screen(SHARED)
+
+
+def test_of_senders_that_run_elsewhere_the_first_line_tells() -> None:
+    """And the exit code: all well, none of them can mail, none lives."""
+    alone = replace(SHARED, sender=None, answered_by="ledger", server=None, relay=None)
+    three = replicas("idm-a", "idm-b", "idm-c", answers=None)
+    well = replace(alone, replicas=three)
+    assert screen(well).startswith(
+        "mail flows: 3 senders run elsewhere\nsender     none answers here; the ledger shows the rest\nsenders    idm-a "
+    )
+    ill = replace(alone, healthy=False, replicas=[replace(one, carries=False) for one in three[:1]])
+    assert screen(ill).startswith("mail waits: no sender can mail now")
+    none = replace(alone, healthy=False)
+    assert screen(none).startswith("no sender runs: mail waits until one starts\nsender     none answers; ")
+    assert [exit_code(one) for one in (well, ill, none)] == [Exit.DONE, Exit.FAILED, Exit.NO_SENDER]

@@ -3,11 +3,13 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from pydantic import TypeAdapter
 
 from mail_sender.condition import Fault
+from mail_sender.ledger.replicas import Replica, Said
 from mail_sender.ledger.states import State
 from mail_sender.ledger.summary import HOURS, Failing, Summary
 from mail_sender.observe import compose
@@ -235,3 +237,59 @@ def test_the_metrics_say_which_relay_carries_mail() -> None:
         "mail_sender_ready 1.0",
     ):
         assert line in text
+
+
+def replica(number: int, version: str = "1.0", digest: str = "same", **rest: bool) -> Replica:
+    """Return a sender that shares the ledger; the later ones have run for a shorter time."""
+    said = Said(digest, rest.get("carries", True))
+    since = NOW - (10 - number) * HOUR
+    return Replica(UUID(int=number), f"idm-{number}", 7, version, since, NOW, said, polls=number == 1)
+
+
+def test_senders_that_differ_are_told_apart_and_stop_no_mail() -> None:
+    """Since when they differ; an update, or one with another configuration, is seen at a glance."""
+    alike = [replica(number) for number in (1, 2, 3)]
+    status = compose.status(replace(SEEN, replicas=alike, ours=UUID(int=2)), NOW)
+    assert (status.healthy, status.conditions) == (True, [])
+    assert [one.answers for one in status.replicas] == [False, True, False]
+    five = [*alike, replica(4, "1.1"), replica(5, "1.1", "other"), replica(6, digest="")]
+    status = compose.status(replace(SEEN, replicas=five), NOW)
+    assert status.healthy
+    assert [(one.name, one.kind, one.since, one.detail) for one in status.conditions] == [
+        (
+            "replicas",
+            "versions",
+            NOW - 6 * HOUR,
+            "the senders are of different versions: 1.0 on idm-1, idm-2, idm-3 and 1 more; 1.1 on idm-4, idm-5",
+        ),
+        (
+            "replicas",
+            "configurations",
+            NOW - 5 * HOUR,
+            "the senders are configured differently: idm-1, idm-2, idm-3 and 1 more from idm-5",
+        ),
+    ]
+
+
+def test_without_a_sender_here_those_elsewhere_are_what_counts() -> None:
+    """One that can mail is enough; held deliveries stand in the way as anywhere."""
+    for carry, is_well in (((True, False), True), ((False, False), False), ((), False)):
+        ones = [replica(number, carries=one) for number, one in enumerate(carry, 1)]
+        status = compose.status(replace(SEEN, sender=None, replicas=ones), NOW)
+        assert (status.healthy, status.answered_by) == (is_well, "ledger")
+    held = replace(SUMMARY, states=dict.fromkeys(State, 1))
+    assert not compose.status(replace(SEEN, sender=None, summary=held, replicas=[replica(1)]), NOW).healthy
+
+
+def test_the_metrics_count_the_senders_and_name_none() -> None:
+    """Where the ledger is not shared, there is no series."""
+    status = compose.status(replace(SEEN, replicas=[replica(1), replica(2)], ours=UUID(int=1)), NOW)
+    text = Metrics().exposition(status).decode()
+    assert "\nmail_sender_replicas 2.0\n" in text
+    assert "\nmail_sender_polling 1.0\n" in text
+    assert "idm-1" not in text
+    assert not [
+        line
+        for line in Metrics().exposition(of()).decode().splitlines()
+        if line.startswith(("mail_sender_replicas", "mail_sender_polling"))
+    ]

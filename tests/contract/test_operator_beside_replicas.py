@@ -1,0 +1,155 @@
+"""What an operator does in a shared ledger, without a sender on the same machine: the same races are won as beside one.
+
+Time passes as in the tests of claims.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mail_sender.control.handler import Handler
+from mail_sender.control.local_access import settle_interrupted
+from mail_sender.control.response import ResponseLine
+from mail_sender.control.verbs import IN_FLIGHT
+from mail_sender.errors import Exit, LedgerFault
+from mail_sender.ledger.postgres import claims
+from mail_sender.ledger.postgres.ledger import PostgresLedger
+from mail_sender.ledger.replicas import News, Said
+from mail_sender.ledger.state_folder import StateFolder
+from mail_sender.ledger.states import State
+from mail_sender.observe import ledger_alone
+from mail_sender.observe.ledger_alone import LedgerAlone
+from tests.contract.ledgers import admit, become, of_one
+from tests.contract.test_ledger_replicas import BEAT, LEASE, Pair
+from tests.support.postgres import Postgres
+from tests.support.samples import IMPRINT, NOW, crowd, message
+from tests.unit.control.handling import Clock, Server, ask, results
+
+pytestmark = pytest.mark.debian("postgresql")
+
+
+class Operators(Pair):
+    """One replica, and operators beside it."""
+
+    @asynccontextmanager
+    async def operator(self, *messages: Any) -> AsyncIterator[Handler]:
+        """Open the ledger as a queue verb does; the server still has these messages."""
+        ledger = await PostgresLedger.open(self.target, joins=False)
+        await settle_interrupted(ledger, NOW)
+        alone = LedgerAlone(ledger, StateFolder(self.server.folder), Clock())
+        try:
+            yield Handler(ledger, Server(*messages), Clock(), reporter=alone)
+        finally:
+            await ledger.close()
+
+
+@pytest.fixture
+async def given(postgres: Postgres) -> AsyncIterator[tuple[Operators, PostgresLedger]]:
+    """Give them, and the replica's ledger."""
+    made = Operators(postgres)
+    ledger = await made.open()
+    yield made, ledger
+    await ledger.close()
+
+
+Given = tuple[Operators, PostgresLedger]
+
+
+def said(lines: list[ResponseLine]) -> list[str]:
+    """Return what became of the deliveries."""
+    return [result["message"] for result in results(lines)]
+
+
+async def test_an_operator_is_no_replica_and_makes_no_tables(given: Given, postgres: Postgres) -> None:
+    """Whoever counts the senders does not count him, also while he works."""
+    made, replica = given
+    async with made.operator() as operator:
+        first, end = await ask(operator, "flush")
+        assert first == {"ledger": {"place": str(postgres.folder / "ledger.db"), "senders": 1}}
+        assert end["end"]["exit"] == Exit.DONE
+        assert [one.id for one in await replica.replicas.read()] == [replica.replicas.id]
+    assert len(await replica.replicas.read()) == 1
+    with pytest.raises(LedgerFault, match="there is no ledger yet"):
+        await PostgresLedger.open(postgres.target(), joins=False)
+
+
+async def test_what_a_replica_has_in_flight_is_left_alone(given: Given) -> None:
+    """With the words of one machine; as soon as it is settled the same command works, and the replicas hear of it."""
+    made, replica = given
+    of = message()
+    await admit(replica, of)
+    begun = await replica.begin(await of_one(replica, of))
+    heard = asyncio.Event()
+    with replica.replicas.hearing(lambda news: heard.set() if news is News.COMMAND else None):
+        await heard.wait()  # as soon as it listens, there may be news
+        heard.clear()
+        async with made.operator() as operator:
+            refused = await ask(operator, "abandon", message=str(of.id))
+            assert (said(refused), refused[-1]["end"]["exit"]) == ([IN_FLIGHT], Exit.FAILED)
+            await replica.dot(begun, IMPRINT)
+            await replica.settle(begun, begun.queued(begun.next_attempt), begun.next_attempt)
+            (entry,) = [line["entry"] for line in await ask(operator, "list") if "entry" in line]
+            assert not entry["interrupted"]
+            assert said(await ask(operator, "abandon", message=str(of.id))) == ["was queued; given up"]
+        await heard.wait()
+    assert (await of_one(replica, of)).state is State.ABANDONED
+
+
+async def test_of_two_operators_one_sends_a_copy(given: Given) -> None:
+    """Both see it as sent; what the other one did is read again, and the words are those of its new state."""
+    made, replica = given
+    of = message()
+    await admit(replica, of)
+    await become(replica, of, State.SENT)
+    await replica.marked([of.id], of.send_after)
+    async with made.operator(of) as one, made.operator(of) as other:
+        lines = await asyncio.gather(*(ask(each, "resend", message=str(of.id)) for each in (one, other)))
+    copied, refused = sorted((said(each)[0] for each in lines), key=lambda text: "copy" not in text)
+    assert copied == "was sent; a copy is queued, with a Message-ID of its own"
+    assert refused.startswith("is queued: only what is sent")
+    assert (await of_one(replica, of)).copy == 1
+
+
+async def test_where_no_replica_lives_what_one_left_is_for_the_next_one(given: Given) -> None:
+    """Its claim may be of somebody who lost the database for a while: only what was given back is nobody's."""
+    made, replica = given
+    left, given_back = crowd(2)
+    await admit(replica, left, given_back)
+    await replica.begin(await of_one(replica, left))
+    await made.passes(LEASE + BEAT)
+    other = await made.open()
+    await other.begin(await of_one(other, given_back))
+    await other.close()
+    async with made.operator() as operator:
+        first, second, *_ = lines = await ask(operator, "abandon", message=str(left.id))
+        assert (first["ledger"]["senders"], second["condition"]["name"]) == (0, "sender")
+        assert said(lines)[0].startswith("was in flight when its sender ended: start one")
+        flushed = await ask(operator, "flush")
+        assert "no sender runs" in flushed[-1]["end"]["message"]
+        entries = [line["entry"] for line in await ask(operator, "list") if "entry" in line]
+        assert [(entry["status"], entry["interrupted"]) for entry in entries] == [
+            ("queued", False), ("processing", True),
+        ]  # fmt: skip
+
+
+async def test_the_status_of_the_ledger_alone_names_the_replicas(given: Given) -> None:
+    """All is well if one of them can mail, and nothing else is wrong."""
+    made, replica = given
+    async with made.operator() as operator:
+        status = (await ask(operator, "status"))[0]["status"]
+        (one,) = status["replicas"]
+        assert (status["healthy"], status["sender"], one["pid"], one["answers"]) == (
+            True, None, replica.replicas.known[0].pid, False,
+        )  # fmt: skip
+        replica.replicas.describe(Said(carries=False))
+        await replica.beat()
+        status = (await ask(operator, "status"))[0]["status"]
+        assert (status["healthy"], status["replicas"][0]["carries"]) == (False, False)
+        await made.passes(timedelta(seconds=claims.LEASE) + BEAT)
+        status = (await ask(operator, "status"))[0]["status"]
+        assert (status["healthy"], status["replicas"]) == (False, [])
+    assert ledger_alone.without_ledger(StateFolder(made.server.folder), Clock().now()).replicas == []
