@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from mail_sender.log import printable
 from mail_sender.observe.headline import headline
 from mail_sender.observe.status import (
+    SEEN_LATELY,
     ConditionStatus,
     Expiry,
     LedgerStatus,
@@ -27,7 +28,6 @@ from mail_sender.observe.words import ago, span
 WIDTH = 80
 _LABEL = 11
 _LONGEST_NAME = 40
-_SEEN_LATELY = timedelta(seconds=8)  # a sender says every 3 s that it lives, and counts as gone after 15
 _EXPIRES_SOON = timedelta(days=14)
 _ENDS = {
     "token": "token",
@@ -111,7 +111,7 @@ def _replicas(replicas: Sequence[ReplicaStatus], now: datetime) -> Iterator[tupl
     names = [f"{one.host} ({one.pid})" if hosts[one.host] > 1 else one.host for one in replicas]
     width = min(max(map(len, names), default=0), _LONGEST_NAME)
     for number, (name, one) in enumerate(zip(names, replicas, strict=True)):
-        seen = f"seen {ago(one.seen_at, now)}" if now - one.seen_at > _SEEN_LATELY else ""
+        seen = f"seen {ago(one.seen_at, now)}" if now - one.seen_at > SEEN_LATELY else ""
         notes = [
             seen,
             "polls" if one.polls else "",

@@ -8,8 +8,11 @@ The parts are plain dataclasses, since a sender makes them; only who reads them 
 """
 
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+
+SEEN_LATELY = timedelta(seconds=8)
+"""A sender that was seen earlier than that is late: it says every 3 s that it lives, and counts as gone after 15."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

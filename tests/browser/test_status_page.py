@@ -18,8 +18,8 @@ from mail_sender.observe.status import AttemptsStatus, FailingDomain, Status
 from mail_sender.observe.watched import Watched
 from mail_sender.web import kept
 from tests.support.pictures import keep_picture
-from tests.support.samples import HOUR, MINUTE, NOW, delivery, message
-from tests.support.statuses import status
+from tests.support.samples import HOUR, MINUTE, NOW, SECOND, delivery, message
+from tests.support.statuses import replicas, status
 
 pytestmark = pytest.mark.debian("chromium-headless-shell", "fonts-dejavu-core")
 
@@ -112,14 +112,27 @@ async def test_a_sender_that_is_gone_is_said(page: Page, sender: Sender) -> None
     await expect(page.get_by_role("alert")).to_be_hidden()
 
 
+HOSTS = [f"mail-sender-7f9c8d5b6c-x2xz{number}" for number in range(9)]
+
+
 @pytest.mark.parametrize(("width", "colours"), [(360, "dark"), (1280, "dark"), (360, "light")])
 async def test_the_page_fits_the_screen(page: Page, sender: Sender, width: int, colours: str) -> None:
     """Nothing has to be scrolled sideways for, and each word can be said from what is behind it."""
-    sender.status = replace(status(ready=False, breaker="open", fault="auth"), attempts=BUSY)
+    *rest, last = replicas(*HOSTS, answers=1)
+    sender.status = replace(
+        status(ready=False, breaker="open", fault="auth"),
+        attempts=BUSY,
+        replicas=[*rest, replace(last, carries=False, seen_at=NOW - 12 * SECOND)],
+    )
     await page.set_viewport_size({"width": width, "height": 800})
     await page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
     await page.goto("/")
     await page.locator("#d1 summary").click()
+    rows = page.get_by_role("region", name="Senders").locator("tbody tr")
+    await expect(rows).to_have_count(len(HOSTS))
+    await expect(rows.nth(0)).to_contain_text("delivers, polls")
+    await expect(rows.nth(1)).to_contain_text("delivers, made this page")
+    await expect(rows.last).to_contain_text("cannot mail, seen 12 s ago")
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
     await keep_picture(page, f"status-{width}-{colours}")
 

@@ -16,7 +16,7 @@ from mail_sender.ledger.states import State
 from mail_sender.names import address
 from mail_sender.observe.headline import headline
 from mail_sender.observe.page.chart import HEIGHT, WIDTH, chart
-from mail_sender.observe.status import Status
+from mail_sender.observe.status import SEEN_LATELY, Status
 from mail_sender.observe.words import ago, span
 
 FILES = Path(__file__).with_name("static")
@@ -68,5 +68,5 @@ def _template() -> jinja2.Template:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"mask": address.mask, "span": lambda seconds: span(timedelta(seconds=seconds))}
-    environment.globals["when"] = when
+    environment.globals |= {"when": when, "ago": ago, "lately": SEEN_LATELY}
     return environment.from_string((FILES / "page.html.j2").read_text(encoding="utf-8"))
