@@ -52,6 +52,9 @@ NOT_RUN = {
         ("install", "ln", "useradd", "runuser", "sudo", "chmod", "chown", "rm"),
         "changes users and folders of a machine",
     ),
+    **dict.fromkeys(
+        ("pg_dump", "psql", "pg_restore"), "need a database; tests/acceptance/test_restored_database.py runs them"
+    ),
     "kanidm": "Kanidm's own client; KANIDM has the commands that it has",
     "kanidm-mail-sender": "Kanidm's own sender",
     "curl": "asks a provider",
