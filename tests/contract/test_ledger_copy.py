@@ -197,7 +197,7 @@ async def test_every_column_is_copied_or_made_anew(
     """A column that a later schema brings has to be one of these."""
     async with opened(folder), opened(database):
         pass
-    anew = {"mailbox", "replica", "lease_until", "taken_from"}
+    anew = {"mailbox", "replica", "lease_until", "taken_from", "completed_by"}
     with sqlite3.connect(folder.ledger) as db:
         for table in TABLES:
             found = {row[1] for row in db.execute(f"PRAGMA table_info({table.name})")}
