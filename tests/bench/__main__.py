@@ -1,6 +1,7 @@
 """`make bench`: measure, and print what came of it as Markdown. `python -m tests.bench drain` runs one queue.
 
-With `--write` it goes into docs/performance.md, too, in place of what was measured before.
+`python -m tests.bench replicas` measures senders that share a ledger. With `--write` it goes into docs/performance.md, too, in
+place of what was measured before.
 """
 
 import argparse
@@ -9,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import building, cases, one_queue, startup, table
+from tests.bench import building, cases, one_queue, replicas, startup, table
 from tests.bench.campaign import Campaign, sides
 from tests.bench.cases import Case
 from tests.bench.table import Waits
 
 PAGE = Path(__file__).parents[2] / "docs/performance.md"
 BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
+BEGIN_REPLICAS, END_REPLICAS = "<!-- measured with replicas -->", "<!-- end of measured with replicas -->"
 MESSAGES = 40
 POLLS = 3
 QUICK_MESSAGES = 10
@@ -33,19 +35,23 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put what came of it into docs/performance.md, too")
     verbs: Any = parser.add_subparsers(dest="verb")
     one_queue.add_to(verbs.add_parser("drain", help="drain one queue, by the sender and by the bare loop"))
+    verbs.add_parser("replicas", help="senders on one PostgreSQL, beside one with its ledger in a file")
     given = parser.parse_args()
     if given.verb == "drain":
         one_queue.run(given)
         return
-    sys.stdout.write(text := _measured(given))
+    has_replicas = given.verb == "replicas"
+    text = "\n".join(table.replicas(replicas.measured(given.turns))) if has_replicas else _measured(given)
+    sys.stdout.write(f"{text.strip()}\n")
     if given.write:
-        PAGE.write_text(with_tables(PAGE.read_text(), text))
+        marks = (BEGIN_REPLICAS, END_REPLICAS) if has_replicas else (BEGIN, END)
+        PAGE.write_text(with_tables(PAGE.read_text(), text, *marks))
 
 
-def with_tables(page: str, text: str) -> str:
-    """Return a page with other text between its two marks."""
-    before, _, rest = page.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{rest.partition(END)[2]}"
+def with_tables(page: str, text: str, begin: str = BEGIN, end: str = END) -> str:
+    """Return a page with other text between two marks."""
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n\n{text.strip()}\n\n{end}{rest.partition(end)[2]}"
 
 
 def _measured(given: argparse.Namespace) -> str:

@@ -39,7 +39,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What it took: seconds and CPU seconds for all mails, memory in MB, and how busy each double was (1: one core)."""
+    """What it took: seconds and CPU seconds for all mails, memory in MB, and how busy each double was (1: one core).
+
+    So is `database_busy`, of a ledger in PostgreSQL.
+    """
 
     mails: int
     seconds: float
@@ -48,6 +51,7 @@ class Result:
     at_end: float
     relay_busy: float
     server_busy: float
+    database_busy: float = 0.0
 
     @property
     def rate(self) -> float:

@@ -1,18 +1,22 @@
-"""`python -m tests.bench drain`: one queue, by the bare loop and by the sender in turns, for who changes the sender."""
+"""`python -m tests.bench drain`: one queue, by the bare loop and by the sender in turns, for who changes the sender.
+
+With `--ledger postgresql`, senders on one PostgreSQL drain it, beside one sender with its ledger in a file.
+"""
 
 import argparse
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
 
-from tests.bench import drain
+from tests.bench import drain, replicas
 from tests.bench.campaign import FOLDER, Drain, fresh_doubles
 from tests.bench.doubles import Behaviour
 from tests.bench.drain import Load, Result
-from tests.bench.sender import PROFILED
+from tests.bench.sender import MAIL_SENDER, PROFILED
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +31,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--without", action="append", default=[], help="an extension that the relay does not offer")
     parser.add_argument("--turns", type=int, default=1)
-    parser.add_argument("--only", choices=["sender", "bare"], help="not beside the other one")
+    parser.add_argument("--only", choices=["sender", "bare", "postgresql"], help="not beside the other one")
+    parser.add_argument("--ledger", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--replicas", type=int, default=1, help="so many senders, on one ledger in PostgreSQL")
     parser.add_argument("--profile", action="store_true", help="where the sender's CPU time goes, room by room")
 
 
@@ -35,20 +41,33 @@ def run(given: argparse.Namespace) -> None:
     """Drain a queue as the options say, and print what it took."""
     behaviour = Behaviour(given.reply_ms, given.mark_ms, given.marks_per_second, tuple(given.without))
     load = Load(given.mails, given.connections, given.queued, behaviour)
-    sides: Mapping[str, Drain] = {"bare": drain.by_bare_loop, "sender": drain.by_sender}
-    if given.profile:
-        sides = {**sides, "sender": partial(drain.by_sender, program=PROFILED)}
-    if given.only:
-        sides = {given.only: sides[given.only]}
+    with ExitStack() as running:
+        _run(given, load, _sides(given, running))
+
+
+def _sides(given: argparse.Namespace, running: ExitStack) -> Mapping[str, Drain]:
+    program = PROFILED if given.profile else MAIL_SENDER
+    sides: dict[str, Drain] = {"sender": partial(drain.by_sender, program=program)}
+    if given.ledger == "sqlite":
+        sides = {"bare": drain.by_bare_loop, **sides}
+    else:
+        server = running.enter_context(replicas.server())
+        sides["postgresql"] = partial(replicas.by_replicas, server=server, replicas=given.replicas, program=program)
+    return {given.only: sides[given.only]} if given.only else sides
+
+
+def _run(given: argparse.Namespace, load: Load, sides: Mapping[str, Drain]) -> None:
     report = _prepared_profile() if given.profile else None
     found: dict[str, list[Result]] = {name: [] for name in sides}
     for _ in range(given.turns):
         for name, side in sides.items():
-            with fresh_doubles(behaviour) as doubles:
+            with fresh_doubles(load.behaviour) as doubles:
                 found[name].append(side(doubles, load))
             _say(_line(name, found[name][-1]))
-    if not given.only:
+    if "bare" in found and "sender" in found:
         _say(_ratios(found["sender"], found["bare"]))
+    elif "postgresql" in found and "sender" in found:
+        _say(_ratio_to_file(found["postgresql"], found["sender"]))
     if report:
         _say(report.read_text())
 
@@ -65,7 +84,8 @@ def _prepared_profile() -> Path:
 def _line(name: str, result: Result) -> str:
     return (
         f"{name:7} {result.rate:7.1f} mails/s {result.cpu_per_mail:6.2f} ms CPU per mail  peak {result.peak:.0f} MB, at the end "
-        f"{result.at_end:.0f} MB; relay {result.relay_busy:.0%} and server {result.server_busy:.0%} of a core"
+        f"{result.at_end:.0f} MB; relay {result.relay_busy:.0%} and server {result.server_busy:.0%}"
+        f"{f', database {result.database_busy:.0%}' if result.database_busy else ''} of a core"
     )
 
 
@@ -73,6 +93,12 @@ def _ratios(ours: list[Result], theirs: list[Result]) -> str:
     rate = median(one.rate for one in ours) / median(one.rate for one in theirs)
     cpu = median(one.cpu_per_mail for one in ours) / median(one.cpu_per_mail for one in theirs)
     return f"ratio: {rate:.2f} of its mails/s (at least 0.8), {cpu:.2f} times its CPU per mail (at most 1.6)"
+
+
+def _ratio_to_file(ours: list[Result], theirs: list[Result]) -> str:
+    rate = median(one.rate for one in ours) / median(one.rate for one in theirs)
+    cpu = median(one.cpu_per_mail for one in ours) / median(one.cpu_per_mail for one in theirs)
+    return f"ratio: {rate:.2f} of the mails/s with the ledger in a file, {cpu:.2f} times the CPU per mail"
 
 
 def _say(text: str) -> None:

@@ -4,8 +4,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from tests.bench import usage
@@ -23,7 +24,8 @@ class RunningSender:
     """A sender that has sent one mail, and waits for the next tick of its schedule.
 
     `started_after` is how long it took from its start until it had read its first list, in seconds; `started_cpu` the
-    CPU time until its first mail was marked, with that of the process that read its configuration.
+    CPU time until its first mail was marked, with that of the process that read its configuration. Of several, each has
+    a number, from 0 on, and `ledger` says which one they share.
     """
 
     def __init__(
@@ -33,11 +35,17 @@ class RunningSender:
         *,
         schedule: str = EVERY_SECOND,
         program: Sequence[str] = MAIL_SENDER,
+        number: int = 0,
+        ledger: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._doubles = doubles
-        client = configs.client(doubles.folder, uri=f"https://localhost:{doubles.server.port}", ca_path=doubles.ca)
+        self._number = number
+        self._folder = doubles.folder / f"sender-{number}"
+        self._folder.mkdir(exist_ok=True)
+        client = configs.client(self._folder, uri=f"https://localhost:{doubles.server.port}", ca_path=doubles.ca)
         config = configs.sender(
-            doubles.folder,
+            self._folder,
+            ledger={"path": self._folder / "state", **ledger},
             schedule=schedule,
             mail_from_address=SENDER,
             mail_relay=f"smtps://localhost:{doubles.relay.port}",
@@ -50,11 +58,11 @@ class RunningSender:
     def __enter__(self) -> Self:
         self._doubles.server.command("queue 1")
         began = time.monotonic()
-        with (self._doubles.folder / "log").open("wb") as log:
+        with (self._folder / "log").open("wb") as log:
             environment = {**os.environ, "SSL_CERT_FILE": str(self._doubles.ca)}  # for a program without our own keys
             self._process = subprocess.Popen(self._command, stderr=log, env=environment)
         try:
-            self._doubles.wait_for(1)
+            self._doubles.wait_for(self._number + 1)
         except BaseException:
             self._end()
             raise

@@ -7,7 +7,9 @@ from statistics import median
 
 from tests.bench import building
 from tests.bench.cases import Aim, Case, Figures
+from tests.bench.drain import Load, Result
 from tests.bench.latency import percentile
+from tests.bench.replicas import Row
 from tests.bench.resting import Resting
 from tests.bench.startup import Cost
 
@@ -69,6 +71,28 @@ def _doubles(found: Figures, case: Case) -> str:
 def not_run(missing: Sequence[str]) -> str:
     """Return a sentence about what is not installed here, or nothing."""
     return f"Not installed, so not run: {', '.join(missing)}." if missing else ""
+
+
+def replicas(found: Mapping[Row, Sequence[Result]]) -> Iterator[str]:
+    """Yield the lines of the table of senders that share a ledger: each is compared with the first row of its load."""
+    yield from _head(
+        "ledger", "senders", "queue", "mails/s", "ratio", "CPU per mail", "database", "doubles", "memory"
+    )
+    first: dict[Load, float] = {}
+    for row, results in found.items():
+        rate = median(one.rate for one in results)
+        busy = max(max(one.relay_busy, one.server_busy) for one in results)
+        yield _row(
+            row.name,
+            str(max(1, row.replicas)),
+            f"{row.load.behaviour.reply_ms:.0f} ms per reply, {row.load.connections} connections each",
+            f"{rate:.0f}",
+            f"{rate / first.setdefault(row.load, rate):.2f}",
+            f"{median(one.cpu_per_mail for one in results):.2f} ms",
+            f"{median(one.database_busy for one in results):.0%}" if row.replicas else "-",
+            f"{busy:.0%}",
+            f"{median(one.peak for one in results):.0f} MB",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 from mail_sender.source.list_answer import ListAnswer
 from mail_sender.source.wire import Reading
 from tests.bench import __main__ as command_line
-from tests.bench import drain, latency, table
+from tests.bench import drain, latency, replicas, table
 from tests.bench.cases import AIMS, HEAD, KANIDMD, LATENCY, Figures
 from tests.bench.doubles import Behaviour, Event, running
 from tests.bench.drain import Load, Result
@@ -19,6 +19,7 @@ from tests.bench.entries import message_id, number_of, recipient
 from tests.bench.profiled import Sampler
 from tests.bench.relay import OFFERS, Conversation, Taken
 from tests.bench.server import MOST_LISTED, Queue
+from tests.support.postgres import Postgres
 
 MAILS = 20
 DEADLINE = 20.0
@@ -115,6 +116,17 @@ def test_the_sender_drains_a_queue_to_its_end(tmp_path: Path) -> None:
     assert min(result.seconds, result.cpu, result.peak - 20, result.peak - result.at_end + 1) > 0
 
 
+@pytest.mark.debian("postgresql")
+def test_two_senders_drain_a_queue_together(tmp_path: Path, postgres: Postgres) -> None:
+    """All mails are accepted, each once, and marked; what both took is summed up, and what the database took is counted."""
+    with running(tmp_path, Behaviour(reply_ms=5)) as doubles:
+        result = replicas.by_replicas(doubles, Load(MAILS), postgres, 2)
+        whole = {recipient(number) for number in range(2 * drain.WARM + MAILS)}
+        assert Counter(event.what[0] for event in doubles.accepted) == dict.fromkeys(whole, 1)
+        assert {recipient(number_of(event.what[0])) for event in doubles.marked} == whole
+    assert min(result.seconds, result.cpu, result.peak - 20, result.database_busy) > 0
+
+
 def test_the_bare_loop_drains_a_queue_to_its_end(tmp_path: Path) -> None:
     """Else it would be no measure; it says itself what it used."""
     with running(tmp_path, Behaviour(reply_ms=1)) as doubles:
@@ -173,6 +185,17 @@ def test_what_was_not_measured_is_said() -> None:
     assert all(line.endswith("| not run | - |") for line in list(table.aims(found, AIMS))[2:])
     assert "not run" in list(table.drains(found, [HEAD]))[2]
     assert table.not_run(["smtp-source"]) == "Not installed, so not run: smtp-source."
+
+
+def test_replicas_are_compared_with_the_first_row_of_their_load() -> None:
+    """Of the rows of one load, the first one is the measure."""
+    found = {replicas.NEAR[0]: [_result()], replicas.NEAR[1]: [_result(50)], replicas.FAR[0]: [_result(10)]}
+    rows = [row.split(" | ") for row in list(table.replicas(found))[2:]]
+    assert [(row[0], row[1], row[3], row[4]) for row in rows] == [
+        ("| SQLite", "1", "100", "1.00"),
+        ("| PostgreSQL", "1", "50", "0.50"),
+        ("| PostgreSQL", "1", "10", "1.00"),
+    ]
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.5, 2), (0.51, 3), (0.99, 4), (1.0, 4), (0.0, 1)])

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -15,6 +16,16 @@ def cpu(pids: Iterable[int]) -> float:
 def cpu_with_children(pid: int) -> float:
     """Return the CPU time of a process and of those that it has started and waited for, in seconds."""
     return sum(map(int, _fields(Path(f"/proc/{pid}/stat").read_text())[11:15])) / _TICKS
+
+
+def cpu_of_family(pid: int) -> float:
+    """Return the CPU time of a process, of its children, and of those that it has waited for, in seconds."""
+    used = cpu_with_children(pid)
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            stat = path.read_text()
+            used += _cpu(stat) if int(_fields(stat)[1]) == pid else 0.0
+    return used
 
 
 def cpu_of_threads(pid: int) -> float:

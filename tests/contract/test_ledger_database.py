@@ -163,7 +163,9 @@ async def test_connections_that_end_while_nothing_is_asked_are_made_again(
 ) -> None:
     """Nobody is told: nothing was lost."""
     await admit(ledger, of := message())
-    postgres.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'mail'")
+    ended = "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'mail'"
+    gone = ", ".join(str(pid) for pid, _ in postgres.execute(ended))
+    await postgres.until(f"SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid IN ({gone}))")  # noqa: S608 - numbers
     await become(ledger, of, State.SENT)
 
 

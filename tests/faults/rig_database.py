@@ -126,8 +126,7 @@ async def proxy_before(server: Postgres) -> AsyncIterator[DatabaseProxy]:
 
 def processes(server: Postgres) -> list[int]:
     """Return a server's first process, and the others that it has started, in that order."""
-    first = int((server.data / "postmaster.pid").read_text().split()[0])
-    return [first, *_children(first)]
+    return [server.first_process, *_children(server.first_process)]
 
 
 def _children(of: int) -> Iterator[int]:

@@ -3,7 +3,8 @@
 On a port of 127.0.0.1 it listens, too, and demands TLS and a password there. `bouncing` runs a real PgBouncer before it.
 It runs as the user `postgres` where the tests run as root, who may not run it, and as the same user anywhere else. It
 touches nothing of a PostgreSQL that may be configured here, and `stop` ends only the process that `start` started.
-Each test gets a schema of its own; the cluster is thrown away at the end.
+Each test gets a schema of its own; the cluster is thrown away at the end. `POSTGRES_PROGRAMS=/folder/bin` chooses the
+programs of another version.
 """
 
 import asyncio
@@ -36,6 +37,7 @@ _SETTINGS = {  # what is written is thrown away at the end, and a crash of the m
     "fsync": "off",
     "ssl": "on",
     "full_page_writes": "off",
+    "password_encryption": "scram-sha-256",  # up to PostgreSQL 13 it is another one by default
     "listen_addresses": "127.0.0.1",
     "max_connections": "60",
     "shared_buffers": "16MB",
@@ -75,7 +77,7 @@ class Postgres:
         self.user = "postgres" if os.geteuid() == 0 else None
         if self.user:
             shutil.chown(folder, self.user)
-        options = "--no-sync --no-instructions --auth trust --username postgres --encoding UTF8 --locale C"
+        options = "--no-sync --auth trust --username postgres --encoding UTF8 --locale C"
         made = self._do("initdb", "--pgdata", str(self.data), *options.split())
         assert made.returncode == 0, made.stderr.decode()
         (self.data / "pg_hba.conf").write_text(_HBA)
@@ -97,6 +99,12 @@ class Postgres:
         )  # fmt: skip
         log.close()
         self._wait()
+
+    @property
+    def first_process(self) -> int:
+        """The process id of the one that has started all others."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def is_up(self) -> bool:
@@ -171,12 +179,8 @@ class Postgres:
     def _wait(self) -> None:
         assert self._process is not None
         for _ in range(DEADLINE_SECONDS * 20):
-            if (
-                self._do(
-                    "pg_isready", "--host", str(self.folder), "--port", str(self.port), "--dbname", "postgres"
-                ).returncode
-                == 0
-            ):
+            with suppress(psycopg.OperationalError):
+                self.execute("SELECT", database="postgres")
                 return
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.05)
@@ -198,6 +202,8 @@ def _lives(process: int) -> bool:
 
 
 def _program(name: str) -> str:
+    if folder := os.environ.get("POSTGRES_PROGRAMS"):
+        return str(Path(folder) / name)
     found = sorted(Path("/").glob(f"{_PROGRAMS}/{name}".lstrip("/")), key=lambda path: int(path.parts[-3]))
     assert found, "Debian's package postgresql is not installed"
     return str(found[-1])
