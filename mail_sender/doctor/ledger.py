@@ -1,13 +1,14 @@
 """The ledger and its disk: read as `mail-sender queue` reads it, beside a running sender and without its lock."""
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 
 from mail_sender.doctor.finding import Finding, Topic
+from mail_sender.doctor.shared_ledger import numbers, shared_ledger
 from mail_sender.doctor.subject import Subject
 from mail_sender.errors import LedgerFault, MailSenderError
-from mail_sender.ledger import database, outlook, reserve, sqlite_faults, state_folder
+from mail_sender.ledger import outlook, reserve, sqlite_faults, state_folder
 from mail_sender.ledger.base import Query
-from mail_sender.ledger.config import LedgerConfig
 from mail_sender.ledger.outlook import Space
 from mail_sender.ledger.state_folder import BusyLedger, StateFolder
 from mail_sender.ledger.states import State
@@ -32,7 +33,9 @@ async def ledger(subject: Subject) -> AsyncGenerator[Finding, None]:
         yield _LEDGER.warning("ledger", seen, 'set kind = "sqlite"')
         return
     if config.kind == "postgresql":
-        yield await _in_database(config)
+        async with aclosing(shared_ledger(config)) as findings:
+            async for finding in findings:
+                yield finding
         return
     state = state_folder.place(config)
     if (error := outlook.obstacle(state)) is not None:
@@ -43,25 +46,6 @@ async def ledger(subject: Subject) -> AsyncGenerator[Finding, None]:
     for finding in _disk(state):
         if finding.seen != found.seen:  # a full disk keeps the ledger from being read, too
             yield finding
-
-
-async def _in_database(config: LedgerConfig) -> Finding:
-    place = database.target_of(config).place
-    try:
-        ledger = await database.open_ledger(config, reads_only=True)
-        try:
-            counts = await ledger.count(Query())
-        finally:
-            await ledger.close()
-    except database.NoSharedLedger as error:
-        return _fault(error)
-    except LedgerFault as fault:
-        return _LEDGER.fault("ledger", fault.detail, fault.advice)
-    return _LEDGER.ok("ledger", f"{place} can be read; deliveries: {_numbers(counts)}")
-
-
-def _numbers(counts: Mapping[State, int]) -> str:
-    return ", ".join(f"{number} {name}" for name, number in counts.items() if number) or "none"
 
 
 def _unwritable(state: StateFolder, error: OSError) -> Finding:
@@ -88,7 +72,7 @@ async def _read(state: StateFolder) -> Finding:
         return _LEDGER.fault("ledger", fault.detail, fault.advice)
     except OSError as error:
         return _fault(state_folder.not_ours(state, error))
-    return _LEDGER.ok("ledger", f"{state.ledger} can be read and written; deliveries: {_numbers(counts)}")
+    return _LEDGER.ok("ledger", f"{state.ledger} can be read and written; deliveries: {numbers(counts)}")
 
 
 def _halves(text: str) -> tuple[str, str]:

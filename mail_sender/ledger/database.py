@@ -22,6 +22,7 @@ class NoSharedLedger(MailSenderError):
 
     def __init__(self, fault: LedgerFault) -> None:
         super().__init__(str(fault))
+        self.kind = fault.kind
         self.exit_code = Exit.BAD_CONFIG if fault.kind in _TO_BE_MENDED else Exit.TEMPORARY
 
 

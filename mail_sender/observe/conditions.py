@@ -4,10 +4,11 @@ They are the faults that the flow met, and what follows from what was seen: a lo
 not ended, deliveries that are held, senders on one ledger that are not alike.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from mail_sender.condition import Fault
+from mail_sender.ledger.differences import differences
 from mail_sender.ledger.replicas import Replica
 from mail_sender.ledger.states import State
 from mail_sender.ledger.summary import Summary
@@ -16,8 +17,6 @@ from mail_sender.observe.health import Health
 from mail_sender.observe.status import ConditionStatus
 from mail_sender.observe.words import deliveries
 
-MOST_NAMED = 3
-"""Hosts that are named in one breath."""
 _HINDERS_NOTHING = NAMES | {"clock", "alerts", "fallback"}
 
 
@@ -71,38 +70,11 @@ def of_ledger(summary: Summary) -> Iterator[ConditionStatus]:
 
 
 def of_replicas(replicas: Sequence[Replica]) -> Iterator[ConditionStatus]:
-    """Yield in what the senders that share a ledger differ; each goes on, so that an update needs no stop."""
-    versions = _groups(replicas, lambda one: one.version)
-    if len(versions) > 1:
-        named = "; ".join(f"{version} on {_hosts(ones)}" for version, ones in versions.items())
-        advice = "nothing to do during an update; else bring all to one version"
-        yield _differing("versions", versions, f"the senders are of different versions: {named}", advice)
-    configurations = _groups([one for one in replicas if one.said.digest], lambda one: one.said.digest)
-    if len(configurations) > 1:
-        named = " from ".join(_hosts(ones) for ones in configurations.values())
-        advice = "compare `mail-sender config show` on them, and give all the same configuration"
-        yield _differing("configurations", configurations, f"the senders are configured differently: {named}", advice)
-
-
-_Groups = dict[str, list[Replica]]
-
-
-def _groups(replicas: Sequence[Replica], by: Callable[[Replica], str]) -> _Groups:
-    found: _Groups = {}
-    for one in replicas:
-        found.setdefault(by(one), []).append(one)
-    return found
-
-
-def _hosts(replicas: Sequence[Replica]) -> str:
-    named = list(dict.fromkeys(one.host for one in replicas))
-    rest = len(named) - MOST_NAMED
-    return ", ".join(named[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _differing(kind: str, groups: _Groups, detail: str, advice: str) -> ConditionStatus:
-    since = sorted(min(one.since for one in ones) for ones in groups.values())[1]
-    return ConditionStatus(name="replicas", kind=kind, since=since, detail=detail, advice=advice, blocks=False)
+    """Yield in what the senders that share a ledger differ."""
+    for one in differences(replicas):
+        yield ConditionStatus(
+            name="replicas", kind=one.kind, since=one.since, detail=one.detail, advice=one.advice, blocks=False
+        )
 
 
 def _passing(

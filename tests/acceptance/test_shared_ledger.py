@@ -162,6 +162,8 @@ def test_an_operator_works_from_a_machine_without_a_sender(shared: Stub, postgre
         asyncio.run(postgres.until("SELECT 1 FROM mail_sender.delivery WHERE copy = 1 AND state = 'sent'"))
         assert len(shared.mails()) == 2
         assert operate("healthcheck")[0] == 3
+        code, out, _ = operate("doctor", "--only", "ledger")
+        assert (code, "2 senders run on it" in out) == (0, True)
         assert [sender.stop() for sender in senders] == [0, 0]
     code, out, _ = operate("status")
     assert (code, out.splitlines()[0]) == (3, "no sender runs: mail waits until one starts")

@@ -1,11 +1,11 @@
-"""What an operator does in a shared ledger, without a sender on the same machine: the same races are won as beside one.
+"""What an operator does in a shared ledger, and `doctor` finds there, without a sender on the same machine: the same races are won as beside one.
 
 Time passes as in the tests of claims.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -15,18 +15,23 @@ from mail_sender.control.handler import Handler
 from mail_sender.control.local_access import settle_interrupted
 from mail_sender.control.response import ResponseLine
 from mail_sender.control.verbs import IN_FLIGHT
+from mail_sender.doctor.finding import Level
+from mail_sender.doctor.shared_ledger import shared_ledger
 from mail_sender.errors import Exit, LedgerFault
-from mail_sender.ledger.postgres import claims
+from mail_sender.ledger.config import LedgerConfig
+from mail_sender.ledger.postgres import claims, listening
 from mail_sender.ledger.postgres.ledger import PostgresLedger
+from mail_sender.ledger.postgres.survey import survey
 from mail_sender.ledger.replicas import News, Said
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.ledger.states import State
+from mail_sender.names.secret import Secret
 from mail_sender.observe import ledger_alone
 from mail_sender.observe.ledger_alone import LedgerAlone
 from tests.contract.ledgers import admit, become, of_one
 from tests.contract.test_ledger_replicas import BEAT, LEASE, Pair
-from tests.support.postgres import Postgres
-from tests.support.samples import IMPRINT, NOW, crowd, message
+from tests.support.postgres import Postgres, bouncing
+from tests.support.samples import IMPRINT, NOW, SECOND, crowd, message
 from tests.unit.control.handling import Clock, Server, ask, results
 
 pytestmark = pytest.mark.debian("postgresql")
@@ -153,3 +158,43 @@ async def test_the_status_of_the_ledger_alone_names_the_replicas(given: Given) -
         status = (await ask(operator, "status"))[0]["status"]
         assert (status["healthy"], status["replicas"]) == (False, [])
     assert ledger_alone.without_ledger(StateFolder(made.server.folder), Clock().now()).replicas == []
+
+
+async def findings(server: Postgres) -> list[tuple[str, Level, str]]:
+    """Return what `doctor` finds of a database with a ledger in the usual place."""
+    url = Secret(f"postgresql://mail@/mail?host={server.folder}&port={server.port}")
+    async with aclosing(shared_ledger(LedgerConfig(None, "postgresql", url))) as found:
+        return [(one.check, one.level, one.seen) async for one in found]
+
+
+async def test_doctor_sees_the_senders_and_the_server(postgres: Postgres) -> None:
+    """Before the first start, beside a sender, and while the database cannot be used; it is no sender itself."""
+    postgres.execute("DROP SCHEMA IF EXISTS mail_sender CASCADE")
+    (_, level, seen), (_, _, senders), *_ = await findings(postgres)
+    assert (level, senders) == (Level.OK, "no sender runs on it now")
+    assert "the sender makes it when it starts" in seen
+    ledger = await PostgresLedger.open(postgres.target("mail_sender"))
+    checks, levels, lines = zip(*await findings(postgres), strict=True)
+    assert checks == ("ledger", "senders", "database_clock", "notifications", "connections")
+    assert set(levels) == {Level.OK}
+    assert "can be read; deliveries: none" in lines[0]
+    assert lines[1].startswith("1 sender runs on it: ")
+    await ledger.close()
+    postgres.execute("INSERT INTO mail_sender.version VALUES (999)")
+    assert [(check, level) for check, level, _ in await findings(postgres)] == [("ledger", Level.FAULT)]
+    postgres.execute("DROP SCHEMA mail_sender CASCADE")
+
+
+@pytest.mark.debian("pgbouncer")
+async def test_the_survey_finds_out_what_a_pooler_keeps_back(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Notifications, and how many connections the server takes."""
+    direct = await survey(postgres.target())
+    assert (direct.has_news, direct.most_connections, abs(direct.ahead) < SECOND) == (True, 57, True)
+    for mode, comes in (("session", True), ("transaction", False)):
+        if not comes:
+            monkeypatch.setattr(listening, "PROBED_FOR", 0.2)
+        with bouncing(postgres, mode) as folder:
+            found = await survey(postgres.target(host=folder))
+        assert (found.has_news, found.most_connections) == (comes, None)

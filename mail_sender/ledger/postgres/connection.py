@@ -88,6 +88,11 @@ class Connection:
         return made
 
     @property
+    def is_direct(self) -> bool:
+        """Whether the server itself answers, and no pooler before it."""
+        return self._settings is None
+
+    @property
     def is_usable(self) -> bool:
         """Whether nothing has arrived while nothing was asked: that would be the connection's end."""
         if self._connection.closed or self._was_shut:

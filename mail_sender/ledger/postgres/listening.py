@@ -22,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 
 from mail_sender.backoff import JITTER, Backoff, Dice
 from mail_sender.errors import LedgerFault
+from mail_sender.ledger.postgres import faults
 from mail_sender.ledger.postgres.connection import CONNECT_SECONDS
 from mail_sender.ledger.postgres.statement import Statement
 from mail_sender.ledger.postgres.target import Target
@@ -132,3 +133,14 @@ class Listening:
     def _hear_all(self) -> None:
         for news in News:
             self._hear(news)
+
+
+async def comes_through(target: Target, do: Callable[[Statement], Awaitable[object]]) -> bool:
+    """Say whether what `do` notifies comes through. Raises `psycopg.Error`, and `LedgerFault` if nobody answers."""
+    try:
+        async with Listening(target, uuid4(), do, bool)._connection():  # noqa: SLF001 - of this module
+            return True
+    except _Deaf:
+        return False
+    except TimeoutError:
+        raise faults.timed_out(target.place) from None
