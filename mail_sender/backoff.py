@@ -95,6 +95,10 @@ LAST_WRITES = 5.0
 """Seconds at a stop for which the ledger is offered what it did not take."""
 MARK_WAITS = Backoff(1.0, 30.0)
 """Before a message is marked as sent again, after the identity server did not take the mark."""
+ANOTHER_POLLS = Backoff(6.0, 30.0)
+"""Before a replica whose poll failed polls again, where another one can: that one goes first, and has two beats."""
+LOOK_WAITS = Backoff(5.0, 60.0)
+"""Before a replica that follows looks again at a server that it could not use."""
 IDLE_WAIT = 60.0
 """Seconds after which a loop looks for work although no bell rang."""
 FRESH = timedelta(minutes=2)

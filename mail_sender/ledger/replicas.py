@@ -77,6 +77,10 @@ class Replicas(Protocol):
     def polls(self) -> bool:
         """Whether it is this replica that polls; it may end at any time, without a word."""
 
+    @property
+    def said(self) -> Said:
+        """What we tell of ourselves."""
+
     def describe(self, said: Said) -> None:
         """Tell this of ourselves from the next beat on."""
 
@@ -96,8 +100,8 @@ class Replicas(Protocol):
     async def taking_up(self, at: datetime | None) -> None:
         """A list comes in parts, all of which are admitted as of that time; None: that was all of it.
 
-        What was admitted at that time, or later, is not due for any replica before all of it is there.
-        Raises `LedgerFault`.
+        What was admitted at that time, or later, is not due for any replica before all of it is there. Where no list
+        came in parts, None does nothing. Raises `LedgerFault`: that all is there is then said with the next beat.
         """
 
     async def announce(self, news: News) -> None:

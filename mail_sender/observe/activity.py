@@ -6,12 +6,15 @@ It takes in observations of the flow, and keeps the last one of each kind.
 from dataclasses import dataclass
 from datetime import datetime
 
-from mail_sender.sender.observation import NextPoll, Observation, Polled, PollFailed
+from mail_sender.sender.observation import Followed, NextPoll, Observation, Polled, PollFailed
 
 
 @dataclass(slots=True)
 class Activity:
-    """What happened last. `poll_was_good` is None before the first poll has ended."""
+    """What happened last. `poll_was_good` is None before the first poll has ended.
+
+    Of a replica that follows another one's polls, its own looks at the server stand in the polls' place.
+    """
 
     started_at: datetime
     last_poll_at: datetime | None = None
@@ -28,6 +31,10 @@ class Activity:
                 self.last_poll_at = self.last_good_poll_at = at
                 self.poll_was_good = True
                 self.ready, self.malformed = ready, malformed
+            case Followed(at):
+                self.last_poll_at = self.last_good_poll_at = at
+                self.poll_was_good, self.next_poll_at = True, None
+                self.ready = self.malformed = 0
             case PollFailed(at):
                 self.last_poll_at = at
                 self.poll_was_good = False

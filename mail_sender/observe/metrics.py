@@ -24,6 +24,7 @@ from mail_sender.observe.kind_labels import KindLabels
 from mail_sender.observe.status import Status
 from mail_sender.sender.observation import (
     Committed,
+    Followed,
     Marked,
     NextPoll,
     Observation,
@@ -96,7 +97,7 @@ class Metrics:
             case Marked(_, seconds, done):
                 self._marks.labels("succeeded" if done else "failed").inc()
                 self._mark.observe(seconds)
-            case NextPoll():
+            case NextPoll() | Followed():
                 pass
 
     def exposition(self, status: Status | None, *, is_standing_by: bool = False) -> bytes:

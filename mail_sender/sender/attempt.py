@@ -27,6 +27,7 @@ from mail_sender.sender.attempt_end import End
 from mail_sender.sender.current_message import CurrentMessage
 from mail_sender.sender.handover import Handover
 from mail_sender.sender.ledger_gate import LedgerGate
+from mail_sender.sender.left_to_others import NotGiven
 from mail_sender.sender.observation import Rendered
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.relays import Grant
@@ -63,6 +64,8 @@ class Attempts:
             self._gate.close(fault)
         except ChangedMeanwhile:
             pass  # an operator was faster
+        except NotGiven:
+            self._parts.left_to_others.leave(delivery, self._clock)
         except Exception as error:  # noqa: BLE001 - a fault of ours in one mail must not stop the others
             events.crashed(delivery, error)
             await self._gate.record(attempt_end.crashed(self._parts.in_flight.latest(delivery), self._clock.now()))

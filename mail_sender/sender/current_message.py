@@ -11,6 +11,9 @@
 404 means that the message is gone, or that our account has lost its group and everything is hidden from it: the
 account's standing tells which (docs/kanidm-wire.md). Even then the message counts as gone only once the next good
 poll lacks it too (`snapshot`); until then the delivery is put off.
+
+A replica that follows another one's polls has no poll to wait for: what would be put off is left to the others, and
+nothing is written of it (`follow`).
 """
 
 from datetime import datetime
@@ -23,6 +26,7 @@ from mail_sender.ledger.base import Delivery
 from mail_sender.message import Found, Message
 from mail_sender.sender import attempt_end
 from mail_sender.sender.attempt_end import End
+from mail_sender.sender.left_to_others import NotGiven
 from mail_sender.sender.snapshot import Snapshot
 from mail_sender.source.base import Source
 
@@ -41,7 +45,8 @@ class CurrentMessage:
     async def of(self, delivery: Delivery) -> Message | End:
         """Return the message to be mailed, or how the attempt ends without a mail.
 
-        Raises `ServerFault` if the token is at fault: then nothing may be mailed.
+        Raises `ServerFault` if the token is at fault, or the way to the server of a replica that has no list: then
+        nothing may be mailed. Raises `NotGiven` where the others are to mail it, who may be given it.
         """
         known = self._snapshot.messages.get(delivery.message)
         found = known if known is not None and self._is_current(delivery) else await self._read(delivery, known)
@@ -67,6 +72,8 @@ class CurrentMessage:
             self._report(fault)
             if fault.kind.is_of_the_token:
                 await self._source.standing()  # raises where it is the token's, and not this message's
+            elif self._snapshot.follows and known is None and fault.kind in _OF_THE_NETWORK:
+                raise
             elif not may_be_over:
                 return known or self._put_off(delivery)
             return self._as_the_next_poll_says(delivery, known, is_gone=False)
@@ -99,7 +106,8 @@ class CurrentMessage:
         if known is not None and self._snapshot.is_there(delivery.message):
             self._snapshot.settle_doubt(delivery.message)
             return known
-        self._snapshot.doubt(delivery.message, is_gone=is_gone)
+        if not self._snapshot.follows:
+            self._snapshot.doubt(delivery.message, is_gone=is_gone)
         return self._put_off(delivery)
 
     def _report(self, fault: ServerFault) -> None:
@@ -109,6 +117,8 @@ class CurrentMessage:
             self._reading.down(fault.kind, fault.detail, advice, self._clock.now())
 
     def _put_off(self, delivery: Delivery) -> End:
+        if self._snapshot.follows:
+            raise NotGiven
         return attempt_end.put_off(delivery, self._clock.now(), PUT_OFF)
 
     def _withdrawn(self, delivery: Delivery, why: str) -> End:

@@ -173,7 +173,10 @@ class Dispatcher:
             due = relays.free(list(due), now, at)
             room = len(due) if in_doubt else room
         rules = self._gates.reputation.rules()
-        return plan(due, self._parts.in_flight.mailboxes, room, at, rules)
+        busy = self._parts.in_flight.mailboxes
+        if self._parts.left_to_others:
+            busy |= self._parts.left_to_others.mailboxes(now)
+        return plan(due, busy, room, at, rules)
 
     async def _read_due(self) -> None:
         """Read what is due. It may have changed when its turn comes: then its claim fails."""
@@ -182,6 +185,8 @@ class Dispatcher:
         others, urgent_by = self._parts.in_flight.recipients, self._gates.reputation.urgent_by()
         stuck = relays.stuck(self._read_at)
         due_by = self._snapshot.due_by(self._clock.now())
+        if self._parts.left_to_others:
+            others |= self._parts.left_to_others.recipients(self._read_at)
         due = await self._parts.ledger.due(due_by, limit, others, urgent_by, stuck)
         self._ahead.replace(due, limit)
 

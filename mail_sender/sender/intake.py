@@ -1,7 +1,8 @@
 """The intake of one poll: the list on its way into the ledger, part by part.
 
 1. The ledger admits each part when it comes, all with the same time. Until the last part is admitted, nothing of them
-   is due (`snapshot`): what one list has is mailed in the order of `send_after`, whatever the order of its parts.
+   is due (`snapshot`), for no replica either: what one list has is mailed in the order of `send_after`, whatever the
+   order of its parts.
 2. Of a long list, the contents of those messages are kept that are mailed next: of the oldest ones, and of the newest
    ones, which nobody should wait for. The others are read from the server when it is their turn. Contents hold secret
    links, so they are kept nowhere but in memory.
@@ -69,6 +70,7 @@ class Intake:
         self._clock = clock
         self._waits_for_clock = waits_for_clock
         self._at: datetime | None = None
+        self._comes_in_parts = False
         self._kept: list[Message] = []
         self._shown_before = dict(snapshot.messages)
 
@@ -77,13 +79,23 @@ class Intake:
         if self._at is None and self._waits_for_clock and not _is_ours(part.at, self._clock.now()):
             self.has_left_out = True
         else:
+            if not self._comes_in_parts and self._ledger.replicas is not None:
+                self._at = self._snapshot.admitting = self._clock.now()
+                await self._ledger.replicas.taking_up(self._at)
+            self._comes_in_parts = True
             await self._admit(part.messages)
 
     async def finish(self, last: Listing) -> None:
         """Take the last part, or the only one, and have all that was taken be due. Raises `LedgerFault`."""
         await self._admit(last.messages)
+        await self.close()
         self._kept += [message for id_, message in self._shown_before.items() if id_ in last.ids]
         self._snapshot.fill(last, {message.id: message for message in _next(self._kept)}, self._clock.now())
+
+    async def close(self) -> None:
+        """Have what the ledger has of this list be due, also for other replicas. Raises `LedgerFault`."""
+        if self._ledger.replicas is not None:
+            await self._ledger.replicas.taking_up(None)
 
     async def _admit(self, messages: Sequence[Message]) -> None:
         if self._at is None:

@@ -33,6 +33,14 @@ class PollFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """Another replica polls, and a look at the server was good: mail can go."""
+
+    at: datetime
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class NextPoll:
     """The next poll comes at that time; None: the schedule has no more ticks."""
 
@@ -86,7 +94,7 @@ class Marked:
     done: bool
 
 
-Observation = Polled | PollFailed | NextPoll | Rendered | Spoken | Committed | Recorded | Marked
+Observation = Polled | PollFailed | Followed | NextPoll | Rendered | Spoken | Committed | Recorded | Marked
 Observe = Callable[[Observation], None]
 
 

@@ -6,6 +6,7 @@ from mail_sender.condition import Conditions
 from mail_sender.ledger.base import Ledger
 from mail_sender.sender.heartbeat import Heartbeats
 from mail_sender.sender.in_flight import InFlight
+from mail_sender.sender.left_to_others import LeftToOthers
 from mail_sender.sender.observation import Observe, unobserved
 from mail_sender.sender.recent_mails import RecentMails
 from mail_sender.sender.relays import Relays
@@ -18,7 +19,7 @@ class Parts:
     """Where messages come from, what became of them, and how mail leaves.
 
     What is in flight, what is faulty, what was reported, who watches, and what limits count outlive a change of the
-    configuration.
+    configuration. `digest` is one of what shapes the mails, by which replicas tell whether they mail the same.
     """
 
     source: Source
@@ -30,3 +31,5 @@ class Parts:
     observe: Observe = unobserved
     heartbeats: Heartbeats = field(default_factory=Heartbeats)
     recent_mails: RecentMails = field(default_factory=RecentMails)
+    left_to_others: LeftToOthers = field(default_factory=LeftToOthers)
+    digest: str = ""

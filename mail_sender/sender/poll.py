@@ -1,11 +1,12 @@
 """Poll: list the queue on the schedule, and admit what is new.
 
-1. The account's standing is checked first, unless it is known to be good: no mail goes out under a token that could
-   never mark it.
+1. The account's standing is checked first, unless it is known to be good (`account`).
 2. The queue is listed. An entry that cannot be read is reported once and left there. The ledger admits what is new
    (`intake`), and forgets what is long gone; the listing becomes the snapshot, which the dispatcher reads.
 3. A fault of the server is reported once, and the next tick tries again. The snapshot stays good meanwhile, unless
    the token is at fault.
+4. Of several replicas that share a ledger one polls (`role`); each of the others looks at the server now and then
+   instead (`follow`), and polls as soon as the role is its own.
 
 The first poll is at once. Polls do not overlap, and ticks that pass during a poll are skipped. A wait that the server
 asks for (Retry-After) overrides the schedule. After a long poll, the next one waits for a while, so that polls take a
@@ -16,28 +17,32 @@ After a list of thousands that were looked at for the first time, the wait is sh
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
-from mail_sender.clock import TOLERANCE, Clock
+from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault, ServerFault
 from mail_sender.message import Listing
-from mail_sender.sender import events, skew
+from mail_sender.sender import events
+from mail_sender.sender.account import STANDING_SECONDS, Account
 from mail_sender.sender.config import SenderConfig
+from mail_sender.sender.follow import Follower
 from mail_sender.sender.intake import Intake, known_of
 from mail_sender.sender.observation import NextPoll, Polled, PollFailed
 from mail_sender.sender.parts import Parts
+from mail_sender.sender.role import Role
+from mail_sender.sender.server_time import ServerTime
 from mail_sender.sender.snapshot import Snapshot
-from mail_sender.source import answers
 from mail_sender.source.base import NOTHING, Known
 
 _log = structlog.get_logger()
+T = TypeVar("T")
 
-STANDING_LASTS = 600.0
-"""Seconds for which a good standing is not checked again."""
 RESTS = 9.0
 """How many times as long as a poll took the server is left alone after it."""
 RESTS_AFTER_NEW = 1.0
@@ -50,8 +55,6 @@ WORTH_A_LINE = 5.0
 """A rest of so many seconds is logged: with the usual schedule, it is in place of a poll."""
 ALL_LASTS = 600.0
 """Seconds after which a list is looked at as a whole again, and not only at what it has that the last one had not."""
-STANDING_SECONDS = 150.0
-"""Seconds within which the account's standing is known: several calls, each with its deadline."""
 LIST_SECONDS = 1600.0
 """Seconds within which a list has come, read twice and page by page at worst."""
 ADMIT_SECONDS = 120.0
@@ -59,97 +62,126 @@ ADMIT_SECONDS = 120.0
 
 
 class Poller:
-    """The loop that fills the snapshot and the ledger; `ring` is called after each poll."""
+    """The loop that fills the snapshot and the ledger; `ring` is called after each poll.
+
+    `news` is to be set when another replica may poll now.
+    """
 
     def __init__(
         self, parts: Parts, snapshot: Snapshot, config: SenderConfig, clock: Clock, ring: Callable[[], None]
     ) -> None:
+        self.news = asyncio.Event()
+        self.role = Role(parts.ledger.replicas, parts.digest, clock)
         self._parts = parts
         self._heartbeat = parts.heartbeats.of("poll", clock)
         self._snapshot = snapshot
         self._config = config
         self._clock = clock
         self._ring = ring
-        self._standing_until = float("-inf")
+        self._account = Account(parts, snapshot, clock)
+        self._time = ServerTime(parts.reported, clock)
+        self._follower = Follower(parts, snapshot, self._account, self._time, self.role, clock)
         self._all_until = float("-inf")
-        self._greeted = False
-        self._off = timedelta(0)  # by how much the server's time differed from ours at the last good poll
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until the stop event is set, or the schedule has no more ticks; without a schedule, once."""
+        stopping = asyncio.ensure_future(self._wake_at(stop))
         try:
             await self._run(stop)
         finally:
+            stopping.cancel()
             self._heartbeat.ended()
 
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self.news.set()
+
     async def _run(self, stop: asyncio.Event) -> None:
+        if self._config.schedule is None:
+            await self._until(stop, self._poll())
+            return
+        await self._until(stop, self.role.stand())
         while not stop.is_set():
-            polling = asyncio.ensure_future(self._poll())
-            stopping = asyncio.ensure_future(stop.wait())
-            try:
-                await asyncio.wait({polling, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not polling.done():
-                    return
-                leave_alone = polling.result()
-            finally:
-                polling.cancel()
-                stopping.cancel()
-            if self._config.schedule is None:
+            self.role.report()
+            polls = self.role.is_ours
+            leave_alone = await self._until(stop, self._poll() if polls else self._follow())
+            if leave_alone is None:
                 return
             now = self._clock.now()
             tick = self._config.schedule.next_after(now + timedelta(seconds=leave_alone))
-            if leave_alone >= WORTH_A_LINE:
-                _log.debug("polls_rest", seconds=round(leave_alone, 1), next_poll=tick)
-            self._parts.observe(NextPoll(tick))
             if tick is None:
+                self._parts.observe(NextPoll(None))
                 text = "the schedule has no further tick; mail-sender ends"
                 _log.warning("schedule_over", schedule=self._config.schedule, message=text)
                 return
-            wait = (tick - now).total_seconds()
-            self._heartbeat.within(wait)
-            await self._clock.wait(stop, wait)
+            if polls and leave_alone >= WORTH_A_LINE:
+                _log.debug("polls_rest", seconds=round(leave_alone, 1), next_poll=tick)
+            self._parts.observe(NextPoll(tick if polls else None))
+            await self._pause(stop, (tick - now).total_seconds() if polls else leave_alone, polls=polls)
+
+    async def _until(self, stop: asyncio.Event, call: Coroutine[None, None, T]) -> T | None:
+        """Return what a call returns, or None if it is to stop meanwhile."""
+        calling = asyncio.ensure_future(call)
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({calling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return calling.result() if calling.done() else None
+        finally:
+            calling.cancel()
+            stopping.cancel()
+
+    async def _pause(self, stop: asyncio.Event, seconds: float, *, polls: bool) -> None:
+        """Wait for so many seconds, or until this replica's role changes."""
+        until = self._clock.monotonic() + seconds
+        self._heartbeat.within(seconds)
+        while not stop.is_set() and self.role.is_ours is polls:
+            self.news.clear()
+            if not await self._clock.wait(self.news, until - self._clock.monotonic()):
+                return
+            await self.role.reconsider()
+
+    async def _follow(self) -> float:
+        """Look at the server, if it is time to; return the seconds until the next look."""
+        self._all_until = float("-inf")
+        at = self._snapshot.at
+        wait = await self._follower.follow(self._heartbeat)
+        if self._snapshot.at != at:
+            self._ring()
+        return wait
 
     async def _poll(self) -> float:
         """Poll once; return the seconds for which the server is to be left alone."""
         began, rests = self._clock.monotonic(), RESTS
+        self.role.headway()
         try:
             self._heartbeat.within(STANDING_SECONDS)
-            await self._check_standing()
+            if self._account.is_to_be_checked:
+                await self._account.check()
             self._heartbeat.within(LIST_SECONDS)
             known = self._known(began)
             listing, intake = await self._list(known)
             self._heartbeat.within(ADMIT_SECONDS)
             rests = RESTS_AFTER_NEW if await self._take_up(listing, intake, known) else RESTS
+            self.role.is_good()
             self._parts.observe(Polled(self._clock.now(), self._since(began), len(listing.ids), _malformed(listing)))
         except ServerFault as fault:
             self._all_until = float("-inf")
             self._snapshot.note(fault, self._clock.now())
             self._parts.observe(PollFailed(self._clock.now(), self._since(began), fault.kind))
+            await self.role.poll_failed(fault)
             return fault.retry_after or 0.0
         except LedgerFault as fault:
             self._all_until = float("-inf")
             self._parts.conditions.ledger.down(fault.kind, fault.detail, fault.advice, self._clock.now())
             self._parts.observe(PollFailed(self._clock.now(), self._since(began), fault.kind))
         finally:
+            self.role.poll_ended()
             self._snapshot.admitting = None
             self._ring()
         return min(rests * self._since(began), LONGEST_REST)
 
     def _since(self, began: float) -> float:
         return self._clock.monotonic() - began
-
-    async def _check_standing(self) -> None:
-        is_good = self._snapshot.may_send and not self._parts.conditions.server.fault
-        if is_good and self._clock.monotonic() < self._standing_until:
-            return
-        standing = await self._parts.source.standing()
-        if not self._greeted:
-            self._greeted = True
-            _log.info("server_ready", account=standing.account, may_write=standing.may_write)
-            if standing.excess_groups:
-                groups = ", ".join(standing.excess_groups)
-                _log.warning("excess_groups", groups=groups, message=answers.EXCESS_GROUPS)
-        self._standing_until = self._clock.monotonic() + STANDING_LASTS
 
     def _known(self, now: float) -> Known:
         if now < self._all_until:
@@ -164,10 +196,10 @@ class Poller:
         the list, with what is to be said of all of it, and what has taken the other parts.
         """
         first, off, intake = await self._ask_for_list(known)
-        if off is None or _near(off, timedelta(0), self._off):
+        if off is None or self._time.is_expected(off):
             return first, intake
         second, other, intake = await self._ask_for_list(known)
-        if other is None or _near(other, off, timedelta(0), self._off):
+        if other is None or self._time.is_expected(other, off):
             return second, intake
         return replace(second, at=self._clock.now() + min(off, other)), intake
 
@@ -177,12 +209,22 @@ class Poller:
         """Return a listing, by how much its time is ahead of ours, if it has one, and what took its parts."""
         parts, max_age = self._parts, self._config.retry.max_age
         intake = Intake(parts.ledger, self._snapshot, max_age, self._clock, known, waits_for_clock=not knows_time)
-        found = await parts.source.list_ready(self._clock.now(), intake.take, known)
-        return found, None if found.at is None else found.at - self._clock.now(), intake
+
+        async def take(part: Listing) -> None:
+            self.role.headway()
+            await intake.take(part)
+
+        try:
+            found = await parts.source.list_ready(self._clock.now(), take, known)
+        except (ServerFault, LedgerFault):
+            with suppress(LedgerFault):  # the next beat does
+                await intake.close()
+            raise
+        return found, self._time.ahead(found.at), intake
 
     async def _take_up(self, listing: Listing, intake: Intake, known: Known) -> bool:
         """Take up what was listed; say whether very many of it had to be looked at, as is seldom."""
-        self._compare_clocks(listing)
+        self._time.learn(listing.at, listing.newest)
         if intake.has_left_out:
             self._heartbeat.within(LIST_SECONDS)
             listing, _, intake = await self._ask_for_list(known, knows_time=True)
@@ -196,22 +238,6 @@ class Poller:
             await self._parts.ledger.forget(self._clock.now(), keep=self._snapshot.ids)
         return intake.looked_at >= max(VERY_MANY, len(listing.ids) // 2)
 
-    def _compare_clocks(self, listing: Listing) -> None:
-        ahead, condition = self._clock.learn(listing.at, listing.newest), self._parts.reported.skew
-        now = self._clock.now()
-        self._off = timedelta(0) if listing.at is None else listing.at - now
-        if abs(ahead) <= skew.REPORTED:
-            condition.up(now)
-            return
-        found = skew.described(ahead, servers_counts=abs(self._off) <= TOLERANCE)
-        # Reported once, since by how much it is wrong changes all the time.
-        if condition.fault is None or condition.fault.kind != found.kind:
-            condition.down(found.kind, found.detail, found.advice, now)
-
 
 def _malformed(listing: Listing) -> int:
     return len(listing.odd) + listing.more_odd
-
-
-def _near(off: timedelta, *others: timedelta) -> bool:
-    return any(abs(off - other) <= TOLERANCE for other in others)

@@ -2,6 +2,8 @@
 
 A server that does not know a message, when it is asked for it alone, may be a replica that lags behind the one that
 was polled. So its word counts only together with the next good poll, once that lacks the message too.
+
+While another replica polls, there is no list, and `at` is when there was news of that one's last list.
 """
 
 from collections.abc import Mapping
@@ -21,9 +23,10 @@ MOST_DOUBTED = 10_000
 class Snapshot:
     """The ids of all messages, the contents of those that come next, and when they were listed.
 
-    Only the poller fills it. `may_send` says that the token was good when it was last checked, and that nothing has
-    spoken against it since. `conditions` say what is at fault. `admitting` is the time of a list that the ledger is
-    taking up, part by part: what it holds is not due before all of it is there.
+    Only the poller fills it; `follows` says that this replica is not the one that polls. `may_send` says that the
+    token was good when it was last checked, and that nothing has spoken against it since. `conditions` say what is at
+    fault. `admitting` is the time of a list that the ledger is taking up, part by part: what it holds is not due
+    before all of it is there.
     """
 
     conditions: Conditions = field(default_factory=Conditions)
@@ -32,12 +35,16 @@ class Snapshot:
     admitting: datetime | None = None
     at: datetime | None = None
     may_send: bool = False
+    follows: bool = False
     _polls: int = 0
     _doubted: dict[tuple[UUID, bool], int] = field(default_factory=dict)
 
     def note(self, fault: ServerFault, now: datetime) -> None:
-        """Take in what is wrong with the server or the token."""
-        if fault.kind.is_of_the_token:
+        """Take in what is wrong with the server or the token.
+
+        Who has no list of its own can mail nothing without the server, either.
+        """
+        if fault.kind.is_of_the_token or (self.follows and not self.messages):
             self.may_send = False
         self.conditions.server.down(fault.kind, fault.detail, fault.advice, now)
 
@@ -48,8 +55,27 @@ class Snapshot:
         self.at = now
         self.admitting = None
         self.may_send = True
+        self.follows = False
         self._polls += 1
         self.conditions.server.up(now)
+
+    def follow(self, now: datetime) -> None:
+        """Take in that another replica polls, and the server can be read: what was listed here counts no more."""
+        self.messages, self.ids = {}, MessageIds()
+        self._doubted.clear()
+        self.at = self.at or now
+        self.may_send = True
+        self.conditions.server.up(now)
+
+    def hear(self, now: datetime) -> None:
+        """Take in news of another replica's list."""
+        if self.follows and self.at is not None:
+            self.at = now
+
+    @property
+    def has_nothing_of_its_own(self) -> bool:
+        """Whether nothing is left of a list of this replica's own."""
+        return not self.messages and not self.ids and not self._doubted
 
     def due_by(self, now: datetime) -> datetime:
         """Return by when a delivery has to be due now."""

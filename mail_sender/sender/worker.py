@@ -4,6 +4,8 @@
     dispatch:     ledger -> relay -> ledger
     acknowledge:  ledger -> server
 
+Where several replicas share the ledger, the first of them runs in one replica only, and rings the bells of all.
+
 No loop waits for another: a relay that hangs does not keep the queue from being read, a server that hangs does not
 keep mail from going out, and a mark that is late delays neither. They ring each other's bells.
 
@@ -13,10 +15,12 @@ what is due.
 """
 
 import asyncio
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from mail_sender.clock import Clock
 from mail_sender.condition import Fault
+from mail_sender.ledger.replicas import News
 from mail_sender.mail.config import MailConfig
 from mail_sender.sender.acknowledge import Acknowledger
 from mail_sender.sender.attempt import Attempts
@@ -41,7 +45,7 @@ class Worker:
         self._parts = parts
         self._relays = parts.relays
         self._clock = clock
-        snapshot = Snapshot(parts.conditions)
+        self._snapshot = snapshot = Snapshot(parts.conditions)
         self._acknowledger = Acknowledger(parts, snapshot, clock)
         gate = LedgerGate(parts, self._acknowledger, clock)
         handover = Handover(parts, gate, config.retry, clock)
@@ -54,6 +58,31 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until the stop event is set, or no poll follows and what is due was tried."""
+        with self._hearing:
+            await self._loops(stop)
+        await self._relays.close()
+
+    @property
+    def _hearing(self) -> AbstractContextManager[None]:
+        replicas = self._parts.ledger.replicas
+        return nullcontext() if replicas is None else replicas.hearing(self._hear)
+
+    def _hear(self, news: News) -> None:
+        match news:
+            case News.QUEUE:
+                self._snapshot.hear(self._clock.now())
+                self._ring()
+            case News.COMMAND:
+                self.wake()
+            case News.REPLICAS:  # who has gone may have left something behind
+                self._poller.news.set()
+                self._ring()
+
+    async def let_another_poll(self) -> None:
+        """Give up polling for all replicas: this one ends."""
+        await self._poller.role.give_up()
+
+    async def _loops(self, stop: asyncio.Event) -> None:
         polled, dispatched = asyncio.Event(), asyncio.Event()
         async with asyncio.TaskGroup() as loops:
             dispatching = loops.create_task(self._dispatcher.run(stop, polled))
@@ -64,7 +93,6 @@ class Worker:
             await dispatching
             dispatched.set()
             self._ring()
-        await self._relays.close()
 
     def wake(self) -> None:
         """Read at once what is due and what is unmarked: an operator has changed it."""

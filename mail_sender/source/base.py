@@ -17,12 +17,14 @@ from mail_sender.message import Found, Listing, MessageIds
 class Standing:
     """Who we are to the server, where that is enough to send mail with.
 
-    `may_write` is None if the server does not say; `excess_groups` are those that a sender does not need.
+    `may_write` is None if the server does not say; `excess_groups` are those that a sender does not need; `at` is the
+    server's own time if the answer had one.
     """
 
     account: str
     may_write: bool | None
     excess_groups: tuple[str, ...] = ()
+    at: datetime | None = None
 
 
 Take = Callable[[Listing], Awaitable[None]]

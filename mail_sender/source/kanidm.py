@@ -50,7 +50,7 @@ class KanidmSource:
 
     async def standing(self) -> Standing:
         """Return who we are (`/v1/self`), and whether the token may write (`extAccessCheck` on our own entry)."""
-        _, answer = await self._call("GET", "/v1/self")
+        found, answer = await self._call("GET", "/v1/self")
         try:
             attributes = answer["youare"]["attrs"]  # type: ignore[index]  # anything else is not Kanidm
             account = str(attributes["name"][0])
@@ -59,7 +59,7 @@ class KanidmSource:
             account, groups = "", frozenset()
         if not account or not account.isprintable():
             raise answers.not_kanidm(self._server, "/v1/self answered something that is not an account")
-        return answers.standing(account, groups, await self._may_write(account))
+        return replace(answers.standing(account, groups, await self._may_write(account)), at=found.date)
 
     async def list_ready(self, now: datetime, take: Take = dropped, known: Known = NOTHING) -> Listing:
         """Return what is ready; the module's text says how."""

@@ -51,6 +51,7 @@ class Generation:
             await asyncio.wait({working, changing, stopping}, return_when=asyncio.FIRST_COMPLETED)
             self._retired.set()
             if not changing.done() or stop.is_set():
+                workers.create_task(self._worker.let_another_poll())
                 return None
             await asyncio.wait({working, stopping}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
             self._worker.retire()

@@ -26,6 +26,9 @@ from tests.support.samples import NOW, SECOND, crowd, message
 
 pytestmark = pytest.mark.debian("postgresql")
 
+BEGINS = (News.QUEUE, News.COMMAND)
+"""What counts as news to one that begins to listen."""
+
 
 def eager() -> float:
     """Stand for polling, and let nobody go first."""
@@ -216,7 +219,7 @@ async def test_what_is_taken_up_is_news_to_the_others(three: Given) -> None:
     messages = crowd(5)
     with listening(*ledgers) as ears:
         for ear in ears:
-            await ear.until(*News)  # it has just begun to listen
+            await ear.until(*BEGINS)  # it has just begun to listen
         await admit(ledgers[0], *messages)
         await ears[1].until(News.QUEUE)
         await admit(ledgers[0], *messages)
@@ -233,7 +236,7 @@ async def test_an_operators_command_is_news_to_the_others(three: Given) -> None:
     alone = await PostgresLedger.open(made.target)
     with listening(*ledgers[:2]) as ears:
         for ear in ears:
-            await ear.until(*News)
+            await ear.until(*BEGINS)
         found = await ledgers[0].begin(await of_one(ledgers[0], of))
         await ledgers[0].settle(found, outcome(State.ABANDONED), NOW)
         await alone.apply_command(await of_one(alone, of), outcome(State.QUEUED), NOW)
@@ -246,7 +249,7 @@ async def test_who_leaves_or_gives_up_polling_is_news(three: Given) -> None:
     """So that another one takes it at once."""
     _, (first, second, third) = three
     with listening(second) as (ear,):
-        await ear.until(*News)
+        await ear.until(*BEGINS)
         await first.replicas.give_up_polling()
         await ear.until(News.REPLICAS)
         await third.close()
@@ -266,7 +269,7 @@ async def test_what_comes_in_parts_is_not_due_before_all_of_it_is_there(three: G
         assert {*await due(ledger)} <= {earlier.id}
         assert {one.message for one in await ledger.fresh(NOW, NOW - 2 * SECOND, 100)} <= {earlier.id}
     with listening(others[0]) as (ear,):
-        await ear.until(*News)
+        await ear.until(*BEGINS)
         await first.replicas.taking_up(None)
         await ear.until(News.QUEUE)
     everything = {earlier.id, *(of.id for of in parts)}
@@ -291,12 +294,12 @@ async def test_where_no_notifications_come_through_there_may_be_news_every_secon
         await ledger.replicas.stop_beating()
         with listening(ledger) as (ear,):
             if mode == "session":
-                await ear.until(*News)
+                await ear.until(*BEGINS)
                 await admit(other, message())
                 await ear.until(News.QUEUE)
             else:
-                await ear.until(*News)
-                await ear.until(*News)
+                await ear.until(*BEGINS)
+                await ear.until(*BEGINS)
         await ledger.close()
         await other.close()
     assert [event["event"] for event in events] == ["not_notified"] * (mode == "transaction")
@@ -306,7 +309,7 @@ async def test_a_change_is_heard_of_with_the_next_beat(three: Given) -> None:
     """Who comes, goes, polls or says something else; not that all is as it was."""
     made, (first, second, third) = three
     with listening(second) as (ear,):
-        await ear.until(*News)
+        await ear.until(*BEGINS)
         await second.beat()
         first.replicas.describe(Said("another"))
         await first.beat()

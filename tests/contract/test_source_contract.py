@@ -1,6 +1,7 @@
 """What every source promises: the queue of a Kanidm, over HTTPS to the stub, and the one in memory that tests use."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 from uuid import UUID, uuid4
@@ -156,7 +157,8 @@ async def ready(world: World) -> Listing:
 async def test_a_sender_with_a_writing_token_has_a_good_standing(world: World) -> None:
     """Its account's name, that it may write, and no group too many; its queue may be empty."""
     assert await ready(world) == Listing((), (), (await ready(world)).at)
-    assert await world.source.standing() == Standing("mail-sender", may_write=True)
+    found = await world.source.standing()
+    assert replace(found, at=None) == Standing("mail-sender", may_write=True)
 
 
 REFUSED: dict[Role, ServerFaultKind] = {

@@ -5,6 +5,7 @@ import hashlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
@@ -70,7 +71,8 @@ class MemorySource:
         await self._begin("standing")
         if not self.has_group:
             raise fault(ServerFaultKind.NOT_A_SENDER)
-        return self.account
+        date = self.proxy_date or self.date
+        return replace(self.account, at=date()) if date else self.account
 
     async def list_ready(self, now: datetime, take: Take = dropped, known: Known = NOTHING) -> Listing:
         """Return what is unsent and past its `send_after`, oldest first, and all that is malformed; what is known not."""

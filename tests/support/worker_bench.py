@@ -286,6 +286,10 @@ class _Faulty:
     def is_shared(self) -> bool:
         return self._ledger.is_shared
 
+    @property
+    def replicas(self) -> Any:
+        return self._ledger.replicas
+
     def __getattr__(self, name: str) -> Any:
         async def call(*given: Any, **named: Any) -> Any:
             self._faults.calls.append(name)

@@ -35,7 +35,7 @@ PROBED_FOR = 3.0
 _AGAIN = Backoff(first=1.0, most=8.0)
 _DEAF = (
     "no notifications come through to the database's clients (PgBouncer in transaction mode?): "
-    "what other replicas do is looked for every second instead"
+    "what other senders take up is looked for every second instead"
 )
 
 _log = structlog.get_logger()
@@ -131,7 +131,7 @@ class Listening:
             self._hear(News(what))
 
     def _hear_all(self) -> None:
-        for news in News:
+        for news in (News.QUEUE, News.COMMAND):  # the beats find out the rest
             self._hear(news)
 
 

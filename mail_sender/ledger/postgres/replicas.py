@@ -71,6 +71,7 @@ class PostgresReplicas:
         self._patience: Callable[[], float | None] = _stands_not
         self._polls_until = float("-inf")
         self._beating: asyncio.Task[None] | None = None
+        self._beat_now = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
         self._hear: list[Hear] = []
         self._taking_up: datetime | None = None
@@ -97,6 +98,11 @@ class PostgresReplicas:
     def polls(self) -> bool:
         """Whether it is this replica that polls."""
         return asyncio.get_running_loop().time() < self._polls_until
+
+    @property
+    def said(self) -> Said:
+        """What we tell of ourselves."""
+        return self._said
 
     def describe(self, said: Said) -> None:
         """Tell this of ourselves from the next beat on."""
@@ -128,6 +134,8 @@ class PostgresReplicas:
 
     async def taking_up(self, at: datetime | None) -> None:
         """Take in that a list comes in parts, or that all of it is there. Raises `LedgerFault`."""
+        if at is self._taking_up is None:
+            return
         self._taking_up = at  # the next beat says so, too, if this fails
         values = {"replica": self._id, "taking_up": self._taking_up_micros}
         await self._database.run([Statement(_TAKING_UP, values), *([self._news(News.QUEUE)] if at is None else [])])
@@ -148,7 +156,7 @@ class PostgresReplicas:
         """Have `hear` called with news while the context lasts."""
         self._hear.append(hear)
         if self._listening is None:
-            listener = Listening(self._database.target, self._id, self._do, self._let_hear)
+            listener = Listening(self._database.target, self._id, self._do, self._heard)
             self._listening = asyncio.get_running_loop().create_task(listener.run())
         try:
             yield
@@ -189,12 +197,20 @@ class PostgresReplicas:
 
     async def _keep_beating(self) -> None:
         while True:
-            await asyncio.sleep(claims.BEAT)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(claims.BEAT):
+                    await self._beat_now.wait()
+            self._beat_now.clear()
             with suppress(LedgerFault):  # whoever writes next is told
                 await self.beat()
 
     async def _do(self, statement: Statement) -> None:
         await self._database.run([statement])
+
+    def _heard(self, news: News) -> None:
+        if news is News.REPLICAS:
+            self._beat_now.set()
+        self._let_hear(news)
 
     def _let_hear(self, news: News) -> None:
         for hear in tuple(self._hear):

@@ -11,7 +11,7 @@ from mail_sender.errors import ServerFaultKind
 from mail_sender.ledger.states import State
 from mail_sender.message import Listing, OddEntry
 from mail_sender.sender import poll
-from mail_sender.sender.poll import STANDING_LASTS
+from mail_sender.sender.account import STANDING_LASTS
 from mail_sender.source.base import NOTHING, Known, Standing, Take, dropped
 from tests.support.memory_source import fault
 from tests.support.samples import DAY, DOWN, HOUR, MINUTE, NOW, SECOND, A, B, C, crowd, message, reset
