@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 
 import typer
 
@@ -39,7 +40,7 @@ class StatusOutput:
 
     def __init__(self, config: LedgerConfig, form: Form, shared: Callable[[], LedgerConfig]) -> None:
         self._config = config
-        self._shared = shared
+        self._shared = cache(shared)  # as the place, it is read once: --watch looks every two seconds
         self._form = form
         self._out = stream(sys.stdout)
         self._code = int(Exit.DONE)

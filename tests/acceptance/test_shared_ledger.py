@@ -155,8 +155,9 @@ def test_an_operator_works_from_a_machine_without_a_sender(shared: Stub, postgre
         code, out, err = operate("queue", "list")
         assert (code, id_[:8] in out) == (0, True)
         assert "2 senders run, none answers here" in err
-        code, out, _ = operate("queue", "resend", "-y", id_)
+        code, out, err = operate("queue", "resend", "-y", id_)
         assert (code, "was sent; a copy is queued" in out) == (0, True)
+        assert "2 senders run, none answers here" in err, "who changes something is no sender either"
         code, out, _ = operate("queue", "flush")
         assert (code, out) in {(0, "1 delivery: 1 sent\n"), (0, "nothing is queued or held\n")}
         asyncio.run(postgres.until("SELECT 1 FROM mail_sender.delivery WHERE copy = 1 AND state = 'sent'"))

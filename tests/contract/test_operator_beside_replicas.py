@@ -104,6 +104,19 @@ async def test_what_a_replica_has_in_flight_is_left_alone(given: Given) -> None:
     assert (await of_one(replica, of)).state is State.ABANDONED
 
 
+async def test_what_one_gave_back_is_for_the_living(given: Given) -> None:
+    """They take it over at once, by the same steps as ever."""
+    made, replica = given
+    of = message()
+    await admit(replica, of)
+    other = await made.open()
+    await other.begin(await of_one(other, of))
+    await other.close()
+    async with made.operator() as operator:
+        assert said(await ask(operator, "abandon", message=str(of.id))) == [IN_FLIGHT]
+    assert len(await replica.interrupted()) == 1
+
+
 async def test_of_two_operators_one_sends_a_copy(given: Given) -> None:
     """Both see it as sent; what the other one did is read again, and the words are those of its new state."""
     made, replica = given

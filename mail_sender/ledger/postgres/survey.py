@@ -43,7 +43,7 @@ async def survey(target: Target) -> Survey:
         before = datetime.now(UTC)
         (((clock, most),),) = await connection.run([Statement(_ASKED)], reads=True)
         middle = before + (datetime.now(UTC) - before) / 2
-        has_news = connection.is_direct or await listening.comes_through(target, do)
+        has_news = await listening.comes_through(target, do)
     except psycopg.Error as error:
         raise faults.of(error, target.place) from error
     finally:
