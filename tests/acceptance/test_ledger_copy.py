@@ -74,16 +74,15 @@ def to(people: list[str]) -> list[dict[str, object]]:
 
 
 def test_a_copy_that_is_killed_goes_on_and_ends_the_same(url: str, postgres: Postgres, tmp_path: Path) -> None:
-    """It is killed while it waits for a table, in the midst of the deliveries; nothing is written twice."""
+    """It is stopped while it waits for a table, in the midst of the deliveries; nothing is written twice."""
     asyncio.run(fill(tmp_path / "ledger.db", 1_200))
     asyncio.run(make(postgres))
     with postgres.holding("LOCK TABLE mail_sender.delivery IN SHARE MODE"):
-        copying = subprocess.Popen([MAIL_SENDER, "ledger", "copy", tmp_path, url], stderr=subprocess.PIPE)
-        asyncio.run(
-            postgres.until("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'delivery'")
+        assert stopped(postgres, url, tmp_path, signal.SIGINT) == (
+            130,
+            "stopped; start the same copy again: it goes on\n",
         )
-        copying.send_signal(signal.SIGKILL)
-        copying.communicate()
+        assert stopped(postgres, url, tmp_path, signal.SIGKILL) == (-signal.SIGKILL, "")
     assert (count(postgres, "message"), count(postgres, "unfinished_copy")) == (1_200, 1)
     done = run("ledger", "copy", tmp_path, url, "-o", "json")
     assert done.returncode == 0, done.stderr
@@ -93,6 +92,20 @@ def test_a_copy_that_is_killed_goes_on_and_ends_the_same(url: str, postgres: Pos
     postgres.execute("DROP SCHEMA mail_sender CASCADE")
     whole = json.loads(run_here("ledger", "copy", tmp_path, url, "-o", "json").stdout)
     assert (whole["how"], whole["sha256"]) == ("copied", found["sha256"])
+
+
+def stopped(postgres: Postgres, url: str, folder: Path, how: signal.Signals) -> tuple[int, str]:
+    """Copy until it waits for the table, and end it so; return its exit code, and what it said."""
+    copying = subprocess.Popen([MAIL_SENDER, "ledger", "copy", folder, url], stderr=subprocess.PIPE, text=True)
+    asyncio.run(
+        postgres.until("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'delivery'")
+    )
+    copying.send_signal(how)
+    _, said = copying.communicate()
+    asyncio.run(
+        postgres.until("SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')")
+    )
+    return copying.returncode, said
 
 
 async def fill(path: Path, messages: int) -> None:

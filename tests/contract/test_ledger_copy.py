@@ -24,7 +24,7 @@ from mail_sender.ledger.state_folder import BusyLedger, NoLedger, StateFolder
 from mail_sender.ledger.states import State
 from mail_sender.message import Message
 from tests.contract.ledgers import admit, become, of_one, outcome
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, bouncing
 from tests.support.samples import DAY, IMPRINT, MINUTE, NOW, crowd, message, reset
 
 pytestmark = pytest.mark.debian("postgresql")
@@ -374,6 +374,22 @@ async def test_one_copy_at_a_time(database: Database, monkeypatch: pytest.Monkey
         await Gate.close(database)
     await first.open()
     await (await Gate.close(database)).open()
+
+
+@pytest.mark.debian("pgbouncer")
+async def test_the_gate_holds_behind_a_bouncer_that_pools_by_transaction(
+    folder: StateFolder, postgres: Postgres
+) -> None:
+    """Its lock lives in a transaction, and not in a session."""
+    async with opened(folder) as ledger:
+        await admit(ledger, message())
+    with bouncing(postgres) as host:
+        database = postgres.target(host=host)
+        async with sides(folder, database):
+            with pytest.raises(LedgerFault, match="just being copied"):
+                async with opened(postgres.target(database.schema)):
+                    pass
+        assert (await copied(folder, database)).written == 2
 
 
 async def test_a_sender_that_began_in_the_last_moment_is_found_in_the_end(
