@@ -147,11 +147,19 @@ class Postfix:
         return self.mailbox.mails(at_least, within)
 
     def handed_over(self, within: float = DEADLINE_SECONDS) -> None:
-        """Wait until its queue is empty. Raises AssertionError when it is not `within` so many seconds."""
+        """Wait until its queue is empty. Raises AssertionError when it is not `within` so many seconds, or if it ends."""
         end = time.monotonic() + within
-        while left := sum(file.is_file() for part in _QUEUES for file in (self.folder / "queue" / part).rglob("*")):
-            assert time.monotonic() < end, f"{left} mails are still in Postfix's queue after {within:g} s"
-            time.sleep(0.05)
+        pid = self._pid()
+        assert pid is not None, "Postfix is down: its queue stays as it is"
+        with _watch(pid) as ended:
+            while left := self._queued():
+                assert time.monotonic() < end, f"{left} mails are still in Postfix's queue after {within:g} s"
+                assert not select.select([ended], [], [], 0.05)[0], (
+                    f"Postfix has ended with {left} mails in its queue"
+                )
+
+    def _queued(self) -> int:
+        return sum(file.is_file() for part in _QUEUES for file in (self.folder / "queue" / part).rglob("*"))
 
     def queue_id_lines(self) -> list[str]:
         """The log's lines about queue entries, from the id on: one `ID: client=` for each acceptance."""
