@@ -75,8 +75,13 @@ class Worker:
             case News.COMMAND:
                 self.wake()
             case News.REPLICAS:  # who has gone may have left something behind
+                self._look_at_others()
                 self._poller.news.set()
                 self._ring()
+
+    def _look_at_others(self) -> None:
+        if self._parts.ledger.replicas is not None:
+            self._parts.reported.agreement.compare(self._parts.ledger.replicas.known)
 
     async def let_another_poll(self) -> None:
         """Give up polling for all replicas: this one ends."""

@@ -4,6 +4,7 @@ import asyncio
 
 from mail_sender.config.watch import Watch
 from mail_sender.control.handler import Handler
+from mail_sender.mail import digest
 from mail_sender.observe import in_use
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.worker import Worker
@@ -24,6 +25,7 @@ class Generation:
         self._clock = lasting.clock
         self._observe = lasting.observers.observe
         self._source = ends.source
+        is_shared = lasting.ledger.replicas is not None
         parts = Parts(
             self._source,
             lasting.ledger,
@@ -33,6 +35,7 @@ class Generation:
             lasting.reported,
             self._observe,
             recent_mails=lasting.recent_mails,
+            digest=digest.of(ends.config.mail, [relay.place for relay in ends.config.relays]) if is_shared else "",
         )
         self._worker = Worker(parts, ends.config.sender, ends.config.mail, lasting.clock)
         self._retired = asyncio.Event()

@@ -32,10 +32,16 @@ def shared(tmp_path: Path, postgres: Postgres) -> Iterator[Stub]:
 def test_one_of_two_senders_lists_the_queue_and_the_other_one_follows(
     shared: Stub, tmp_path: Path, how: signal.Signals
 ) -> None:
-    """Both mail what it finds, each its share; and the other one polls as soon as it is gone."""
+    """Both mail what it finds, each its share; and the other one polls as soon as it is gone.
 
-    def sender(name: str) -> Sender:
-        return Sender(shared.client_config, shared.sender_config, "-d", env={"STATE_DIRECTORY": str(tmp_path / name)})
+    That they are configured differently is said.
+    """
+    another = tmp_path / "mail-sender-of-second"
+    another.write_text(shared.sender_config.read_text())
+    configs.change(another, instance_display_name="Another Identity")
+
+    def sender(name: str, config: Path = shared.sender_config) -> Sender:
+        return Sender(shared.client_config, config, "-d", env={"STATE_DIRECTORY": str(tmp_path / name)})
 
     def queue(people: list[str]) -> None:
         content = {"TestMessageV1": {"display_name": "Ellie"}}
@@ -45,8 +51,9 @@ def test_one_of_two_senders_lists_the_queue_and_the_other_one_follows(
 
     with sender("first") as first:
         first.wait_for("polled")
-        with sender("second") as second:
+        with sender("second", another) as second:
             second.wait_for("server_ready")
+            assert "configured differently" in first.wait_for("senders_differ")[0]
             first.wait_for("polled", len(first.events("polled")) + 4)  # the first one knows of the second one's share
             queue(PEOPLE)
             while len(first.events("marked")) + len(second.events("marked")) < len(PEOPLE):

@@ -11,6 +11,7 @@ from mail_sender.ledger.base import Outcome
 from mail_sender.ledger.replicas import News
 from mail_sender.ledger.states import State
 from mail_sender.message import Message
+from mail_sender.sender import dispatch
 from mail_sender.sender.role import HEADWAY
 from tests.support.memory_source import fault
 from tests.support.replica_bench import BEAT, LEASE, ReplicaBench, owner, replicas, run
@@ -87,12 +88,14 @@ async def test_a_poller_whose_polls_fail_lets_another_one_poll(kind: ServerFault
         await run(1, tables[0])
         await run(11, *tables)
         tables[0].source.down = fault(kind)
+        tables[0].source.slow["standing"] = 30.0
         tables[0].source.messages.extend(first := crowd(12))
         await run(10, *tables)
         assert tables[1].lists
         assert arrived(tables[1]) == everybody(first)
         assert not tables[0].replicas.said.carries
         tables[0].source.down = None
+        tables[0].source.slow.clear()
         await run(70, *tables)
         assert tables[0].replicas.said.carries
         tables[0].source.messages.extend(second := crowd(12))
@@ -163,7 +166,36 @@ async def test_what_a_server_does_not_give_to_one_replica_is_mailed_by_another()
         assert "read" in tables[1].source.calls
         assert arrived(tables[0]) == everybody(messages)
         assert all(at < 60 for at in tables[0].transport.arrivals)
-        assert tables[1].source.calls.count("read") <= 2 * len(messages)
+        ours = [of for of in messages if owner(of.recipients[0], tables[1].replicas) == tables[1].replicas.id]
+        assert tables[1].source.calls.count("read") == len(ours)
+
+
+async def test_what_is_left_to_others_is_not_in_the_way_of_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much of it there is: what is read ahead is read without it."""
+    monkeypatch.setattr(dispatch, "_TOGETHER", 2)
+    async with replicas(2) as tables:
+        await run(1, tables[0])
+        await run(11, *tables)
+        tables[1].source.script("read", *[MessageGone()] * 6)
+        tables[0].source.messages.extend(crowd(40))
+        await run(20, *tables)
+        assert len(tables[1].transport.arrived) > 6
+
+
+async def test_a_poller_that_could_not_poll_lets_the_first_one_do_so_that_can() -> None:
+    """Also where none could when its poll failed: it does not keep the role until its next poll."""
+    async with replicas(2, schedule="0 * * * * *") as tables:
+        await run(1, tables[0])
+        await run(11, *tables)
+        for table in tables:
+            table.source.down = fault(ServerFaultKind.TOKEN_REFUSED)
+        tables[1].worker._snapshot.note(fault(ServerFaultKind.TOKEN_REFUSED), NOW)
+        await run(60, *tables)
+        assert tables[0].replicas.polls
+        tables[1].source.down = None
+        await run(40, *tables)
+        assert tables[1].replicas.polls
+        assert tables[1].lists
 
 
 async def test_what_is_gone_is_withdrawn_by_the_poller() -> None:

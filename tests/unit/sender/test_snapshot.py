@@ -81,3 +81,42 @@ def test_only_a_fault_of_the_token_stops_the_mail(kind: ServerFaultKind) -> None
         fill(snapshot, NOW + SECOND, of)
     assert snapshot.may_send
     assert [event["event"] for event in events] == ["server_down", "server_up"]
+
+
+def test_who_follows_another_ones_polls_knows_nothing_of_what_is_gone() -> None:
+    """Neither what was doubted while it polled counts, nor that its list holds nothing any more."""
+    snapshot = Snapshot()
+    of = message()
+    snapshot.fill(Listing((of,), ()), {of.id: of}, NOW)
+    snapshot.doubt(of.id, is_gone=True)
+    snapshot.fill(Listing((of,), ()), {of.id: of}, NOW)
+    snapshot.follows = True
+    snapshot.follow(NOW)
+    assert not snapshot.is_gone(of.id)
+    assert not snapshot.may_be_gone(of.id)
+    assert snapshot.has_nothing_of_its_own
+
+
+def test_news_of_another_ones_list_are_as_good_as_a_list() -> None:
+    """For what is read ahead; not before the server was read, nor for who has lists of its own."""
+    snapshot = Snapshot(follows=True)
+    snapshot.hear(NOW)
+    assert snapshot.at is None
+    snapshot.follow(NOW)
+    snapshot.hear(NOW + SECOND)
+    assert snapshot.at == NOW + SECOND
+    snapshot.fill(Listing((), ()), {}, NOW + 2 * SECOND)
+    snapshot.hear(NOW + 3 * SECOND)
+    assert snapshot.at == NOW + 2 * SECOND
+
+
+def test_a_fault_of_the_network_stops_who_has_no_list_of_its_own() -> None:
+    """It could read nothing; who has one goes on with what it holds."""
+    snapshot = Snapshot()
+    snapshot.fill(Listing((of := message(),), ()), {of.id: of}, NOW)
+    snapshot.follows = True
+    snapshot.note(fault(ServerFaultKind.UNREACHABLE), NOW)
+    assert snapshot.may_send
+    snapshot.follow(NOW)
+    snapshot.note(fault(ServerFaultKind.UNREACHABLE), NOW)
+    assert not snapshot.may_send
