@@ -84,7 +84,10 @@ class Row:
     load: Load
 
 
-NEAR = (Row("SQLite", 0, Load(1000)), Row("PostgreSQL", 1, Load(1000)))
+NEAR = tuple(
+    Row(name, replicas, Load(1000, connections))
+    for connections in (4, 16) for name, replicas in (("SQLite", 0), ("PostgreSQL", 1))
+)  # fmt: skip
 FAR = tuple(Row("PostgreSQL", replicas, Load(600, behaviour=_FAR)) for replicas in (1, 2, 4))
 
 

@@ -39,7 +39,7 @@ SCHEMA = target.SCHEMA
 _MOST = 100_000
 _RECOVERY_SECONDS = 30.0
 _PAUSE = 0.05
-_TEMPLATE = "ready"
+_TEMPLATE, _MAKING = "ready", "making"
 _numbers = itertools.count(1)
 
 
@@ -249,13 +249,13 @@ async def homes(server: Postgres | None) -> AsyncIterator[Homes]:
 
 async def prepare(server: Postgres) -> None:
     """Make the template, unless there is one: the tables, and the trigger by which a lease passes."""
-    if await asyncio.to_thread(server.execute, f"SELECT FROM pg_database WHERE datname = '{_TEMPLATE}'"):
-        return
-    with suppress(psycopg.errors.DuplicateDatabase):  # another process was faster
-        name = f"making_{os.getpid()}"
-        await _do(server, f"CREATE DATABASE {name} OWNER mail")
-        await make_tables(server, name)
-        await _do(server, f"ALTER DATABASE {name} RENAME TO {_TEMPLATE}")
+    async with await _connected(server, "postgres", "postgres") as one_at_a_time:
+        await one_at_a_time.execute("SELECT pg_advisory_lock(1)")
+        found = "SELECT datname FROM pg_database WHERE datname = %s"
+        if not await _names(one_at_a_time, found, _TEMPLATE):
+            await _do(server, f"CREATE DATABASE {_MAKING} OWNER mail")
+            await make_tables(server, _MAKING)
+            await _do(server, f"ALTER DATABASE {_MAKING} RENAME TO {_TEMPLATE}")
 
 
 async def make_tables(server: Postgres, database: str) -> None:
