@@ -166,7 +166,7 @@ class Dispatcher:
     def _next_steps(self) -> list[Step]:
         # A relay gate in doubt may let one through that stands further back.
         now, relays, at = self._clock.monotonic(), self._parts.relays, self._clock.now()
-        due: Iterable[Delivery] = in_turn(self._ahead.due, self._ahead.fresh, fresh_goes=self._ahead.fresh_goes)
+        due: Iterable[Delivery] = in_turn(self._ahead.due, self._ahead.fresh, fresh_first=self._ahead.fresh_first)
         room = self._room
         in_doubt = room > 0 and relays.in_doubt(now)
         if in_doubt or relays.stuck(now):

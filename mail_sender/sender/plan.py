@@ -7,8 +7,9 @@ the time.
 2. A delivery to a domain on the list of disposable ones is refused, where the operator wants that. One that was tried
    before, or that an operator has queued again, is not.
 3. Of the others, the first ones go, as many as there is capacity for, and nothing behind them is looked at. They come
-   in turn (`in_turn`): one that a poll of the last minute has brought, one of the backlog. The backlog comes in the
-   ledger's order: first what has been due longest, and among that the oldest message.
+   in turn (`in_turn`): one that a poll of the last minute has brought, one of the backlog. The fresh ones have a lead
+   (`read_ahead`). The backlog comes in the ledger's order: first what has been due longest, and among that the oldest
+   message.
 4. Two mails to one address never go at once, so that two messages to one person arrive in their order.
 5. A delivery that a limit holds back stays where it is, or is put off if the limit is its recipient's: the others go.
    One that cannot wait for the limit goes over it (`limits`).
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, zip_longest
+from itertools import islice
 
 from mail_sender.ledger.base import Delivery
 from mail_sender.names.address import mailbox
@@ -103,14 +104,21 @@ def plan(
     return steps
 
 
-def in_turn(due: Iterable[Delivery], fresh: Iterable[Delivery], *, fresh_goes: bool) -> Iterator[Delivery]:
-    """Yield deliveries of both by turns, each once; `fresh_goes` says that it is a fresh one's turn.
+def in_turn(due: Iterable[Delivery], fresh: Iterable[Delivery], *, fresh_first: int) -> Iterator[Delivery]:
+    """Yield deliveries of both by turns, each once; so many fresh ones go before the first of the others.
 
     Two for one address keep their order, if each fresh one stands behind what is due for its address.
     """
-    by_turns = zip_longest(fresh, due) if fresh_goes else zip_longest(due, fresh)
     seen = set()
-    for delivery in chain.from_iterable(by_turns):
-        if delivery is not None and delivery.key not in seen:
+    for delivery in _by_turns(iter(due), iter(fresh), fresh_first):
+        if delivery.key not in seen:
             seen.add(delivery.key)
             yield delivery
+
+
+def _by_turns(due: Iterator[Delivery], fresh: Iterator[Delivery], count: int) -> Iterator[Delivery]:
+    for one in due:
+        yield from islice(fresh, count)
+        yield one
+        count = 1
+    yield from fresh

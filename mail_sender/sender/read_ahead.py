@@ -4,8 +4,9 @@
    or nothing of it can go.
 2. Beside it stands what is fresh: what polls of the last minute have brought, the latest poll first, and of one poll
    the oldest message first. Each stands behind what is due before it for the same address.
-3. `plan.in_turn` lets both go by turns. So a fresh message does not wait for a backlog, nor a backlog for an endless
-   stream of fresh ones.
+3. `plan.in_turn` lets both go by turns, and the fresh ones first until they lead by `LEAD`: a poll of a long list
+   brings those of several seconds together. Each of the backlog that goes takes one off the lead. So a fresh message
+   does not wait for a backlog, and an endless stream of fresh ones leaves the backlog half of the places.
 4. What was read may have changed when its turn comes: then its claim does not hold. After an operator's command, all
    is read anew. When a delivery is queued again, what was read for its address is dropped: it may come first.
 """
@@ -20,6 +21,8 @@ from mail_sender.names.address import mailbox
 FRESH_FOR = timedelta(minutes=1)
 """How long a message is fresh: whoever asked for it still waits."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
+LEAD = 32
+"""By how many mails fresh ones may be ahead of their half of the places."""
 MOST_FRESH = 500
 """Fresh deliveries that are kept, those of the latest polls; the others go with the backlog."""
 
@@ -35,8 +38,8 @@ class ReadAhead:
         self._first_deadline = _NEVER
         self.has_all = False
         """Whether the last reading came to the end of what was due, and no poll has brought anything since."""
-        self.fresh_goes = True
-        """Whether it is a fresh one's turn: the last one that went was of the backlog."""
+        self.fresh_first = LEAD
+        """How many fresh ones go before it is the backlog's turn."""
 
     @property
     def due(self) -> Collection[Delivery]:
@@ -76,7 +79,7 @@ class ReadAhead:
         self._due.pop(delivery.key, None)
         was_fresh = self._fresh.pop(delivery.key, None) is not None
         if goes:
-            self.fresh_goes = not was_fresh
+            self.fresh_first = max(self.fresh_first - 1, 0) if was_fresh else min(self.fresh_first + 1, LEAD)
 
     def queued_again(self, delivery: Delivery) -> None:
         """Take in that one that was taken is queued again, perhaps before others for its address."""

@@ -80,33 +80,35 @@ def test_nothing_is_looked_at_behind_the_last_one_that_goes() -> None:
 
 
 def test_a_fresh_one_goes_before_a_backlog_when_it_is_its_turn() -> None:
-    """And after one of the backlog when it is not, so that neither waits for the other's end."""
-    old, fresh = due("a@example.com", "b@example.com", "c@example.com"), due("x@example.com", "y@example.com")
+    """First those that have a lead, then by turns, so that neither waits for the other's end."""
+    old = due("a@example.com", "b@example.com", "c@example.com")
+    fresh = due(*(f"{name}@example.com" for name in "tuvwxyz"))
     a, b, c = old
-    x, y = fresh
-    assert list(in_turn(old, fresh, fresh_goes=True)) == [x, a, y, b, c]
-    assert list(in_turn(old, fresh, fresh_goes=False)) == [a, x, b, y, c]
-    assert list(in_turn(old, [], fresh_goes=True)) == old
-    assert list(in_turn([], fresh, fresh_goes=False)) == fresh
+    t, u, v, w, x, y, z = fresh
+    assert list(in_turn(old, fresh, fresh_first=4)) == [t, u, v, w, a, x, b, y, c, z]
+    assert list(in_turn(old, fresh, fresh_first=1)) == [t, a, u, b, v, c, w, x, y, z]
+    assert list(in_turn(old, fresh, fresh_first=0)) == [a, t, b, u, c, v, w, x, y, z]
+    assert list(in_turn(old, [], fresh_first=3)) == old
+    assert list(in_turn([], fresh, fresh_first=0)) == fresh
 
 
 def test_what_is_fresh_and_the_beginning_of_the_backlog_goes_once_in_its_order() -> None:
     """After an outage a poll brings everything at once: the oldest message goes first."""
     found = due(*(f"{number}@example.com" for number in range(5)))
-    for fresh_goes in (True, False):
-        assert list(in_turn(found, found[:3], fresh_goes=fresh_goes)) == found
+    for fresh_first in range(4):
+        assert list(in_turn(found, found[:3], fresh_first=fresh_first)) == found
 
 
-@given(st.permutations(range(8)), st.integers(0, 8), st.booleans(), st.integers(1, 4))
+@given(st.permutations(range(8)), st.integers(0, 8), st.integers(0, 3), st.integers(1, 4))
 def test_two_for_one_address_keep_their_order_whichever_is_fresh(
-    people: list[int], backlog: int, fresh_goes: bool, capacity: int
+    people: list[int], backlog: int, fresh_first: int, capacity: int
 ) -> None:
     """The fresh ones stand behind what is due for their addresses, as the ledger gives them."""
     found = due(*(f"{number % 3}@example.com" for number in people))
     names = {one.recipient for one in found[backlog:]}
     before = [one for one in found[:backlog] if one.recipient in names]
     fresh = [*before, *found[backlog:]]
-    sent = [step.delivery for step in plan(in_turn(found, fresh, fresh_goes=fresh_goes), NOBODY, capacity, NOW)]
+    sent = [step.delivery for step in plan(in_turn(found, fresh, fresh_first=fresh_first), NOBODY, capacity, NOW)]
     for one in sent:
         assert one == next(other for other in found if other.recipient == one.recipient)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import cast
 
 from mail_sender.ledger.base import Delivery, Ledger
-from mail_sender.sender.read_ahead import FRESH_FOR, MOST_FRESH, ReadAhead
+from mail_sender.sender.read_ahead import FRESH_FOR, LEAD, MOST_FRESH, ReadAhead
 from tests.support.samples import ELLIE, MINUTE, NOW, SECOND, A, B, C, delivery, message
 
 
@@ -70,20 +70,26 @@ async def test_what_is_in_flight_is_not_taken_again() -> None:
     assert list(read.fresh) == poll.brings[1:]
 
 
-async def test_after_a_fresh_one_it_is_the_backlogs_turn() -> None:
-    """Whichever of both has it first; what ends without a mail takes no turn."""
+async def test_fresh_ones_may_lead_and_each_of_the_backlog_takes_one_off_it() -> None:
+    """What ends without a mail changes nothing; what both have is fresh."""
     read, poll = ahead()
-    fresh, both, old, late = poll.brings = of(A, B, C, ELLIE)
-    poll.brings = [fresh, both]
+    *fresh, both, old, late = of(*(f"{number}@example.com" for number in range(LEAD + 3)))
+    poll.brings = [*fresh, both]
     await read.look_at_poll(NOW, NOW, ())
     read.replace([late, both, old], 4)
-    assert (read.fresh_goes, read.has_all) == (True, True)
+    assert (read.fresh_first, read.has_all) == (LEAD, True)
     read.take(late)
-    assert read.fresh_goes
-    for one, goes in ((fresh, False), (old, True), (both, False)):
+    read.take(both, goes=True)
+    assert read.fresh_first == LEAD - 1
+    for _ in range(2):
+        read.take(old, goes=True)
+    assert read.fresh_first == LEAD
+    for left, one in enumerate(reversed(fresh)):
+        assert read.fresh_first == LEAD - left
         read.take(one, goes=True)
-        assert read.fresh_goes is goes
-    assert ([*read.due], [*read.fresh]) == ([], [])
+    assert (read.fresh_first, [*read.due], [*read.fresh]) == (0, [], [])
+    read.take(late, goes=True)
+    assert read.fresh_first == 1
 
 
 async def test_what_is_forgotten_is_read_anew() -> None:
