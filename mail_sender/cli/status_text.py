@@ -76,7 +76,7 @@ def _rows(status: Status) -> Iterator[tuple[str, str]]:
         yield "sender", f"none answers{' here' if status.replicas else ''}; {rest}"
     yield from _replicas(status.replicas, now)
     if status.server:
-        yield "server", _server(status.server, now)
+        yield "server", _server(status.server, status.polled_by, now)
     if status.relay:
         yield "relay", _relay(status.relay, now)
     for fallback in status.fallbacks:
@@ -122,7 +122,10 @@ def _replicas(replicas: Sequence[ReplicaStatus], now: datetime) -> Iterator[tupl
         yield "" if number else "senders", f"{name:{width}}  {one.version}  {said}"
 
 
-def _server(server: ServerStatus, now: datetime) -> str:
+def _server(server: ServerStatus, polled_by: str | None, now: datetime) -> str:
+    if polled_by is not None:
+        who = f"the sender on {polled_by} polls for all" if polled_by else "no sender polls now"
+        return f"{server.uri}: last reached {_ago(server.last_good_poll_at, now)}; {who}"
     last = f"last poll {_ago(server.last_poll_at, now)}"
     if server.last_good_poll_at != server.last_poll_at:
         last = f"{last}, last good poll {_ago(server.last_good_poll_at, now)}"

@@ -21,6 +21,7 @@ from mail_sender.control.response import ResponseLine
 from mail_sender.control.verbs import IN_FLIGHT
 from mail_sender.errors import Exit, LedgerFault, MessageGone, ServerFault
 from mail_sender.ledger.base import Delivery, Entry, Ledger, Outcome, Query
+from mail_sender.ledger.replicas import News
 from mail_sender.observe.ledger_alone import LedgerAlone
 from mail_sender.observe.words import deliveries
 from mail_sender.sender import events
@@ -188,6 +189,8 @@ class Handler:
                 if isinstance(outcome, Outcome):
                     waiting[entry.number] = delivery.claim + 1
             yield response.progress(0, len(waiting))
+        if self._ledger.replicas and self._has_sender:
+            await self._ledger.replicas.announce(News.FLUSH)
         if not waiting:
             yield response.end(Exit.DONE, f"nothing is queued or held{self._probe_next()}")
         elif not self._has_sender:

@@ -21,11 +21,13 @@ from uuid import UUID
 class News(StrEnum):
     """Where to look: `queue`: something was taken up; `command`: an operator has changed deliveries.
 
-    `replicas`: one has come or gone, or another one may poll now.
+    `flush`: he wants what waits tried now, through a relay that was down, too. `replicas`: one has come or gone, or
+    another one may poll now.
     """
 
     QUEUE = "queue"
     COMMAND = "command"
+    FLUSH = "flush"
     REPLICAS = "replicas"
 
 

@@ -66,7 +66,7 @@ def status(seen: Seen, now: datetime) -> Status:
         *(conditions.of_ledger(summary) if summary else ()),
         *conditions.of_replicas(seen.replicas),
     ]
-    is_ready = sender.health.is_ready if sender else any(one.said.carries for one in seen.replicas)
+    is_ready = sender.health.is_ready if sender else _others_are_ready(seen.replicas)
     return Status(
         at=now,
         answered_by="sender" if sender else "ledger",
@@ -84,6 +84,10 @@ def status(seen: Seen, now: datetime) -> Status:
         fallbacks=relays[1:],
         replicas=[_replica(one, seen.ours) for one in seen.replicas],
     )
+
+
+def _others_are_ready(replicas: Sequence[Replica]) -> bool:
+    return any(one.polls for one in replicas) and any(one.said.carries for one in replicas)
 
 
 def _replica(one: Replica, ours: UUID | None) -> ReplicaStatus:

@@ -42,6 +42,8 @@ def _elsewhere(status: Status) -> str:
 def _not_ready(status: Status) -> str:
     if status.sender is not None:
         return "mail waits: the sender is not ready"
+    if any(one.carries for one in status.replicas):
+        return "mail waits: no sender polls the identity server now; another one begins within 20 s, if it can"
     return "mail waits: no sender can mail now; `mail-sender status` on one of their hosts says why"
 
 

@@ -38,7 +38,10 @@ class SenderStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStatus:
-    """The identity server: its polls, and how many messages it listed last; nothing of a poll before the first."""
+    """The identity server: its polls, and how many messages it listed last; nothing of a poll before the first.
+
+    Where another sender polls for all that share the ledger, the times are of this one's own looks at the server.
+    """
 
     uri: str
     last_poll_at: datetime | None
@@ -181,7 +184,7 @@ class Status:
     none where it is not shared.
     `queue` and `attempts` are None where the ledger cannot be read. `healthy` says that nothing stands in the way of
     mail: a sender is alive and ready, and no condition blocks. Where the ledger alone has answered, senders that
-    share it live elsewhere, and one of them can mail.
+    share it live elsewhere, one of them polls, and one can mail.
     """
 
     version: Literal[1] = 1
@@ -206,6 +209,14 @@ class Status:
     def stand_in(self) -> str | None:
         """The place of the fallback through which mail goes now; None where it goes through none of them."""
         return next((relay.place for relay in self.fallbacks if relay.carries), None)
+
+    @property
+    def polled_by(self) -> str | None:
+        """The host of the sender that polls for the one that answers, "" where none does now; None: it needs none."""
+        ours = next((one for one in self.replicas if one.answers), None)
+        if ours is None or ours.polls:
+            return None
+        return next((one.host for one in self.replicas if one.polls), "")
 
 
 def ready_for_json(part: object) -> Any:

@@ -74,6 +74,8 @@ class Worker:
                 self._ring()
             case News.COMMAND:
                 self.wake()
+            case News.FLUSH:
+                self.probe()
             case News.REPLICAS:  # who has gone may have left something behind
                 self._look_at_others()
                 self._poller.news.set()

@@ -104,6 +104,25 @@ async def test_what_a_replica_has_in_flight_is_left_alone(given: Given) -> None:
     assert (await of_one(replica, of)).state is State.ABANDONED
 
 
+async def test_a_flush_is_for_all_replicas(given: Given) -> None:
+    """Each of them tries its share of what waits, through a relay that was down, too."""
+    made, replica = given
+    heard = asyncio.Event()
+    listens = asyncio.Event()
+
+    def hear(news: News) -> None:
+        listens.set()
+        if news is News.FLUSH:
+            heard.set()
+
+    with replica.replicas.hearing(hear):
+        await listens.wait()
+        assert not heard.is_set()
+        async with made.operator() as operator:
+            assert (await ask(operator, "flush"))[-1]["end"]["message"] == "nothing is queued or held"
+        await heard.wait()
+
+
 async def test_what_one_gave_back_is_for_the_living(given: Given) -> None:
     """They take it over at once, by the same steps as ever."""
     made, replica = given
@@ -155,9 +174,12 @@ async def test_where_no_replica_lives_what_one_left_is_for_the_next_one(given: G
 
 
 async def test_the_status_of_the_ledger_alone_names_the_replicas(given: Given) -> None:
-    """All is well if one of them can mail, and nothing else is wrong."""
+    """All is well if one of them polls, one can mail, and nothing else is wrong."""
     made, replica = given
     async with made.operator() as operator:
+        assert not (await ask(operator, "status"))[0]["status"]["healthy"], "nobody polls"
+        replica.replicas.stand(float)
+        await replica.beat()
         status = (await ask(operator, "status"))[0]["status"]
         (one,) = status["replicas"]
         assert (status["healthy"], status["sender"], one["pid"], one["answers"]) == (

@@ -226,3 +226,15 @@ def test_of_senders_that_run_elsewhere_the_first_line_tells() -> None:
     none = replace(alone, healthy=False)
     assert screen(none).startswith("no sender runs: mail waits until one starts\nsender     none answers; ")
     assert [exit_code(one) for one in (well, ill, none)] == [Exit.DONE, Exit.FAILED, Exit.NO_SENDER]
+
+
+def test_one_that_follows_says_who_polls() -> None:
+    """And nothing of polls that are not its own."""
+    first, second = replicas("idm-a", "idm-b", answers=1)
+    assert USUAL.server
+    both = replace(SHARED, server=replace(USUAL.server, last_good_poll_at=NOW - 3 * SECOND))
+    found = screen(replace(both, replicas=[first, second]))
+    assert re.search(r"idm.example.com: last reached 3 s ago; the sender on idm-a\s+polls for all\n", found)
+    assert "ready" not in found.partition("server")[2].partition("relay")[0]
+    assert "no sender polls now" in screen(replace(both, replicas=[replace(first, polls=False), second]))
+    assert "last reached" not in screen(replace(both, replicas=replicas("idm-a", "idm-b")))

@@ -272,11 +272,13 @@ def test_senders_that_differ_are_told_apart_and_stop_no_mail() -> None:
 
 
 def test_without_a_sender_here_those_elsewhere_are_what_counts() -> None:
-    """One that can mail is enough; held deliveries stand in the way as anywhere."""
+    """One that polls and one that can mail are enough; held deliveries stand in the way as anywhere."""
     for carry, is_well in (((True, False), True), ((False, False), False), ((), False)):
         ones = [replica(number, carries=one) for number, one in enumerate(carry, 1)]
         status = compose.status(replace(SEEN, sender=None, replicas=ones), NOW)
         assert (status.healthy, status.answered_by) == (is_well, "ledger")
+    status = compose.status(replace(SEEN, sender=None, replicas=[replica(2), replica(3)]), NOW)
+    assert headline(status).startswith("mail waits: no sender polls the identity server now")
     held = replace(SUMMARY, states=dict.fromkeys(State, 1))
     assert not compose.status(replace(SEEN, sender=None, summary=held, replicas=[replica(1)]), NOW).healthy
 

@@ -337,3 +337,19 @@ async def test_a_follower_ends_with_its_schedule() -> None:
         await run(2 * MINUTE.total_seconds(), tables[0])
         assert tables[0].said("schedule_over") or tables[1].said("schedule_over")
         assert tables[0].has_ended
+
+
+async def test_an_operators_flush_has_each_replica_probe_its_relay() -> None:
+    """Wherever he is: what waits is everybody's share, and the next probe of one's own may be minutes away."""
+    async with replicas(2, *crowd(20)) as tables:
+        for table in tables:
+            table.transport.always(DOWN)
+        await run(300, *tables)
+        before = [len(table.transport.tried) for table in tables]
+        await run(1, *tables)
+        assert [len(table.transport.tried) for table in tables] == before
+        for table in tables:
+            table.transport.always(None)
+            table.replicas.heard(News.FLUSH)
+        await run(1, *tables)
+        assert all(table.transport.arrived for table in tables)
