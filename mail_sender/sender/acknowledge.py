@@ -64,6 +64,7 @@ class Acknowledger:
         self._unrecorded: dict[UUID, None] = {}
         self._marked_unrecorded: set[UUID] = set()
         self._to_record: dict[UUID, None] = {}  # the server has the mark, but the ledger does not know it yet
+        self._recorded: set[UUID] = set()  # since the ledger was last asked, whose answer may be older
         self._records = asyncio.Event()
         self._server = _NO_WAIT
         self._next_turn = float("-inf")
@@ -131,6 +132,7 @@ class Acknowledger:
     async def _fill(self) -> None:
         """Put into the queue what the ledger calls unmarked, as far as it does not wait. Raises `LedgerFault`."""
         most = MOST_QUEUED + len(self._in_hand) + len(self._put_off) + len(self._to_record)
+        self._recorded.clear()
         found = await self._parts.ledger.to_mark(self._clock.now(), most)
         self._is_more = len(found) == most
         again = [message for message in self._put_off if self._is_due(message)] if self._is_more else []
@@ -138,7 +140,7 @@ class Acknowledger:
             named = {*found, *self._unrecorded}
             self._put_off = {message: wait for message, wait in self._put_off.items() if message in named}
         for message in (*self._unrecorded, *again, *found):
-            if message not in self._to_record:
+            if message not in self._to_record and message not in self._recorded:
                 self.mark(message)
 
     async def _work(self, heartbeat: Heartbeat) -> None:
@@ -195,6 +197,7 @@ class Acknowledger:
     async def _record(self) -> None:
         if messages := [*self._to_record]:
             await self._parts.ledger.marked(messages, self._clock.now())
+            self._recorded.update(messages)
             for message in messages:
                 del self._to_record[message]
 

@@ -15,7 +15,7 @@ from mail_sender.errors import MessageGone, ServerFaultKind
 from mail_sender.message import Message
 from mail_sender.sender import acknowledge
 from mail_sender.sender.acknowledge import AT_A_TIME
-from tests.support.memory_source import fault
+from tests.support.memory_source import dawdle, fault
 from tests.support.samples import MINUTE, NOW, SECOND, A, B, C, D, crowd, message
 from tests.support.virtual_time import VIRTUAL_TIME
 from tests.support.worker_bench import Bench, bench
@@ -317,3 +317,22 @@ async def test_errors_of_very_many_messages_are_the_servers(monkeypatch: pytest.
         table.source.cursed.clear()
         await table.run(120)
         assert table.source.sent == {of.id for of in messages}
+
+
+async def test_a_mark_that_is_recorded_while_the_ledger_answers_is_not_made_again() -> None:
+    """What several processes write is read beside the writing: the answer may be older than the record."""
+    of = message(A)
+    async with bench(of, schedule="@hourly") as table:
+        to_mark = table.ledger.to_mark
+
+        async def late(now: datetime, limit: int) -> Sequence[UUID]:
+            found = await to_mark(now, limit)
+            await dawdle(1.0 if found else 0.0)
+            return found
+
+        table.ledger.to_mark = late  # type: ignore[method-assign]  # as slow as a database may be
+        table.source.slow["mark_sent"] = 0.5
+        await table.run(0.2)
+        table.worker.wake()
+        await table.run(10)
+        assert table.source.marks == [of.id]

@@ -11,7 +11,7 @@ from mail_sender.ledger.base import Outcome
 from mail_sender.ledger.replicas import News
 from mail_sender.ledger.states import State
 from mail_sender.message import Message
-from mail_sender.sender import dispatch
+from mail_sender.sender import dispatch, read_ahead
 from mail_sender.sender.role import HEADWAY
 from tests.support.memory_source import fault
 from tests.support.replica_bench import BEAT, LEASE, ReplicaBench, owner, replicas, run
@@ -162,7 +162,9 @@ async def test_what_a_server_does_not_give_to_one_replica_is_mailed_by_another()
         await run(11, *tables)
         tables[1].source.script("read", *[MessageGone()] * 1_000)
         tables[0].source.messages.extend(messages := crowd(12))
-        await run(60, *tables)
+        await run(30, *tables)
+        await tables[0].replicas.announce(News.COMMAND)  # all is read anew
+        await run(30, *tables)
         assert "read" in tables[1].source.calls
         assert arrived(tables[0]) == everybody(messages)
         assert all(at < 60 for at in tables[0].transport.arrivals)
@@ -173,6 +175,7 @@ async def test_what_a_server_does_not_give_to_one_replica_is_mailed_by_another()
 async def test_what_is_left_to_others_is_not_in_the_way_of_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """However much of it there is: what is read ahead is read without it."""
     monkeypatch.setattr(dispatch, "_TOGETHER", 2)
+    monkeypatch.setattr(read_ahead, "MOST_FRESH", 0)
     async with replicas(2) as tables:
         await run(1, tables[0])
         await run(11, *tables)
