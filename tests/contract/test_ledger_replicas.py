@@ -13,6 +13,7 @@ import pytest
 from mail_sender import clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.base import Attempt, Delivery, Fenced
+from mail_sender.ledger.outages import Report
 from mail_sender.ledger.postgres import claims, marks
 from mail_sender.ledger.postgres.connection import Connection
 from mail_sender.ledger.postgres.due import STALE
@@ -293,6 +294,19 @@ async def test_what_one_has_mailed_is_marked_by_itself_or_once_it_is_gone_by_the
     assert {*await second.to_mark(NOW, 100), *await third.to_mark(NOW, 100)} == everything
     assert {*await second.unmarked(NOW)} == everything
     await third.close()
+
+
+async def test_who_is_gone_holds_no_permission_to_try_a_relay(pair: Given) -> None:
+    """Or all mail would wait for a sender that died before its first one, for longer than for its claims."""
+    made, first, second = pair
+    asks = [Report("relay", asks=True)]
+    assert [heard.may_try for heard in await first.outages.exchange(asks)] == [True]
+    await made.passes(LEASE - BEAT, second)
+    assert [heard.may_try for heard in await second.outages.exchange(asks)] == [False]
+    await made.passes(BEAT, second)
+    assert [heard.may_try for heard in await second.outages.exchange(asks)] == [True]
+    await second.close()
+    assert [heard.may_try for heard in await first.outages.exchange(asks)] == [True]
 
 
 async def test_replicas_read_different_parts_of_what_is_due(pair: Given) -> None:

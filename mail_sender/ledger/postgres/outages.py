@@ -1,7 +1,8 @@
 """Outages of relays in the database: a row for each relay, on which all that is told of it meets.
 
 An exchange is one transaction. What is only read needs no more than one statement. The row is locked by whoever
-writes it, so that of several who ask at the same moment one gets the permission.
+writes it, so that of several who ask at the same moment one gets the permission. It ends with its replica, too: what
+has died, or was stopped, holds the others up no longer than its other claims.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from mail_sender.ledger.outages import TRIED_WITHIN, Heard, Outage, Report
-from mail_sender.ledger.postgres.claims import NOW
+from mail_sender.ledger.postgres.claims import LEASE, NOW
 from mail_sender.ledger.postgres.database import Database
 from mail_sender.ledger.postgres.statement import Statement, asked
 
@@ -34,7 +35,13 @@ _WORKS = f"""
     """
 _GIVES_BACK = f"UPDATE relay r SET tried_by = NULL WHERE name = %(relay)s AND {_IS_OURS}"
 # A clock that was set back has written times that are still to come: they end as late as the waits allow.
-_IS_FREE = f"(r.tried_by IS NULL OR r.try_until NOT BETWEEN {NOW} AND {NOW} + make_interval(secs => {TRIED_WITHIN}))"
+_IS_GONE = (
+    f"NOT EXISTS (SELECT FROM replica WHERE id = r.tried_by AND seen_at > {NOW} - make_interval(secs => {LEASE}))"
+)
+_IS_FREE = (
+    f"(r.tried_by IS NULL OR {_IS_GONE} "
+    f"OR r.try_until NOT BETWEEN {NOW} AND {NOW} + make_interval(secs => {TRIED_WITHIN}))"
+)
 _IS_TIME = (
     f"(r.wait IS NULL OR r.retry_at <= {NOW} OR r.failed_at > {NOW} "
     f"OR r.failed_at <= {NOW} - make_interval(secs => %(after)s::double precision))"
