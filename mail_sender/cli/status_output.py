@@ -25,7 +25,8 @@ from mail_sender.ledger import state_folder
 from mail_sender.ledger.config import LedgerConfig
 from mail_sender.ledger.state_folder import NoLedger
 from mail_sender.observe import ledger_alone
-from mail_sender.observe.status import Status, ready_for_json
+from mail_sender.observe.as_json import ready_for_json
+from mail_sender.observe.status import Status
 
 Draw = Callable[[str], None]
 

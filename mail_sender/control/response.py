@@ -23,7 +23,7 @@ from mail_sender.errors import Exit
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Outcome
 from mail_sender.ledger.states import State
 from mail_sender.names import address
-from mail_sender.observe.status import ready_for_json
+from mail_sender.observe.as_json import ready_for_json
 
 if TYPE_CHECKING:
     from mail_sender.observe.health import Health

@@ -7,9 +7,9 @@ no mail address in it. Times are aware, in UTC.
 The parts are plain dataclasses, since a sender makes them; only who reads them needs pydantic (`control.inquiry`).
 """
 
-from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
 
 SEEN_LATELY = timedelta(seconds=8)
 """A sender that was seen earlier than that is late: it says every 3 s that it lives, and counts as gone after 15."""
@@ -217,16 +217,3 @@ class Status:
         if ours is None or ours.polls:
             return None
         return next((one.host for one in self.replicas if one.polls), "")
-
-
-def ready_for_json(part: object) -> Any:
-    """Return the status, or a part of it, as objects, lists, texts and numbers; times are RFC 3339, in UTC."""
-    if isinstance(part, datetime):
-        return part.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(part, dict):
-        return {name: ready_for_json(value) for name, value in part.items()}
-    if isinstance(part, list):
-        return [ready_for_json(value) for value in part]
-    if is_dataclass(part):
-        return {one.name: ready_for_json(getattr(part, one.name)) for one in fields(part)}
-    return part

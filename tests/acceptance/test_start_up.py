@@ -44,16 +44,16 @@ finally:
 """
 
 
-def imported(*words: str | Path) -> set[str]:
+def imported(*words: str | Path, code: int = 0) -> set[str]:
     """Return the modules that a command has imported at its end."""
-    return ended(*words)[0]
+    return ended(*words, code=code)[0]
 
 
-def ended(*words: str | Path) -> tuple[set[str], set[str]]:
+def ended(*words: str | Path, code: int = 0) -> tuple[set[str], set[str]]:
     """Return the modules that a command has imported at its end, and which of our models pydantic has built."""
     command = [sys.executable, "-c", RUN, *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     modules, built = map(json.loads, done.stderr.splitlines()[-2:])
     return set(modules), set(built)
 
@@ -62,6 +62,14 @@ def ended(*words: str | Path) -> tuple[set[str], set[str]]:
 def test_help_and_version_import_nothing_that_only_a_command_needs(words: list[str]) -> None:
     """What carries a command out is imported inside it."""
     assert imported(*words) & {*SLOW, *SLOWER_THAN_HELP} == set()
+
+
+def test_a_health_check_imports_no_more_than_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs every half minute for as long as a container lives, here where no sender answers."""
+    config = tmp_path / "conf"
+    config.write_text(f'[ledger]\npath = "{tmp_path / "state"}"\n')
+    monkeypatch.setenv("MAIL_SENDER_CONFIG", str(config))
+    assert imported("healthcheck", code=3) & {*SLOW, *ONLY_AT_ITS_START, "mail_sender.observe.status"} == set()
 
 
 def test_a_list_imports_no_more_than_it_needs(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from mail_sender.control import inquiry
 from mail_sender.ledger.state_folder import StateFolder
 from mail_sender.lifecycle import Signals
 from mail_sender.observe import domain_watch
-from mail_sender.observe.status import ConditionStatus, Status, ready_for_json
+from mail_sender.observe.as_json import ready_for_json
+from mail_sender.observe.status import ConditionStatus, Status
 from mail_sender.wiring import serve
 from tests.acceptance.test_doctor import assert_no_secret
 from tests.support import broken_setups

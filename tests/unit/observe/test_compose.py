@@ -17,12 +17,13 @@ from mail_sender.observe.activity import Activity
 from mail_sender.observe.alerts import rules
 from mail_sender.observe.alerts.alert import Severity
 from mail_sender.observe.alerts.config import AlertConfig
+from mail_sender.observe.as_json import ready_for_json
 from mail_sender.observe.compose import Seen, SeenSender
 from mail_sender.observe.facts import Facts, Process, RelayFacts
 from mail_sender.observe.headline import headline
 from mail_sender.observe.health import Health
 from mail_sender.observe.metrics import Metrics
-from mail_sender.observe.status import HeldBack, LedgerStatus, Status, ready_for_json
+from mail_sender.observe.status import HeldBack, LedgerStatus, Status
 from mail_sender.observe.systemd import status_line
 from mail_sender.sender import holding
 from mail_sender.sender.heartbeat import Late
