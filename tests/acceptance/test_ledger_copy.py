@@ -84,7 +84,7 @@ def test_a_copy_that_is_killed_goes_on_and_ends_the_same(url: str, postgres: Pos
         )
         assert stopped(postgres, url, tmp_path, signal.SIGKILL) == (-signal.SIGKILL, "")
     assert (count(postgres, "message"), count(postgres, "unfinished_copy")) == (1_200, 1)
-    done = run("ledger", "copy", tmp_path, url, "-o", "json")
+    done = run_here("ledger", "copy", tmp_path, url, "-o", "json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["how"], found["written"]) == ("resumed", 1_200)
