@@ -58,6 +58,7 @@ FIRING = {
     "MailLedgerDiskFull": Case({f"mail_sender_ledger_free_bytes{{{JOB}}}": "2e9x2 5e7x60"}, 8),
     "MailHeld": Case(_down("template"), 8),
     "MailNotMarked": Case({f"mail_sender_unmarked_messages{{{JOB}}}": "0x2 3x60"}, 18),
+    "MailPolledByNobody": Case({f"mail_sender_polling{{{JOB}}}": "1x2 0x60"}, 5),
     "MailSenderWarns": Case(_down("domain"), 63),
 }
 """Each alert, by its name."""
@@ -66,6 +67,8 @@ WELL = {
     f"mail_sender_alive{{{JOB}}}": "1x120",
     f"mail_sender_oldest_waiting_seconds{{{JOB}}}": "600x120",
     f"mail_sender_unmarked_messages{{{JOB}}}": "0x120",
+    f"mail_sender_polling{{{JOB}}}": "1x120",
+    'mail_sender_polling{job="mail-sender",instance="other:9310"}': "0x120",
     f"mail_sender_ledger_free_bytes{{{JOB}}}": "2e9x120",
     f'mail_sender_breaker_state{{{JOB},state="closed"}}': "1x120",
     f'mail_sender_breaker_state{{{JOB},state="open"}}': "0x120",
