@@ -81,6 +81,19 @@ async def test_another_one_polls_when_the_poller_is_gone(how: str) -> None:
         assert arrived(*tables) == everybody(messages)
 
 
+async def test_a_poller_that_ends_lets_another_one_poll_before_its_mails_have_ended() -> None:
+    """Its relay may take seconds for what is in flight."""
+    async with replicas(2) as tables:
+        await run(1, tables[0])
+        await run(11, *tables)
+        tables[0].ask_to_stop()
+        await tables[0].worker.let_another_poll()
+        await run(1, tables[1])
+        await tables[0].replicas.beat()
+        assert [table.replicas.polls for table in tables] == [False, True]
+        assert tables[1].lists
+
+
 @pytest.mark.parametrize("kind", [ServerFaultKind.UNREACHABLE, ServerFaultKind.TOKEN_REFUSED, ServerFaultKind.ERROR])
 async def test_a_poller_whose_polls_fail_lets_another_one_poll(kind: ServerFaultKind) -> None:
     """Its own token or network may be at fault: nothing waits for it, and when that is mended it has its share again."""
