@@ -417,7 +417,7 @@ async def test_mails_in_flight_share_the_commits_of_their_dots_and_outcomes(
     ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last of the dots takes the others along, and the outcomes of the mails before them."""
-    for waits in ("company.DOT_WAITS", "company.OUTCOME_WAITS", "writer.SOON"):
+    for waits in ("company.DOT_WAITS", "company.CLOSE", "company.OUTCOME_WAITS", "writer.SOON"):
         monkeypatch.setattr(f"mail_sender.ledger.{waits}", 3_600.0)
     messages = [message() for _ in range(12)]
     await ledger.admit(messages, NOW, WEEK)
@@ -442,9 +442,9 @@ async def test_mails_in_flight_share_the_commits_of_their_dots_and_outcomes(
     await ask(ledger.marked([messages[0].id], NOW))
     assert await ledger.count(Query(states=frozenset({State.SENT}))) == {State.SENT: 12}
     await asyncio.gather(*waiting)
-    # The setting, the first dot and the three behind it, their outcomes, after which no dot has been seen to follow,
-    # the other dots, each time with the outcomes before them, and the question.
-    assert commits.count("COMMIT") == 1 + 2 + 4 + 2 + 1
+    # The setting, the first four dots, their outcomes, after which no dot has been seen to follow, the other dots, each
+    # time with the outcomes before them, and the question.
+    assert commits.count("COMMIT") == 1 + 1 + 4 + 2 + 1
 
 
 async def test_what_one_mail_costs_does_not_grow_with_what_was_sent_before() -> None:
