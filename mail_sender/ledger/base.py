@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from mail_sender.ledger.allowances import Allowances
 from mail_sender.ledger.outages import Outages
 from mail_sender.ledger.replicas import Replicas
 from mail_sender.ledger.states import ChangedMeanwhile, State
@@ -172,6 +173,10 @@ class Ledger(Protocol):
     @property
     def outages(self) -> Outages | None:
         """What the senders that share it know of relays together; None where only one process writes."""
+
+    @property
+    def allowances(self) -> Allowances | None:
+        """What the senders that share it may send together; None where only one process writes."""
 
     async def admit(self, messages: Sequence[Message], now: datetime, max_age: timedelta) -> Sequence[UUID]:
         """Take up what is new of these messages, queued and due at once; what is known stays as it is.

@@ -38,6 +38,7 @@ class SqliteLedger:
     is_shared = False
     replicas = None
     outages = None
+    allowances = None
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer

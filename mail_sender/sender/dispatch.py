@@ -90,6 +90,7 @@ class Dispatcher:
                     await self._clock.wait(self.bell, min(wait, self._gates.ledger.looks_again_after))
             self._heartbeat.ended()
         await self._gates.breakers.finish()
+        await self._gates.reputation.finish()
         await self._gates.ledger.finish()
 
     async def _turn(self, group: asyncio.TaskGroup) -> float:
@@ -144,13 +145,17 @@ class Dispatcher:
                     return self._gates.ledger.closed_for
                 if await self._take(step, group):
                     taken.append(step)
-            if len(taken) < len(steps) and await self._gates.breakers.ask():
+            if len(taken) < len(steps) and await self._may_go_now():
                 continue
             if not steps or len(taken) < len(steps):
                 return await self._pause(refused=bool(steps))
             if self._room == 0 and any(isinstance(step, Send) for step in taken):
                 break  # an attempt that ends rings the bell
         return self._gates.ledger.closed_for or IDLE_WAIT
+
+    async def _may_go_now(self) -> bool:
+        """Ask the other senders on the ledger for what a mail lacks; say whether to try again at once."""
+        return await self._gates.breakers.ask() or await self._gates.reputation.ask(len(self._ahead.due))
 
     async def _steps(self) -> list[Step]:
         """Return what can be done now, from what was read ahead, or from a new reading where that is at its end."""
@@ -216,6 +221,8 @@ class Dispatcher:
                 await self._gates.ledger.record(self._gates.reputation.put_off(delivery, hold))
                 return True
             case Send(delivery, over):
+                if not self._gates.reputation.lets_go(over):
+                    return False
                 granted = self._parts.relays.acquire(delivery, self._clock.monotonic())
                 if granted is not None:
                     self._ahead.take(delivery, goes=True)

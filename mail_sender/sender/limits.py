@@ -12,6 +12,9 @@ Mails in flight count as accepted. A mail that may have arrived counts, too. Wha
 A mail is held back until the limit lets it go, unless that would be less than `IN_TIME` before its deadline: a reset
 that waits longer is no use to anybody. It goes at once then, over the limit, since to wait would gain nothing.
 
+Where senders share a ledger, what counts are the mails of all of them. The limits on all mail are then `Usage.holds`
+as well: what the ledger let all of them send together is used up (`sender.share`).
+
 Everything here is a pure function of the limits, what counts against them, and the time.
 """
 
@@ -52,10 +55,20 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """A limit that is reached: how many mails it allows, and when it lets the next one go."""
+
+    limit: Limit
+    most: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What counts against the limits: mails in flight, and those accepted: lately (oldest first) and this day.
 
     `by_mailbox` has the times of the last hour's mails for each mailbox, oldest first. `first_day` is the warm-up's.
+    `holds` are limits that all senders together have reached.
     """
 
     in_flight: int = 0
@@ -63,15 +76,7 @@ class Usage:
     by_mailbox: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
     today: int = 0
     first_day: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A limit that is reached: how many mails it allows, and when it lets the next one go."""
-
-    limit: Limit
-    most: int
-    until: datetime
+    holds: Sequence[Hold] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,8 @@ class Allowance:
     def reached(self, now: datetime, more: int = 0) -> list[Hold]:
         """Return the limits on all mail that are reached, once so many `more` mails have gone."""
         found = self._of_minute(now, more), self._of_day(now, more)
-        return [hold for hold in found if hold is not None]
+        together = [hold for hold in self.usage.holds if hold.until > now]
+        return [*(hold for hold in found if hold is not None), *together]
 
     def reached_by(self, mailbox: str, now: datetime) -> Hold | None:
         """Return the limit on mail for one mailbox, if it is reached."""
@@ -97,13 +103,17 @@ class Allowance:
         first = self.usage.first_day
         return 1 if first is None else max(1, (now.astimezone(UTC).date() - first).days + 1)
 
+    def most_today(self, now: datetime) -> int | None:
+        """Return how many mails the warm-up lets go this day; None if any number."""
+        return self.limits.warm_up.most(self.day_of_warm_up(now)) if self.limits.warm_up else None
+
     def _of_minute(self, now: datetime, more: int) -> Hold | None:
         most = self.limits.per_minute
         until = None if most is None else _free_at(self.usage.lately, most, MINUTE, now, self.usage.in_flight + more)
         return None if most is None or until is None else Hold(Limit.PER_MINUTE, most, until)
 
     def _of_day(self, now: datetime, more: int) -> Hold | None:
-        most = self.limits.warm_up.most(self.day_of_warm_up(now)) if self.limits.warm_up else None
+        most = self.most_today(now)
         if most is None or self.usage.today + self.usage.in_flight + more < most:
             return None
         return Hold(Limit.WARM_UP, most, start_of_day(now) + DAY)

@@ -1,6 +1,7 @@
 """The recent mails, as far as limits count them: kept in memory, and filled from the ledger at the start.
 
-They outlive a change of the configuration. While no limit is set nothing is kept: `fill` begins it.
+They outlive a change of the configuration. While no limit is set nothing is kept: `fill` begins it. Where senders
+share a ledger, `learn` takes in what the others have sent since.
 """
 
 from collections import Counter, deque
@@ -11,6 +12,7 @@ from itertools import takewhile
 from mail_sender.ledger.base import Delivery, Key
 from mail_sender.names.address import mailbox
 from mail_sender.sender.limits import HOUR, MINUTE
+from mail_sender.sender.share import Share
 
 _DAYS_KEPT = 2
 
@@ -24,6 +26,8 @@ class RecentMails:
         self._by_mailbox: dict[str, deque[datetime]] = {}
         self._days: Counter[date] = Counter()
         self._in_flight: set[Key] = set()
+        self._unwritten: dict[Key, tuple[str, datetime]] = {}  # they went, and the ledger may not know yet
+        self.share = Share()
 
     @property
     def in_flight(self) -> int:
@@ -37,11 +41,15 @@ class RecentMails:
     def end(self, key: Key) -> None:
         """Take in that a delivery is in flight no more; once more does no harm."""
         self._in_flight.discard(key)
+        self._unwritten.pop(key, None)
+        self.share.end(key)
 
     def went(self, delivery: Delivery, at: datetime) -> None:
         """Take in that a mail in flight was accepted, or may have been."""
-        self.end(delivery.key)
+        self._in_flight.discard(delivery.key)
+        self.share.went(delivery.key)
         if self.is_filled:
+            self._unwritten[delivery.key] = delivery.recipient, at
             self._add(delivery.recipient, at)
 
     def fill(self, accepted: Iterable[tuple[str, datetime]], now: datetime) -> None:
@@ -49,6 +57,14 @@ class RecentMails:
         self.is_filled = True
         for recipient, at in sorted(accepted, key=lambda one: one[1]):
             self._add(recipient, at)
+        self._forget(now)
+
+    def learn(self, accepted: Iterable[tuple[str, datetime]], now: datetime) -> None:
+        """Have the last hour as the ledger has it now: to whom mails went, by any sender, and when."""
+        self._hour.clear()
+        self._by_mailbox.clear()
+        for recipient, at in sorted([*accepted, *self._unwritten.values()], key=lambda one: one[1]):
+            self._keep(recipient, at)
         self._forget(now)
 
     def lately(self, now: datetime) -> Sequence[datetime]:
@@ -67,9 +83,12 @@ class RecentMails:
 
     def _add(self, recipient: str, at: datetime) -> None:
         self._forget(at)
+        self._keep(recipient, at)
+        self._days[_day(at)] += 1
+
+    def _keep(self, recipient: str, at: datetime) -> None:
         self._hour.append((at, mailbox(recipient)))
         self._by_mailbox.setdefault(mailbox(recipient), deque()).append(at)
-        self._days[_day(at)] += 1
 
     def _forget(self, now: datetime) -> None:
         while self._hour and self._hour[0][0] <= now - HOUR:

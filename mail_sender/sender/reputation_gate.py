@@ -5,6 +5,7 @@
 2. `plan` decides by the `rules` of the time. A limit on all mail holds back what stays in the queue, due. A limit on
    the mail for one recipient puts its deliveries off, so that they are not read again and again.
 3. What is held back is logged when it begins and ends, and shown (`held_back`).
+4. Where senders share a ledger, the limits hold for all of them together (`shared_limits`).
 
 Without limits and without a list, the gate asks the ledger for nothing.
 """
@@ -23,6 +24,7 @@ from mail_sender.sender.holding import HeldBack, Holding
 from mail_sender.sender.limits import HOUR, Allowance, Hold, Limit, Usage, start_of_day
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.plan import Rules
+from mail_sender.sender.shared_limits import SharedLimits
 
 COUNTED_EVERY = 5.0
 """Seconds after which what a limit on all mail holds back is counted again."""
@@ -39,6 +41,7 @@ class ReputationGate:
         self._clock = clock
         self._warm_up_from = self._limits.warm_up.first_day if self._limits.warm_up else None
         self._is_ready = not self._limits.are_set
+        self._together = SharedLimits(self._limits, parts, clock)
         self._day = 0
         self._holdings = {limit: Holding(limit) for limit in Limit}
         self._put_off: dict[Key, datetime] = {}
@@ -47,9 +50,14 @@ class ReputationGate:
         self._waiting = 0
 
     async def prepare(self) -> None:
-        """Read once from the ledger what counts against the limits. Raises `LedgerFault`."""
-        if self._is_ready:
-            return
+        """Read from the ledger what counts against the limits, and share it. Raises `LedgerFault`."""
+        if not self._is_ready:
+            await self._read()
+        if self._limits.are_set:
+            await self._together.give_back()
+            await self._together.learn()
+
+    async def _read(self) -> None:
         now, ledger, recent = self._clock.now(), self._parts.ledger, self._parts.recent_mails
         if self._limits.warm_up and self._warm_up_from is None:
             began = await ledger.began(f"warm_up {self._limits.relay}", now)
@@ -85,6 +93,21 @@ class ReputationGate:
                 self._holdings[limit].holds_nothing(now)
         return (reached[0].until - now).total_seconds() if reached else None
 
+    def lets_go(self, over: Iterable[Hold]) -> bool:
+        """Say whether a mail may go that the rules let go, over these limits: as far as other senders leave any."""
+        return self._together.lets_go(over)
+
+    async def ask(self, due: int) -> bool:
+        """Ask for some of what all senders may send, if a mail lacked that; say whether there was any.
+
+        Raises `LedgerFault`.
+        """
+        return await self._together.take(due)
+
+    async def finish(self) -> None:
+        """Leave to other senders what was not used."""
+        await self._together.finish()
+
     def put_off(self, delivery: Delivery, hold: Hold) -> End:
         """Return how a delivery is held back until the limit on mail for its recipient lets it go."""
         now = self._clock.now()
@@ -103,6 +126,7 @@ class ReputationGate:
         """Take in that a mail goes, and over which limits."""
         now = self._clock.now()
         self._parts.recent_mails.start(delivery.key)
+        self._together.start(delivery.key, over)
         self._put_off.pop(delivery.key, None)
         for hold in over:
             self._holdings[hold.limit].goes_over(self._reason(hold), now)
@@ -120,7 +144,8 @@ class ReputationGate:
             return Allowance()
         recent = self._parts.recent_mails
         counted = recent.in_flight, recent.lately(now), recent.by_mailbox(now), recent.of_day(now)
-        allowance = Allowance(self._limits, Usage(*counted, self._warm_up_from))
+        allowance = Allowance(self._limits, Usage(*counted, self._warm_up_from, self._together.holds))
+        self._together.follow(allowance, now)
         self._report_day(allowance, now)
         return allowance
 

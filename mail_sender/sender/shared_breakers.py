@@ -2,7 +2,10 @@
 
 It is part of a turn of the dispatcher: what was found out is told before another mail begins, and what others have
 found out is heard at most `shared_breaker.NEWS_LASTS` before. Where the ledger is one process's own, nothing happens.
+If the ledger fails, whoever writes the next mail into it is told: nothing more is made of it here.
 """
+
+from contextlib import suppress
 
 from mail_sender.clock import Clock
 from mail_sender.errors import LedgerFault
@@ -21,21 +24,20 @@ class SharedBreakers:
         self._clock = clock
 
     async def exchange(self, *, at_end: bool = False) -> None:
-        """Tell what is to be told, and hear what is not heard yet. Raises `LedgerFault`."""
+        """Tell what is to be told, and hear what is not heard yet."""
         if self._outages is None:
             return
         now = self._clock.monotonic()
         reports = [(relay, report) for relay in self._relays.all if (report := relay.gate.report(now, at_end=at_end))]
-        if reports:
+        if not reports:
+            return
+        with suppress(LedgerFault):
             found = await self._outages.exchange([report for _, report in reports])
             for (relay, _), heard in zip(reports, found, strict=True):
                 self._hear(relay, heard)
 
     async def ask(self) -> bool:
-        """Exchange at once if a mail waits for the permission to go first; say whether one did.
-
-        Raises `LedgerFault`.
-        """
+        """Exchange at once if a mail waits for the permission to go first; say whether one did."""
         if not any(relay.gate.asks for relay in self._relays.all):
             return False
         await self.exchange()
@@ -43,10 +45,7 @@ class SharedBreakers:
 
     async def finish(self) -> None:
         """Tell the last, and give back the permissions; if the ledger fails, they end by themselves."""
-        try:
-            await self.exchange(at_end=True)
-        except LedgerFault:
-            return
+        await self.exchange(at_end=True)
 
     def _hear(self, relay: Relay, heard: Heard) -> None:
         if not relay.gate.hear(heard, self._clock.monotonic()):

@@ -1,11 +1,13 @@
-"""Senders that share a ledger share what they know of the relay: a login that is refused is tried by one of them."""
+"""Senders that share a ledger share what concerns the relay: a login that is refused is tried by one, limits hold."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import tomli
 
+from tests.acceptance.test_shared_ledger import until
 from tests.support import configs
 from tests.support.certificates import Authority
 from tests.support.postgres import Postgres
@@ -65,3 +67,17 @@ def test_a_refused_login_is_tried_once_by_two_senders_and_a_new_password_at_once
                 sender.wait_for("relay_up")
             assert [sender.stop() for sender in running] == [0, 0]
         assert len(relay.mails) == len(PEOPLE)
+
+
+def test_two_senders_keep_the_limit_that_one_would(shared: Stub, postgres: Postgres, tmp_path: Path) -> None:
+    """To the last mail; both say that the rest is held back."""
+    relay = tomli.loads(shared.sender_config.read_text()).get("relay", {})
+    configs.change(shared.sender_config, relay={**relay, "per_minute": 8})
+    mail_to(shared, PEOPLE)
+    with senders(shared, tmp_path) as running:
+        for sender in running:
+            (held,) = sender.wait_for("held_back")
+            assert "the limit of 8 mails a minute is reached ([relay] per_minute)" in held
+        until(postgres, lambda: len(shared.mails()) >= 8)  # one that both tried to send is given back
+        assert [sender.stop() for sender in running] == [0, 0]
+    assert len(shared.mails()) == 8

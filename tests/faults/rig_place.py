@@ -36,6 +36,7 @@ from mail_sender.source.config import SourceConfig
 from mail_sender.source.kanidm import KanidmSource
 from mail_sender.templating.template_set import TemplateSet
 from tests.faults.rig_clock import Epoch, FastClock
+from tests.support.memory_allowances import MemoryAllowances
 
 MAIL = MailConfig("Example Identity", "https://idm.example.com", "idm@example.com", "support@example.com")
 USERNAME = "mail-sender"
@@ -141,8 +142,8 @@ class Sender:
 
 async def assemble(place: Place, wraps: Wraps | None = None, clock: Clock | None = None) -> Sender:
     """Return the real parts, put together. Raises `LedgerTrouble`."""
-    wraps = wraps or Wraps()
-    ledger = await _ledger(place)
+    wraps, clock = wraps or Wraps(), clock or FastClock(place.epoch)
+    ledger = await _ledger(place, clock)
     source = KanidmSource(SourceConfig(place.api, Secret(place.token), connect_timeout=place.connect_timeout))
     transport, conditions = SmtpTransport(_relay(place), lambda _: None), Conditions()
     relays = Relays(
@@ -159,14 +160,16 @@ async def assemble(place: Place, wraps: Wraps | None = None, clock: Clock | None
     parts = Parts(wraps.source(source), wraps.ledger(ledger), relays, conditions=conditions)
     retry = RetryConfig(place.message_retries, place.max_age)
     config = SenderConfig(Schedule(place.poll), retry, reputation=_reputation(place))
-    worker = Worker(parts, config, _mail(place), clock or FastClock(place.epoch))
+    worker = Worker(parts, config, _mail(place), clock)
     return Sender(worker, ledger, source, transport, relays)
 
 
-async def _ledger(place: Place) -> SqliteLedger | PostgresLedger:
+async def _ledger(place: Place, clock: Clock) -> SqliteLedger | PostgresLedger:
     if place.database is None:
         return await SqliteLedger.open(place.ledger)
-    return await PostgresLedger.open(target.of(place.database, environment={}))
+    ledger = await PostgresLedger.open(target.of(place.database, environment={}))
+    ledger.allowances = MemoryAllowances(lambda: clock.now().timestamp())  # the database's minutes are real ones
+    return ledger
 
 
 def _mail(place: Place) -> MailConfig:

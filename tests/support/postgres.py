@@ -156,7 +156,7 @@ class Postgres:
 
     def empty(self, of: Target) -> None:
         """Empty a ledger, as far as there is one."""
-        tables = "message, delivery, attempt, beginning, replica, poller, relay"
+        tables = "message, delivery, attempt, beginning, replica, poller, relay, allowance"
         with suppress(errors.UndefinedTable, errors.InvalidSchemaName):
             names = ", ".join(f'"{of.schema}".{table}' for table in tables.split(", "))
             self.execute(f"TRUNCATE {names} RESTART IDENTITY")

@@ -14,7 +14,9 @@ from structlog.testing import capture_logs
 
 from mail_sender.condition import Condition, Conditions
 from mail_sender.errors import LedgerFault
+from mail_sender.ledger.allowances import Allowances
 from mail_sender.ledger.base import Delivery, Entry, Ledger, Outcome, Query
+from mail_sender.ledger.outages import Outages
 from mail_sender.ledger.sqlite import SqliteLedger
 from mail_sender.ledger.states import State
 from mail_sender.mail.config import MailConfig
@@ -289,6 +291,14 @@ class _Faulty:
     @property
     def replicas(self) -> Any:
         return self._ledger.replicas
+
+    @property
+    def outages(self) -> Outages | None:
+        return self._ledger.outages
+
+    @property
+    def allowances(self) -> Allowances | None:
+        return self._ledger.allowances
 
     def __getattr__(self, name: str) -> Any:
         async def call(*given: Any, **named: Any) -> Any:

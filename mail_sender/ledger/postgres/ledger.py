@@ -15,8 +15,10 @@ from uuid import UUID, uuid4
 from mail_sender import clock
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger import rows, states
+from mail_sender.ledger.allowances import Allowances
 from mail_sender.ledger.base import Attempt, Delivery, Entry, Imprint, Outcome, Query, Stuck
 from mail_sender.ledger.postgres import admission, claims, due, listening, marks, migrations, moves, reading, tally
+from mail_sender.ledger.postgres.allowances import PostgresAllowances
 from mail_sender.ledger.postgres.database import Database
 from mail_sender.ledger.postgres.due import Reader
 from mail_sender.ledger.postgres.moves import Move
@@ -51,6 +53,7 @@ class PostgresLedger:
         self._has_joined = joins
         self.replicas = PostgresReplicas(database, uuid4())
         self.outages = PostgresOutages(database, self.replicas.id)
+        self.allowances: Allowances = PostgresAllowances(database)
         self._news = listening.values(database.target, self.replicas.id, News.QUEUE)
         command = listening.notify(database.target, self.replicas.id, News.COMMAND)
         self._writer = Writer(database, self.replicas.id, command)
