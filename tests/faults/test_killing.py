@@ -6,7 +6,7 @@ from tests.faults import f05
 from tests.faults.killing import SIDES, Point, methods
 from tests.faults.nursery import nursery
 
-OF_THE_OPERATOR = {"ledger.deliveries", "ledger.apply_command", "ledger.summary"}
+OF_THE_OPERATOR = {"ledger.deliveries", "ledger.apply_command", "ledger.summary", "ledger.unmarked"}
 """What no sender calls by itself."""
 
 
