@@ -66,6 +66,9 @@ class Workers:
     def retire(self) -> None:
         """Nothing is logged here in any case."""
 
+    async def let_another_poll(self) -> None:
+        """There is none."""
+
     async def run(self, stop: asyncio.Event) -> None:
         number = sum(begun.is_set() for begun in self.begun)
         self.begun[number].set()
