@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from mail_sender import __version__
+from mail_sender.errors import LedgerFault
 from mail_sender.ledger.postgres import claims
 from mail_sender.ledger.postgres import listening as listening_module
 from mail_sender.ledger.postgres.ledger import PostgresLedger
@@ -277,6 +278,28 @@ async def test_what_comes_in_parts_is_not_due_before_all_of_it_is_there(three: G
     await first.replicas.taking_up(NOW)
     await made.passes(LEASE + BEAT, *others)
     assert {id_ for ledger in others for id_ in await due(ledger)} == everything
+
+
+async def test_that_all_of_a_list_is_there_is_said_with_the_next_beat_where_it_could_not_be_said_at_once(
+    three: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that is away for a moment keeps no mail waiting for longer."""
+    _, (first, *others) = three
+    of = message()
+    await first.replicas.taking_up(NOW)
+    await admit(first, of)
+
+    async def away(_: object) -> None:
+        raise LedgerFault("cut", "it is away", "wait")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(first.replicas._database, "run", away)
+        with pytest.raises(LedgerFault):
+            await first.replicas.taking_up(None)
+    each = (first, *others)
+    assert [await due(ledger) for ledger in each] == [[], [], []]
+    await first.beat()
+    assert [id_ for ledger in each for id_ in await due(ledger)] == [of.id]
 
 
 @pytest.mark.debian("pgbouncer")
