@@ -55,12 +55,14 @@ class Report:
 class Heard:
     """How a relay stands: its outage, if there is one, and the seconds since it worked last (None: not known).
 
-    `may_try` says that the sender that asked has the permission to try it.
+    `may_try` says that the sender that asked has the permission to try it. `failed_ago` are the seconds since
+    somebody tried it last in this outage.
     """
 
     outage: Outage | None
     worked_ago: float | None
     may_try: bool
+    failed_ago: float | None = None
 
 
 class Outages(Protocol):

@@ -154,8 +154,9 @@ class Breaker:
 
     def lets_go(self, key: Key, now: float) -> bool:
         """Say whether `acquire` gives the permission to send a mail."""
-        probe = Permit(self._period, key, is_probe=True)
-        return isinstance(self._state, Closed) or self._state.lets_probe(probe, now)
+        if isinstance(self._state, Closed):
+            return True
+        return self._state.lets_probe(Permit(self._period, key, is_probe=True), now)
 
     def acquire(self, key: Key, now: float) -> Permit | None:
         """Return the permission to send a mail, or None if it has to wait."""

@@ -17,7 +17,7 @@ A login that is refused must not be tried by each of them: providers lock accoun
 2. While no sender has got a mail through lately, nobody knows whether the login is good: one goes first then, too,
    with its breaker closed. So eight senders that start with a wrong password try it once.
 3. A sender that starts in an outage need not wait as long as the others do, but keeps the first wait after the last
-   failure. An operator who wants a probe has it at once, if none is in flight.
+   failure. An operator who wants a probe has it at once, if none is in flight: one probe, also where all are asked.
 4. If the relay refuses this sender again, after it took another one's mail, the fault is this one's own. It tells
    the others no more of it, and its breaker waits for itself.
 5. While the ledger does not answer, no mail goes anyway. A sender that has heard nothing for long goes by its own
@@ -78,6 +78,7 @@ class SharedBreaker:
         self._may_try_since: float | None = None
         self._trying: Permit | None = None
         self._is_new, self._is_wanted_now = True, False
+        self._began_at = self._wanted_at = float("inf")
         self._was_refused = self._others_work = False
 
     @property
@@ -108,7 +109,8 @@ class SharedBreaker:
 
     def probe_now(self) -> None:
         """Take in that an operator wants a probe at once."""
-        self._is_wanted_now = True
+        self._is_wanted_now, self._wanted_at = True, float("inf")
+        self._asked_at = float("-inf")
 
     def started(self, permit: Permit) -> None:
         """Take in that a mail goes; it has used the permission, if there was one."""
@@ -154,6 +156,7 @@ class SharedBreaker:
 
         At the end, nothing is asked, and the permission is given back.
         """
+        self._began_at, self._wanted_at = min(self._began_at, now), min(self._wanted_at, now)
         unused = self._may_try_since is not None and (at_end or now > self._may_try_since + UNUSED)
         if unused:
             self._may_try_since = None
@@ -170,17 +173,19 @@ class SharedBreaker:
             outage = replace(news.outage, retry_in=max(0.0, news.retry_at - now))
         works = news is not None and news.works
         gives_back = unused or at_end or news is not None
-        return Report(self._name, outage, works, gives_back, asked, self._after)
+        return Report(self._name, outage, works, gives_back, asked, self._after(now))
 
-    @property
-    def _after(self) -> float | None:
+    def _after(self, now: float) -> float | None:
+        """Return how old the last failure must be: from before what makes a try worth while."""
         if self._is_wanted_now:
-            return 0.0
-        return LOGIN.first if self._is_new else None
+            return now - self._wanted_at
+        return max(LOGIN.first, now - self._began_at) if self._is_new else None
 
     def hear(self, heard: Heard, now: float) -> bool:
         """Take in how the relay stands; say whether that counts: not where more has happened here meanwhile."""
-        self._is_new = self._is_new and (self._heard_at is None or _is_as_before(self._outage, heard.outage))
+        failed_at = float("-inf") if heard.failed_ago is None else now - heard.failed_ago
+        self._is_new = self._is_new and failed_at <= self._began_at  # else somebody has tried meanwhile what we would
+        self._is_wanted_now = self._is_wanted_now and failed_at <= self._wanted_at
         self._heard_at, self._asks = now, False
         if heard.may_try:
             self._may_try_since = now
@@ -198,8 +203,3 @@ class SharedBreaker:
         if self._heard_at is not None and now > self._heard_at + GOES_ALONE:
             return False
         return self._heard_at is None or self._outage is not None or not self.is_proven(now)
-
-
-def _is_as_before(before: Outage | None, after: Outage | None) -> bool:
-    """Say whether an outage goes on that nobody has probed since."""
-    return before is not None and after is not None and before.wait == after.wait

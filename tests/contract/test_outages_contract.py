@@ -101,6 +101,8 @@ async def test_an_outage_is_everybodys_until_a_mail_went_through(three: Three) -
         60.0, "auth", OUTAGE.detail, OUTAGE.advice
     )  # fmt: skip
     assert 60.0 - SLACK <= retry_in(heard) <= 60.0
+    assert heard.failed_ago is not None
+    assert 0.0 <= heard.failed_ago <= SLACK
     assert not heard.may_try
     three.passes(60.0)
     assert [(await three.report(sender, asks=True)).may_try for sender in range(3)] == [True, False, False]

@@ -45,7 +45,8 @@ class MemoryOutages:
         if may_try:
             relay.tried_by, relay.try_until = sender, self.now + TRIED_WITHIN
         outage = relay.outage and replace(relay.outage, retry_in=max(0.0, soonest - self.now))
-        return Heard(outage, None if relay.worked_at is None else self.now - relay.worked_at, may_try)
+        worked_ago = None if relay.worked_at is None else self.now - relay.worked_at
+        return Heard(outage, worked_ago, may_try, self.now - relay.failed_at if outage else None)
 
     def _down(self, relay: _Relay, outage: Outage, *, was_ours: bool) -> None:
         wait, retry_at = outage.wait, self.now + outage.retry_in

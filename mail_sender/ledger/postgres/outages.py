@@ -57,7 +57,8 @@ _OLD = f"DELETE FROM relay WHERE greatest(reported_at, worked_at, try_until) < {
 _SOONEST = f"least(retry_at, failed_at + make_interval(secs => asked.after)) - {NOW}"
 _STANDS = f"""
     SELECT name, wait, greatest(0, extract(epoch FROM {_SOONEST}))::double precision, stage, detail, advice,
-        extract(epoch FROM {NOW} - worked_at)::double precision
+        extract(epoch FROM {NOW} - worked_at)::double precision,
+        extract(epoch FROM {NOW} - failed_at)::double precision
     FROM {asked(relay="text", after="double precision")} JOIN relay ON name = asked.relay
     """
 
@@ -99,5 +100,6 @@ def _columns(outage: Outage) -> dict[str, object]:
 def _heard(row: tuple[Any, ...] | None, *, may_try: bool) -> Heard:
     if row is None:
         return Heard(None, None, may_try)
-    wait, retry_in, stage, detail, advice, worked_ago = row
-    return Heard(None if wait is None else Outage(wait, retry_in, stage, detail, advice), worked_ago, may_try)
+    wait, retry_in, stage, detail, advice, worked_ago, failed_ago = row
+    outage = None if wait is None else Outage(wait, retry_in, stage, detail, advice)
+    return Heard(outage, worked_ago, may_try, failed_ago)

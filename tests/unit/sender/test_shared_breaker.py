@@ -261,7 +261,7 @@ def test_one_that_starts_during_an_outage_keeps_the_first_wait_and_not_the_longe
 
 
 def test_an_operator_has_a_probe_at_once() -> None:
-    """Unless there is one already."""
+    """Unless there is one already: then that one is what was asked for."""
     senders = in_use()
     senders.send(0, BAD_LOGIN)
     senders.gates[1].probe_now()
@@ -269,9 +269,38 @@ def test_an_operator_has_a_probe_at_once() -> None:
     assert probe is not None
     senders.gates[2].probe_now()
     assert senders.start(2) is None
+    senders.passes(0.5)
     senders.end(1, probe, BAD_LOGIN)
     senders.passes(1.0)
+    assert senders.start(2) is None
+    senders.gates[2].probe_now()
     assert senders.start(2) is not None
+
+
+@pytest.mark.parametrize("before", [10, 60 + 120 + 240 + 480 + 900 + 10])
+def test_a_flush_on_all_senders_is_one_probe(before: int) -> None:
+    """Not one for each of them, however long the wait is by now."""
+    senders = in_use(8)
+    senders.tried(before, BAD_LOGIN)
+    for gate in senders.gates:
+        gate.probe_now()
+    senders.passes(0.1)
+    senders.exchange()
+    senders.passes(0.1)
+    assert len(senders.tried(30, BAD_LOGIN)) == 1
+    waits = [gate.retry_in(senders.now) or 0.0 for gate in senders.gates]
+    assert min(waits) > LOGIN.first  # nobody goes on asking for it
+
+
+def test_one_that_has_just_started_waits_as_the_others_do_once_one_of_them_has_tried() -> None:
+    """It would have tried the same login."""
+    senders = Senders()
+    senders.exchange()
+    senders.passes(5.0)
+    senders.send(0, BAD_LOGIN)
+    senders.passes(NEWS_LASTS)
+    senders.exchange(1)
+    assert senders.gates[1].retry_in(senders.now) == LOGIN.first - NEWS_LASTS
 
 
 def test_after_a_quiet_time_one_goes_first_again() -> None:
