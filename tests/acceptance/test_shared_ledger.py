@@ -56,7 +56,7 @@ def shared(tmp_path: Path, postgres: Postgres) -> Iterator[Stub]:
         yield stub
 
 
-@pytest.mark.soak  # the marks that one left are looked for once a minute
+@pytest.mark.soak  # it waits for the end of claims, of 15 seconds
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_of_three_senders_the_living_carry_what_another_one_left(

@@ -21,6 +21,7 @@ def hurry() -> None:
         setattr(claims, name, seconds)
     claims._SECONDS.update(lease=LEASE, margin=MARGIN, gap=2 * BEAT)
     setattr(backoff, "OTHERS_ENDED", BEAT)  # noqa: B010 - mypy takes it for a constant
+    setattr(backoff, "LEDGER_WAIT", BEAT)  # noqa: B010 - as above
     setattr(backoff, "AMBIGUOUS_WAIT", timedelta(seconds=BEAT))  # noqa: B010 - as above
 
 
