@@ -32,6 +32,10 @@ MOST_BEFORE = 16
 """A fresh delivery that stands behind more of its recipient's goes with the backlog."""
 
 
+ASKED_LATELY = timedelta(minutes=2)
+"""What the server wanted to be sent longer ago is not fresh, even if it comes only now: it is of a backlog."""
+
+
 class Fenced(ChangedMeanwhile):
     """The delivery was changed by somebody else since it was read: nothing was written."""
 
@@ -201,8 +205,9 @@ class Ledger(Protocol):
         """
 
     async def fresh(self, now: datetime, since: datetime, limit: int) -> Sequence[Delivery]:
-        """Return what was admitted after `since` and never tried, in the order of `due`; what is late is left out.
+        """Return what was admitted after `since` and never tried, in the order of `due`.
 
+        What is past its deadline is left out, and so is what was to be sent before `ASKED_LATELY`.
         Each one stands behind all that is due before it for the same recipient, in whatever case. If that is more
         than `MOST_BEFORE`, only the first of it are returned, and the fresh one is not.
         """

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger import rows
-from mail_sender.ledger.base import MOST_BEFORE, Delivery, Key, Stuck
+from mail_sender.ledger.base import ASKED_LATELY, MOST_BEFORE, Delivery, Key, Stuck
 
 _FRESH = (
     "SELECT number, recipient, next_attempt, send_after FROM delivery INDEXED BY delivery_due "
     "WHERE state = 'queued' AND claim = 0 AND next_attempt > ? AND next_attempt <= ? AND deadline > ? "
+    "AND send_after > ? "
     "ORDER BY next_attempt, send_after, number LIMIT ?"
 )
 _UP_TO = (
@@ -61,8 +62,9 @@ def due(db: sqlite3.Connection, now: datetime, limit: int, without: Collection[s
 def fresh(db: sqlite3.Connection, now: datetime, since: datetime, limit: int) -> list[Delivery]:
     """Return what was admitted since then and not tried yet, each behind what is due for its address before it."""
     current = rows.micros(now)
+    bounds = rows.micros(since), current, current, rows.micros(now - ASKED_LATELY)
     found: dict[Key, Delivery] = {}
-    for number, recipient, due_at, send_after in db.execute(_FRESH, (rows.micros(since), current, current, limit)):
+    for number, recipient, due_at, send_after in db.execute(_FRESH, (*bounds, limit)):
         values = recipient, current, due_at, send_after, number, MOST_BEFORE + 1
         found |= {one.key: one for one in rows.deliveries(db, _UP_TO, values, "delivery_waiting")}
     return list(found.values())[:limit]

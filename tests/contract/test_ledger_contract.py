@@ -12,7 +12,7 @@ import pytest
 
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger.admission import LAGGING
-from mail_sender.ledger.base import MOST_BEFORE, Attempt, Delivery, Fenced, Ledger, Query, Stuck
+from mail_sender.ledger.base import ASKED_LATELY, MOST_BEFORE, Attempt, Delivery, Fenced, Ledger, Query, Stuck
 from mail_sender.ledger.sqlite import KEPT_AFTER
 from mail_sender.ledger.states import FINAL, State
 from tests.contract.ledgers import WEEK, admit, become, claimed, due, of_one, outcome, states, unmarked
@@ -143,8 +143,8 @@ async def fresh(ledger: Ledger, since: datetime, now: datetime = NOW, limit: int
 
 async def test_what_was_admitted_since_a_poll_and_never_tried_is_fresh(ledger: Ledger) -> None:
     """The oldest message first; not what is late, what was tried, or what the poll itself has brought."""
-    ages = (9, 8, 7, 3, 4)
-    earlier, tried, late, *new = (message(f"{age}@x.org", send_after=NOW - age * MINUTE) for age in ages)
+    ages = (90, 80, 70, 30, 40)
+    earlier, tried, late, *new = (message(f"{age}@x.org", send_after=NOW - age * SECOND) for age in ages)
     late = replace(late, delete_after=NOW)
     await admit(ledger, earlier, now=NOW - 2 * SECOND)
     await admit(ledger, tried, late, *new, now=NOW - SECOND)
@@ -157,6 +157,13 @@ async def test_what_was_admitted_since_a_poll_and_never_tried_is_fresh(ledger: L
     assert await ledger.due(NOW, 100) == [
         *await ledger.due(NOW, 1), *await ledger.fresh(NOW, NOW - MINUTE, 100), await of_one(ledger, tried)
     ]  # fmt: skip
+
+
+async def test_what_comes_only_now_of_a_backlog_is_not_fresh(ledger: Ledger) -> None:
+    """However much of it one poll brings along with a message that was asked for just now."""
+    new = message(A, send_after=NOW - ASKED_LATELY + SECOND)
+    await admit(ledger, *(message(f"{n}@x.org", send_after=NOW - ASKED_LATELY) for n in range(9)), new)
+    assert await fresh(ledger, NOW - SECOND, limit=5) == [new.id]
 
 
 async def test_a_fresh_one_stands_behind_what_is_due_for_its_recipient(ledger: Ledger) -> None:

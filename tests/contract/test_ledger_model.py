@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger.admission import LAGGING
-from mail_sender.ledger.base import Delivery, Fenced, Imprint, Ledger, Outcome, Query
+from mail_sender.ledger.base import ASKED_LATELY, Delivery, Fenced, Imprint, Ledger, Outcome, Query
 from mail_sender.ledger.postgres.ledger import PostgresLedger
 from mail_sender.ledger.postgres.target import Target
 from mail_sender.ledger.sqlite import KEPT_AFTER, SqliteLedger
@@ -297,7 +297,11 @@ class Machine(RuleBasedStateMachine):
         found = [(one.message, one.recipient) for one in self.run(self.ledger.fresh(self.now, since, 100))]
         rows = [self.model.known[id_].rows[to] for id_, to in self.model.due(self.now, self.others())]
         rows = [row for row in rows if row.deadline > self.now and row.next_attempt <= self.now]
-        new = {row.key for row in rows if not row.claim and row.next_attempt > since}
+        new = {
+            row.key
+            for row in rows
+            if not row.claim and row.next_attempt > since and row.send_after > self.now - ASKED_LATELY
+        }
         assert [key for key in found if key in new] == [row.key for row in rows if row.key in new]
         of = {to.lower() for _, to in new}
         for person in of:

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger import rows
-from mail_sender.ledger.base import MOST_BEFORE, Stuck
+from mail_sender.ledger.base import ASKED_LATELY, MOST_BEFORE, Stuck
 from mail_sender.ledger.postgres.claims import LEASE, NOW
 from mail_sender.ledger.postgres.reading import COLUMNS, FROM
 from mail_sender.ledger.postgres.statement import Statement
@@ -120,7 +120,7 @@ def fresh(reader: Reader, now: datetime, since: datetime, limit: int) -> Stateme
     place = "d.next_attempt, d.send_after, d.number"
     new = (
         f"new AS (SELECT row_number() OVER (ORDER BY {place}) AS part, d.* FROM delivery d WHERE d.state = 'queued' "
-        "AND d.claim = 0 AND d.next_attempt > %(since)s AND d.next_attempt <= %(now)s "
+        "AND d.claim = 0 AND d.next_attempt > %(since)s AND d.next_attempt <= %(now)s AND d.send_after > %(lately)s "
         f"AND {_LIVES} AND {_IS_OURS} {_FREE} {_IS_THERE} ORDER BY {place} LIMIT %(limit)s)"
     )
     before = (
@@ -133,5 +133,11 @@ def fresh(reader: Reader, now: datetime, since: datetime, limit: int) -> Stateme
         f"FROM new CROSS JOIN LATERAL ({before}) b GROUP BY b.number, b.next_attempt, b.send_after "
         "ORDER BY part, first, second, number LIMIT %(limit)s)"
     )
-    values = {"now": rows.micros(now), "since": rows.micros(since), "limit": limit, "before": MOST_BEFORE + 1}
+    values = {
+        "now": rows.micros(now),
+        "since": rows.micros(since),
+        "lately": rows.micros(now - ASKED_LATELY),
+        "limit": limit,
+        "before": MOST_BEFORE + 1,
+    }
     return reader.statement([new, chosen], values)

@@ -207,7 +207,7 @@ async def test_a_warm_up_begins_on_its_first_day_and_ends_after_the_last() -> No
 async def test_a_reset_is_never_held_past_its_link() -> None:
     """It goes over the limit, at once where to wait would gain nothing, and that is said once."""
     links = [message(f"{n}@example.com", content=reset(expires_at=NOW + HOUR)) for n in range(20)]
-    others = [message(f"{n}@example.org", send_after=NOW - HOUR) for n in range(20)]
+    others = [message(f"{n}@example.org", send_after=NOW - 100 * SECOND) for n in range(20)]
     async with limited([*others, *links], warm_up=WarmUp(5, 1.0, 10)) as table:
         await table.run(60)
         assert await table.counts() == {State.SENT: 25, State.QUEUED: 15}
