@@ -70,7 +70,10 @@ class Nursery:
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             command = [sys.executable, "-m", "tests.faults.killing", str(theirs.fileno())]
-            self._process = subprocess.Popen(command, cwd=_ROOT, pass_fds=[theirs.fileno()])
+            # In an image, this process has been told where the modules of the tests are.
+            modules = os.pathsep.join(path for path in sys.path if path)
+            environment = {**os.environ, "PYTHONPATH": modules}
+            self._process = subprocess.Popen(command, cwd=_ROOT, env=environment, pass_fds=[theirs.fileno()])
 
     def bear(self, life: str) -> Child:
         """Have a process forked that leads this life."""
