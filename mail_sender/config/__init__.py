@@ -6,7 +6,8 @@ rooms own their slices (`relay/config.py`, `mail/config.py`, ...); this room onl
     load              reads both files and builds the `Config` (`config`)
     sources           the two files, with what the environment (`environment`) and secrets' files (`secret_files`) put
                       over them; `origin` says where a value stands
-    keys, values      which keys there are, and which values each takes; `fields` lists them with their variables
+    keys, values      which keys there are, and which values each takes (`web_url`); `fields` lists them with
+                      their variables
     reference, effective, schema
                       what is said of each key, what counts for it, and the JSON schema; no start needs them
     toml_file         one file: its values, and the line of each key

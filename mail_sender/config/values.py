@@ -9,16 +9,16 @@ import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from mail_sender.config import placeholders, secrets
+from mail_sender.config import placeholders, secrets, web_url
 from mail_sender.doctor import nameserver
 from mail_sender.names import address, hostname
-from mail_sender.names.characters import code_point, is_invisible, visible
+from mail_sender.names.characters import visible
 from mail_sender.names.secret import Secret
 from mail_sender.observe import place as listen_place
 from mail_sender.relay import ehlo_name, relay_url
@@ -27,43 +27,21 @@ from mail_sender.templating import wording
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _OWN_HEADERS = frozenset({"connection", "content-length", "content-type", "host", "transfer-encoding"})
-_NOT_IN_A_URL = ' "<>\\^`{|}'  # RFC 3986, section 2
 
 
 def _expected(found: str, expected: str) -> PydanticCustomError:
     return PydanticCustomError("value", "{found}|{expected}", {"found": found, "expected": expected})
 
 
-class _BadUrl(ValueError):
-    """The text is no URL; the message says why, without repeating it."""
-
-
 def _web_url(text: str) -> str:
     """Return the URL with its host in ASCII."""
     try:
-        return _with_ascii_host(text)
-    except (_BadUrl, hostname.BadHostName) as error:
+        return web_url.with_ascii_host(text)
+    except (web_url.BadUrl, hostname.BadHostName) as error:
         found = f"{shown(text)} ({error})"
     except ValueError:
         found = shown(text)
     raise _expected(found, "expected a URL such as https://idm.example.com")
-
-
-def _with_ascii_host(text: str) -> str:
-    parts = urlsplit(text)
-    login, at, place = parts.netloc.rpartition("@")
-    # `parts.hostname` is in lower case, for which Python makes another sigma at a word's end than IDNA does.
-    host = place[: place.find("]") + 1] if place.startswith("[") else place.partition(":")[0]
-    if parts.scheme not in {"http", "https"} or not host or parts.port == 0:
-        raise ValueError("not a URL of the web")
-    if host.lower() in {"http", "https"}:
-        raise _BadUrl("its scheme stands there twice")
-    name = host if host.startswith("[") else hostname.to_ascii(host)
-    around = text.replace(host, "", 1)
-    if odd := next((char for char in around if is_invisible(char) or char in _NOT_IN_A_URL), ""):
-        shown_odd = code_point(odd) if odd == " " or is_invisible(odd) else odd
-        raise _BadUrl(f"it holds {shown_odd}, which no URL may have")
-    return text if name == host else urlunsplit(parts._replace(netloc=f"{login}{at}{name}{place[len(host) :]}"))
 
 
 def _public_url(text: str) -> str:
@@ -144,7 +122,7 @@ def _listen(text: str) -> str:
 def _webhook_url(secret: Secret) -> Secret:
     text = without_line_ends(secret.get_secret_value())
     try:
-        url = _with_ascii_host(text)
+        url = web_url.with_ascii_host(text)
     except ValueError:  # a message would have to repeat it
         raise _expected("is not a URL", "expected a URL such as https://hooks.example.com/services/...") from None
     parts = urlsplit(url)
