@@ -31,11 +31,12 @@ AT_THE_DOT = 0.05
 """Seconds that a relay takes at a dot where many are to be there at once."""
 _SURE = frozenset(
     {
-        *("ledger.begin", "ledger.dot", "ledger.settle", "ledger.interrupted", "ledger.find", "ledger.marked"),
+        *("ledger.begin", "ledger.dot", "ledger.settle", "ledger.interrupted", "ledger.find"),
         *("transport.send", "transport.before_dot", "source.mark_sent", "ledger.close", "source.close"),
     }
 )
-"""What each scene calls so and so often. All else is called as often as time wants it, and may be missed."""
+"""What each scene calls so and so often. All else is called as often as time wants it, and may be missed: marks that
+come at the same time are written together."""
 _LOOKED_FOR_AGAIN = frozenset({"ledger.interrupted"})
 """What time wants as well of a ledger that several replicas share."""
 
