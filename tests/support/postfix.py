@@ -14,6 +14,7 @@ import select
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -159,7 +160,7 @@ class Postfix:
                 )
 
     def _queued(self) -> int:
-        return sum(file.is_file() for part in _QUEUES for file in (self.folder / "queue" / part).rglob("*"))
+        return sum(_is_ready(file) for part in _QUEUES for file in (self.folder / "queue" / part).rglob("*"))
 
     def queue_id_lines(self) -> list[str]:
         """The log's lines about queue entries, from the id on: one `ID: client=` for each acceptance."""
@@ -187,6 +188,10 @@ class Postfix:
             filled = text.format(folder=self.folder, ports=self.ports, mailbox_port=self.mailbox.port)
             (self._config / name).write_text(filled)
         (self._config / "people").write_text(_PEOPLE)
+        # Its start looks at the queue as this user, and has to log what a stop has left half written there.
+        log = self.folder / "maillog"
+        log.touch()
+        shutil.chown(log, "postfix")
         self._prepare_certificate()
         self._prepare_login()
 
@@ -221,6 +226,15 @@ class Postfix:
             check=False,
             cwd=self.folder,
         )
+
+
+def _is_ready(file: Path) -> bool:
+    """Say whether a file of its queue is a mail that it has taken: one that it was still writing is not executable."""
+    try:
+        mode = file.stat().st_mode
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & stat.S_IXUSR)
 
 
 def _children(pid: int) -> list[int]:
