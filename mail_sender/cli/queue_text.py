@@ -12,7 +12,7 @@ from mail_sender.cli import queue_meaning
 from mail_sender.control.response import ResponseLine
 from mail_sender.errors import ServerFaultKind
 from mail_sender.log import printable
-from mail_sender.observe.words import ago, span
+from mail_sender.observe.words import ago, senders_run, span
 
 _WIDTH = 100
 _ID, _STATUS, _RECIPIENT, _KIND, _AGE = 8, 10, 22, 19, 6
@@ -66,9 +66,8 @@ def result(line: ResponseLine) -> str:
 
 def ledger(line: ResponseLine) -> str:
     """Return on which database a command is carried out, beside how many senders."""
-    number = line["senders"]
-    who = "1 sender runs" if number == 1 else f"{number} senders run"
-    return f"ledger: {printable(line['place'])}{f'; {who}, none answers here' if number else ''}"
+    who = f"; {senders_run(line['senders'])}, none answers here" if line["senders"] else ""
+    return f"ledger: {printable(line['place'])}{who}"
 
 
 def condition(line: ResponseLine, now: datetime) -> str:

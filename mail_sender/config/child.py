@@ -51,7 +51,7 @@ def main() -> None:
     sys.stdout.buffer.write(_answer(*pickle.load(sys.stdin.buffer)))  # noqa: S301 - this program wrote it
 
 
-def _read(ask: "Callable[[Files, Config | None], bytes]", files: Files, before: Config | None) -> Config:
+def _read(ask: Callable[[Files, Config | None], bytes], files: Files, before: Config | None) -> Config:
     answer: Any = None
     with suppress(Exception):  # another version may be installed by now, and answer in its own classes
         answer = pickle.loads(ask(files, before))  # noqa: S301 - as above

@@ -9,7 +9,7 @@ from mail_sender.ledger.config import LedgerConfig
 if TYPE_CHECKING:
     from mail_sender.ledger.postgres.target import Target
 
-_TO_BE_MENDED = frozenset({"newer", "older", "foreign", "encoding", "too_old", "not_allowed", "unfinished"})
+TO_BE_MENDED = frozenset({"newer", "older", "foreign", "encoding", "too_old", "not_allowed", "unfinished"})
 """The kinds of faults that no waiting mends."""
 
 
@@ -23,7 +23,7 @@ class NoSharedLedger(MailSenderError):
     def __init__(self, fault: LedgerFault) -> None:
         super().__init__(str(fault))
         self.kind = fault.kind
-        self.exit_code = Exit.BAD_CONFIG if fault.kind in _TO_BE_MENDED else Exit.TEMPORARY
+        self.exit_code = Exit.BAD_CONFIG if fault.kind in TO_BE_MENDED else Exit.TEMPORARY
 
 
 def target_of(config: LedgerConfig) -> "Target":

@@ -1,6 +1,7 @@
 """The headline of a status: one sentence that says whether mail flows, and what stands in its way."""
 
 from mail_sender.observe.status import ConditionStatus, Status
+from mail_sender.observe.words import senders_run
 
 MAIL_FLOWS = "mail flows"
 NO_SENDER = "no sender runs: mail waits until one starts"
@@ -35,8 +36,7 @@ def _elsewhere(status: Status) -> str:
     """Say who carries mail, where no sender answers here."""
     if status.sender is not None:
         return ""
-    number = len(status.replicas)
-    return ": 1 sender runs elsewhere" if number == 1 else f": {number} senders run elsewhere"
+    return f": {senders_run(len(status.replicas))} elsewhere"
 
 
 def _not_ready(status: Status) -> str:

@@ -21,6 +21,11 @@ def ago(time: datetime, now: datetime) -> str:
     return f"{span(now - time)} ago" if time < now else f"in {span(time - now)}"
 
 
+def senders_run(number: int) -> str:
+    """Return that so many senders run, without a full stop."""
+    return "1 sender runs" if number == 1 else f"{number} senders run"
+
+
 def deliveries(number: int) -> str:
     """Return a number of deliveries."""
     return "1 delivery" if number == 1 else f"{number} deliveries"

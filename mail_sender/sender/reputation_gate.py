@@ -24,12 +24,10 @@ from mail_sender.sender.holding import HeldBack, Holding
 from mail_sender.sender.limits import HOUR, Allowance, Hold, Limit, Usage, start_of_day
 from mail_sender.sender.parts import Parts
 from mail_sender.sender.plan import Rules
-from mail_sender.sender.shared_limits import SharedLimits
+from mail_sender.sender.shared_limits import LONGEST_ATTEMPT, SharedLimits
 
 COUNTED_EVERY = 5.0
 """Seconds after which what a limit on all mail holds back is counted again."""
-_LONGEST_ATTEMPT = HOUR
-"""Attempts are read that began so long before what is counted, since it counts when they ended."""
 
 
 class ReputationGate:
@@ -64,7 +62,7 @@ class ReputationGate:
             self._warm_up_from = start_of_day(began).date()
         if not recent.is_filled:
             counted_from = min(start_of_day(now), now - HOUR)
-            recent.fill(await ledger.accepted(counted_from - _LONGEST_ATTEMPT), now)
+            recent.fill(await ledger.accepted(counted_from - LONGEST_ATTEMPT), now)
         self._is_ready = True
 
     def rules(self) -> Rules:

@@ -28,8 +28,9 @@ ASKED_AGAIN = 10.0
 """Seconds after which a limit of which nothing was left is asked again."""
 LEARNT_EVERY = 5.0
 """Seconds after which it is read again to whom mails went; longer, where to read them takes long."""
+LONGEST_ATTEMPT = HOUR
+"""Attempts are read that began so long before what is counted, since it counts when they ended."""
 _SPARES = 100
-_LONGEST_ATTEMPT = HOUR
 
 
 class SharedLimits:
@@ -113,7 +114,7 @@ class SharedLimits:
         if self._allowances is None or self._limits.per_recipient_per_hour is None or began < self._learns_at:
             return
         now = self._clock.now()
-        self._parts.recent_mails.learn(await self._parts.ledger.accepted(now - HOUR - _LONGEST_ATTEMPT), now)
+        self._parts.recent_mails.learn(await self._parts.ledger.accepted(now - HOUR - LONGEST_ATTEMPT), now)
         ended = self._clock.monotonic()
         self._learns_at = ended + max(LEARNT_EVERY, _SPARES * (ended - began))
 

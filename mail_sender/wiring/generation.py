@@ -25,7 +25,6 @@ class Generation:
         self._clock = lasting.clock
         self._observe = lasting.observers.observe
         self._source = ends.source
-        is_shared = lasting.ledger.replicas is not None
         parts = Parts(
             self._source,
             lasting.ledger,
@@ -35,7 +34,7 @@ class Generation:
             lasting.reported,
             self._observe,
             recent_mails=lasting.recent_mails,
-            digest=digest.of(ends.config.mail, [relay.place for relay in ends.config.relays]) if is_shared else "",
+            digest=_digest(ends) if lasting.ledger.is_shared else "",
         )
         self._worker = Worker(parts, ends.config.sender, ends.config.mail, lasting.clock)
         self._retired = asyncio.Event()
@@ -69,3 +68,7 @@ class Generation:
             await self._worker.run(stop)
         finally:
             await self._source.close()
+
+
+def _digest(ends: Ends) -> str:
+    return digest.of(ends.config.mail, [relay.place for relay in ends.config.relays])

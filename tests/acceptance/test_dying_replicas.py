@@ -125,7 +125,7 @@ async def test_nothing_is_lost_while_senders_and_the_database_die(
             await asyncio.to_thread(fleet.senders[0].wait_for, "sent")
             for second in range(MOST_KILLED):
                 await strike(fleet, proxy, second)
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(1.0)  # one is killed each second
                 has_all = watching.done() or len([*(stub.dir / "mail").glob("*.eml")]) >= messages
                 if second >= LAST_STROKE and has_all:
                     break

@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.faults.family import Case, Family
 from tests.faults.killing import Point
-from tests.faults.ledger_faults import POINTS, require_dots, require_peace, while_it_fails
+from tests.faults.ledger_faults import POINTS, require_dots, require_peace, strike, while_it_fails
 from tests.faults.rig import Rig
 from tests.faults.rig_database import DatabaseProxy, freeze, processes, proxy_before
 from tests.faults.rig_ledger import SCHEMA, InDatabase
@@ -217,27 +217,11 @@ async def crashing(rig: Rig, at: Point) -> None:
 
 
 async def _met(rig: Rig, at: Point, deed: Callable[[], Awaitable[None]]) -> None:
-    calls = [0]
-    dots: set[str] = set()
-
-    async def before(name: str, _arguments: tuple[Any, ...]) -> None:
-        if f"ledger.{name}" == at.method:
-            calls[0] += 1
-            if calls[0] == at.nth:
-                await deed()
-
-    async def after(name: str, arguments: tuple[Any, ...]) -> None:
-        if name == "dot":
-            dots.add(arguments[1].message_id)
-
-    rig.wraps.ledger = lambda ledger: tapped(ledger, before=before, after=after)
-    for number in range(8):
-        rig.mail(reset=number % 2 == 0)
-    await rig.start()
+    struck = await strike(rig, at, deed)
     await rig.drained()
-    assert calls[0] >= at.nth, f"{at} was not met"
+    assert struck.met.is_set(), f"{at} was not met"
     require_peace(rig)
-    require_dots(rig, dots)
+    require_dots(rig, struck.dots)
 
 
 @asynccontextmanager

@@ -1,7 +1,9 @@
 """A ledger that fails while the sender runs, whichever it is: nothing new begins, and when it works again, all goes on."""
 
 import asyncio
-from collections.abc import Callable
+import itertools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.faults.api_faults import pause
@@ -23,32 +25,42 @@ POINTS = tuple(
 )
 
 
-async def while_it_fails(rig: Rig, at: Point, begin: Callable[[], Any], said_after: float = 5.0) -> set[str]:
-    """Let the sender run until a fault has begun before a call, and see that it says so and stops mailing.
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """Whether a point was met, and the Message-IDs of the mails whose dots are committed; more may come."""
 
-    Returns the Message-IDs of the mails whose dots are committed; more may come.
-    """
-    calls = [0]
-    met = asyncio.Event()
-    dots: set[str] = set()
+    met: asyncio.Event = field(default_factory=asyncio.Event)
+    dots: set[str] = field(default_factory=set)
+
+
+async def strike(rig: Rig, at: Point, deed: Callable[[], Awaitable[Any]]) -> Strike:
+    """Queue some mails, start the sender, and have something happen before a call of its ledger."""
+    struck, calls = Strike(), itertools.count(1)
 
     async def before(name: str, _arguments: tuple[Any, ...]) -> None:
-        if f"ledger.{name}" == at.method:
-            calls[0] += 1
-            if calls[0] == at.nth:
-                await begin()
-                met.set()
-                rig.changes.ring()
+        if f"ledger.{name}" == at.method and next(calls) == at.nth:
+            await deed()
+            struck.met.set()
+            rig.changes.ring()
 
     async def after(name: str, arguments: tuple[Any, ...]) -> None:
         if name == "dot":
-            dots.add(arguments[1].message_id)
+            struck.dots.add(arguments[1].message_id)
 
     rig.wraps.ledger = lambda ledger: tapped(ledger, before=before, after=after)
     for number in range(8):
         rig.mail(reset=number % 2 == 0)
     await rig.start()
-    assert await rig.changes.until(met.is_set), f"{at} was not met"
+    return struck
+
+
+async def while_it_fails(rig: Rig, at: Point, begin: Callable[[], Any], said_after: float = 5.0) -> set[str]:
+    """Let the sender run until a fault has begun before a call, and see that it says so and stops mailing.
+
+    Returns the Message-IDs of the mails whose dots are committed; more may come.
+    """
+    struck = await strike(rig, at, begin)
+    assert await rig.changes.until(struck.met.is_set), f"{at} was not met"
     rig.mail()  # something new to do
     await rig.changes.until(lambda: "ledger_down" in rig.log, said_after)
     assert "ledger_down" in rig.log, "nothing is said of the ledger"
@@ -56,7 +68,7 @@ async def while_it_fails(rig: Rig, at: Point, begin: Callable[[], Any], said_aft
     mails = len(rig.relay.mails)
     await pause(rig, 900)
     assert len(rig.relay.mails) == mails, "mail went out that the ledger could not write down"
-    return dots
+    return struck.dots
 
 
 def require_dots(rig: Rig, dots: set[str]) -> None:

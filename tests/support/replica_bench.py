@@ -20,8 +20,7 @@ from mail_sender.message import Message
 from mail_sender.names.address import mailbox
 from mail_sender.sender.heartbeat import Heartbeats
 from tests.support.samples import NOW, SECOND
-from tests.support.virtual_time import VirtualLoop
-from tests.support.worker_bench import Bench, Faults
+from tests.support.worker_bench import Bench, Faults, ledger_in_memory
 
 LEASE, BEAT = 15.0, 3.0
 STALE = 30 * SECOND
@@ -39,12 +38,7 @@ class Company:
 
     async def open(self) -> None:
         """Open the ledger."""
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
-        opening = asyncio.ensure_future(SqliteLedger.open(None))
-        loop.wait_for(lambda: not opening.done())
-        self.ledger = await opening
-        loop.wait_for(lambda: self.ledger._writer.pending)
+        self.ledger = await ledger_in_memory()
 
 
 class MemoryReplicas:

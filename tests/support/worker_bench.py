@@ -119,12 +119,7 @@ class Bench:
 
     async def open(self) -> None:
         """Open the ledger; whatever the worker does with it may be made to fail."""
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
-        opening = asyncio.ensure_future(SqliteLedger.open(None))
-        loop.wait_for(lambda: not opening.done())
-        self.ledger = await opening
-        loop.wait_for(lambda: self.ledger._writer.pending)
+        self.ledger = await ledger_in_memory()
         self.faults = Faults()
 
     # The worker
@@ -252,6 +247,17 @@ class Bench:
     def facts(self, name: str) -> list[Any]:
         """Return the events of that name, whole."""
         return [event for event in self.events if event["event"] == name]
+
+
+async def ledger_in_memory() -> SqliteLedger:
+    """Open a ledger for whose thread made-up time waits."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    opening = asyncio.ensure_future(SqliteLedger.open(None))
+    loop.wait_for(lambda: not opening.done())
+    ledger = await opening
+    loop.wait_for(lambda: ledger._writer.pending)
+    return ledger
 
 
 def bench(*messages: Message, **rest: Any) -> Bench:

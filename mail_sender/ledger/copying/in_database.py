@@ -19,7 +19,7 @@ from mail_sender.ledger.postgres.target import Target
 from mail_sender.ledger.state_folder import BusyLedger
 
 _NOBODY = UUID(int=0)
-_LIVING = "SELECT name FROM replica WHERE seen_at > clock_timestamp() - make_interval(secs => %(lease)s)"
+_LIVING = f"SELECT name FROM replica WHERE {claims.is_seen()}"
 _OF_A_DELIVERY = {
     "mailbox": "mailbox",
     "replica": "CASE WHEN state = 'processing' THEN %(nobody)s::uuid END",
@@ -56,7 +56,7 @@ class DatabaseLedger:
     async def see_alone(self) -> None:
         """See that the gate is closed, and that no replica is there."""
         await self._gate.see()
-        if living := await self._read(_LIVING, lease=claims.LEASE):
+        if living := await self._read(_LIVING):
             names = ", ".join(sorted({name for (name,) in living}))
             raise BusyLedger(
                 f"a sender on {names} uses the ledger in {self.place}: stop it (one that was killed counts for "

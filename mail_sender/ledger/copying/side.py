@@ -5,6 +5,7 @@ from typing import Protocol
 
 from mail_sender.errors import Exit, LedgerFault, MailSenderError
 from mail_sender.ledger.copying.tables import Key, Row, Table
+from mail_sender.ledger.database import TO_BE_MENDED
 
 
 class NotCopied(MailSenderError):
@@ -23,11 +24,7 @@ class Interrupted(MailSenderError):
         self.exit_code = Exit.BAD_CONFIG if is_lasting else Exit.TEMPORARY
 
 
-_TO_BE_MENDED = frozenset(
-    {"newer", "older", "foreign", "encoding", "too_old", "not_allowed", "unfinished", "two_in_flight"}
-    | {"SQLITE_CORRUPT", "SQLITE_NOTADB", "damaged"}
-)
-"""The kinds of faults that no waiting mends."""
+_TO_BE_MENDED = TO_BE_MENDED | {"two_in_flight", "SQLITE_CORRUPT", "SQLITE_NOTADB", "damaged"}
 
 
 class Side(Protocol):

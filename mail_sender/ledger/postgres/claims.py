@@ -40,6 +40,11 @@ def _earlier(name: str) -> str:
     return f"{NOW} - make_interval(secs => %({name})s)"
 
 
+def is_seen() -> str:
+    """Return the condition that a row of `replica` is of one that lives."""
+    return f"seen_at > {NOW} - make_interval(secs => {LEASE})"
+
+
 IS_OVER = f"(d.lease_until <= {NOW} OR d.lease_until > {_later('lease')})"
 LASTS = f"d.lease_until > {_later('margin')} AND d.lease_until <= {_later('lease')}"
 

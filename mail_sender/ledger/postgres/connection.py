@@ -59,6 +59,19 @@ class _Text(StrDumperUnknown):
         return super().dump(obj.replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
+async def dial(target: Target, *, autocommit: bool = True) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+    """Return a connection as psycopg makes it, without prepared statements of its own. Raises `LedgerFault`."""
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await psycopg.AsyncConnection.connect(
+                make_conninfo(**target.parameters), autocommit=autocommit, prepare_threshold=None
+            )
+    except TimeoutError:
+        raise faults.timed_out(target.place) from None
+    except (psycopg.Error, OSError, UnicodeError) as error:
+        raise faults.on_connecting(error, target.place, target.password) from None
+
+
 class Connection:
     """One connection. `connect` makes one."""
 
@@ -72,15 +85,7 @@ class Connection:
     @classmethod
     async def connect(cls, target: Target) -> Self:
         """Connect. Raises `LedgerFault`."""
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                connection = await psycopg.AsyncConnection.connect(
-                    make_conninfo(**target.parameters), autocommit=True, prepare_threshold=None
-                )
-        except TimeoutError:
-            raise faults.timed_out(target.place) from None
-        except (psycopg.Error, OSError, UnicodeError) as error:
-            raise faults.on_connecting(error, target.place, target.password) from None
+        connection = await dial(target)
         connection.adapters.register_dumper(int, Int8Dumper)  # one type, so that a statement is prepared once
         connection.adapters.register_dumper(str, _Text)
         made = cls(connection, target)

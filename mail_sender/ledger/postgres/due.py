@@ -20,7 +20,7 @@ from uuid import UUID
 from mail_sender.backoff import LONGEST_WAIT
 from mail_sender.ledger import rows
 from mail_sender.ledger.base import ASKED_LATELY, MOST_BEFORE, Stuck
-from mail_sender.ledger.postgres.claims import LEASE, NOW
+from mail_sender.ledger.postgres import claims
 from mail_sender.ledger.postgres.reading import COLUMNS, FROM
 from mail_sender.ledger.postgres.statement import Statement
 from mail_sender.names.address import mailbox
@@ -32,12 +32,19 @@ _FREE = (
     "AND NOT EXISTS (SELECT FROM delivery p "
     "WHERE p.mailbox = d.mailbox AND p.state = 'processing' AND p.replica <> %(replica)s)"
 )
+
+
+def part(text: str) -> str:
+    """Return the expression for whose part something is, by a hash of a text: a number from 0 to `replicas`."""
+    return f"(hashtext({text}) & 2147483647) %% %(replicas)s"
+
+
 # Of an equation PostgreSQL would think that it holds for one row of 200, and give up the index that is in order.
-_IS_OURS = "abs((hashtext(d.mailbox) & 2147483647) %% %(replicas)s - %(place)s) < 1"
+_IS_OURS = f"abs({part('d.mailbox')} - %(place)s) < 1"
 # A list of whose parts all are not there yet: what it has goes in its order only together.
 _IS_THERE = (
     "AND d.next_attempt < coalesce((SELECT min(r.taking_up) FROM replica r "
-    f"WHERE r.taking_up IS NOT NULL AND r.seen_at > {NOW} - make_interval(secs => {LEASE})), {2**63 - 1})"
+    f"WHERE r.taking_up IS NOT NULL AND {claims.is_seen()}), {2**63 - 1})"
 )
 _LIVES = "d.deadline + 0 > %(now)s"  # it is true of nearly all: the index of deadlines is of no help
 _PARTS = ("late", "own", "stale", "ahead")
@@ -59,13 +66,17 @@ class Reader:
         each = sorted(carrying)
         return cls(replica, each.index(replica) if replica in carrying else -1, len(each))
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """What statements about a share bind."""
+        return {"replica": self.replica, "place": self.place, "replicas": self.replicas}
+
     def statement(self, parts: Iterable[str], values: dict[str, Any]) -> Statement:
         """Return the deliveries that the last of these parts has chosen, in its order."""
         join = "JOIN chosen ON chosen.number = d.number"
         place = "chosen.part, chosen.first, chosen.second, d.number"
         text = f"WITH {', '.join(parts)} SELECT {COLUMNS} {FROM} {join} ORDER BY {place}"
-        whose = {"replica": self.replica, "place": self.place, "replicas": self.replicas}
-        return Statement(text, {**values, **whose})
+        return Statement(text, {**values, **self.values})
 
 
 def due(

@@ -5,16 +5,14 @@ PgBouncer, too, and ends with the process at the latest. A sender that starts lo
 no rows up, nor VACUUM.
 """
 
-import asyncio
 from contextlib import suppress
 from typing import Any, Self
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.postgres import faults
-from mail_sender.ledger.postgres.connection import CONNECT_SECONDS
+from mail_sender.ledger.postgres.connection import dial
 from mail_sender.ledger.postgres.target import Target
 
 _LOCK = 0x636F7079  # "copy"
@@ -47,13 +45,7 @@ class Gate:
     @classmethod
     async def close(cls, target: Target) -> Self:
         """Close it. Raises `LedgerFault`, also if another copy holds it."""
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                connection = await psycopg.AsyncConnection.connect(make_conninfo(**target.parameters))
-        except TimeoutError:
-            raise faults.timed_out(target.place) from None
-        except (psycopg.Error, OSError, UnicodeError) as error:
-            raise faults.on_connecting(error, target.place, target.password) from None
+        connection = await dial(target, autocommit=False)
         try:
             await connection.execute(_CLOSE, values(target.schema))
         except BaseException as error:

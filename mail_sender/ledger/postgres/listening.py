@@ -18,12 +18,11 @@ from uuid import UUID, uuid4
 import psycopg
 import structlog
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from mail_sender.backoff import JITTER, Backoff, Dice
 from mail_sender.errors import LedgerFault
 from mail_sender.ledger.postgres import faults
-from mail_sender.ledger.postgres.connection import CONNECT_SECONDS
+from mail_sender.ledger.postgres.connection import CONNECT_SECONDS, dial
 from mail_sender.ledger.postgres.statement import Statement
 from mail_sender.ledger.postgres.target import Target
 from mail_sender.ledger.replicas import Hear, News
@@ -91,10 +90,7 @@ class Listening:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            connection = await psycopg.AsyncConnection.connect(
-                make_conninfo(**self._target.parameters), autocommit=True, prepare_threshold=None
-            )
+        connection = await dial(self._target)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._target.schema)))

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from mail_sender.ledger import rows
 from mail_sender.ledger.postgres import claims
-from mail_sender.ledger.postgres.due import Reader
+from mail_sender.ledger.postgres.due import Reader, part
 from mail_sender.ledger.postgres.statement import Statement
 
 LONG = timedelta(minutes=2)
@@ -20,13 +20,12 @@ LONG = timedelta(minutes=2)
 _IS_UNMARKED = "m.complete_at IS NOT NULL AND m.marked_at IS NULL AND m.delete_after > %(now)s"
 _FIRST = "ORDER BY m.complete_at, m.number LIMIT %(limit)s"
 _UNMARKED = f"SELECT id FROM message m WHERE {_IS_UNMARKED} {_FIRST}"
-_LIVES = f"r.seen_at > {claims.NOW} - make_interval(secs => %(lease)s)"
 _TO_MARK = f"""
     SELECT id FROM message m WHERE {_IS_UNMARKED} AND (
         m.completed_by = %(replica)s
-        OR (hashtext(m.id::text) & 2147483647) %% %(replicas)s = %(place)s AND (
+        OR {part("m.id::text")} = %(place)s AND (
             m.complete_at <= %(long)s
-            OR NOT EXISTS (SELECT FROM replica r WHERE r.id = m.completed_by AND {_LIVES})
+            OR NOT EXISTS (SELECT FROM replica r WHERE r.id = m.completed_by AND {claims.is_seen()})
         )
     ) {_FIRST}
     """
@@ -43,8 +42,8 @@ def unmarked(now: datetime, limit: int | None) -> Statement:
 
 def to_mark(reader: Reader, now: datetime, limit: int) -> Statement:
     """Read those of them that a replica is to mark."""
-    values = {**claims.values(reader.replica), "place": reader.place, "replicas": reader.replicas, "limit": limit}
-    return Statement(_TO_MARK, {**values, "now": rows.micros(now), "long": rows.micros(now - LONG)})
+    values = {"now": rows.micros(now), "long": rows.micros(now - LONG), "limit": limit}
+    return Statement(_TO_MARK, {**values, **reader.values})
 
 
 def marked(messages: Sequence[UUID], now: datetime) -> Statement:

@@ -10,7 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from mail_sender.ledger.outages import TRIED_WITHIN, Heard, Outage, Report
-from mail_sender.ledger.postgres.claims import LEASE, NOW
+from mail_sender.ledger.postgres import claims
+from mail_sender.ledger.postgres.claims import NOW
 from mail_sender.ledger.postgres.database import Database
 from mail_sender.ledger.postgres.statement import Statement, asked
 
@@ -35,9 +36,7 @@ _WORKS = f"""
     """
 _GIVES_BACK = f"UPDATE relay r SET tried_by = NULL WHERE name = %(relay)s AND {_IS_OURS}"
 # A clock that was set back has written times that are still to come: they end as late as the waits allow.
-_IS_GONE = (
-    f"NOT EXISTS (SELECT FROM replica WHERE id = r.tried_by AND seen_at > {NOW} - make_interval(secs => {LEASE}))"
-)
+_IS_GONE = f"NOT EXISTS (SELECT FROM replica WHERE id = r.tried_by AND {claims.is_seen()})"
 _IS_FREE = (
     f"(r.tried_by IS NULL OR {_IS_GONE} "
     f"OR r.try_until NOT BETWEEN {NOW} AND {NOW} + make_interval(secs => {TRIED_WITHIN}))"

@@ -52,7 +52,7 @@ _KNOWN = f"""
     SELECT id, name, pid, version, since, seen_at, digest, carries, EXISTS (
         SELECT FROM poller WHERE replica = r.id AND lease_until > {NOW}
     )
-    FROM replica r WHERE seen_at > {NOW} - make_interval(secs => {LEASE}) ORDER BY since, id
+    FROM replica r WHERE {claims.is_seen()} ORDER BY since, id
     """
 _TAKING_UP = "UPDATE replica SET taking_up = %(taking_up)s WHERE id = %(replica)s"
 _GIVE_UP = f"UPDATE poller SET lease_until = {NOW} WHERE replica = %(replica)s AND lease_until > {NOW}"
